@@ -1,0 +1,87 @@
+"""Every error that vidsearch raises on purpose.
+
+    VidsearchError
+     ├─ MediaError               a file that cannot be turned into frames
+     │   ├─ NotAVideo            not a media file, or one without pictures
+     │   ├─ DamagedVideo         a video that breaks off or does not decode
+     │   └─ DecodeTimeout        decoding made no progress within its deadline
+     ├─ ModelError               a model that cannot do its work
+     │   ├─ ModelUnavailable     weights missing, not reachable, or not what their digest says
+     │   └─ ModelOutOfMemory     one image alone does not fit on the device
+     ├─ LibraryError             a library that cannot be read or written
+     │   ├─ LibraryNotFound      no library at the path
+     │   ├─ LibraryDamaged       the catalog is not a sound SQLite file
+     │   ├─ LibraryTooNew        written by a later format than this program knows
+     │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
+     │   └─ VideoNotFound        a name that fits no video in it, or several
+     ├─ QueryError               a query that means nothing: empty, or contradicting itself
+     └─ ExportError              an export that cannot be written
+
+A message says what happened, with which value, and what to do. Only the CLI and the page show them.
+"""
+
+from __future__ import annotations
+
+
+class VidsearchError(Exception):
+    """Base of all errors below; its text is fit to be shown to a user."""
+
+
+class MediaError(VidsearchError):
+    """A file cannot be turned into frames."""
+
+
+class NotAVideo(MediaError):
+    """Not a media file, or one without a picture track."""
+
+
+class DamagedVideo(MediaError):
+    """The file is a video, but it breaks off or does not decode."""
+
+
+class DecodeTimeout(MediaError):
+    """Decoding made no progress within its deadline."""
+
+
+class ModelError(VidsearchError):
+    """A model cannot do its work."""
+
+
+class ModelUnavailable(ModelError):
+    """A model's weights are missing, not reachable, or not what their digest says."""
+
+
+class ModelOutOfMemory(ModelError):
+    """A single image does not fit on the device."""
+
+
+class LibraryError(VidsearchError):
+    """A library cannot be read or written."""
+
+
+class LibraryNotFound(LibraryError):
+    """There is no library at the path."""
+
+
+class LibraryDamaged(LibraryError):
+    """The catalog is not a sound SQLite file."""
+
+
+class LibraryTooNew(LibraryError):
+    """The library was written by a later format than this program knows."""
+
+
+class LibraryNotWritable(LibraryError):
+    """The library is read-only, not permitted, or its disk is full."""
+
+
+class VideoNotFound(LibraryError):
+    """A name fits no video in the library, or several."""
+
+
+class QueryError(VidsearchError):
+    """A query means nothing: it is empty or contradicts itself."""
+
+
+class ExportError(VidsearchError):
+    """An export cannot be written."""

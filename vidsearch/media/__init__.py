@@ -1,0 +1,1 @@
+"""Files to frames: probing, decoding, sampling, resizing. Knows no model and no library."""

@@ -1,0 +1,1 @@
+"""Pixels and text to vectors and captions. Importing this package imports no model and no torch."""

@@ -1,0 +1,56 @@
+"""What the rest of vidsearch needs of a model. Knows nothing of any particular one.
+
+Images are uint8 arrays (height, width, 3), RGB, of any size; batches of any length, including none. A
+result never depends on an image's neighbours in its batch, beyond rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, GeneratedCaption, Space, UInt8Image
+
+
+class TextEncoder(Protocol):
+    """The text half of an embedder: all that a search needs. Never imports torch."""
+
+    @property
+    def space(self) -> Space: ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """Embed texts. Returns float32 (n, dim), unit rows. Raises ModelUnavailable."""
+        ...
+
+
+class Embedder(TextEncoder, Protocol):
+    """Pixels and words in one space."""
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that an image needs to lose nothing: 224, 384."""
+        ...
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
+        ...
+
+
+class Captioner(Protocol):
+    """Pixels to a sentence."""
+
+    @property
+    def model(self) -> str:
+        """Registry name, hub id or folder."""
+        ...
+
+    @property
+    def prompt(self) -> str | None: ...
+
+    @property
+    def short_side_pixels(self) -> int: ...
+
+    def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
+        """Caption images: one caption each, in order. Raises ModelOutOfMemory."""
+        ...

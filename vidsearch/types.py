@@ -1,0 +1,286 @@
+"""The nouns of vidsearch: plain, frozen data that every layer hands to the next.
+
+No I/O and no behaviour beyond small derived values. Times are seconds from the start of the video as a
+player counts them (container presentation times less the container's start time). Spans are half-open:
+[start, end).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    UInt8Image: TypeAlias = NDArray[np.uint8]
+    """(height, width, 3), RGB, 0 to 255."""
+    Float32: TypeAlias = NDArray[np.float32]
+    Int64: TypeAlias = NDArray[np.int64]
+
+
+# --- media ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What a file says of itself, without decoding it."""
+
+    size_bytes: int
+    container: str
+    codec: str
+    width: int
+    """Pixels as displayed, after rotation."""
+    height: int
+    rotation_degrees: int
+    """Clockwise turn that makes the stored picture upright: 0, 90, 180 or 270."""
+    frame_rate: float | None
+    """Average frames per second; None where the container does not say."""
+    duration_seconds: float | None
+    """None where the header does not say."""
+    num_audio_tracks: int
+    created_at: datetime | None
+    """When the container says that it was recorded (aware, UTC)."""
+
+
+Sampling: TypeAlias = Literal["uniform", "shots", "keyframes"]
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingPlan:
+    """Which instants of a video are looked at.
+
+    `uniform`: each k / fps in [start, end), or, with `max_frames` N, N instants spread evenly where that is
+    fewer. `shots`: the middle of each shot, and more of long ones. `keyframes`: the stream's own key frames.
+    """
+
+    fps: float = 1.0
+    max_frames: int | None = None
+    start_seconds: float = 0.0
+    end_seconds: float | None = None
+    sampling: Sampling = "uniform"
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One decoded picture, upright."""
+
+    time_seconds: float
+    """Presentation time of the picture."""
+    instant_seconds: float
+    """The sampled instant at which this picture is on screen; at or after `time_seconds`, but for instants
+    before the first picture."""
+    image: UInt8Image
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """A run of frames between two cuts: [start, end)."""
+
+    start_seconds: float
+    end_seconds: float
+
+
+# --- models -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """What made a vector. Vectors of different spaces are never compared."""
+
+    model: str
+    """Registry name, hub id or folder: "mini", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"."""
+    weights_digest: str
+    preprocessing: str
+    dim: int
+
+    @property
+    def key(self) -> str:
+        """Short name, unique in practice, safe in a file name."""
+        import hashlib
+
+        text = "\0".join((self.model, self.weights_digest, self.preprocessing, str(self.dim)))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class GeneratedCaption:
+    """What a captioner says of one image."""
+
+    text: str
+    """Cleaned for reading."""
+    raw_text: str
+    tokens: tuple[str, ...]
+    token_logprobs: tuple[float, ...]
+    """Natural log-probability of each token, as long as `tokens`."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryModels:
+    """The models that a library is made with, by registry name, hub id or folder."""
+
+    embedders: tuple[str, ...]
+    captioner: str | None
+
+
+# --- captions ---------------------------------------------------------------------------------------
+
+
+class CaptionOrigin(StrEnum):
+    MODEL = "model"
+    HUMAN = "human"
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A caption of a frame, and where it comes from."""
+
+    text: str
+    raw_text: str
+    origin: CaptionOrigin = CaptionOrigin.MODEL
+    model: str | None = None
+    prompt: str | None = None
+    mean_logprob: float | None = None
+    """Mean natural log-probability per token; None for human captions."""
+    carried_over: bool = False
+    """True where the frame was not captioned itself but looked like an earlier one, whose caption this is."""
+
+
+# --- ingest: what workers hand to the one writer ----------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRecord:
+    """One frame, ready to be kept."""
+
+    time_seconds: float
+    thumbnail_jpeg: bytes
+    vectors: Mapping[Space, Float32]
+    """One unit row of shape (dim,) per space."""
+    caption: Caption | None = None
+    is_blank: bool = False
+    """Black or one flat colour: kept with its time, without vectors or a caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A run of consecutive frames of one video that becomes visible in one transaction."""
+
+    frames: tuple[FrameRecord, ...]
+    until_seconds: float
+    """Every sampled instant before this one is in; the next run goes on from here."""
+    shots: tuple[Shot, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Fingerprint:
+    """A file's content, as far as it is known."""
+
+    content_hash: str
+    """Hex digest over the whole file."""
+    quick_key: str
+    """Hex digest over the size and some blocks: cheap, equal for equal files, and not proof of equality."""
+    size_bytes: int
+    mtime_ns: int
+
+
+# --- library ----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video in a library. The same content at two paths is one video."""
+
+    id: int
+    content_hash: str
+    paths: tuple[Path, ...]
+    """Where it was last seen, the first one first; never empty."""
+    info: VideoInfo
+    plan: SamplingPlan
+    is_complete: bool
+    indexed_until_seconds: float
+    indexed_at: datetime
+    num_frames: int
+
+    @property
+    def path(self) -> Path:
+        """The first path that exists now, else the first."""
+        return next((path for path in self.paths if path.exists()), self.paths[0])
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedFrame:
+    """A frame in a library, without its picture and vectors."""
+
+    id: int
+    video_id: int
+    time_seconds: float
+    end_seconds: float
+    """The next frame's time, or the video's end: the frame stands for [time, end)."""
+    caption: Caption | None
+    is_blank: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A file that could not be indexed, and why."""
+
+    path: Path
+    reason: str
+    error: str
+    """Class name of the error: "NotAVideo"."""
+    failed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class FrameFilter:
+    """Which frames a query looks at. Every set field must hold."""
+
+    video_glob: str | None = None
+    """Matched against the whole path and against the file name; letter case is ignored."""
+    video_ids: tuple[int, ...] | None = None
+    after_seconds: float | None = None
+    """Frames at this time of their video or later."""
+    before_seconds: float | None = None
+    """Frames before this time of their video."""
+    recorded_after: datetime | None = None
+    """Container creation time, else the file's modification time."""
+    recorded_before: datetime | None = None
+    min_duration_seconds: float | None = None
+    max_duration_seconds: float | None = None
+    caption_words: str | None = None
+    """Frames whose caption contains all of these words (stemmed)."""
+
+    @property
+    def is_empty(self) -> bool:
+        return self == FrameFilter()
+
+
+# --- search -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """A moment that answers a query."""
+
+    video: Video
+    frame_id: int
+    time_seconds: float
+    """The best frame's time."""
+    start_seconds: float
+    end_seconds: float
+    """The span around the best frame: [start, end)."""
+    score: float
+    """Comparable within one answer only: a cosine, a BM25 score or a fused rank, by the query's mode."""
+    caption: str | None
+    confidence: float | None = None
+    """Probability in [0, 1] that this is what was asked for, comparable across models and libraries."""
+    num_duplicates: int = 0
+    """Near-identical moments of other videos that were folded into this one."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """The parts that the score was fused from, by name."""
