@@ -1,0 +1,114 @@
+"""Models whose answers a reader can work out: colours.
+
+An image is its mean colour, and a text is the mean of the colours that it names. Every score is then exact,
+so that a test of anything above the models can state whole results.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.types import GeneratedCaption, Space
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, UInt8Image
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (255, 0, 0),
+    "green": (0, 255, 0),
+    "blue": (0, 0, 255),
+    "yellow": (255, 255, 0),
+    "cyan": (0, 255, 255),
+    "magenta": (255, 0, 255),
+    "white": (255, 255, 255),
+    "grey": (128, 128, 128),
+}
+"""The words that the fakes know. White and grey point the same way, (1, 1, 1) / sqrt(3)."""
+
+
+def solid(colour: str, *, height: int = 24, width: int = 32) -> UInt8Image:
+    """Return a picture of one colour, uint8 (height, width, 3)."""
+    return np.full((height, width, 3), COLOURS[colour], dtype=np.uint8)
+
+
+def _unit_rows(rows: Float32) -> Float32:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    grey = np.full(3, 3**-0.5, dtype=np.float32)
+    return np.where(norms > 0, rows / np.where(norms > 0, norms, 1), grey).astype(np.float32)
+
+
+class ColourEmbedder:
+    """Embeds an image as its mean colour: "red" and a red picture are both (1, 0, 0).
+
+    A text without a colour word, and a black image, are (1, 1, 1) / sqrt(3): as near to every colour.
+    `num_images`, `num_texts`, `num_image_calls` and `num_text_calls` count what was asked for, so that a test
+    can show that a model was, or was not, run.
+    """
+
+    def __init__(self, name: str = "colour", *, short_side_pixels: int = 16) -> None:
+        self.space = Space(model=name, weights_digest="colour-1", preprocessing="mean colour", dim=3)
+        self.short_side_pixels = short_side_pixels
+        self.num_images = 0
+        self.num_texts = 0
+        self.num_image_calls = 0
+        self.num_text_calls = 0
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        self.num_image_calls += 1
+        self.num_images += len(images)
+        rows = np.zeros((len(images), 3), dtype=np.float32)
+        for row, image in zip(rows, images, strict=True):
+            row[:] = image.reshape(-1, 3).mean(axis=0) / 255
+        return _unit_rows(rows)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        self.num_text_calls += 1
+        self.num_texts += len(texts)
+        rows = np.zeros((len(texts), 3), dtype=np.float32)
+        for row, text in zip(rows, texts, strict=True):
+            for word in text.lower().split():
+                row += np.asarray(COLOURS.get(word.strip(".,!?"), (0, 0, 0)), dtype=np.float32) / 255
+        return _unit_rows(rows)
+
+
+def nearest_colour(image: UInt8Image) -> str:
+    """Return the known colour nearest to an image's mean colour."""
+    mean = image.reshape(-1, 3).mean(axis=0)
+    return min(COLOURS, key=lambda name: float(np.square(mean - np.asarray(COLOURS[name])).sum()))
+
+
+class ColourCaptioner:
+    """Captions an image with the known colour nearest to its mean: "a red picture".
+
+    Each token has the log-probability `token_logprob`. `num_images` and `num_calls` count what was asked for.
+    """
+
+    def __init__(
+        self,
+        model: str = "colour",
+        *,
+        prompt: str | None = None,
+        short_side_pixels: int = 16,
+        token_logprob: float = -0.5,
+    ) -> None:
+        self.model = model
+        self.prompt = prompt
+        self.short_side_pixels = short_side_pixels
+        self.token_logprob = token_logprob
+        self.num_images = 0
+        self.num_calls = 0
+
+    def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
+        self.num_calls += 1
+        self.num_images += len(images)
+        return [self._caption(image) for image in images]
+
+    def _caption(self, image: UInt8Image) -> GeneratedCaption:
+        text = f"a {nearest_colour(image)} picture"
+        tokens = tuple(text.split())
+        return GeneratedCaption(
+            text=text, raw_text=text, tokens=tokens, token_logprobs=(self.token_logprob,) * len(tokens)
+        )
