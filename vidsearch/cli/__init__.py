@@ -1,0 +1,1 @@
+"""The command line: parse, build, print. Alone with the page in printing, and alone in exiting."""

@@ -1,0 +1,64 @@
+"""How the command line speaks: data on stdout, everything else on stderr, names never trusted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import typer
+
+
+def printable(text: object) -> str:
+    """Text with control characters and undecodable bytes escaped, so that a file name cannot move the cursor."""
+    return "".join(
+        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for char in str(text)
+    )
+
+
+def say(text: str = "", *, dim: bool = False, bold: bool = False, colour: str | None = None) -> None:
+    """One line of data to stdout; colour only where it is a terminal."""
+    typer.echo(typer.style(text, dim=dim or None, bold=bold or None, fg=colour) if text else "")
+
+
+def note(text: str, *, colour: str | None = None) -> None:
+    """One line to stderr: what is being done, and with what."""
+    typer.echo(typer.style(text, fg=colour) if colour else text, err=True)
+
+
+def warn(text: str) -> None:
+    """A warning to stderr."""
+    note(f"Warning: {text}", colour="yellow")
+
+
+def fail(text: str) -> None:
+    """The one line that says why a command did not work, to stderr."""
+    note(f"Error: {text}", colour="red")
+
+
+def say_json(value: Any) -> None:
+    """A value as JSON to stdout, readable and with its keys in order of writing."""
+    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def say_table(rows: Iterable[Sequence[object]], *, header: Sequence[str], right: frozenset[int] = frozenset()) -> None:
+    """Columns, aligned, the last one ragged; `right` names those that are numbers. Says nothing without rows."""
+    cells = [[printable(cell) for cell in row] for row in rows]
+    if not cells:
+        return
+    widths = [max(len(row[i]) for row in (list(header), *cells)) for i in range(len(header))]
+
+    def line(row: Sequence[str]) -> str:
+        padded = (cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        return "  ".join(padded).rstrip()
+
+    say(line(header), bold=True)
+    for row in cells:
+        say(line(row))
+
+
+def is_interactive() -> bool:
+    """Whether progress can be drawn: stderr is a terminal."""
+    return sys.stderr.isatty()

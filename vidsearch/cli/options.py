@@ -1,0 +1,88 @@
+"""Options that several commands share, declared once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidsearch.errors import QueryError
+from vidsearch.times import parse_time
+
+
+def _time(text: str) -> float:
+    try:
+        return parse_time(text)
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from error
+
+
+LIBRARY_PANEL = "Library"
+MODEL_PANEL = "Models"
+OUTPUT_PANEL = "Output"
+SAMPLING_PANEL = "Which frames"
+FILTER_PANEL = "Filters"
+
+LibraryPath = Annotated[
+    Path,
+    typer.Option(
+        "--library",
+        envvar="VIDSEARCH_LIBRARY",
+        help="Folder that holds the library.",
+        rich_help_panel=LIBRARY_PANEL,
+        file_okay=True,
+    ),
+]
+DEFAULT_LIBRARY = Path("index")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.", rich_help_panel=OUTPUT_PANEL)]
+Quiet = Annotated[
+    bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=OUTPUT_PANEL)
+]
+
+Device = Annotated[
+    str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL_PANEL)
+]
+Precision = Annotated[
+    str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL_PANEL)
+]
+BatchSize = Annotated[
+    int | None,
+    typer.Option(min=1, help="Images per model call [default: fitted to the device].", rich_help_panel=MODEL_PANEL),
+]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's own, else auto]",
+        rich_help_panel=MODEL_PANEL,
+    ),
+]
+NumBeams = Annotated[
+    int | None,
+    typer.Option(min=1, help="Beams for captions; 1 is greedy. [default: the model's own]", rich_help_panel=MODEL_PANEL),
+]
+Prompt = Annotated[
+    str | None, typer.Option(help="Start every caption with these words.", rich_help_panel=MODEL_PANEL)
+]
+
+MaxFrames = Annotated[
+    int | None,
+    typer.Option(min=1, help="At most this many, spread evenly.", rich_help_panel=SAMPLING_PANEL),
+]
+Start = Annotated[
+    float | None,
+    typer.Option(parser=_time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL),
+]
+End = Annotated[
+    float | None,
+    typer.Option(parser=_time, metavar="TIME", help="Up to this time.", rich_help_panel=SAMPLING_PANEL),
+]
+After = Annotated[
+    float | None,
+    typer.Option(parser=_time, metavar="TIME", help="Moments at this time of their video or later.", rich_help_panel=FILTER_PANEL),
+]
+Before = Annotated[
+    float | None,
+    typer.Option(parser=_time, metavar="TIME", help="Moments before this time of their video.", rich_help_panel=FILTER_PANEL),
+]
