@@ -10,10 +10,14 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_CANNOT_END = frozenset(
-    "a an the this these those another and or but nor while as with without of at from into onto is are was were "
-    "be being been am has have had his her its their my your our to for in that which who whose than because if "
-    "near between beside behind under above against towards toward very in on".split()
+_CANNOT_END = re.compile(
+    r"""a | an | the | this | these | those | another
+      | and | or | but | nor | while | as | than | because | if | that | which | who | whose
+      | with | without | of | at | in | on | from | into | onto | to | for | near | between | beside | behind
+      | under | above | against | towards?
+      | is | are | was | were | be | being | been | am | has | have | had
+      | his | her | its | their | my | your | our | very""",
+    re.VERBOSE,
 )
 """Words after which an English caption has more to say."""
 
@@ -31,7 +35,8 @@ _MAX_ITEM_WORDS = 3
 def clean(text: str) -> str:
     """Return a caption without stutter, dangling words, stray spaces and capitals; may be empty.
 
-    The result is one line of lower-case words, punctuation kept but at the end. `clean(clean(x)) == clean(x)`.
+    The result is one line of lower-case words, punctuation kept but at the end; and
+    `clean(clean(x)) == clean(x)`.
     """
     line = unicodedata.normalize("NFC", text.lower())
     line = "".join(" " if unicodedata.category(mark).startswith(("C", "Z")) else mark for mark in line)
@@ -103,4 +108,4 @@ def _dangles(words: list[str]) -> bool:
     last = _bare(words[-1]).strip("-")
     if last in _CAN_END_AFTER_WITH:
         return "with" not in words[:-1]
-    return not last or last in _CANNOT_END
+    return not last or _CANNOT_END.fullmatch(last) is not None
