@@ -28,6 +28,7 @@ _ARTEFACTS = re.compile(r"\b(?:araf{1,2}ed?|araf{1,2}es?)\b")
 """"arafed", "araffe": a non-word that BLIP writes where an article stands, learnt from noisy web captions
 (https://huggingface.co/Salesforce/blip-image-captioning-large/discussions)."""
 
+_PUNCTUATION = ".,;:!?\"'’-"
 _MAX_REPEATED_WORDS = 10
 _MAX_ITEM_WORDS = 3
 
@@ -43,8 +44,8 @@ def clean(text: str) -> str:
     line = _ARTEFACTS.sub("a", line)
     line = re.sub(r"\s*(['’])\s+(s|t|re|ll|ve|d|m)\b", r"\1\2", line)
     line = re.sub(r"\s+([,.;:!?])", r"\1", line)
-    line = re.sub(r"(?<=\w)\s*-\s+(?=\w)|(?<=\w)\s+-\s*(?=\w)", "-", line)
-    words = line.split()
+    line = re.sub(r"(?<=\w) - (?=\w)", "-", line)
+    words = [word for word in line.split() if word.strip(_PUNCTUATION)]
     previous: list[str] = []
     while words != previous:
         previous = words
@@ -53,7 +54,7 @@ def clean(text: str) -> str:
 
 
 def _bare(word: str) -> str:
-    return word.strip('.,;:!?"')
+    return word.strip(_PUNCTUATION)
 
 
 def _without_stutter(words: list[str]) -> list[str]:
@@ -100,12 +101,12 @@ def _without_dangling_end(words: list[str]) -> list[str]:
     while kept and _dangles(kept):
         kept.pop()
     if kept:
-        kept[-1] = kept[-1].rstrip(".,;:!?-")
+        kept[-1] = kept[-1].rstrip(_PUNCTUATION)
     return kept
 
 
 def _dangles(words: list[str]) -> bool:
-    last = _bare(words[-1]).strip("-")
+    last = _bare(words[-1])
     if last in _CAN_END_AFTER_WITH:
         return "with" not in words[:-1]
     return not last or _CANNOT_END.fullmatch(last) is not None
