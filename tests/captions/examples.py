@@ -1,0 +1,87 @@
+"""Videos and frames for the export tests, made of plain data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vidsearch.captions.export import CaptionedVideo
+from vidsearch.types import Caption, CaptionOrigin, IndexedFrame, SamplingPlan, Video, VideoInfo
+
+NASTY_NAMES = (
+    "two words.mp4",
+    'it\'s "quoted".mp4',
+    "line\nbreak.mp4",
+    "snow ☃ 🐕.mp4",
+    "..mp4",
+    "a\\..\\..\\b.mp4",
+    "=cmd|'calc'!A1.mp4",
+    "<script>alert(1)</script>.mp4",
+    "-rf.mp4",
+    "con.mp4",
+    "x" * 240 + ".mp4",
+    "bytes \udcff.mp4",
+    "\u202egpj.mp4",
+)
+
+
+def video(
+    name: str = "dogs.mp4",
+    *,
+    video_id: int = 1,
+    duration_seconds: float | None = 10.0,
+    frame_rate: float | None = 25.0,
+) -> Video:
+    return Video(
+        id=video_id,
+        content_hash=f"{video_id:064x}",
+        paths=(Path("/videos") / name,),
+        info=VideoInfo(
+            size_bytes=1000,
+            container="mp4",
+            codec="h264",
+            width=640,
+            height=360,
+            rotation_degrees=0,
+            frame_rate=frame_rate,
+            duration_seconds=duration_seconds,
+            num_audio_tracks=0,
+            created_at=None,
+        ),
+        plan=SamplingPlan(),
+        is_complete=True,
+        indexed_until_seconds=duration_seconds or 0.0,
+        indexed_at=datetime(2024, 1, 1, tzinfo=UTC),
+        num_frames=0,
+    )
+
+
+def frames(
+    captions: Sequence[str | None], *, every_seconds: float = 1.0, video_id: int = 1
+) -> tuple[IndexedFrame, ...]:
+    """One frame each `every_seconds`; None is a blank frame."""
+    return tuple(
+        IndexedFrame(
+            id=100 * video_id + position,
+            video_id=video_id,
+            time_seconds=position * every_seconds,
+            end_seconds=(position + 1) * every_seconds,
+            caption=None
+            if text is None
+            else Caption(text, f"RAW {text}", CaptionOrigin.MODEL, "mini", None, -0.5, carried_over=False),
+            is_blank=text is None,
+        )
+        for position, text in enumerate(captions)
+    )
+
+
+def captioned(
+    captions: Sequence[str | None], *, name: str = "dogs.mp4", video_id: int = 1, summary: str | None = None
+) -> CaptionedVideo:
+    return CaptionedVideo(
+        video=video(name, video_id=video_id, duration_seconds=float(len(captions))),
+        frames=frames(captions, video_id=video_id),
+        summary=summary,
+        picture=lambda frame_id: b"\xff\xd8 picture %d" % frame_id,
+    )

@@ -1,0 +1,90 @@
+"""What an export writes: one video with its captions, as plain data. Knows no format and no library."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, IndexedFrame, Int64, Space, Video
+
+_NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionSpan:
+    """Words that hold for a part of a video: [start, end)."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionedVideo:
+    """One video, and all that is said of it."""
+
+    video: Video
+    frames: tuple[IndexedFrame, ...]
+    """In order of time."""
+    summary: str | None = None
+    """The aggregated caption."""
+    sections: tuple[CaptionSpan, ...] = ()
+    """Shots or chapters, each with its own aggregated caption."""
+    subtitles: tuple[CaptionSpan, ...] = ()
+    """What people brought along in a subtitle file."""
+    picture: Callable[[int], bytes] | None = None
+    """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
+    vectors: Mapping[Space, tuple[Int64, Float32]] = field(default_factory=dict)
+    """Per space: frame ids (n,) and unit rows (n, dim)."""
+
+
+def one_line(text: str) -> str:
+    """Return text on one line: each run of white space, control and direction marks becomes one space."""
+    return _NOT_PRINTED.sub(" ", text).strip()
+
+
+def path_text(path: Path) -> str:
+    """Return a path as text that every encoder takes; bytes that are no UTF-8 become U+FFFD."""
+    return os.fsencode(path).decode("utf-8", "replace")
+
+
+def caption_text(frame: IndexedFrame) -> str:
+    """Return a frame's caption on one line, or ""."""
+    return one_line(frame.caption.text) if frame.caption is not None else ""
+
+
+def cues(frames: tuple[IndexedFrame, ...]) -> Iterator[CaptionSpan]:
+    """Yield each caption with the time until it changes; frames without one are gaps.
+
+    Times are whole milliseconds, and every cue lasts at least one.
+    """
+    open_cue: CaptionSpan | None = None
+    for frame in frames:
+        text = caption_text(frame)
+        end_seconds = max(frame.end_seconds, frame.time_seconds)
+        if open_cue is not None and text == open_cue.text:
+            open_cue = CaptionSpan(open_cue.start_seconds, end_seconds, text)
+            continue
+        if open_cue is not None:
+            yield _in_milliseconds(open_cue)
+        open_cue = CaptionSpan(frame.time_seconds, end_seconds, text) if text else None
+    if open_cue is not None:
+        yield _in_milliseconds(open_cue)
+
+
+def _in_milliseconds(span: CaptionSpan) -> CaptionSpan:
+    start = max(0, round(span.start_seconds * 1000))
+    end = max(start + 1, round(span.end_seconds * 1000))
+    return CaptionSpan(start / 1000, end / 1000, span.text)
+
+
+def clock(seconds: float, *, decimal_mark: str = ".") -> str:
+    """Return hh:mm:ss.mmm, as subtitle formats write it; three digits of hours from 100 hours on."""
+    milliseconds = max(0, round(seconds * 1000))
+    whole, rest = divmod(milliseconds, 1000)
+    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{decimal_mark}{rest:03d}"

@@ -1,0 +1,73 @@
+"""Files for exports: whole or not at all, and never outside the folder that was chosen. Knows no format."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from vidsearch.errors import ExportError
+
+_NOT_IN_NAMES = re.compile(
+    r"""[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"""
+)
+_RESERVED_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
+_MAX_NAME_BYTES = 180
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[BinaryIO]:
+    """Open a file that appears under `path` only once it is whole: written beside it, then renamed.
+
+    Missing parent folders are made. What stood at `path` before is replaced, a symlink itself and not what it
+    points to. Raises ExportError where the file system says no.
+    """
+    beside = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with beside.open("xb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(
+            f"Could not write {path}: {error.strerror or error}. Choose another --output, or make room there."
+        ) from error
+
+
+class Names:
+    """Hands out file names for videos: safe on every common file system, and no two alike."""
+
+    def __init__(self) -> None:
+        self._taken: set[str] = set()
+
+    def name_for(self, wanted: str) -> str:
+        """Return a name without a suffix for a video called `wanted`; the same calls give the same names."""
+        base = name = safe_name(wanted)
+        number = 1
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{base}-{number}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def safe_name(wanted: str) -> str:
+    """Return one path component that reads like `wanted` and is a plain file's name everywhere."""
+    name = _NOT_IN_NAMES.sub("_", unicodedata.normalize("NFC", wanted))
+    name = name.strip(" .")
+    if name.startswith(("-", "~")):
+        name = f"_{name[1:]}"
+    if _RESERVED_ON_WINDOWS.fullmatch(name):
+        name = f"{name}_"
+    name = name.encode()[:_MAX_NAME_BYTES].decode("utf-8", "ignore").strip(" .")
+    return name or "video"

@@ -1,0 +1,78 @@
+"""The formats by name: a new one is a module and one line here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import BinaryIO, Literal, TypeAlias
+
+from vidsearch.captions.export import frame_files, records, srt, txt, vtt
+from vidsearch.captions.export.document import CaptionedVideo
+from vidsearch.errors import ExportError
+
+Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """A format that is one file."""
+
+    name: str
+    suffix: str
+    describes: str
+    """What it is, for a list of choices."""
+    holds_many: bool
+    """Whether one file takes several videos."""
+    write: Callable[[Iterable[CaptionedVideo], BinaryIO], None]
+    """Write the videos, or just the one. Equal input gives equal bytes."""
+    needs: frozenset[Need] = frozenset()
+    """The parts of a CaptionedVideo, beyond its frames, that the format shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFormat:
+    """A format that is a folder of files for each video."""
+
+    name: str
+    describes: str
+    write: Callable[[CaptionedVideo, Path], list[Path]]
+    needs: frozenset[Need] = frozenset()
+
+
+Format: TypeAlias = FileFormat | FolderFormat
+
+_ALL: tuple[Format, ...] = (
+    FileFormat("txt", ".txt", "one line a frame: time, tab, caption", False, txt.write),
+    FileFormat("srt", ".srt", "SubRip subtitles", False, srt.write),
+    FileFormat("vtt", ".vtt", "WebVTT subtitles", False, vtt.write, frozenset({"summary"})),
+    FileFormat(
+        "chapters", ".chapters.vtt", "WebVTT chapters", False, vtt.write_chapters, frozenset({"sections"})
+    ),
+    FileFormat(
+        "json",
+        ".json",
+        "everything, as one JSON document",
+        True,
+        records.write_json,
+        frozenset({"summary", "sections"}),
+    ),
+    FileFormat("jsonl", ".jsonl", "one JSON object a frame and line", True, records.write_jsonl),
+    FileFormat("csv", ".csv", "one row a frame, for spreadsheets", True, records.write_csv),
+    FolderFormat(
+        "frames", "a folder: frame_01.jpg, frame_01.txt, ...", frame_files.write, frozenset({"pictures"})
+    ),
+)
+
+FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in _ALL})
+
+
+def find_format(name: str) -> Format:
+    """Return a format by its name. Raises ExportError that names them all."""
+    try:
+        return FORMATS[name.lower()]
+    except KeyError:
+        raise ExportError(
+            f"There is no export format {name!r}. Choose one of: {', '.join(FORMATS)}."
+        ) from None

@@ -1,0 +1,35 @@
+"""vtt and chapters: WebVTT (https://www.w3.org/TR/webvtt1/). A cue lasts until the caption changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import BinaryIO
+
+from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, clock, cues, one_line
+
+
+def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
+    """Write one video's captions, the aggregated one as a note at the top."""
+    for video in videos:
+        _write(out, cues(video.frames), note=video.summary)
+
+
+def write_chapters(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
+    """Write one video's sections as a chapters track: what `<track kind="chapters">` takes."""
+    for video in videos:
+        _write(out, (span for span in video.sections if span.text), note=None)
+
+
+def escape(text: str) -> str:
+    """Return text as WebVTT cue text, on one line: character references for `&`, `<` and `>`."""
+    return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _write(out: BinaryIO, spans: Iterable[CaptionSpan], *, note: str | None) -> None:
+    out.write(b"WEBVTT\n\n")
+    if note:
+        out.write(f"NOTE {escape(note)}\n\n".encode())
+    for span in spans:
+        out.write(
+            f"{clock(span.start_seconds)} --> {clock(span.end_seconds)}\n{escape(span.text)}\n\n".encode()
+        )
