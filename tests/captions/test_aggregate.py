@@ -46,7 +46,7 @@ def test_consensus_takes_the_caption_that_the_pictures_show():
         [said(text) for text in texts],
         [1, 1, 1],
         image_vectors=EMBEDDER.embed_images([solid("blue")] * 3),
-        text_vectors=EMBEDDER.embed_texts(texts),
+        embed_texts=EMBEDDER.embed_texts,
         method="consensus",
     )
     assert (chosen.text, chosen.index, chosen.method) == ("a blue picture", 2, "consensus")
@@ -58,7 +58,7 @@ def test_the_frame_it_is_taken_from_shows_it_best():
         [said(text) for text in texts],
         [1, 5, 1],
         image_vectors=EMBEDDER.embed_images([solid("magenta"), solid("magenta"), solid("red")]),
-        text_vectors=EMBEDDER.embed_texts(texts),
+        embed_texts=EMBEDDER.embed_texts,
     )
     assert chosen.index == 2
     assert chosen.support == 1.0
@@ -68,7 +68,7 @@ def test_the_frame_it_is_taken_from_shows_it_best():
 def test_every_method_agrees_where_there_is_nothing_to_choose(method):
     vectors = EMBEDDER.embed_texts(["a red picture"])
     chosen = choose(
-        [said("a red picture")], [2.0], image_vectors=vectors, text_vectors=vectors, method=method
+        [said("a red picture")], [2.0], image_vectors=vectors, embed_texts=EMBEDDER.embed_texts, method=method
     )
     assert chosen == AggregatedCaption("a red picture", 0, 1.0, method)
 
@@ -78,14 +78,13 @@ def test_the_order_of_frames_decides_nothing_but_ties(method):
     texts = ["a red car", "a magenta bus", "a red car", "a green car", "a yellow van"]
     seconds = [1.0, 2.0, 3.0, 4.0, 5.0]
     images = EMBEDDER.embed_images([solid(text.split()[1]) for text in texts])
-    text_vectors = EMBEDDER.embed_texts(texts)
     answers = set()
     for order in ([0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 4, 0, 3, 1]):
         chosen = choose(
             [said(texts[i]) for i in order],
             [seconds[i] for i in order],
             image_vectors=images[order],
-            text_vectors=text_vectors[order],
+            embed_texts=EMBEDDER.embed_texts,
             method=method,
         )
         answers.add(chosen.text)
@@ -129,3 +128,14 @@ def test_thousands_of_captions_are_one_pass():
     assert choose(
         [said(text) for text in texts], [1.0] * len(texts), method="mbr_words"
     ).support == pytest.approx(1 / 20_000)
+
+
+def test_of_very_many_captions_few_are_embedded():
+    texts = [f"a red car {i}" for i in range(500)]
+    embedder = ColourEmbedder()
+    images = embedder.embed_images([solid("red")] * len(texts))
+    chosen = choose(
+        [said(text) for text in texts], [1.0] * 500, image_vectors=images, embed_texts=embedder.embed_texts
+    )
+    assert chosen.text == "a red car 0"
+    assert embedder.num_texts == 64

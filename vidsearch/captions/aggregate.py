@@ -40,11 +40,14 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["majority", "mbr_words", "mbr_vectors", "consensus", "combined"]
 
+DEFAULT_METHOD: Method = "combined"
+
 Float64: TypeAlias = NDArray[np.float64]
 
 _MAX_NGRAM_WORDS = 4
 _UNKNOWN_CONFIDENCE = 0.5
 _LEAST_CONFIDENCE = 0.05
+_MAX_EMBEDDED_TEXTS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,23 +65,18 @@ class AggregatedCaption:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run of n frames that say m distinct things."""
+    """What is known of a run of n frames, and the m captions to choose from."""
 
     texts: tuple[str, ...]
     """(m,) distinct captions, in order of first appearance."""
-    text_of_frame: NDArray[np.int64]
-    """(n,) positions in `texts`."""
-    weights: Float64
+    text_weights: Float64
+    """(m,) how much of the run says each text; sums to 1 where no text was left out."""
+    frame_weights: Float64
     """(n,) sum 1: how much of the run each frame stands for."""
-    text_vectors: Float32 | None
+    text_vectors: Float32 | None = None
     """(m, dim) unit rows."""
-    image_vectors: Float32 | None
+    image_vectors: Float32 | None = None
     """(n, dim) unit rows, in the space of `text_vectors`."""
-
-    @property
-    def text_weights(self) -> Float64:
-        """(m,) sum 1: how much of the run says each text."""
-        return np.bincount(self.text_of_frame, self.weights, minlength=len(self.texts)).astype(np.float64)
 
 
 def confidence(caption: Caption) -> float:
@@ -95,58 +93,62 @@ def aggregate(
     durations_seconds: Sequence[float],
     *,
     image_vectors: Float32 | None = None,
-    text_vectors: Float32 | None = None,
-    method: Method = "combined",
+    embed_texts: Callable[[Sequence[str]], Float32] | None = None,
+    method: Method = DEFAULT_METHOD,
 ) -> AggregatedCaption | None:
     """Choose the caption that describes a run of frames best; None where no caption says anything.
 
-    `captions` and `durations_seconds` go in step, one per frame, and so do `image_vectors` and
-    `text_vectors`, float32 (n, dim), unit rows of one space: of the frame's picture, and of its caption's
-    text. A frame weighs its duration times its caption's `confidence`. Without the vectors that a method
-    needs, `mbr_words` decides. Ties go to the caption that comes first.
+    `captions`, `durations_seconds` and the rows of `image_vectors`, float32 (n, dim), go in step, one per
+    frame; `embed_texts` gives unit rows of the same space. A frame weighs its duration times its caption's
+    `confidence`. Without the vectors that a method needs, `mbr_words` decides. Of very many distinct captions
+    only the best by `mbr_words` are embedded. Ties go to the caption that comes first.
     """
-    said = [i for i, caption in enumerate(captions) if caption.text]
-    if not said:
+    said = np.asarray([i for i, caption in enumerate(captions) if caption.text], dtype=np.int64)
+    if len(said) == 0:
         return None
-    evidence = _evidence([captions[i] for i in said], [durations_seconds[i] for i in said])
-    first_frames = np.unique(evidence.text_of_frame, return_index=True)[1]
-    if text_vectors is not None and image_vectors is not None:
-        rows = np.asarray(said)
-        evidence = Evidence(
-            evidence.texts,
-            evidence.text_of_frame,
-            evidence.weights,
-            text_vectors=text_vectors[rows][first_frames],
-            image_vectors=image_vectors[rows],
-        )
+    positions: dict[str, int] = {}
+    text_of_frame = np.asarray([positions.setdefault(captions[i].text, len(positions)) for i in said])
+    frame_weights = _weights([captions[i] for i in said], [durations_seconds[i] for i in said])
+    text_weights = np.bincount(text_of_frame, frame_weights).astype(np.float64)
+    evidence = Evidence(tuple(positions), text_weights, frame_weights)
+    if image_vectors is not None and embed_texts is not None:
+        evidence = _with_vectors(evidence, image_vectors[said], embed_texts)
     elif method in _NEEDS_VECTORS:
         method = "mbr_words"
     scores = METHODS[method](evidence)
     best = int(np.flatnonzero(scores >= scores.max() - 1e-9)[0])
+    text = evidence.texts[best]
+    frames = np.flatnonzero(text_of_frame == positions[text])
+    values = frame_weights[frames]
+    if evidence.image_vectors is not None and evidence.text_vectors is not None:
+        values = evidence.image_vectors[frames] @ evidence.text_vectors[best]
     return AggregatedCaption(
-        text=evidence.texts[best],
-        index=said[_spokesman(evidence, best)],
+        text=text,
+        index=int(said[frames[np.argmax(values)]]),
         support=float(evidence.text_weights[best]),
         method=method,
     )
 
 
-def _evidence(captions: Sequence[Caption], durations_seconds: Sequence[float]) -> Evidence:
-    positions: dict[str, int] = {}
-    text_of_frame = [positions.setdefault(caption.text, len(positions)) for caption in captions]
+def _weights(captions: Sequence[Caption], durations_seconds: Sequence[float]) -> Float64:
     seconds = np.maximum(np.asarray(durations_seconds, dtype=np.float64), 0.0)
     if seconds.sum() <= 0:
         seconds = np.ones(len(captions))
-    weights = seconds * [confidence(caption) for caption in captions]
-    return Evidence(tuple(positions), np.asarray(text_of_frame), weights / weights.sum(), None, None)
+    weights: Float64 = seconds * np.asarray([confidence(caption) for caption in captions])
+    return weights / weights.sum()
 
 
-def _spokesman(evidence: Evidence, text: int) -> int:
-    """Return the frame that best shows what the text says: the nearest one; without vectors, the heaviest."""
-    frames = np.flatnonzero(evidence.text_of_frame == text)
-    if evidence.image_vectors is not None and evidence.text_vectors is not None:
-        return int(frames[np.argmax(evidence.image_vectors[frames] @ evidence.text_vectors[text])])
-    return int(frames[np.argmax(evidence.weights[frames])])
+def _with_vectors(
+    evidence: Evidence, image_vectors: Float32, embed_texts: Callable[[Sequence[str]], Float32]
+) -> Evidence:
+    """Add the vectors, leaving out texts beyond those that `mbr_words` puts first: embedding costs time."""
+    kept = np.arange(len(evidence.texts))
+    if len(kept) > _MAX_EMBEDDED_TEXTS:
+        kept = np.sort(np.argsort(-mbr_words(evidence), kind="stable")[:_MAX_EMBEDDED_TEXTS])
+    texts = tuple(evidence.texts[i] for i in kept)
+    return Evidence(
+        texts, evidence.text_weights[kept], evidence.frame_weights, embed_texts(texts), image_vectors
+    )
 
 
 def majority(evidence: Evidence) -> Float64:
@@ -196,7 +198,7 @@ def consensus(evidence: Evidence) -> Float64:
     """Score each text by the expected cosine between its vector and those of the run's pictures."""
     assert evidence.text_vectors is not None
     assert evidence.image_vectors is not None
-    return evidence.text_vectors @ (evidence.weights @ evidence.image_vectors)
+    return evidence.text_vectors @ (evidence.frame_weights @ evidence.image_vectors)
 
 
 def combined(evidence: Evidence) -> Float64:

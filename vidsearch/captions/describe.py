@@ -1,0 +1,207 @@
+"""A library's videos in words: one line for a video, for each of its shots or chapters, and for all of them.
+
+Reads a library and, where one is given, a text encoder for one of its spaces. Knows no file format and no
+SQL, and writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+
+from vidsearch.captions.aggregate import DEFAULT_METHOD, AggregatedCaption, Method, aggregate
+from vidsearch.captions.export import CaptionedVideo, CaptionSpan
+from vidsearch.captions.sections import CHAPTER_PENALTY, SHOT_PENALTY, split
+from vidsearch.errors import ModelError
+from vidsearch.types import Caption
+
+if TYPE_CHECKING:
+    from vidsearch.captions.export.registry import Need
+    from vidsearch.index.library import Library
+    from vidsearch.models.protocols import TextEncoder
+    from vidsearch.types import Float32, IndexedFrame, Video
+
+Level: TypeAlias = Literal["video", "chapter", "shot", "frame"]
+
+_MAX_REMEMBERED_TEXTS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a run of frames shows, [start, end), and the frame that shows it best."""
+
+    start_seconds: float
+    end_seconds: float
+    frame_id: int
+    caption: AggregatedCaption
+
+
+def encoder_for(library: Library) -> TextEncoder | None:
+    """Load the text encoder of a library's first embedder; None where there is none to be had."""
+    from vidsearch.models.registry import load_text_encoder
+
+    models = library.models
+    if models is None or not models.embedders:
+        return None
+    try:
+        return load_text_encoder(models.embedders[0])
+    except ModelError:
+        return None
+
+
+class Describer:
+    """Describes the videos of one library, in one way."""
+
+    def __init__(
+        self, library: Library, *, encoder: TextEncoder | None = None, method: Method = DEFAULT_METHOD
+    ) -> None:
+        self._library = library
+        self._encoder = encoder if encoder is not None and encoder.space in library.spaces() else None
+        self._method = method
+        self._text_vectors: dict[str, Float32] = {}
+
+    def video(self, video: Video) -> Description | None:
+        """Describe a whole video; None where it has no captions."""
+        frames = self._library.frames(video.id)
+        return self._describe(frames, self._vectors(frames))
+
+    def sections(self, video: Video, *, level: Level = "chapter") -> list[Description]:
+        """Describe a video part by part, in order; neighbours that would say the same are one.
+
+        `shot`: the library's shots where it has them, else runs of near-identical frames. `chapter`: runs of
+        like frames, longer ones. `frame`: every frame with a caption, no two joined. Parts without captions
+        are left out.
+        """
+        frames = self._library.frames(video.id)
+        if level == "video":
+            whole = self._describe(frames, self._vectors(frames))
+            return [whole] if whole else []
+        if level == "frame":
+            return [one for frame in frames if (one := self._describe([frame], None))]
+        vectors = self._vectors(frames)
+        found: list[Description] = []
+        for run in self._runs(video, frames, vectors, level):
+            part = self._describe(
+                [frames[i] for i in run], None if vectors is None else vectors[run.start : run.stop]
+            )
+            if part is None:
+                continue
+            previous = found[-1] if found else None
+            if previous is not None and previous.caption.text == part.caption.text:
+                found[-1] = Description(
+                    previous.start_seconds, part.end_seconds, previous.frame_id, previous.caption
+                )
+            else:
+                found.append(part)
+        return found
+
+    def library(self) -> AggregatedCaption | None:
+        """Describe all videos in one line: the video's caption that is most like the rest, by length."""
+        captions, durations, centres = [], [], []
+        for video in self._library.videos():
+            frames = self._library.frames(video.id)
+            vectors = self._vectors(frames)
+            described = self._describe(frames, vectors)
+            if described is None:
+                continue
+            captions.append(Caption(described.caption.text, described.caption.text))
+            durations.append(described.end_seconds - described.start_seconds)
+            if vectors is not None:
+                centre = vectors.mean(axis=0)
+                centres.append(centre / max(float(np.linalg.norm(centre)), 1e-9))
+        has_all = len(centres) == len(captions) and self._encoder is not None
+        return aggregate(
+            captions,
+            durations,
+            image_vectors=np.asarray(centres, dtype=np.float32) if has_all else None,
+            embed_texts=self._embed if has_all else None,
+            method=self._method,
+        )
+
+    def document(self, video: Video, *, needs: Collection[Need] = ()) -> CaptionedVideo:
+        """Gather a video for export, with the parts beyond its frames that a format `needs`."""
+        library = self._library
+        frames = tuple(library.frames(video.id))
+        summary = self.video(video) if "summary" in needs else None
+        sections = self.sections(video) if "sections" in needs else []
+        ids = [frame.id for frame in frames]
+        return CaptionedVideo(
+            video=video,
+            frames=frames,
+            summary=summary.caption.text if summary else None,
+            sections=tuple(
+                CaptionSpan(part.start_seconds, part.end_seconds, part.caption.text) for part in sections
+            ),
+            picture=library.thumbnail if "pictures" in needs else None,
+            vectors={space: library.vectors(space, ids) for space in library.spaces()}
+            if "vectors" in needs
+            else {},
+        )
+
+    def _describe(self, frames: Sequence[IndexedFrame], vectors: Float32 | None) -> Description | None:
+        """Describe a run of frames, whose vectors (n, dim) go in step; zero rows stand for missing ones."""
+        said = [i for i, frame in enumerate(frames) if frame.caption is not None]
+        chosen = aggregate(
+            [caption for frame in frames if (caption := frame.caption) is not None],
+            [frames[i].end_seconds - frames[i].time_seconds for i in said],
+            image_vectors=None if vectors is None else vectors[said],
+            embed_texts=self._embed,
+            method=self._method,
+        )
+        if chosen is None:
+            return None
+        return Description(
+            frames[0].time_seconds, frames[-1].end_seconds, frames[said[chosen.index]].id, chosen
+        )
+
+    def _runs(
+        self, video: Video, frames: Sequence[IndexedFrame], vectors: Float32 | None, level: Level
+    ) -> list[range]:
+        starts = [shot.start_seconds for shot in self._library.shots(video.id)] if level == "shot" else []
+        if starts:
+            times = [frame.time_seconds for frame in frames]
+            cuts = sorted({0, *np.searchsorted(times, starts).tolist(), len(frames)})
+            return [range(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+        if vectors is None:
+            return _runs_of_like_captions(frames)
+        return split(vectors, penalty=SHOT_PENALTY if level == "shot" else CHAPTER_PENALTY)
+
+    def _vectors(self, frames: Sequence[IndexedFrame]) -> Float32 | None:
+        """Return the frames' vectors (n, dim) in the encoder's space; a frame without one has its neighbour's.
+
+        None without an encoder, or where no frame has a vector.
+        """
+        if self._encoder is None:
+            return None
+        ids, vectors = self._library.vectors(self._encoder.space, [frame.id for frame in frames])
+        if len(ids) == 0:
+            return None
+        row_of = {int(frame_id): row for row, frame_id in enumerate(ids)}
+        rows, row = [], 0
+        for frame in frames:
+            row = row_of.get(frame.id, row)
+            rows.append(row)
+        return vectors[rows]
+
+    def _embed(self, texts: Sequence[str]) -> Float32:
+        """Embed texts, remembering the latest ones: a video's sections say what the whole video says."""
+        assert self._encoder is not None
+        new = [text for text in dict.fromkeys(texts) if text not in self._text_vectors]
+        if new:
+            if len(self._text_vectors) + len(new) > _MAX_REMEMBERED_TEXTS:
+                self._text_vectors.clear()
+                new = list(dict.fromkeys(texts))
+            self._text_vectors.update(zip(new, self._encoder.embed_texts(new), strict=True))
+        return np.asarray([self._text_vectors[text] for text in texts], dtype=np.float32)
+
+
+def _runs_of_like_captions(frames: Sequence[IndexedFrame]) -> list[range]:
+    starts = [i for i, frame in enumerate(frames) if i == 0 or _text(frame) != _text(frames[i - 1])]
+    return [range(start, stop) for start, stop in zip(starts, [*starts[1:], len(frames)], strict=True)]
+
+
+def _text(frame: IndexedFrame) -> str:
+    return frame.caption.text if frame.caption is not None else ""
