@@ -135,7 +135,8 @@ def _weights(captions: Sequence[Caption], durations_seconds: Sequence[float]) ->
     if seconds.sum() <= 0:
         seconds = np.ones(len(captions))
     weights: Float64 = seconds * np.asarray([confidence(caption) for caption in captions])
-    return weights / weights.sum()
+    weights /= weights.sum()
+    return weights
 
 
 def _with_vectors(

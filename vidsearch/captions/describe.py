@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 import numpy as np
@@ -142,7 +143,7 @@ class Describer:
         )
 
     def _describe(self, frames: Sequence[IndexedFrame], vectors: Float32 | None) -> Description | None:
-        """Describe a run of frames, whose vectors (n, dim) go in step; zero rows stand for missing ones."""
+        """Describe a run of frames, whose vectors (n, dim) go in step."""
         said = [i for i, frame in enumerate(frames) if frame.caption is not None]
         chosen = aggregate(
             [caption for frame in frames if (caption := frame.caption) is not None],
@@ -164,13 +165,13 @@ class Describer:
         if starts:
             times = [frame.time_seconds for frame in frames]
             cuts = sorted({0, *np.searchsorted(times, starts).tolist(), len(frames)})
-            return [range(start, stop) for start, stop in zip(cuts, cuts[1:], strict=False)]
+            return [range(start, stop) for start, stop in pairwise(cuts)]
         if vectors is None:
             return _runs_of_like_captions(frames)
         return split(vectors, penalty=SHOT_PENALTY if level == "shot" else CHAPTER_PENALTY)
 
     def _vectors(self, frames: Sequence[IndexedFrame]) -> Float32 | None:
-        """Return the frames' vectors (n, dim) in the encoder's space; a frame without one has its neighbour's.
+        """Return the frames' vectors (n, dim) in the encoder's space; one that has none takes its neighbour's.
 
         None without an encoder, or where no frame has a vector.
         """
