@@ -265,6 +265,19 @@ class FrameFilter:
 
 
 @dataclass(frozen=True, slots=True)
+class StepHit:
+    """One step of a moment that was asked for as a sequence."""
+
+    text: str
+    frame_id: int
+    time_seconds: float
+    score: float
+    """Cosine of the step's words and the frame, or their mean standard score over several spaces."""
+    caption: str | None
+    confidence: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A moment that answers a query."""
 
@@ -284,3 +297,5 @@ class SearchHit:
     """Near-identical moments of other videos that were folded into this one."""
     scores: Mapping[str, float] = field(default_factory=dict)
     """The parts that the score was fused from, by name."""
+    steps: tuple[StepHit, ...] = ()
+    """Of a query with several steps, each in order of time."""

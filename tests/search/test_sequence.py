@@ -1,0 +1,72 @@
+"""Steps in a row: the dynamic programme against trying everything."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from vidsearch.search.sequence import Sequence, best_sequences, window_maxima
+
+
+def by_trying_everything(scores, video_ids, times, within):
+    """The best score of any ordered choice of one frame a step."""
+    best = -np.inf
+    for places in itertools.product(range(len(times)), repeat=len(scores)):
+        gaps = np.diff(times[list(places)])
+        if len(set(video_ids[list(places)])) == 1 and np.all((gaps > 0) & (gaps <= within)):
+            best = max(best, sum(scores[step, place] for step, place in enumerate(places)))
+    return best
+
+
+@pytest.mark.parametrize("num_steps", [1, 2, 3])
+@pytest.mark.parametrize("within", [1.5, 4.0, float("inf")])
+def test_the_best_sequence_is_the_best_of_all_choices(num_steps, within):
+    generator = np.random.default_rng(num_steps)
+    video_ids = np.repeat([3, 4, 9], [7, 1, 8])
+    times = np.concatenate([np.arange(7) * 1.5, [2.0], np.arange(8) * 0.7])
+    scores = generator.standard_normal((num_steps, 16)).astype(np.float32)
+    best = best_sequences(scores, video_ids, times, within_seconds=within, limit=1)[0]
+    assert best.score == pytest.approx(by_trying_everything(scores, video_ids, times, within), abs=1e-5)
+    assert best.score == pytest.approx(
+        sum(scores[step, place] for step, place in enumerate(best.places)), abs=1e-5
+    )
+
+
+def test_sequences_share_no_stretch_and_never_cross_videos():
+    video_ids = np.array([1, 1, 1, 2, 2, 2])
+    times = np.array([0.0, 1.0, 2.0, 0.0, 1.0, 2.0])
+    scores = np.array([[5, 0, 0, 4, 0, 0], [0, 5, 4, 9, 0, 3]], dtype=np.float32)
+    assert best_sequences(scores, video_ids, times, within_seconds=9, limit=5) == [
+        Sequence(places=(0, 1), score=10.0),
+        Sequence(places=(3, 5), score=7.0),
+    ]
+
+
+def test_no_sequence_where_steps_lie_too_far_apart():
+    scores = np.zeros((2, 2), dtype=np.float32)
+    assert best_sequences(scores, np.array([1, 1]), np.array([0.0, 5.0]), within_seconds=4, limit=3) == []
+
+
+def test_a_frame_that_is_ruled_out_is_in_no_sequence():
+    scores = np.array([[9, 1, 0, 0], [0, 0, 9, 1]], dtype=np.float32)
+    scores[:, [0, 2]] = -np.inf
+    found = best_sequences(scores, np.ones(4, dtype=int), np.arange(4.0), within_seconds=9, limit=3)
+    assert found == [Sequence(places=(1, 3), score=2.0)]
+
+
+def test_no_frames_no_sequences():
+    assert (
+        best_sequences(np.zeros((2, 0), np.float32), np.zeros(0, int), np.zeros(0), within_seconds=1, limit=1)
+        == []
+    )
+
+
+def test_window_maxima_match_plain_slices():
+    generator = np.random.default_rng(0)
+    values = generator.standard_normal(200)
+    starts = generator.integers(0, 200, 300)
+    ends = np.minimum(starts + generator.integers(0, 90, 300), 200)
+    expected = [values[start:end].max(initial=-np.inf) for start, end in zip(starts, ends, strict=True)]
+    np.testing.assert_array_equal(window_maxima(values, starts, ends), expected)

@@ -1,0 +1,323 @@
+"""Answers queries: ranks frames, joins them into moments, fuses what pictures and captions say.
+
+Reads a library through its public methods; knows no SQL, no FAISS and never imports torch. Each ranking is
+followed down only as far as the answer needs, so that a search in a million frames touches a few thousand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import numpy as np
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.search.answer import ResolvedMode, SearchAnswer
+from vidsearch.search.composition import QueryComposer
+from vidsearch.search.hits import HitMaker, fold_duplicates
+from vidsearch.search.moments import Curve, shot_bounds
+from vidsearch.search.ranking import Moment, Ranking, matched_curve, rank_moments
+from vidsearch.search.sequence import best_sequences
+from vidsearch.search.timeline import Timeline
+from vidsearch.search.views import View, standard_scores
+
+if TYPE_CHECKING:
+    from vidsearch.index.library import Library
+    from vidsearch.models.protocols import Embedder, TextEncoder
+    from vidsearch.search.query import Query
+    from vidsearch.types import Float32, FrameFilter, Int64, SearchHit, Space
+
+TextEncoders: TypeAlias = "Mapping[Space, TextEncoder] | Callable[[Space], TextEncoder]"
+"""Encoders by space, or what loads one."""
+Embedders: TypeAlias = "Mapping[Space, Embedder] | Callable[[Space], Embedder]"
+
+Model = TypeVar("Model")
+
+_FIRST_DEPTH = 256
+_DEEPEST = 1 << 17
+"""How far down a ranking is followed for the hits that were asked for."""
+
+
+def search(
+    library: Library,
+    query: Query,
+    *,
+    encoders: TextEncoders | None = None,
+    embedders: Embedders | None = None,
+) -> SearchAnswer:
+    """Answer one query. For several on the same library, a `Searcher` is quicker."""
+    return Searcher(library, encoders=encoders, embedders=embedders).search(query)
+
+
+class Searcher:
+    """A library kept open with what its answers need: encoders, vectors in order, usual scores.
+
+    `encoders` turn words into vectors, `embedders` pictures; without them, the registry loads them by the
+    name of the library's spaces, on first use. New frames are seen as the library's matrix changes.
+    """
+
+    def __init__(
+        self,
+        library: Library,
+        *,
+        encoders: TextEncoders | None = None,
+        embedders: Embedders | None = None,
+    ) -> None:
+        self.library = library
+        self._composer = QueryComposer(
+            library,
+            load_encoder=_load_text_encoder if encoders is None else _loader(encoders),
+            load_embedder=_load_embedder if embedders is None else _loader(embedders),
+        )
+        self._timelines: dict[Space, tuple[Int64, Timeline]] = {}
+
+    def search(self, query: Query) -> SearchAnswer:
+        """Answer a query. Raises QueryError, VideoNotFound, ModelError, LibraryError."""
+        spaces = self.library.spaces()
+        timelines = {space: self._timeline(space) for space in spaces}
+        timelines = {space: timeline for space, timeline in timelines.items() if len(timeline)}
+        if not timelines:
+            return _nothing(query, "The library holds no frames yet: index some videos first.")
+        among = self.library.frame_ids(query.filter)
+        num_frames = max(map(len, timelines.values())) if among is None else len(among)
+        if num_frames == 0:
+            return _nothing(query, "No frame passes the filters.")
+        if query.then:
+            return self._search_sequence(query, timelines, among, num_frames)
+        return self._search_moments(query, timelines, among, num_frames)
+
+    def search_many(self, queries: Iterable[Query]) -> list[SearchAnswer]:
+        """Answer queries one after the other."""
+        return [self.search(query) for query in queries]
+
+    # --- moments ------------------------------------------------------------------------------------
+
+    def _search_moments(
+        self, query: Query, timelines: Mapping[Space, Timeline], among: Int64 | None, num_frames: int
+    ) -> SearchAnswer:
+        mode = self._mode(query)
+        views, notes = ([], []) if mode == "caption" else self._views(query, timelines, mode)
+        if mode == "hybrid" and not views:
+            mode = "caption"
+        timeline = views[0].timeline if views else next(iter(timelines.values()))
+        maker = HitMaker(self.library, timeline)
+        moments = self._moments(query, mode, views, timeline, maker, among)
+        vectors = timeline.vectors(np.asarray([moment.span.best for moment in moments], dtype=np.int64))
+        kept, folded = _fold(query, vectors[:, None], [int(timeline.video_ids[m.span.best]) for m in moments])
+        hits = maker.moment_hits([moments[number] for number in kept], views, in_shots=query.group)
+        hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
+        return _answer(query, hits, mode, views, num_frames, notes)
+
+    def _moments(
+        self,
+        query: Query,
+        mode: ResolvedMode,
+        views: Sequence[View],
+        timeline: Timeline,
+        maker: HitMaker,
+        among: Int64 | None,
+    ) -> list[Moment]:
+        """The best moments, some more than asked for where duplicates will be folded."""
+        wanted = query.num_hits * (2 if query.dedupe else 1)
+        bounds = _Bounds(timeline, maker, query.filter)
+        depth = max(_FIRST_DEPTH, 2 * wanted)
+        while True:
+            rankings = [self._visual_ranking(view, timeline, depth, among) for view in views]
+            if mode != "visual":
+                rankings.append(self._caption_ranking(query, timeline, depth, among))
+            curve: Curve | None = None
+            if query.group and views:
+                curve = lambda first, end: standard_scores(views, first, end)  # noqa: E731
+            elif query.group:
+                curve = matched_curve(rankings[-1])
+            moments = rank_moments(rankings, curve=curve, bounds_of=bounds, limit=wanted)
+            exhausted = all(len(ranking.places) < depth for ranking in rankings)
+            if len(moments) >= wanted or exhausted or depth >= _DEEPEST:
+                return moments
+            depth *= 8
+
+    def _visual_ranking(self, view: View, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
+        ids, scores = self.library.nearest(view.space, view.vector[None], depth, among=among)
+        return _ranking(view.space.model, timeline, ids[0], scores[0])
+
+    def _caption_ranking(self, query: Query, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
+        matches = self.library.caption_matches(query.words, depth, among=among)
+        ids = np.asarray([match.frame_id for match in matches], dtype=np.int64)
+        scores = np.asarray([match.score for match in matches], dtype=np.float32)
+        return _ranking("caption", timeline, ids, scores)
+
+    # --- sequences ----------------------------------------------------------------------------------
+
+    def _search_sequence(
+        self, query: Query, timelines: Mapping[Space, Timeline], among: Int64 | None, num_frames: int
+    ) -> SearchAnswer:
+        texts = [query.text or "", *query.then]
+        step_views, notes = self._step_views(texts, timelines)
+        timeline = step_views[0][0].timeline
+        scores = np.stack([standard_scores(views, 0, len(timeline)) for views in step_views])
+        if among is not None:
+            places = timeline.places(among)
+            outside = np.ones(len(timeline), dtype=bool)
+            outside[places[places >= 0]] = False
+            scores[:, outside] = -np.inf
+        sequences = best_sequences(
+            scores,
+            timeline.video_ids,
+            timeline.times,
+            within_seconds=query.within_seconds,
+            limit=query.num_hits * (2 if query.dedupe else 1),
+        )
+        places = np.asarray([sequence.places for sequence in sequences], dtype=np.int64)
+        vectors = timeline.vectors(places.reshape(-1)).reshape(len(sequences), len(texts), -1)
+        kept, folded = _fold(query, vectors, [int(timeline.video_ids[s.places[0]]) for s in sequences])
+        maker = HitMaker(self.library, timeline)
+        hits = maker.sequence_hits([sequences[number] for number in kept], texts, step_views, scores)
+        hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
+        return _answer(query, hits, "visual", step_views[0], num_frames, notes)
+
+    # --- what they share ----------------------------------------------------------------------------
+
+    def _mode(self, query: Query) -> ResolvedMode:
+        """Resolve `auto`: words are looked up in captions too, where there are any."""
+        if query.mode == "visual" or not query.has_words:
+            return "visual"
+        if query.mode == "caption":
+            return "caption"
+        if query.mode == "hybrid":
+            return "hybrid"
+        return "hybrid" if self.library.info().num_captions else "visual"
+
+    def _views(
+        self, query: Query, timelines: Mapping[Space, Timeline], mode: ResolvedMode
+    ) -> tuple[list[View], list[str]]:
+        """The query in each space that a model is at hand for.
+
+        Raises ModelUnavailable where there is none, and captions cannot stand in.
+        """
+        if query.vectors and query.num_parts == 1:
+            timelines = {space: timelines[space] for space in timelines if space.key in query.vectors}
+        views, problems = [], []
+        for space, timeline in timelines.items():
+            try:
+                views.append(View.of(space, timeline, self._composer.vector(query, space, timeline)))
+            except ModelUnavailable as error:
+                problems.append(error)
+        if not views and problems and (mode == "visual" or query.mode == "hybrid"):
+            raise problems[0]
+        return views, [str(error) for error in problems]
+
+    def _step_views(
+        self, texts: Sequence[str], timelines: Mapping[Space, Timeline]
+    ) -> tuple[list[list[View]], list[str]]:
+        """For each step, its view in each space that an encoder is at hand for."""
+        columns: list[list[View]] = []
+        problems: list[ModelUnavailable] = []
+        for space, timeline in timelines.items():
+            try:
+                vectors = self._composer.step_vectors(texts, space)
+            except ModelUnavailable as error:
+                problems.append(error)
+                continue
+            columns.append([View.of(space, timeline, vector) for vector in vectors])
+        if not columns:
+            raise problems[0]
+        return [list(views) for views in zip(*columns, strict=True)], [str(error) for error in problems]
+
+    def _timeline(self, space: Space) -> Timeline:
+        """The space's timeline, made anew when the library hands out another matrix."""
+        frame_ids, video_ids, times, vectors = self.library.matrix(space)
+        known = self._timelines.get(space)
+        if known is None or known[0] is not frame_ids:
+            self._timelines[space] = known = (frame_ids, Timeline(frame_ids, video_ids, times, vectors))
+        return known[1]
+
+
+class _Bounds:
+    """How far a moment may reach: its shot, where shots are known, within the filter's times."""
+
+    def __init__(self, timeline: Timeline, maker: HitMaker, frames: FrameFilter) -> None:
+        self._timeline = timeline
+        self._maker = maker
+        self._filter = frames
+
+    def __call__(self, place: int) -> tuple[int, int]:
+        first, end = self._timeline.video_bounds(place)
+        times = self._timeline.times[first:end]
+        shots = self._maker.shots(int(self._timeline.video_ids[place]))
+        low, high = shot_bounds(times, float(self._timeline.times[place]), shots)
+        if self._filter.after_seconds is not None:
+            low = max(low, int(np.searchsorted(times, self._filter.after_seconds, side="left")))
+        if self._filter.before_seconds is not None:
+            high = min(high, int(np.searchsorted(times, self._filter.before_seconds, side="left")))
+        return first + low, first + high
+
+
+def _ranking(name: str, timeline: Timeline, frame_ids: Int64, scores: Float32) -> Ranking:
+    places = timeline.places(frame_ids[frame_ids >= 0])
+    scores = scores[frame_ids >= 0]
+    return Ranking(name, places[places >= 0], scores[places >= 0])
+
+
+def _fold(query: Query, vectors: Float32, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:
+    if query.dedupe:
+        return fold_duplicates(vectors, video_ids)
+    return list(range(len(vectors))), {}
+
+
+def _answer(
+    query: Query,
+    hits: Sequence[SearchHit],
+    mode: ResolvedMode,
+    views: Sequence[View],
+    num_frames: int,
+    notes: Sequence[str],
+) -> SearchAnswer:
+    """Cut to what was asked for, and say so where nothing in it is likely."""
+    least = query.min_confidence
+    likely = min((view.calibration.likely for view in views), default=0.0) if least is None else least
+    known = [hit for hit in hits if hit.confidence is not None]
+    nothing_matches = not hits or (bool(known) and all((hit.confidence or 0.0) < likely for hit in known))
+    if least is not None and not nothing_matches:
+        hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= least]
+    return SearchAnswer(
+        query=query,
+        hits=tuple(hits[: query.num_hits]),
+        nothing_matches=nothing_matches,
+        mode=mode,
+        models=tuple(view.space.model for view in views),
+        num_frames=num_frames,
+        notes=tuple(notes),
+    )
+
+
+def _nothing(query: Query, note: str) -> SearchAnswer:
+    mode: ResolvedMode = "caption" if query.mode == "caption" else "visual"
+    return SearchAnswer(query, (), nothing_matches=True, mode=mode, models=(), num_frames=0, notes=(note,))
+
+
+def _loader(models: Mapping[Space, Model] | Callable[[Space], Model]) -> Callable[[Space], Model]:
+    if callable(models):
+        return models
+
+    def load(space: Space) -> Model:
+        if space not in models:
+            raise ModelUnavailable(
+                f"No encoder was given for {space.model}, which the library has vectors of."
+            )
+        return models[space]
+
+    return load
+
+
+def _load_text_encoder(space: Space) -> TextEncoder:
+    from vidsearch.models.registry import load_text_encoder
+
+    return load_text_encoder(space.model)
+
+
+def _load_embedder(space: Space) -> Embedder:
+    from vidsearch.models.device import choose_device
+    from vidsearch.models.registry import load_embedder
+
+    return load_embedder(space.model, device=choose_device())

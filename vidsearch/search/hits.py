@@ -1,0 +1,151 @@
+"""From places on a timeline to hits that a person can read: videos, times, captions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
+from vidsearch.search.views import mean_confidence
+from vidsearch.types import SearchHit, StepHit
+
+if TYPE_CHECKING:
+    from vidsearch.index.library import Library
+    from vidsearch.search.ranking import Moment
+    from vidsearch.search.sequence import Sequence as StepSequence
+    from vidsearch.search.timeline import Timeline
+    from vidsearch.search.views import View
+    from vidsearch.types import IndexedFrame, Shot, Video
+
+
+class HitMaker:
+    """Looks up what hits are made of, each video and each video's shots once per answer."""
+
+    def __init__(self, library: Library, timeline: Timeline) -> None:
+        self._library = library
+        self._timeline = timeline
+        self._videos: dict[int, Video] = {}
+        self._shots: dict[int, list[Shot]] = {}
+
+    def shots(self, video_id: int) -> list[Shot]:
+        if video_id not in self._shots:
+            self._shots[video_id] = self._library.shots(video_id)
+        return self._shots[video_id]
+
+    def moment_hits(
+        self, moments: Sequence[Moment], views: Sequence[View], *, in_shots: bool
+    ) -> list[SearchHit]:
+        """Hits of moments, in their order; `views` give them their confidence."""
+        frame_ids = self._timeline.frame_ids
+        places = [(m.span.first, m.span.best, m.span.end - 1) for m in moments]
+        frames = self._frames([place for three in places for place in three])
+        hits = []
+        for moment, (first, best, last) in zip(moments, places, strict=True):
+            start, end = frames[first].time_seconds, frames[last].end_seconds
+            if in_shots:
+                start, end = self._within_shot(first, start, end)
+            hits.append(
+                SearchHit(
+                    video=self._video(frames[best].video_id),
+                    frame_id=int(frame_ids[best]),
+                    time_seconds=frames[best].time_seconds,
+                    start_seconds=start,
+                    end_seconds=end,
+                    score=moment.score,
+                    caption=_caption(frames[best]),
+                    confidence=mean_confidence(views, int(frame_ids[best])) if views else None,
+                    scores=dict(moment.scores),
+                )
+            )
+        return hits
+
+    def sequence_hits(
+        self,
+        sequences: Sequence[StepSequence],
+        texts: Sequence[str],
+        step_views: Sequence[Sequence[View]],
+        scores: np.ndarray,
+    ) -> list[SearchHit]:
+        """Hits of sequences; `scores` is (steps, places). The least sure step decides the confidence."""
+        frames = self._frames([place for sequence in sequences for place in sequence.places])
+        hits = []
+        for sequence in sequences:
+            steps = tuple(
+                StepHit(
+                    text=text,
+                    frame_id=frames[place].id,
+                    time_seconds=frames[place].time_seconds,
+                    score=float(scores[number, place]),
+                    caption=_caption(frames[place]),
+                    confidence=mean_confidence(step_views[number], frames[place].id),
+                )
+                for number, (text, place) in enumerate(zip(texts, sequence.places, strict=True))
+            )
+            sure = [step.confidence for step in steps if step.confidence is not None]
+            first, last = frames[sequence.places[0]], frames[sequence.places[-1]]
+            hits.append(
+                SearchHit(
+                    video=self._video(first.video_id),
+                    frame_id=first.id,
+                    time_seconds=first.time_seconds,
+                    start_seconds=first.time_seconds,
+                    end_seconds=last.end_seconds,
+                    score=sequence.score / len(steps),
+                    caption=_caption(first),
+                    confidence=min(sure, default=None),
+                    steps=steps,
+                )
+            )
+        return hits
+
+    def _frames(self, places: Sequence[int]) -> dict[int, IndexedFrame]:
+        unique = list(dict.fromkeys(places))
+        ids = [int(frame_id) for frame_id in self._timeline.frame_ids[unique]] if unique else []
+        return dict(zip(unique, self._library.frames_by_id(ids), strict=True))
+
+    def _video(self, video_id: int) -> Video:
+        if video_id not in self._videos:
+            self._videos[video_id] = self._library.video(f"#{video_id}")
+        return self._videos[video_id]
+
+    def _within_shot(self, first_place: int, start: float, end: float) -> tuple[float, float]:
+        """A span kept inside its shot, and reaching back to the shot's start from the first frame in it."""
+        video_id, times = int(self._timeline.video_ids[first_place]), self._timeline.times
+        for shot in self.shots(video_id):
+            if shot.start_seconds <= start < shot.end_seconds:
+                video_first, _ = self._timeline.video_bounds(first_place)
+                is_first = first_place == video_first or times[first_place - 1] < shot.start_seconds
+                return (shot.start_seconds if is_first else start), min(end, shot.end_seconds)
+        return start, end
+
+
+def fold_duplicates(vectors: np.ndarray, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:
+    """Fold near-identical things of different videos into the best of them.
+
+    `vectors` is (n, steps, dim), unit rows, the best first. Two things are near-identical where all of their
+    steps are. Returns the numbers of those kept, in order, and how many were folded into each.
+    """
+    kept: list[int] = []
+    folded: dict[int, int] = {}
+    for number in range(len(vectors)):
+        into = next(
+            (
+                other
+                for other in kept
+                if video_ids[other] != video_ids[number]
+                and float(np.einsum("sd,sd->s", vectors[other], vectors[number]).min())
+                >= NEAR_IDENTICAL_COSINE
+            ),
+            None,
+        )
+        if into is None:
+            kept.append(number)
+        else:
+            folded[into] = folded.get(into, 0) + 1
+    return kept, folded
+
+
+def _caption(frame: IndexedFrame) -> str | None:
+    return frame.caption.text if frame.caption else None

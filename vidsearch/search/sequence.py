@@ -1,0 +1,119 @@
+"""Several steps in a row, in one video: the best ordered choice of frames, by dynamic programming.
+
+Each frame gets, step by step, the best sum of scores with which the steps so far can end there: its own
+score for the step, and the best of the step before within the time allowed. It is a variant of DANTE
+(Luu et al., "Integrated Semantic and Temporal Alignment for Interactive Video Retrieval", arXiv:2512.13169)
+with a bound on the time between steps. Every step is one pass over all frames of all videos at once. It
+knows no query, no library and no model.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidsearch.types import Float32, Int64
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A place for every step, in order of time, and the sum of their scores."""
+
+    places: tuple[int, ...]
+    score: float
+
+
+def best_sequences(
+    scores: Float32,
+    video_ids: Int64,
+    times: NDArray[np.float64],
+    *,
+    within_seconds: float,
+    limit: int,
+) -> list[Sequence]:
+    """The best sequences, best first, no two of them with a common stretch of one video.
+
+    `scores` is (steps, frames), frames ordered by (video, time); -inf where a step must not be. Each step is
+    later than the one before by more than nothing and at most `within_seconds`.
+    """
+    if scores.shape[1] == 0:
+        return []
+    window_starts, window_ends = _windows(video_ids, times, within_seconds)
+    totals = [scores[0].astype(np.float64)]
+    for step_scores in scores[1:]:
+        totals.append(step_scores + window_maxima(totals[-1], window_starts, window_ends))
+    return _choose(totals, scores, window_starts, window_ends, limit)
+
+
+def window_maxima(values: NDArray[np.float64], starts: Int64, ends: Int64) -> NDArray[np.float64]:
+    """The maximum of values[start:end) for each window; -inf where it is empty.
+
+    By a sparse table (Bender and Farach-Colton, "The LCA problem revisited", 2000): two overlapping runs of a
+    power of two cover a window. One level of the table is held at a time.
+    """
+    lengths = ends - starts
+    result = np.full(len(starts), -np.inf)
+    level, run = values, 1
+    while True:
+        fits = (lengths >= run) & (lengths < 2 * run)
+        first, last = starts[fits], ends[fits] - run
+        result[fits] = np.maximum(level[first], level[last])
+        if not np.any(lengths >= 2 * run):
+            return result
+        level = np.maximum(level[:-run], level[run:])
+        run *= 2
+
+
+def _windows(video_ids: Int64, times: NDArray[np.float64], within_seconds: float) -> tuple[Int64, Int64]:
+    """For each frame, the places [start, end) where the step before may be.
+
+    Videos are laid one after the other on one axis of time, further apart than any window reaches.
+    """
+    gap = float(times.max() - times.min()) + within_seconds + 1.0
+    if not np.isfinite(gap):
+        within_seconds = float(times.max() - times.min())
+        gap = 2 * within_seconds + 1.0
+    video_number = np.cumsum(np.concatenate([[0], np.diff(video_ids) != 0]))
+    axis = video_number * gap + times
+    starts = np.searchsorted(axis, axis - within_seconds - 1e-6, side="left")
+    ends = np.searchsorted(axis, axis, side="left")
+    return starts, np.maximum(ends, starts)
+
+
+def _choose(
+    totals: list[NDArray[np.float64]],
+    scores: Float32,
+    window_starts: Int64,
+    window_ends: Int64,
+    limit: int,
+) -> list[Sequence]:
+    """Walk back from the best ends, leaving out what shares frames with a better sequence."""
+    chosen: list[Sequence] = []
+    taken = np.zeros(scores.shape[1], dtype=bool)
+    final = totals[-1]
+    for end in _falling(final):
+        if len(chosen) == limit:
+            break
+        if taken[end]:
+            continue
+        places = [int(end)]
+        for total in reversed(totals[:-1]):
+            start, stop = window_starts[places[-1]], window_ends[places[-1]]
+            places.append(int(start + np.argmax(total[start:stop])))
+        places.reverse()
+        if taken[places[0] : places[-1] + 1].any():
+            continue
+        taken[places[0] : places[-1] + 1] = True
+        chosen.append(Sequence(places=tuple(places), score=float(final[end])))
+    return chosen
+
+
+def _falling(values: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Places of finite values, best first; ties by place."""
+    finite = np.flatnonzero(np.isfinite(values))
+    return finite[np.argsort(-values[finite], kind="stable")]

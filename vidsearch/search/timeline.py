@@ -1,0 +1,114 @@
+"""The frames of one space in the order in which their videos show them, and how a query scores them.
+
+Built over what `Library.matrix` returns, without copying vectors: rows are addressed through an order by
+(video, time). It knows no query, no catalog and no model.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidsearch.types import Float32, Int64
+
+_SAMPLE_BLOCKS = 128
+_SAMPLE_BLOCK_FRAMES = 16
+NEAR_IDENTICAL_COSINE = 0.96
+"""Neighbouring frames at least this alike count as one picture where frames are counted."""
+
+
+class Timeline:
+    """One space's frames by (video, time). A *place* is a position in that order: [0, num_frames)."""
+
+    def __init__(
+        self, frame_ids: Int64, video_ids: Int64, times: NDArray[np.float64], vectors: Float32
+    ) -> None:
+        in_order = bool(
+            np.all(
+                (video_ids[1:] > video_ids[:-1])
+                | ((video_ids[1:] == video_ids[:-1]) & (times[1:] >= times[:-1]))
+            )
+        )
+        self._rows: Int64 | None = None if in_order else np.lexsort((times, video_ids))
+        self._vectors = vectors
+        self.frame_ids = frame_ids if self._rows is None else frame_ids[self._rows]
+        self.video_ids = video_ids if self._rows is None else video_ids[self._rows]
+        self.times = times if self._rows is None else times[self._rows]
+        by_id = np.all(self.frame_ids[1:] > self.frame_ids[:-1])
+        self._by_id: Int64 | None = None if by_id else np.argsort(self.frame_ids, kind="stable")
+        self._sample: Float32 | None = None
+        self._num_distinct: float | None = None
+
+    def __len__(self) -> int:
+        return len(self.frame_ids)
+
+    def places(self, frame_ids: Int64) -> Int64:
+        """Places of frames, -1 for those that have no vector here."""
+        if len(self) == 0:
+            return np.full(len(frame_ids), -1, dtype=np.int64)
+        if self._by_id is None:
+            found = np.minimum(np.searchsorted(self.frame_ids, frame_ids), len(self) - 1)
+        else:
+            sorted_at = np.searchsorted(self.frame_ids, frame_ids, sorter=self._by_id)
+            found = self._by_id[np.minimum(sorted_at, len(self) - 1)]
+        return np.where(self.frame_ids[found] == frame_ids, found, -1)
+
+    def video_bounds(self, place: int) -> tuple[int, int]:
+        """The places [first, end) of the video that this place belongs to."""
+        video_id = self.video_ids[place]
+        first = int(np.searchsorted(self.video_ids, video_id, side="left"))
+        return first, int(np.searchsorted(self.video_ids, video_id, side="right"))
+
+    def vectors(self, places: Int64) -> Float32:
+        """Vectors at places, float32 (n, dim)."""
+        rows = self._vectors[places if self._rows is None else self._rows[places]]
+        return np.asarray(rows, dtype=np.float32)
+
+    def scores(self, vector: Float32, first: int, end: int) -> Float32:
+        """Cosines of the frames at [first, end) with a unit vector."""
+        if self._rows is None:
+            return np.asarray(self._vectors[first:end] @ vector, dtype=np.float32)
+        return np.asarray(self._vectors[self._rows[first:end]] @ vector, dtype=np.float32)
+
+    def all_scores(self, vectors: Float32) -> Float32:
+        """Cosines of every frame with unit vectors (q, dim). Returns (q, num_frames)."""
+        scores = np.asarray(vectors @ self._vectors.T, dtype=np.float32)
+        return scores if self._rows is None else scores[:, self._rows]
+
+    @property
+    def sample(self) -> Float32:
+        """Some two thousand frames spread over the library, neighbours that look the same only once.
+
+        What a query scores against these is what it scores against the library at large: a video that
+        stands still for an hour does not outvote the others.
+        """
+        if self._sample is None:
+            self._sample, share = self._draw_sample()
+            self._num_distinct = share * len(self)
+        return self._sample
+
+    @property
+    def num_distinct(self) -> float:
+        """An estimate of how many frames there are, neighbours that look the same counted once."""
+        if self._num_distinct is None:
+            _ = self.sample
+        return self._num_distinct or 0.0
+
+    def _draw_sample(self) -> tuple[Float32, float]:
+        most = _SAMPLE_BLOCKS * _SAMPLE_BLOCK_FRAMES
+        if len(self) <= most:
+            places = np.arange(len(self))
+        else:
+            starts = np.linspace(0, len(self) - _SAMPLE_BLOCK_FRAMES, _SAMPLE_BLOCKS).astype(np.int64)
+            places = (starts[:, None] + np.arange(_SAMPLE_BLOCK_FRAMES)).ravel()
+        vectors = self.vectors(places)
+        if len(places) < 2:
+            return vectors, 1.0
+        is_next = (np.diff(places) == 1) & (np.diff(self.video_ids[places]) == 0)
+        alike = np.einsum("nd,nd->n", vectors[1:], vectors[:-1]) >= NEAR_IDENTICAL_COSINE
+        is_new = np.concatenate([[True], ~(is_next & alike)])
+        return vectors[is_new], float(is_new.mean())
