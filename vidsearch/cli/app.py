@@ -52,7 +52,8 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def _vidsearch(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+        bool,
+        typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
     ] = False,
 ) -> None:
     """Find moments in video by describing them, and take the captions elsewhere.

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 
 import typer
 
 
 def printable(text: object) -> str:
-    """Text with control characters and undecodable bytes escaped, so that a file name cannot move the cursor."""
+    """Text with control characters and undecodable bytes escaped: a file name must not move the cursor."""
     return "".join(
         char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
         for char in str(text)
@@ -43,20 +44,37 @@ def say_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
-def say_table(rows: Iterable[Sequence[object]], *, header: Sequence[str], right: frozenset[int] = frozenset()) -> None:
-    """Columns, aligned, the last one ragged; `right` names those that are numbers. Says nothing without rows."""
+def say_table(
+    rows: Iterable[Sequence[object]],
+    *,
+    header: Sequence[str],
+    right: frozenset[int] = frozenset(),
+    dim: bool = False,
+) -> None:
+    """Columns, aligned, the last one ragged; `right` names those of numbers. Says nothing without rows."""
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
         return
     widths = [max(len(row[i]) for row in (list(header), *cells)) for i in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        padded = (cell.rjust(w) if i in right else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        padded = (
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
+        )
         return "  ".join(padded).rstrip()
 
     say(line(header), bold=True)
     for row in cells:
-        say(line(row))
+        say(line(row), dim=dim)
+
+
+def shown_path(path: Path) -> str:
+    """A path as short as it stays useful: relative to the working folder where it is below it."""
+    try:
+        return printable(path.relative_to(Path.cwd()))
+    except ValueError:
+        return printable(path)
 
 
 def is_interactive() -> bool:

@@ -41,26 +41,26 @@ Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=OUTPUT_PANEL)
 ]
 
-Device = Annotated[
-    str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL_PANEL)
-]
-Precision = Annotated[
-    str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL_PANEL)
-]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL_PANEL)]
+Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL_PANEL)]
 BatchSize = Annotated[
     int | None,
-    typer.Option(min=1, help="Images per model call [default: fitted to the device].", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        min=1, help="Images per model call [default: fitted to the device].", rich_help_panel=MODEL_PANEL
+    ),
 ]
 Models = Annotated[
     str | None,
     typer.Option(
-        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's own, else auto]",
+        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's, else auto]",
         rich_help_panel=MODEL_PANEL,
     ),
 ]
 NumBeams = Annotated[
     int | None,
-    typer.Option(min=1, help="Beams for captions; 1 is greedy. [default: the model's own]", rich_help_panel=MODEL_PANEL),
+    typer.Option(
+        min=1, help="Beams for captions; 1 is greedy. [default: the model's own]", rich_help_panel=MODEL_PANEL
+    ),
 ]
 Prompt = Annotated[
     str | None, typer.Option(help="Start every caption with these words.", rich_help_panel=MODEL_PANEL)
@@ -72,7 +72,9 @@ MaxFrames = Annotated[
 ]
 Start = Annotated[
     float | None,
-    typer.Option(parser=_time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL),
+    typer.Option(
+        parser=_time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL
+    ),
 ]
 End = Annotated[
     float | None,
@@ -80,9 +82,19 @@ End = Annotated[
 ]
 After = Annotated[
     float | None,
-    typer.Option(parser=_time, metavar="TIME", help="Moments at this time of their video or later.", rich_help_panel=FILTER_PANEL),
+    typer.Option(
+        parser=_time,
+        metavar="TIME",
+        help="Moments at this time of their video or later.",
+        rich_help_panel=FILTER_PANEL,
+    ),
 ]
 Before = Annotated[
     float | None,
-    typer.Option(parser=_time, metavar="TIME", help="Moments before this time of their video.", rich_help_panel=FILTER_PANEL),
+    typer.Option(
+        parser=_time,
+        metavar="TIME",
+        help="Moments before this time of their video.",
+        rich_help_panel=FILTER_PANEL,
+    ),
 ]

@@ -1,0 +1,255 @@
+"""`vidsearch captions`, `export` and `caption`: what videos show, in words, here and elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidsearch.cli import console, loading, options
+from vidsearch.times import format_duration, format_time
+
+if TYPE_CHECKING:
+    from vidsearch.captions.describe import Describer, Description
+    from vidsearch.index.library import Library
+    from vidsearch.types import IndexedFrame, Video
+
+LEVELS = ("video", "chapter", "shot", "frame")
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(captions)
+    app.command()(export)
+    app.command()(caption)
+
+
+def captions(
+    video: Annotated[
+        str | None, typer.Argument(help="Path, file name, a unique part of it, or #id.", show_default=False)
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    level: Annotated[
+        str, typer.Option(help="frame: every frame's caption; shot or chapter: a timeline; video: one line.")
+    ] = "frame",
+    every_video: Annotated[
+        bool, typer.Option("--all", help="One line for each video, and one for the whole library.")
+    ] = False,
+    as_json: options.AsJson = False,
+) -> None:
+    """Say what a video shows: its captions, then the one line that sums them up.
+
+    Examples:
+
+    - `vidsearch captions holiday.mp4`
+
+    - `vidsearch captions holiday.mp4 --level chapter`
+
+    - `vidsearch captions --all --json`
+    """
+    from vidsearch.captions.describe import Describer, encoder_for
+
+    if level not in LEVELS:
+        raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}.", param_hint="--level")
+    if (video is None) != every_video:
+        raise typer.BadParameter("Name one video, or give --all.", param_hint="VIDEO")
+    with loading.open_library(library) as opened:
+        describer = Describer(opened, encoder=encoder_for(opened))
+        if video is None:
+            _print_library(opened, describer, as_json=as_json)
+        else:
+            _print_video(opened, describer, opened.video(video), level, as_json=as_json)
+
+
+def _print_library(library: Library, describer: Describer, *, as_json: bool) -> None:
+    videos = [(video, describer.video(video)) for video in library.videos()]
+    whole = describer.library()
+    if as_json:
+        console.say_json(
+            {
+                "caption": whole.text if whole else None,
+                "videos": [{"video": str(v.path), **_description_as_dict(d)} for v, d in videos],
+            }
+        )
+        return
+    console.say_table(
+        (
+            (console.shown_path(video.path), described.caption.text if described else "(no captions)")
+            for video, described in videos
+        ),
+        header=("video", "caption"),
+    )
+    if whole is not None:
+        console.say()
+        console.say(f"All of it: {console.printable(whole.text)}")
+
+
+def _print_video(library: Library, describer: Describer, video: Video, level: str, *, as_json: bool) -> None:
+    frames = library.frames(video.id)
+    summary = describer.video(video)
+    sections = describer.sections(video, level=level) if level in ("shot", "chapter") else []
+    if as_json:
+        shown: dict[str, Any] = {"video": str(video.path), **_description_as_dict(summary)}
+        if level == "frame":
+            shown["frames"] = [_frame_as_dict(frame) for frame in frames]
+        elif level != "video":
+            shown[f"{level}s"] = [_description_as_dict(section) for section in sections]
+        console.say_json(shown)
+        return
+    if level == "frame":
+        for frame in frames:
+            if frame.caption is not None:
+                text = console.printable(frame.caption.text)
+                console.say(f"{format_time(frame.time_seconds)}  {text}", dim=frame.caption.carried_over)
+    for section in sections:
+        span = f"{format_duration(section.start_seconds)}-{format_duration(section.end_seconds)}"
+        console.say(f"{span}  {console.printable(section.caption.text)}")
+    if summary is None:
+        console.note("This video has no captions. It was indexed with --no-captions, or shows nothing.")
+    elif level == "video":
+        console.say(console.printable(summary.caption.text))
+    else:
+        console.say()
+        console.say(f"Whole video: {console.printable(summary.caption.text)}", bold=True)
+
+
+def _description_as_dict(description: Description | None) -> dict[str, Any]:
+    if description is None:
+        return {"caption": None}
+    return {
+        "caption": description.caption.text,
+        "start_seconds": round(description.start_seconds, 6),
+        "end_seconds": round(description.end_seconds, 6),
+        "frame_id": description.frame_id,
+        "support": round(description.caption.support, 4),
+        "method": description.caption.method,
+    }
+
+
+def _frame_as_dict(frame: IndexedFrame) -> dict[str, Any]:
+    caption = frame.caption
+    return {
+        "frame_id": frame.id,
+        "time_seconds": round(frame.time_seconds, 6),
+        "end_seconds": round(frame.end_seconds, 6),
+        "caption": caption.text if caption else None,
+        "origin": caption.origin.value if caption else None,
+        "model": caption.model if caption else None,
+        "carried_over": caption.carried_over if caption else False,
+    }
+
+
+def export(
+    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write; a folder for a file per video; - for stdout."),
+    ],
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="txt, srt, vtt, chapters, json, jsonl, csv or frames. [default: by --output's name]",
+        ),
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+) -> None:
+    """Write captions to a file, or a file per video.
+
+    Examples:
+
+    - `vidsearch export holiday.mp4 --output holiday.srt`
+
+    - `vidsearch export all --format vtt --output subtitles/`
+
+    - `vidsearch export all --format jsonl --output -`
+    """
+    from vidsearch.captions.describe import Describer, encoder_for
+    from vidsearch.captions.export import export as write
+    from vidsearch.captions.export import find_format, render
+
+    chosen = find_format(format_name or output.suffix.removeprefix(".") or "txt")
+    with loading.open_library(library) as opened:
+        videos = opened.videos() if video == "all" else [opened.video(video)]
+        describer = Describer(opened, encoder=encoder_for(opened))
+        documents = (describer.document(each, needs=chosen.needs) for each in videos)
+        if output == Path("-"):
+            sys.stdout.buffer.write(render(documents, format_name=chosen.name))
+            return
+        written = write(documents, output, format_name=chosen.name)
+    for path in written[:5]:
+        console.note(f"Wrote {console.shown_path(path)}")
+    if len(written) > 5:
+        console.note(f"... and {len(written) - 5} more files")
+
+
+def caption(
+    video: Annotated[Path, typer.Argument(help="A video file.")],
+    sample_fps: Annotated[
+        float,
+        typer.Option(min=0.001, help="Frames per second of video.", rich_help_panel=options.SAMPLING_PANEL),
+    ] = 1.0,
+    max_frames: options.MaxFrames = 12,
+    start: options.Start = None,
+    end: options.End = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for frame_01.jpg, frame_01.txt and so on.")
+    ] = Path("results"),
+    models: options.Models = None,
+    num_beams: options.NumBeams = None,
+    prompt: options.Prompt = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+) -> None:
+    """Caption one video at once, with no library: frames and captions as files, and one line for all.
+
+    Example: `vidsearch caption holiday.mp4 --sample-fps 1 --max-frames 12 --output results/`
+    """
+    from vidsearch.captions.aggregate import aggregate
+    from vidsearch.captions.export import write_frame_files
+    from vidsearch.media.decode import frames
+    from vidsearch.media.images import encode_jpeg
+    from vidsearch.models.registry import resolve_models
+    from vidsearch.types import Caption, SamplingPlan
+
+    model_options = loading.ModelOptions(
+        models=models,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        num_beams=num_beams,
+        prompt=prompt,
+    )
+    chosen = resolve_models(models or "auto")
+    if chosen.reason:
+        console.note(chosen.reason)
+    loaded = loading.load(chosen.models, model_options)
+    if loaded.captioner is None:
+        raise typer.BadParameter(f"{models!r} writes no captions; try blip or mini.", param_hint="--models")
+    console.note(f"Captioning on {loaded.device.describe()}.")
+    plan = SamplingPlan(fps=sample_fps, max_frames=max_frames, start_seconds=start or 0.0, end_seconds=end)
+    pictures = list(frames(video, plan, short_side_pixels=None))
+    generated = loaded.captioner.captions([picture.image for picture in pictures])
+    said = [Caption(text=each.text, raw_text=each.raw_text) for each in generated]
+    write_frame_files(
+        output,
+        ((encode_jpeg(p.image), c.text) for p, c in zip(pictures, said, strict=True)),
+        num_frames=len(pictures),
+    )
+    console.say("Per-frame captions:")
+    for number, each in enumerate(said, start=1):
+        console.say(f" [{number}] {console.printable(each.text)}")
+    embedder = loaded.embedders[0]
+    final = aggregate(
+        said,
+        [1.0] * len(said),
+        image_vectors=embedder.embed_images([picture.image for picture in pictures]),
+        embed_texts=embedder.embed_texts,
+    )
+    console.say()
+    console.say("===== Final aggregated caption =====")
+    console.say(console.printable(final.text) if final else "")

@@ -1,0 +1,190 @@
+"""`vidsearch index`: videos into a library."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from vidsearch.cli import console, options
+from vidsearch.times import format_duration
+
+if TYPE_CHECKING:
+    from vidsearch.ingest import IngestReport
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(index)
+
+
+def index(
+    paths: Annotated[
+        list[Path], typer.Argument(help="Videos, or folders that are searched for them.", show_default=False)
+    ],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    fps: Annotated[
+        float,
+        typer.Option(
+            min=0.001, help="Frames looked at per second of video.", rich_help_panel=options.SAMPLING_PANEL
+        ),
+    ] = 1.0,
+    max_frames: options.MaxFrames = None,
+    start: options.Start = None,
+    end: options.End = None,
+    sampling: Annotated[
+        str,
+        typer.Option(
+            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own.",
+            rich_help_panel=options.SAMPLING_PANEL,
+        ),
+    ] = "uniform",
+    models: options.Models = None,
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
+        ),
+    ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
+    ] = True,
+    caption_every: Annotated[
+        str,
+        typer.Option(
+            help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = "novel",
+    num_beams: options.NumBeams = None,
+    prompt: options.Prompt = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+    retry_failed: Annotated[bool, typer.Option(help="Try files again that failed before.")] = False,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Index videos, so that they can be searched.
+
+    What is already in the library is passed over, moved files are recognised, and a run that was stopped goes
+    on where it was.
+
+    Examples:
+
+    - `vidsearch index holiday.mp4`
+
+    - `vidsearch index ~/Videos --fps 0.5 --library ~/library`
+
+    - `vidsearch index lectures/ --max-frames 50 --no-captions`
+    """
+    from vidsearch.cli import loading, progress
+    from vidsearch.index.library import Library
+    from vidsearch.ingest import ingest, parse_caption_policy
+    from vidsearch.media.sampling import sampling_plan
+
+    plan = sampling_plan(
+        fps=fps, max_frames=max_frames, start_seconds=start or 0.0, end_seconds=end, sampling=sampling
+    )
+    policy = parse_caption_policy(caption_every)
+    model_options = loading.ModelOptions(
+        models=models,
+        embedder=embedder,
+        wants_captions=captions,
+        device=device,
+        precision=precision,
+        batch_size=batch_size,
+        num_beams=num_beams,
+        prompt=prompt,
+    )
+    with Library.open(library, create=True) as opened:
+        loaded = loading.load(loading.library_models(opened, model_options), model_options)
+        with progress.shown(quiet=quiet) as on_progress:
+            report = ingest(
+                opened,
+                paths,
+                embedders=loaded.embedders,
+                captioner=loaded.captioner,
+                plan=plan,
+                caption_policy=policy,
+                retry_failed=retry_failed,
+                on_progress=on_progress,
+            )
+    if as_json:
+        console.say_json(report_as_dict(report, device=loaded.device.describe()))
+    else:
+        print_report(report, device=loaded.device.describe())
+    if report.interrupted:
+        console.note("Stopped. What was indexed is kept; run the same command again to go on.")
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if report.failures and not (report.num_indexed or report.num_skipped):
+        raise typer.Exit(EXIT_FAILED)
+
+
+def report_as_dict(report: IngestReport, *, device: str) -> dict[str, Any]:
+    """A report for JSON."""
+    return {
+        "num_indexed": report.num_indexed,
+        "num_resumed": report.num_resumed,
+        "num_skipped": report.num_skipped,
+        "num_left_to_others": report.num_left_to_others,
+        "failures": [
+            {
+                "path": str(failure.path),
+                "error": failure.error,
+                "reason": failure.reason,
+                "seconds_kept": failure.seconds_kept,
+                "known_before": failure.known_before,
+            }
+            for failure in report.failures
+        ],
+        **asdict(report.counts),
+        "video_seconds": report.video_seconds,
+        "wall_seconds": report.wall_seconds,
+        "device": device,
+        "interrupted": report.interrupted,
+    }
+
+
+def print_report(report: IngestReport, *, device: str) -> None:
+    """Say what a run did, and of each file that failed, why."""
+    counts = report.counts
+    rate = report.video_seconds / report.wall_seconds if report.wall_seconds else 0.0
+    resumed = f", {report.num_resumed} of them taken up again" if report.num_resumed else ""
+    console.say(
+        f"Indexed {_count(report.num_indexed, 'video')}{resumed}: {_count(counts.num_frames, 'frame')} of "
+        f"{format_duration(report.video_seconds)} of video in {format_duration(report.wall_seconds)} "
+        f"({rate:.1f}x real time) on {device}."
+    )
+    made = [
+        f"{_count(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
+        f"{counts.num_captions_carried_over} carried over" if counts.num_captions_carried_over else "",
+        f"{_count(counts.num_blank, 'blank frame')}" if counts.num_blank else "",
+        f"{_count(counts.num_near_duplicates, 'near-duplicate')}" if counts.num_near_duplicates else "",
+    ]
+    if any(made):
+        console.say(f"  {', '.join(filter(None, made))}")
+    if report.num_skipped:
+        console.say(f"  {_count(report.num_skipped, 'file')} passed over: already here")
+    if report.num_left_to_others:
+        console.say(
+            f"  {_count(report.num_left_to_others, 'file')} left to another run that is at work on it"
+        )
+    if report.failures:
+        console.say(f"  {_count(report.num_failed, 'file')} failed:", colour="red")
+    for failure in report.failures:
+        kept = f" (kept the first {format_duration(failure.seconds_kept)})" if failure.seconds_kept else ""
+        again = " (known from before; --retry-failed tries again)" if failure.known_before else ""
+        console.say(
+            f"    {console.shown_path(failure.path)}: {console.printable(failure.reason)}{kept}{again}"
+        )
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

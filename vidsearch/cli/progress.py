@@ -1,0 +1,57 @@
+"""Progress of an index run, drawn on a terminal and silent elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from vidsearch.cli import console
+from vidsearch.times import format_duration
+
+if TYPE_CHECKING:
+    from vidsearch.ingest import Progress
+
+
+@contextmanager
+def shown(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
+    """Yields what to call with each Progress, or None where nothing is to be drawn."""
+    if quiet or not console.is_interactive():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, SpinnerColumn, TextColumn
+    from rich.progress import Progress as Bars
+
+    bars = Bars(
+        SpinnerColumn(),
+        TextColumn("{task.fields[files]}"),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[rate]}"),
+        TextColumn("{task.fields[eta]}"),
+        TextColumn("[dim]{task.fields[name]}", markup=True),
+        console=Console(stderr=True),
+        transient=True,
+    )
+    with bars:
+        task = bars.add_task("", total=None, files="looking for videos", rate="", eta="", name="")
+
+        def update(state: Progress) -> None:
+            bars.update(task, **fields(state))
+
+        yield update
+
+
+def fields(state: Progress) -> dict[str, object]:
+    """What the progress line says of a state."""
+    from rich.markup import escape
+
+    known = state.seconds_total is not None
+    return {
+        "completed": state.seconds_done if known else state.files_done,
+        "total": state.seconds_total if known else state.files_total,
+        "files": f"{state.files_done}/{state.files_total} files",
+        "rate": f"{state.frames_per_second:.0f} frames/s, {state.times_real_time:.1f}x real time",
+        "eta": "" if state.eta_seconds is None else f"{format_duration(state.eta_seconds)} left",
+        "name": "" if state.current is None else escape(console.printable(state.current.name)),
+    }
