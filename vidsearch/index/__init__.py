@@ -1,1 +1,1 @@
-"""What is kept: the catalog (SQLite, the truth), the vector index (FAISS, a cache), and the Library over both."""
+"""What is kept of the videos: a catalog in SQLite, and the vectors in a form that searches fast."""

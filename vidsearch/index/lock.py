@@ -1,0 +1,68 @@
+"""Turns between processes: one writer at a time, one worker per video.
+
+File locks of the operating system, so that a process that dies gives back what it held. Knows nothing of
+what the locks protect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from vidsearch.errors import LibraryNotWritable
+
+WRITE_TIMEOUT_SECONDS = 600.0
+"""A turn takes milliseconds, a first pass over a large library's vectors minutes; who waits for longer waits
+for a process that hangs."""
+
+
+class WriteLock:
+    """The right to write in a folder; other processes and threads wait for their turn."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._lock = FileLock(path, timeout=WRITE_TIMEOUT_SECONDS, poll_interval=0.01)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for the turn and hold it. Nests within a thread. Raises LibraryNotWritable."""
+        try:
+            self._lock.acquire()
+        except Timeout as error:
+            message = (
+                f"Another process has held {self._path} for {WRITE_TIMEOUT_SECONDS:.0f} seconds. "
+                "Stop it (or wait for it), then try again."
+            )
+            raise LibraryNotWritable(message) from error
+        except OSError as error:
+            raise LibraryNotWritable(f"Cannot write in {self._path.parent}: {error}.") from error
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+
+@contextmanager
+def try_lock(path: Path, *, timeout_seconds: float = 0.0, remove_after: bool = False) -> Iterator[bool]:
+    """Hold the lock at `path` if nobody else does: yields whether it is, `timeout_seconds` later at most.
+
+    Yields False where no lock can be made, too (a read-only folder). With `remove_after` the file goes when
+    the lock is given back; it goes while still locked, and whoever opened it meanwhile sees that it is gone
+    and does not take it for held.
+    """
+    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01)
+    try:
+        lock.acquire()
+    except (Timeout, OSError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        if remove_after:
+            with suppress(OSError):  # Windows does not remove an open file; filelock does it on release there
+                path.unlink()
+        lock.release()

@@ -1,0 +1,120 @@
+"""What a library says of itself: plain data, beside the nouns in `vidsearch.types`. No I/O."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal
+
+from vidsearch.types import Caption, Failure, Fingerprint, LibraryModels, Space, Video
+
+
+@dataclass(frozen=True, slots=True)
+class FileState:
+    """What a library knows of a file, found without running a model."""
+
+    state: Literal["new", "complete", "partial", "failed"]
+    """`new`: its content is not known. `complete`: all of it is indexed. `partial`: an earlier run stopped
+    at `video.indexed_until_seconds`. `failed`: it could not be indexed, and has not changed since."""
+    video: Video | None = None
+    """Set where `complete` or `partial`."""
+    spaces: tuple[Space, ...] = ()
+    """The spaces that the video's frames have vectors in."""
+    failure: Failure | None = None
+    fingerprint: Fingerprint | None = None
+    """Set where finding out took reading the whole file, so that nobody need read it again."""
+    is_known_here: bool = False
+    """True where the library already has this content at this path, with this size and modification time.
+    Otherwise `Library.add_path` makes it so."""
+    replaces: Video | None = None
+    """The video that the library has at this path, where the file's content is no longer that video's."""
+
+
+@dataclass(frozen=True, slots=True)
+class LibraryInfo:
+    """A library in numbers."""
+
+    path: Path
+    format_version: int
+    models: LibraryModels | None
+    spaces: tuple[Space, ...]
+    num_videos: int
+    num_complete: int
+    num_frames: int
+    num_captions: int
+    num_failures: int
+    duration_seconds: float
+    """Of all videos whose duration is known."""
+    size_bytes: int
+    """On disk: the catalog and the vector caches."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionMatch:
+    """A frame whose caption answers some words."""
+
+    frame_id: int
+    score: float
+    """BM25, higher is better; comparable within one answer only."""
+    highlighted: str
+    """The caption, with HIGHLIGHT_START and HIGHLIGHT_END around each word that matched."""
+
+
+HIGHLIGHT_START = "\x02"
+HIGHLIGHT_END = "\x03"
+"""Control characters: they occur in no caption, so a caller can turn them into markup after escaping."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionVersion:
+    """One of the captions that a frame has had."""
+
+    caption: Caption
+    version: int
+    """1 for a frame's first caption, counting up."""
+    is_active: bool
+    """The one that is shown and searched. A human correction stays active when models caption anew."""
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A line of a subtitle track: shown in [start, end)."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubtitleTrack:
+    """Subtitles that came with a video, beside its captions."""
+
+    id: int
+    video_id: int
+    name: str
+    cues: tuple[Cue, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CueMatch:
+    """A subtitle that answers some words."""
+
+    video_id: int
+    track: str
+    cue: Cue
+    score: float
+    highlighted: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that `Library.verify` found wrong."""
+
+    kind: str
+    """Short and stable: "catalog", "vectors-missing", "cache", "thumbnail", "file-missing", ..."""
+    what: str
+    """One line for a person, with the video or frame in question."""
+    repaired: str | None = None
+    """What was done about it, or None."""

@@ -1,0 +1,295 @@
+"""Videos, their paths and the failures, as rows.
+
+All functions take a connection; none begins or ends a transaction or opens a file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+from vidsearch.types import Failure, Fingerprint, SamplingPlan, Video, VideoInfo
+
+_VIDEO = """
+    SELECT v.*, (SELECT count(*) FROM frames f WHERE f.video_id = v.id) AS num_frames FROM videos v
+"""
+
+
+def path_value(path: Path) -> str | bytes:
+    """A path as SQLite keeps it: text, or bytes where the name is not valid Unicode."""
+    text = str(path)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return text
+
+
+def value_path(value: str | bytes) -> Path:
+    """The path that `path_value` was made of."""
+    return Path(os.fsdecode(value))
+
+
+def now() -> str:
+    """This moment, UTC, as the catalog writes times."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+# --- videos -----------------------------------------------------------------------------------------
+
+
+def all_videos(connection: sqlite3.Connection) -> list[Video]:
+    """Every video, in the order of first indexing."""
+    return _videos(connection, connection.execute(f"{_VIDEO} ORDER BY v.id"))
+
+
+def videos_by_id(connection: sqlite3.Connection, video_ids: Iterable[int]) -> list[Video]:
+    """The videos with these ids that there are, by id."""
+    ids = json.dumps(sorted(set(video_ids)))
+    rows = connection.execute(
+        f"{_VIDEO} WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.id", (ids,)
+    )
+    return _videos(connection, rows)
+
+
+def video_by_hash(connection: sqlite3.Connection, content_hash: str) -> Video | None:
+    """The video of this content."""
+    return _one(
+        _videos(connection, connection.execute(f"{_VIDEO} WHERE v.content_hash = ?", (content_hash,)))
+    )
+
+
+def quick_key_of(connection: sqlite3.Connection, video_id: int) -> str:
+    """The quick key of a video's file."""
+    row = connection.execute("SELECT quick_key FROM videos WHERE id = ?", (video_id,)).fetchone()
+    return str(row[0])
+
+
+def has_quick_key(connection: sqlite3.Connection, quick_key: str) -> bool:
+    """Whether some video's file has this quick key."""
+    query = "SELECT EXISTS (SELECT 1 FROM videos WHERE quick_key = ?)"
+    return bool(connection.execute(query, (quick_key,)).fetchone()[0])
+
+
+def insert_video(
+    connection: sqlite3.Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo, plan: SamplingPlan
+) -> int:
+    """Add a video without frames and paths. Returns its id."""
+    recorded = info.created_at.timestamp() if info.created_at else fingerprint.mtime_ns / 1e9
+    cursor = connection.execute(
+        """
+        INSERT INTO videos (
+            content_hash, quick_key, size_bytes, container, codec, width, height, rotation_degrees,
+            frame_rate, duration_seconds, num_audio_tracks, created_at, recorded_unix_seconds, plan,
+            indexed_at, last_path
+        ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        """,
+        (
+            fingerprint.content_hash,
+            fingerprint.quick_key,
+            fingerprint.size_bytes,
+            info.container,
+            info.codec,
+            info.width,
+            info.height,
+            info.rotation_degrees,
+            info.frame_rate,
+            info.duration_seconds,
+            info.num_audio_tracks,
+            info.created_at.astimezone(UTC).isoformat() if info.created_at else None,
+            recorded,
+            plan_text(plan),
+            now(),
+            path_value(path),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def restart_video(connection: sqlite3.Connection, video_id: int, plan: SamplingPlan) -> None:
+    """Take a video back to its beginning, under another plan. Its frames are the caller's to remove."""
+    connection.execute(
+        "UPDATE videos SET plan = ?, is_complete = 0, indexed_until_seconds = 0, indexed_at = ? WHERE id = ?",
+        (plan_text(plan), now(), video_id),
+    )
+
+
+def advance_video(connection: sqlite3.Connection, video_id: int, until_seconds: float) -> None:
+    """Note up to which time a video is in."""
+    connection.execute(
+        """
+        UPDATE videos SET indexed_until_seconds = max(indexed_until_seconds, ?), indexed_at = ? WHERE id = ?
+        """,
+        (until_seconds, now(), video_id),
+    )
+
+
+def complete_video(connection: sqlite3.Connection, video_id: int, duration_seconds: float | None) -> None:
+    """Note that all of a video is in, and how long it turned out to be."""
+    connection.execute(
+        """
+        UPDATE videos SET is_complete = 1, indexed_at = ?, duration_seconds = coalesce(?, duration_seconds),
+            indexed_until_seconds = max(indexed_until_seconds, coalesce(?, duration_seconds, 0))
+        WHERE id = ?
+        """,
+        (now(), duration_seconds, duration_seconds, video_id),
+    )
+
+
+def delete_video(connection: sqlite3.Connection, video_id: int) -> None:
+    """Remove a video, and all that belongs to it."""
+    connection.execute("DELETE FROM videos WHERE id = ?", (video_id,))
+
+
+def plan_text(plan: SamplingPlan) -> str:
+    """A sampling plan as the catalog keeps it."""
+    return json.dumps(asdict(plan), sort_keys=True)
+
+
+# --- paths ------------------------------------------------------------------------------------------
+
+
+def path_row(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int] | None:
+    """The video at a path, and the size in bytes and modification time (ns) that its file had there."""
+    query = "SELECT video_id, size_bytes, mtime_ns FROM video_paths WHERE path = ?"
+    row = connection.execute(query, (path_value(path),)).fetchone()
+    return tuple(row) if row else None
+
+
+def put_path(connection: sqlite3.Connection, video_id: int, path: Path, fingerprint: Fingerprint) -> None:
+    """Note that a video is at a path; a video that was there before loses the path."""
+    value = path_value(path)
+    connection.execute("DELETE FROM video_paths WHERE path = ? AND video_id <> ?", (value, video_id))
+    connection.execute(
+        """
+        INSERT INTO video_paths (path, video_id, size_bytes, mtime_ns) VALUES (?, ?, ?, ?)
+        ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns
+        """,
+        (value, video_id, fingerprint.size_bytes, fingerprint.mtime_ns),
+    )
+    connection.execute("UPDATE videos SET last_path = ? WHERE id = ?", (value, video_id))
+
+
+def delete_path(connection: sqlite3.Connection, path: Path) -> None:
+    """Forget a path."""
+    connection.execute("DELETE FROM video_paths WHERE path = ?", (path_value(path),))
+
+
+def paths(connection: sqlite3.Connection) -> list[tuple[Path, int, int, int]]:
+    """Every known path with its video's id, size in bytes and modification time (ns)."""
+    rows = connection.execute("SELECT path, video_id, size_bytes, mtime_ns FROM video_paths ORDER BY id")
+    return [(value_path(path), video_id, size, mtime) for path, video_id, size, mtime in rows]
+
+
+def pathless_ids(connection: sqlite3.Connection) -> list[int]:
+    """Videos that are nowhere any more: other content is at each of their paths."""
+    rows = connection.execute(
+        "SELECT id FROM videos WHERE id NOT IN (SELECT video_id FROM video_paths) ORDER BY id"
+    )
+    return [int(row[0]) for row in rows]
+
+
+# --- failures ---------------------------------------------------------------------------------------
+
+
+def put_failure(
+    connection: sqlite3.Connection,
+    path: Path,
+    *,
+    error: str,
+    reason: str,
+    size_bytes: int | None,
+    mtime_ns: int | None,
+    quick_key: str | None,
+) -> None:
+    """Note that a file could not be indexed, and what it looked like then."""
+    printable = reason.encode("utf-8", "backslashreplace").decode()
+    connection.execute(
+        """
+        INSERT INTO failures (path, size_bytes, mtime_ns, quick_key, error, reason, failed_at)
+        VALUES (?, ?, ?, ?, ?, ?, ?)
+        ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns,
+            quick_key = excluded.quick_key, error = excluded.error, reason = excluded.reason,
+            failed_at = excluded.failed_at
+        """,
+        (path_value(path), size_bytes, mtime_ns, quick_key, error, printable, now()),
+    )
+
+
+def delete_failure(connection: sqlite3.Connection, path: Path) -> None:
+    """Forget that a file failed."""
+    connection.execute("DELETE FROM failures WHERE path = ?", (path_value(path),))
+
+
+def failures(connection: sqlite3.Connection) -> list[Failure]:
+    """Every failure, by path."""
+    rows = connection.execute("SELECT path, reason, error, failed_at FROM failures ORDER BY path")
+    return [_failure(row) for row in rows]
+
+
+def failure_at(
+    connection: sqlite3.Connection, path: Path
+) -> tuple[Failure, tuple[int | None, int | None, str | None]] | None:
+    """The failure at a path, and the file's size in bytes, modification time (ns) and quick key then."""
+    query = """
+        SELECT path, reason, error, failed_at, size_bytes, mtime_ns, quick_key FROM failures WHERE path = ?
+    """
+    row = connection.execute(query, (path_value(path),)).fetchone()
+    return (_failure(row), (row[4], row[5], row[6])) if row else None
+
+
+def _failure(row: Sequence[str]) -> Failure:
+    return Failure(
+        path=value_path(row[0]), reason=row[1], error=row[2], failed_at=datetime.fromisoformat(row[3])
+    )
+
+
+# --- rows to videos ---------------------------------------------------------------------------------
+
+
+def _videos(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[Video]:
+    cursor.row_factory = sqlite3.Row
+    rows = cursor.fetchall()
+    known_paths: dict[int, list[Path]] = {}
+    ids = json.dumps([row["id"] for row in rows])
+    query = """
+        SELECT video_id, path FROM video_paths
+        WHERE video_id IN (SELECT value FROM json_each(?)) ORDER BY id
+    """
+    for video_id, path in connection.execute(query, (ids,)):
+        known_paths.setdefault(video_id, []).append(value_path(path))
+    return [_video(row, known_paths.get(row["id"], [])) for row in rows]
+
+
+def _video(row: sqlite3.Row, known_paths: list[Path]) -> Video:
+    return Video(
+        id=row["id"],
+        content_hash=row["content_hash"],
+        paths=tuple(known_paths) or (value_path(row["last_path"]),),
+        info=VideoInfo(
+            size_bytes=row["size_bytes"],
+            container=row["container"],
+            codec=row["codec"],
+            width=row["width"],
+            height=row["height"],
+            rotation_degrees=row["rotation_degrees"],
+            frame_rate=row["frame_rate"],
+            duration_seconds=row["duration_seconds"],
+            num_audio_tracks=row["num_audio_tracks"],
+            created_at=datetime.fromisoformat(row["created_at"]) if row["created_at"] else None,
+        ),
+        plan=SamplingPlan(**json.loads(row["plan"])),
+        is_complete=bool(row["is_complete"]),
+        indexed_until_seconds=row["indexed_until_seconds"],
+        indexed_at=datetime.fromisoformat(row["indexed_at"]),
+        num_frames=row["num_frames"],
+    )
+
+
+def _one(videos: list[Video]) -> Video | None:
+    return videos[0] if videos else None
