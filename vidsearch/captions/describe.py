@@ -171,7 +171,7 @@ class Describer:
         return split(vectors, penalty=SHOT_PENALTY if level == "shot" else CHAPTER_PENALTY)
 
     def _vectors(self, frames: Sequence[IndexedFrame]) -> Float32 | None:
-        """Return the frames' vectors (n, dim) in the encoder's space; one that has none takes its neighbour's.
+        """Return the frames' vectors (n, dim) in the encoder's space; missing ones are a neighbour's.
 
         None without an encoder, or where no frame has a vector.
         """

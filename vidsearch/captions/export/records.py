@@ -51,7 +51,7 @@ def write_csv(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
         path = path_text(video.video.path)
         for frame in video.frames:
             record = {"video": path, **frame_record(frame)}
-            rows.writerow([_cell(record[column]) for column in CSV_COLUMNS])
+            rows.writerow([cell(record[column]) for column in CSV_COLUMNS])
     text.detach()
 
 
@@ -98,7 +98,8 @@ def _span_record(span: CaptionSpan) -> dict[str, Any]:
     return {"start_seconds": span.start_seconds, "end_seconds": span.end_seconds, "text": one_line(span.text)}
 
 
-def _cell(value: object) -> object:
+def cell(value: object) -> object:
+    """Return a value as a CSV cell: text never starts like a formula."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
