@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from vidsearch.errors import ModelError, QueryError
+from vidsearch.errors import ModelUnavailable, QueryError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -53,7 +53,7 @@ class QueryComposer:
     def vector(self, query: Query, space: Space, timeline: Timeline) -> Float32:
         """The query's direction in a space, a unit vector.
 
-        Raises ModelUnavailable, ModelError where the weights at hand are not those that made the space,
+        Raises ModelUnavailable, also where the weights at hand are not those that made the space, and
         QueryError where a frame that the query refers to has no vector.
         """
         parts = list(self._parts(query, space))
@@ -137,7 +137,7 @@ class QueryComposer:
 
 def _of_space(model: Model, space: Space) -> Model:
     if model.space != space:
-        raise ModelError(
+        raise ModelUnavailable(
             f"The library was made with other weights or settings of {space.model} than those at hand "
             f"(digest {space.weights_digest[:12]} there, {model.space.weights_digest[:12]} here). "
             "Index the videos into a new library, or bring the former weights back."

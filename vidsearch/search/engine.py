@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 import numpy as np
@@ -34,6 +35,8 @@ Embedders: TypeAlias = "Mapping[Space, Embedder] | Callable[[Space], Embedder]"
 
 Model = TypeVar("Model")
 
+CAPTIONS = "caption"
+"""Name of the ranking by what captions say."""
 _FIRST_DEPTH = 256
 _DEEPEST = 1 << 17
 """How far down a ranking is followed for the hits that were asked for."""
@@ -96,45 +99,50 @@ class Searcher:
     def _search_moments(
         self, query: Query, timelines: Mapping[Space, Timeline], among: Int64 | None, num_frames: int
     ) -> SearchAnswer:
-        mode = self._mode(query)
-        views, notes = ([], []) if mode == "caption" else self._views(query, timelines, mode)
-        if mode == "hybrid" and not views:
-            mode = "caption"
+        with_captions = query.has_words and query.mode != "visual"
+        views, problems = self._views(query, {} if query.mode == "caption" else timelines)
         timeline = views[0].timeline if views else next(iter(timelines.values()))
         maker = HitMaker(self.library, timeline)
-        moments = self._moments(query, mode, views, timeline, maker, among)
+        moments, ranked_captions = self._moments(query, views, timeline, maker, among, with_captions)
+        if problems and not views and (query.mode != "auto" or not ranked_captions):
+            raise problems[0]
         vectors = timeline.vectors(np.asarray([moment.span.best for moment in moments], dtype=np.int64))
         kept, folded = _fold(query, vectors[:, None], [int(timeline.video_ids[m.span.best]) for m in moments])
         hits = maker.moment_hits([moments[number] for number in kept], views, in_shots=query.group)
         hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
-        return _answer(query, hits, mode, views, num_frames, notes)
+        mode: ResolvedMode = "visual"
+        if not views or ranked_captions or query.mode == "hybrid":
+            mode = "hybrid" if views else "caption"
+        return _answer(query, hits, mode, views, num_frames, [str(problem) for problem in problems])
 
     def _moments(
         self,
         query: Query,
-        mode: ResolvedMode,
         views: Sequence[View],
         timeline: Timeline,
         maker: HitMaker,
         among: Int64 | None,
-    ) -> list[Moment]:
-        """The best moments, some more than asked for where duplicates will be folded."""
+        with_captions: bool,
+    ) -> tuple[list[Moment], bool]:
+        """The best moments, some more than asked for where duplicates will be folded.
+
+        Also whether any caption had a say.
+        """
         wanted = query.num_hits * (2 if query.dedupe else 1)
         bounds = _Bounds(timeline, maker, query.filter)
         depth = max(_FIRST_DEPTH, 2 * wanted)
         while True:
             rankings = [self._visual_ranking(view, timeline, depth, among) for view in views]
-            if mode != "visual":
+            if with_captions:
                 rankings.append(self._caption_ranking(query, timeline, depth, among))
-            curve: Curve | None = None
-            if query.group and views:
-                curve = lambda first, end: standard_scores(views, first, end)  # noqa: E731
-            elif query.group:
-                curve = matched_curve(rankings[-1])
-            moments = rank_moments(rankings, curve=curve, bounds_of=bounds, limit=wanted)
+            rankings = [ranking for ranking in rankings if len(ranking.places)]
+            if not rankings:
+                return [], False
+            curve: Curve = partial(standard_scores, views) if views else matched_curve(rankings[0])
+            moments = rank_moments(rankings, curve=curve, join=query.group, bounds_of=bounds, limit=wanted)
             exhausted = all(len(ranking.places) < depth for ranking in rankings)
             if len(moments) >= wanted or exhausted or depth >= _DEEPEST:
-                return moments
+                return moments, rankings[-1].name == CAPTIONS
             depth *= 8
 
     def _visual_ranking(self, view: View, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
@@ -145,7 +153,7 @@ class Searcher:
         matches = self.library.caption_matches(query.words, depth, among=among)
         ids = np.asarray([match.frame_id for match in matches], dtype=np.int64)
         scores = np.asarray([match.score for match in matches], dtype=np.float32)
-        return _ranking("caption", timeline, ids, scores)
+        return _ranking(CAPTIONS, timeline, ids, scores)
 
     # --- sequences ----------------------------------------------------------------------------------
 
@@ -178,34 +186,20 @@ class Searcher:
 
     # --- what they share ----------------------------------------------------------------------------
 
-    def _mode(self, query: Query) -> ResolvedMode:
-        """Resolve `auto`: words are looked up in captions too, where there are any."""
-        if query.mode == "visual" or not query.has_words:
-            return "visual"
-        if query.mode == "caption":
-            return "caption"
-        if query.mode == "hybrid":
-            return "hybrid"
-        return "hybrid" if self.library.info().num_captions else "visual"
-
     def _views(
-        self, query: Query, timelines: Mapping[Space, Timeline], mode: ResolvedMode
-    ) -> tuple[list[View], list[str]]:
-        """The query in each space that a model is at hand for.
-
-        Raises ModelUnavailable where there is none, and captions cannot stand in.
-        """
+        self, query: Query, timelines: Mapping[Space, Timeline]
+    ) -> tuple[list[View], list[ModelUnavailable]]:
+        """The query in each space that a model is at hand for, and what is wrong with the others."""
         if query.vectors and query.num_parts == 1:
             timelines = {space: timelines[space] for space in timelines if space.key in query.vectors}
-        views, problems = [], []
+        views: list[View] = []
+        problems: list[ModelUnavailable] = []
         for space, timeline in timelines.items():
             try:
                 views.append(View.of(space, timeline, self._composer.vector(query, space, timeline)))
             except ModelUnavailable as error:
                 problems.append(error)
-        if not views and problems and (mode == "visual" or query.mode == "hybrid"):
-            raise problems[0]
-        return views, [str(error) for error in problems]
+        return views, problems
 
     def _step_views(
         self, texts: Sequence[str], timelines: Mapping[Space, Timeline]

@@ -94,7 +94,7 @@ def _read_filter(source: Mapping[str, Any]) -> FrameFilter:
     return FrameFilter(**{name: _read(name, value, _FILTER_READERS[name]) for name, value in source.items()})
 
 
-def _read(name: str, value: object, reader: Callable[[Any], object]) -> Any:  # noqa: ANN401 - a field of any type
+def _read(name: str, value: object, reader: Callable[[Any], object]) -> Any:
     try:
         return reader(value)
     except (TypeError, ValueError, AttributeError) as error:

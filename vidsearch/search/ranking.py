@@ -45,22 +45,24 @@ class Moment:
 def rank_moments(
     rankings: Sequence[Ranking],
     *,
-    curve: Curve | None,
+    curve: Curve,
+    join: bool,
     bounds_of: Callable[[int], tuple[int, int]],
     limit: int,
 ) -> list[Moment]:
     """Fuse rankings of frames into a ranking of at most `limit` moments, best first.
 
-    Without a `curve`, each frame is a moment of its own. One ranking keeps its scores; several get the fused
-    ones.
+    One ranking keeps its scores; several get the fused ones, and where those are equal, which is common among
+    the first few, the higher on the curve comes first. Without `join`, each frame is a moment of its own.
     """
-    made = _spans(rankings, curve, bounds_of, limit)
+    made = _spans(rankings, curve if join else None, bounds_of, limit)
     by_span = [_by_span(ranking, made) for ranking in rankings]
     if len(rankings) == 1:
         fused = dict(by_span[0])
     else:
         fused = reciprocal_rank_fusion([list(scores) for scores in by_span])
-    best_first = sorted(fused, key=lambda number: -fused[number])
+    heights = {number: _height(made[number], curve) for number in fused} if len(rankings) > 1 else {}
+    best_first = sorted(fused, key=lambda number: (-fused[number], -heights.get(number, 0.0)))
     return [
         Moment(
             span=made[number],
@@ -106,6 +108,10 @@ def _spans(
     if curve is None:
         return [Span(place, place + 1, place) for place in list(dict.fromkeys(in_turns))[:at_most]]
     return spans(in_turns, curve, bounds_of, limit=at_most)
+
+
+def _height(span: Span, curve: Curve) -> float:
+    return float(curve(span.best, span.best + 1)[0])
 
 
 def _by_span(ranking: Ranking, made: Sequence[Span]) -> dict[int, float]:
