@@ -37,6 +37,14 @@ class Embedder(TextEncoder, Protocol):
         ...
 
 
+class Matcher(Protocol):
+    """Reads an image and a text together: slower than comparing vectors, and better at details."""
+
+    def match_scores(self, images: Sequence[UInt8Image], text: str) -> Float32:
+        """Return the probability that the text fits each image: float32 (n,). Raises ModelOutOfMemory."""
+        ...
+
+
 class Captioner(Protocol):
     """Pixels to a sentence."""
 

@@ -1,0 +1,213 @@
+"""Tiny checkpoints in the layout of published ones: real tokenizers, random weights, a few hundred kB each.
+
+They are saved as transformers saves them, with configuration files as the hub has them, and loaded through the
+same door as a hub id or a folder. What they say means nothing; that it is computed right can be tested.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from tokenizers.normalizers import BertNormalizer
+from tokenizers.processors import TemplateProcessing
+from transformers import (
+    BlipConfig,
+    BlipForConditionalGeneration,
+    BlipForImageTextRetrieval,
+    CLIPConfig,
+    CLIPModel,
+    CLIPTokenizer,
+    SiglipConfig,
+    SiglipModel,
+)
+
+WORDS = ["a", "an", "the", "red", "green", "blue", "yellow", "dog", "cat", "man", "woman", "child", "car", "boat", "house", "tree", "ball", "picture", "photo", "of", "on", "in", "with", "and", "is", "runs", "sits", "stands", "plays", "small", "big", "old", "young", "grass", "water", "street", "sky"]
+CORPUS = [" ".join(WORDS), "a red dog runs on the grass", "a woman with a child in the street"]
+
+CLIP_PIXELS = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}
+
+_TOWER = {
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 3,
+    "num_attention_heads": 4,
+}
+
+
+def save_tiny_clip(folder: Path, *, activation: str = "gelu", eos_token_id: int = 2, dim: int = 24) -> Path:
+    """Save a CLIP: 32 pixels, patches of 8, `dim` dimensions.
+
+    `eos_token_id` 2 is what the first published configurations say, though the tokenizer's is another.
+    """
+    torch.manual_seed(1)
+    tokenizer = _clip_tokenizer()
+    end = tokenizer.eos_token_id
+    # Published vocabularies end with the end token: the old way of pooling takes the highest id.
+    assert end == len(tokenizer) - 1
+    text = {
+        **_TOWER,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 20,
+        "hidden_act": activation,
+        "eos_token_id": 2 if eos_token_id == 2 else end,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+    }
+    vision = {**_TOWER, "image_size": 32, "patch_size": 8, "hidden_act": activation}
+    model = CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=dim))
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "crop_size": 32,
+            "do_center_crop": True,
+            "do_normalize": True,
+            "do_resize": True,
+            "feature_extractor_type": "CLIPFeatureExtractor",
+            "image_mean": CLIP_PIXELS["mean"],
+            "image_std": CLIP_PIXELS["std"],
+            "resample": 3,
+            "size": 32,
+        },
+    )
+    return folder
+
+
+def save_tiny_siglip(folder: Path) -> Path:
+    """Save a SigLIP: 32 pixels, patches of 8, 32 dimensions, always 16 tokens of a Unigram vocabulary."""
+    torch.manual_seed(2)
+    tokenizer = _unigram_tokenizer()
+    text = {
+        **_TOWER,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "max_position_embeddings": 16,
+        "hidden_act": "gelu_pytorch_tanh",
+    }
+    vision = {**_TOWER, "image_size": 32, "patch_size": 8, "hidden_act": "gelu_pytorch_tanh"}
+    model = SiglipModel(SiglipConfig(text_config=text, vision_config=vision))
+    with torch.no_grad():
+        model.logit_scale.fill_(2.0)
+        model.logit_bias.fill_(-3.0)
+    _save(model, folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "do_normalize": True,
+            "do_rescale": True,
+            "do_resize": True,
+            "image_mean": [0.5, 0.5, 0.5],
+            "image_processor_type": "SiglipImageProcessor",
+            "image_std": [0.5, 0.5, 0.5],
+            "resample": 2,
+            "rescale_factor": 0.00392156862745098,
+            "size": {"height": 32, "width": 32},
+        },
+    )
+    return folder
+
+
+def save_tiny_blip_captioner(folder: Path) -> Path:
+    """Save a BLIP captioner: 48 pixels, patches of 8, over a WordPiece vocabulary of whole words."""
+    torch.manual_seed(3)
+    return _save_blip(BlipForConditionalGeneration, folder)
+
+
+def save_tiny_blip_retrieval(folder: Path) -> Path:
+    """Save a BLIP for retrieval: 48 pixels, patches of 8, 16 dimensions, with a matching head."""
+    torch.manual_seed(4)
+    return _save_blip(BlipForImageTextRetrieval, folder)
+
+
+def _save_blip(model_class: Any, folder: Path) -> Path:
+    tokenizer = _wordpiece_tokenizer()
+    text = {
+        **_TOWER,
+        "encoder_hidden_size": 32,
+        "vocab_size": tokenizer.get_vocab_size(),
+        "max_position_embeddings": 64,
+        "initializer_range": 0.3,
+        "bos_token_id": tokenizer.token_to_id("[DEC]"),
+        "eos_token_id": 2,
+        "pad_token_id": 0,
+        "sep_token_id": tokenizer.token_to_id("[SEP]"),
+    }
+    vision = {**_TOWER, "image_size": 48, "patch_size": 8, "initializer_range": 0.2}
+    config = BlipConfig(
+        text_config=text, vision_config=vision, image_text_hidden_size=16, initializer_range=0.3
+    )
+    _save(model_class(config), folder)
+    tokenizer.save(str(folder / "tokenizer.json"))
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "do_normalize": True,
+            "do_rescale": True,
+            "do_resize": True,
+            "image_mean": CLIP_PIXELS["mean"],
+            "image_processor_type": "BlipImageProcessor",
+            "image_std": CLIP_PIXELS["std"],
+            "resample": 3,
+            "rescale_factor": 0.00392156862745098,
+            "size": {"height": 48, "width": 48},
+        },
+    )
+    return folder
+
+
+def _save(model: Any, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(folder)
+
+
+def _write_json(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def _clip_tokenizer() -> Any:
+    """Train CLIP's kind of byte-level BPE, with the special tokens at the vocabulary's end as published."""
+    trained = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        end_of_word_suffix="</w>",
+        show_progress=False,
+    )
+    trained.train_from_iterator([word for line in CORPUS for word in line.split()], trainer)
+    model = json.loads(trained.to_str())["model"]
+    vocab: dict[str, int] = model["vocab"]
+    for letter in pre_tokenizers.ByteLevel.alphabet():
+        for piece in (letter, f"{letter}</w>"):
+            vocab.setdefault(piece, len(vocab))
+    for special in ("<|startoftext|>", "<|endoftext|>"):
+        vocab[special] = len(vocab)
+    return CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in model["merges"]])
+
+
+def _unigram_tokenizer() -> Tokenizer:
+    tokenizer = Tokenizer(models.Unigram())
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.UnigramTrainer(
+        vocab_size=90, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+    )
+    tokenizer.train_from_iterator(CORPUS, trainer)
+    return tokenizer
+
+
+def _wordpiece_tokenizer() -> Tokenizer:
+    specials = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocab = {token: index for index, token in enumerate([*specials, *WORDS, "[DEC]", "[ENC]"])}
+    tokenizer = Tokenizer(models.WordPiece(vocab=vocab, unk_token="[UNK]"))
+    tokenizer.normalizer = BertNormalizer(lowercase=True)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.add_special_tokens([*specials, "[DEC]", "[ENC]"])
+    tokenizer.post_processor = TemplateProcessing(
+        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", vocab["[CLS]"]), ("[SEP]", vocab["[SEP]"])]
+    )
+    return tokenizer

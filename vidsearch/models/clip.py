@@ -1,0 +1,157 @@
+"""CLIP and SigLIP: images and texts in one space.
+
+Radford et al. 2021 (arXiv:2103.00020), Zhai et al. 2023 (arXiv:2303.15343), Tschannen et al. 2025 (SigLIP 2,
+arXiv:2502.14786, at fixed resolution). The two differ in their text: CLIP pools a causal transformer at the
+end token, SigLIP the last of always 64 positions of one that sees both ways. Knows no library and no video.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from transformers import CLIPModel, SiglipModel
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models.preprocess import Preprocessing
+from vidsearch.models.text_export import LayerNames, Pool, TowerNames, TransformerSpec, ensure_tower
+from vidsearch.models.tokens import encode, load_tokenizer
+from vidsearch.models.torch_model import Runner, load_model, numpy_state, unit_rows
+
+if TYPE_CHECKING:
+    from vidsearch.models.checkpoints import EmbedderCard
+    from vidsearch.models.device import Device
+    from vidsearch.types import Float32, Space, UInt8Image
+
+_CPU_BATCH = 16
+_TEXT_BATCH = 256
+
+_LAYER = LayerNames(
+    query="self_attn.q_proj",
+    key="self_attn.k_proj",
+    value="self_attn.v_proj",
+    attention_out="self_attn.out_proj",
+    attention_norm="layer_norm1",
+    mlp_in="mlp.fc1",
+    mlp_out="mlp.fc2",
+    mlp_norm="layer_norm2",
+)
+
+
+class ClipEmbedder:
+    """An Embedder over a CLIP or SigLIP checkpoint."""
+
+    def __init__(self, card: EmbedderCard, *, device: Device, batch_size: int | None = None) -> None:
+        """Load a checkpoint onto a device, and export its text tower unless that is done already.
+
+        Raises ModelUnavailable where the checkpoint is not whole.
+        """
+        self.space: Space = card.space
+        self.device = device
+        self.preprocessing: Preprocessing = card.preprocessing
+        self._tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family=card.family)
+        model_class = SiglipModel if card.family == "siglip" else CLIPModel
+        self.model: Any = load_model(model_class, card.checkpoint)
+        self.logit_scale = float(self.model.logit_scale.exp())
+        """What a cosine is multiplied by before the softmax (CLIP) or the sigmoid (SigLIP)."""
+        bias = getattr(self.model, "logit_bias", None)
+        self.logit_bias = None if bias is None else float(bias)
+        """SigLIP: added after that."""
+        self._check_dim(card)
+        ensure_tower(
+            self.space,
+            card.checkpoint.folder,
+            spec=_transformer_spec(self.model.config.text_config, card.family),
+            names=_tower_names(card.family),
+            state=lambda: numpy_state(self.model),
+            tokenizer=self._tokenizer,
+            reference=self.embed_texts,
+            logit_scale=self.logit_scale,
+            logit_bias=self.logit_bias,
+        )
+        self.model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self._runner = Runner(
+            device,
+            self.preprocessing,
+            batch_size=batch_size,
+            cpu_batch_size=_CPU_BATCH,
+            try_batch=self._image_rows,
+        )
+
+    @property
+    def short_side_pixels(self) -> int:
+        return self.preprocessing.short_side_pixels
+
+    @property
+    def batch_size(self) -> int:
+        """Images per batch at present; it shrinks where memory runs out."""
+        return self._runner.batch_size
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
+        rows = self._runner.run(images, lambda pixels: list(unit_rows(self._image_rows(pixels))))
+        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """Embed texts. Returns float32 (n, dim), unit rows."""
+        rows = np.empty((len(texts), self.space.dim), dtype=np.float32)
+        for start in range(0, len(texts), _TEXT_BATCH):
+            ids, _ = encode(self._tokenizer, texts[start : start + _TEXT_BATCH])
+            with torch.inference_mode():
+                on_device = torch.from_numpy(ids).to(self.model.device)
+                features = self.model.get_text_features(input_ids=on_device).pooler_output
+                rows[start : start + _TEXT_BATCH] = unit_rows(features)
+        return rows
+
+    def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = self.model.get_image_features(pixel_values=pixels).pooler_output
+        return rows
+
+    def _check_dim(self, card: EmbedderCard) -> None:
+        config = self.model.config
+        dim = config.projection_dim if card.family == "clip" else config.text_config.projection_size
+        if dim != self.space.dim:
+            raise ModelUnavailable(
+                f"{self.space.model} has {dim} dimensions, and not the {self.space.dim} of its config."
+            )
+
+
+def _transformer_spec(config: Any, family: str) -> TransformerSpec:
+    # An end token of 2 in CLIP's text configuration is a known mistake of the first published checkpoints;
+    # their tower pools the highest token id, which is the true end token's.
+    pool: Pool = "end token"
+    if family == "siglip":
+        pool = "last"
+    elif config.eos_token_id == 2:
+        pool = "highest id"
+    return TransformerSpec(
+        num_layers=config.num_hidden_layers,
+        num_heads=config.num_attention_heads,
+        layer_norm_eps=config.layer_norm_eps,
+        activation=config.hidden_act,
+        norm_first=True,
+        mask="none" if family == "siglip" else "causal",
+        pool=pool,
+        end_token_id=config.eos_token_id,
+    )
+
+
+def _tower_names(family: str) -> TowerNames:
+    return TowerNames(
+        tokens="text_model.embeddings.token_embedding.weight",
+        positions="text_model.embeddings.position_embedding.weight",
+        embedding_norm=None,
+        layer=lambda index: f"text_model.encoder.layers.{index}.",
+        layer_names=_LAYER,
+        final_norm="text_model.final_layer_norm",
+        projection="text_model.head" if family == "siglip" else "text_projection",
+    )
+
+
+def match_probability(cosine: Float32, *, logit_scale: float, logit_bias: float) -> Float32:
+    """Return SigLIP's own probability that an image and a text belong together: a sigmoid of the logit."""
+    logits = cosine * logit_scale + logit_bias
+    probability: Float32 = (1 / (1 + np.exp(-logits))).astype(np.float32)
+    return probability

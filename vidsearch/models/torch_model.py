@@ -1,0 +1,143 @@
+"""What every torch model here needs: loading with no weight left out, batches that fit, pixels on the
+device."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+import transformers
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models.batching import BatchRunner
+
+if TYPE_CHECKING:
+    from vidsearch.models.device import Device
+    from vidsearch.models.preprocess import Preprocessing
+    from vidsearch.models.weights import Checkpoint
+    from vidsearch.types import Float32, UInt8Image
+
+_LARGEST_BATCH = 256
+_SHARE_OF_FREE_MEMORY = 0.6
+
+
+def load_model(model_class: Any, checkpoint: Checkpoint) -> Any:
+    """Load a transformers model in fp32 on the CPU, ready for inference.
+
+    Raises ModelUnavailable where the checkpoint lacks a weight: transformers would go on with random numbers.
+    """
+    transformers.utils.logging.disable_progress_bar()
+    verbosity = transformers.utils.logging.get_verbosity()
+    transformers.utils.logging.set_verbosity_error()
+    try:
+        model, report = model_class.from_pretrained(
+            checkpoint.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+        raise ModelUnavailable(
+            f"The weights of {checkpoint.model} in {checkpoint.folder} cannot be loaded: {error}"
+        ) from error
+    finally:
+        transformers.utils.logging.set_verbosity(verbosity)
+    lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
+    if lacking:
+        raise ModelUnavailable(
+            f"{checkpoint.folder} is not a whole {model_class.__name__}: {len(lacking)} weights are missing "
+            f"or of another shape, such as {lacking[0]}."
+        )
+    return model.eval().requires_grad_(False)
+
+
+def numpy_state(model: Any) -> dict[str, Float32]:
+    """Return a model's weights by name, as fp32 arrays."""
+    return {name: tensor.float().cpu().numpy() for name, tensor in model.state_dict().items()}
+
+
+def unit_rows(rows: torch.Tensor) -> Float32:
+    """Return rows of length one as float32 on the CPU. The division is in fp32 whatever the model's
+    precision."""
+    unit: Float32 = torch.nn.functional.normalize(rows.float(), dim=-1).cpu().numpy()
+    return unit
+
+
+class Runner:
+    """Puts images through a torch model in batches that fit its device."""
+
+    def __init__(
+        self,
+        device: Device,
+        preprocessing: Preprocessing,
+        *,
+        batch_size: int | None,
+        cpu_batch_size: int,
+        try_batch: Callable[[torch.Tensor], object],
+    ) -> None:
+        """Without a `batch_size`, take `cpu_batch_size`, and on CUDA what fits in the free memory.
+
+        `try_batch` runs the model on pixels, to learn how much memory an image takes.
+        """
+        self._device = device
+        self._preprocessing = preprocessing
+        if batch_size is None:
+            batch_size = self._size_for_cuda(try_batch) if device.kind == "cuda" else cpu_batch_size
+        self._batches = BatchRunner(batch_size, release=self._release)
+
+    @property
+    def batch_size(self) -> int:
+        return self._batches.size
+
+    def run(
+        self, images: Sequence[UInt8Image], function: Callable[[torch.Tensor], Sequence[Any]]
+    ) -> list[Any]:
+        """Apply `function` to batches of pixels (n, 3, height, width). Returns one result per image, in
+        order.
+
+        Raises ModelOutOfMemory where one image alone does not fit.
+        """
+
+        def on_device(batch: Sequence[UInt8Image]) -> Sequence[Any]:
+            with torch.inference_mode():
+                return function(self.pixels(batch))
+
+        return self._batches.run(images, on_device)
+
+    def pixels(self, images: Sequence[UInt8Image]) -> torch.Tensor:
+        """Prepare images: uint8 to the device, normalised there. Returns (n, 3, height, width)."""
+        batch = torch.from_numpy(self._preprocessing.batch(list(images)))
+        if self._device.kind == "cuda":
+            batch = batch.pin_memory().to(self._device.torch_device, non_blocking=True)
+        else:
+            batch = batch.to(self._device.torch_device)
+        return self._preprocessing.normalise(batch, self._device.torch_dtype)
+
+    def _size_for_cuda(self, try_batch: Callable[[torch.Tensor], object]) -> int:
+        device = self._device.torch_device
+
+        def peak_bytes(num_images: int) -> int:
+            blank = np.zeros((self._preprocessing.height, self._preprocessing.width, 3), dtype=np.uint8)
+            torch.cuda.reset_peak_memory_stats(device)
+            with torch.inference_mode():
+                try_batch(self.pixels([blank] * num_images))
+            return torch.cuda.max_memory_allocated(device)
+
+        peak_bytes(1)  # the first run also allocates what later ones share
+        free_bytes, _ = torch.cuda.mem_get_info(device)
+        return fitting_batch_size(peak_bytes, free_bytes)
+
+    def _release(self) -> None:
+        if self._device.kind == "cuda":
+            torch.cuda.empty_cache()
+        elif self._device.kind == "mps":
+            torch.mps.empty_cache()
+
+
+def fitting_batch_size(peak_bytes: Callable[[int], int], free_bytes: int) -> int:
+    """Return a power of two of images that takes no more than a share of the free memory, at most 256.
+
+    `peak_bytes(n)` runs n images and returns the peak memory in use.
+    """
+    per_image = max(1, (peak_bytes(4) - peak_bytes(2)) // 2)
+    fits = min(_LARGEST_BATCH, max(1, int(free_bytes * _SHARE_OF_FREE_MEMORY) // per_image))
+    return 1 << (fits.bit_length() - 1)

@@ -1,0 +1,281 @@
+"""Checkpoints on this disk: found in a folder or in the hub's cache, fetched from the hub, and identified.
+
+Knows the layout of a published checkpoint (config.json, preprocessor, tokenizer, weights), and nothing of
+what is inside the weights. Never imports torch or transformers.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidsearch.errors import ModelUnavailable
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_SMALL_FILES = ("*.json", "*.txt", "*.model")
+_SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
+_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
+
+
+def user_cache() -> Path:
+    """Return the folder for files that can be made again (environment: VIDSEARCH_CACHE)."""
+    from platformdirs import user_cache_path
+
+    chosen = os.environ.get("VIDSEARCH_CACHE")
+    return Path(chosen).expanduser() if chosen else user_cache_path("vidsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A published model on this disk."""
+
+    model: str
+    """Hub id where it is known, else the folder's name."""
+    folder: Path
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        return self.read_json("config.json")
+
+    @property
+    def preprocessor(self) -> Mapping[str, Any]:
+        """The image preprocessor's configuration, by its older or its newer file name."""
+        for name in ("preprocessor_config.json", "processor_config.json"):
+            if (self.folder / name).is_file():
+                return self.read_json(name)
+        raise ModelUnavailable(f"{self.folder} has no preprocessor_config.json, which {self.model} needs.")
+
+    def read_json(self, name: str) -> Mapping[str, Any]:
+        """Read one of the checkpoint's JSON files. Raises ModelUnavailable where it is missing or broken."""
+        path = self.folder / name
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ModelUnavailable(f"{path} cannot be read: {error}.") from error
+        if not isinstance(content, dict):
+            raise ModelUnavailable(f"{path} is not a JSON object.")
+        return content
+
+    @property
+    def weight_files(self) -> tuple[Path, ...]:
+        """The weights: safetensors where there are any, else pickled ones; empty where one is missing."""
+        return _weight_files(self.folder)
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
+
+    def digest(self) -> str:
+        """Return a hex digest of the weights' content: equal for equal weights, wherever they lie.
+
+        The hub's cache names large files by their SHA-256, so nothing is read there. Elsewhere each file is
+        read once; its digest is kept in the user cache under its path, size and modification time.
+        """
+        digest = hashlib.sha256()
+        for path in self.weight_files:
+            digest.update(f"{path.name}\0{_file_digest(path)}\n".encode())
+        return digest.hexdigest()
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether a model name means a folder: one that exists, or one that is written as a path."""
+    return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or Path(name).is_absolute()
+
+
+def from_folder(folder: Path) -> Checkpoint:
+    """Return the checkpoint in a folder. Raises ModelUnavailable naming what it lacks."""
+    folder = folder.expanduser()
+    if not folder.is_dir():
+        raise ModelUnavailable(f"{folder} is not a folder. Give a folder with a checkpoint's files in it.")
+    missing = _missing_parts(folder)
+    if missing:
+        raise ModelUnavailable(
+            f"{folder} is not a whole checkpoint: it lacks {', '.join(missing)}. "
+            "Copy every file of the folder that `vidsearch models where NAME` shows on a machine that has it."
+        )
+    hub_name = next((part for part in folder.absolute().parts if part.startswith("models--")), None)
+    model = hub_name.removeprefix("models--").replace("--", "/", 1) if hub_name else folder.absolute().name
+    return Checkpoint(model=model, folder=folder)
+
+
+def cached(hub_id: str) -> Checkpoint | None:
+    """Return a hub model's checkpoint where the hub's cache holds it whole, else None. Uses no network."""
+    from huggingface_hub import try_to_load_from_cache
+
+    check_hub_id(hub_id)
+    found = try_to_load_from_cache(hub_id, "config.json")
+    if not isinstance(found, str) or _missing_parts(Path(found).parent):
+        return None
+    return Checkpoint(model=hub_id, folder=Path(found).parent)
+
+
+def fetch(hub_id: str) -> Checkpoint:
+    """Download a hub model into the hub's cache, or bring a broken-off download to its end.
+
+    The hub client locks each file, so that two processes share one download; its progress bars go to stderr
+    (environment: HF_HUB_DISABLE_PROGRESS_BARS). Raises ModelUnavailable.
+    """
+    from huggingface_hub import snapshot_download
+
+    check_hub_id(hub_id)
+    try:
+        folder = Path(snapshot_download(hub_id, allow_patterns=[*_SMALL_FILES, *_SAFETENSORS]))
+        if not _weight_files(folder):
+            snapshot_download(hub_id, allow_patterns=[*_SMALL_FILES, *_PICKLED])
+    except _hub_errors() as error:
+        raise _unavailable(hub_id, error) from error
+    missing = _missing_parts(folder)
+    if missing:
+        raise ModelUnavailable(
+            f"{hub_id} on the hub is not a model of a known layout: no {', '.join(missing)}."
+        )
+    return Checkpoint(model=hub_id, folder=folder)
+
+
+def config_only(hub_id: str) -> Checkpoint:
+    """Return a hub model of which maybe only config.json is here: enough to tell what it is. Raises
+    ModelUnavailable."""
+    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+
+    check_hub_id(hub_id)
+    found = try_to_load_from_cache(hub_id, "config.json")
+    try:
+        path = found if isinstance(found, str) else hf_hub_download(hub_id, "config.json")
+    except _hub_errors() as error:
+        raise _unavailable(hub_id, error) from error
+    return Checkpoint(model=hub_id, folder=Path(path).parent)
+
+
+def locate(name: str) -> Checkpoint:
+    """Return a checkpoint by folder or hub id: from the folder, else the hub's cache, else the hub.
+
+    Raises ModelUnavailable, saying what was tried and how to go on.
+    """
+    if is_folder_name(name):
+        return from_folder(Path(name))
+    return cached(name) or fetch(name)
+
+
+def check_hub_id(name: str) -> None:
+    """Raise ModelUnavailable where a name is not a hub id."""
+    if not _HUB_ID.fullmatch(name):
+        raise ModelUnavailable(
+            f"There is no model {name!r}. Give a name that `vidsearch models list` shows, a hub id such as "
+            "openai/clip-vit-base-patch32, or a folder."
+        )
+
+
+def show_progress_bars(is_shown: bool) -> None:
+    """Switch the hub client's progress bars on stderr on or off."""
+    from huggingface_hub import utils
+
+    switches: Any = utils
+    (switches.enable_progress_bars if is_shown else switches.disable_progress_bars)()
+
+
+def can_fetch(hub_id: str, *, timeout_seconds: float = 3.0) -> bool:
+    """Return whether the hub answers for a model within a time."""
+    from huggingface_hub import HfApi
+
+    try:
+        HfApi().model_info(hub_id, timeout=timeout_seconds)
+    except _hub_errors():
+        return False
+    return True
+
+
+def _hub_errors() -> tuple[type[Exception], ...]:
+    """Return what the hub client raises: its own errors, and those of the HTTP client beneath it."""
+    from huggingface_hub import errors, utils
+
+    client: Any = utils  # it offers its HTTP client here, whichever its version uses
+    return (OSError, ValueError, errors.HfHubHTTPError, client.httpx.HTTPError)
+
+
+def _unavailable(hub_id: str, error: Exception) -> ModelUnavailable:
+    from huggingface_hub import constants
+
+    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
+    if constants.is_offline_mode():
+        first_line = "HF_HUB_OFFLINE is set"
+    return ModelUnavailable(
+        f"{hub_id} is not on this machine and could not be fetched.\n"
+        f"Tried the cache {constants.HF_HUB_CACHE} and the hub {constants.ENDPOINT} ({first_line}).\n"
+        f"Go on in one of three ways:\n"
+        f"  - on a connected machine run `vidsearch models pull {hub_id}`, then copy the folder that "
+        f"`vidsearch models where {hub_id}` shows\n"
+        f"  - use such a folder: --models FOLDER\n"
+        f"  - use the built-in models, which need no download: --models mini"
+    )
+
+
+def _missing_parts(folder: Path) -> list[str]:
+    parts = {
+        "config.json": ("config.json",),
+        "preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
+        "a tokenizer (tokenizer.json)": ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model"),
+    }
+    missing = [
+        label for label, names in parts.items() if not any((folder / name).is_file() for name in names)
+    ]
+    if not _weight_files(folder):
+        missing.append("weights (model.safetensors or pytorch_model.bin)")
+    return missing
+
+
+def _weight_files(folder: Path) -> tuple[Path, ...]:
+    for whole in ("model.safetensors", "pytorch_model.bin"):
+        index = folder / f"{whole}.index.json"
+        if (folder / whole).is_file():
+            return (folder / whole,)
+        if index.is_file():
+            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            shards = tuple(sorted(folder / name for name in names))
+            if all(path.is_file() for path in shards):
+                return shards
+    return ()
+
+
+def _file_digest(path: Path) -> str:
+    real = path.resolve()
+    if real.parent.name == "blobs" and _SHA256.fullmatch(real.name):
+        return real.name
+    status = real.stat()
+    key = hashlib.sha256(f"{real}\0{status.st_size}\0{status.st_mtime_ns}".encode()).hexdigest()
+    note = user_cache() / "digests" / key
+    try:
+        known = note.read_text(encoding="ascii")
+        if _SHA256.fullmatch(known):
+            return known
+    except (OSError, ValueError):
+        pass
+    digest = _hash_file(real, status.st_size, status.st_mtime_ns)
+    write_atomically(note, digest.encode("ascii"))
+    return digest
+
+
+@functools.lru_cache(maxsize=16)
+def _hash_file(path: Path, size_bytes: int, mtime_ns: int) -> str:
+    """Hash a file; its size and time are part of the memory's key, so that a changed file is read anew."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a small cache file beside its place, then rename it. Does nothing where the cache is
+    read-only."""
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
