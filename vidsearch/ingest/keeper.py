@@ -1,0 +1,269 @@
+"""The library's side of an ingest: which files are work, and what becomes of what is made of them.
+
+Between a file and the pipeline stands `open`, which may run in several threads at once; between the pipeline
+and the library stands `keep`, which runs in the one thread that writes.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import DamagedVideo, MediaError, ModelOutOfMemory, VideoNotFound, VidsearchError
+from vidsearch.index.fingerprint import fingerprint
+from vidsearch.ingest.policy import CaptionMemory
+from vidsearch.ingest.report import FileFailure
+from vidsearch.ingest.work import StretchDone, VideoDone, VideoJob
+from vidsearch.media.probe import probe
+
+if TYPE_CHECKING:
+    from vidsearch.index.library import Library
+    from vidsearch.ingest.tally import Tally
+    from vidsearch.types import Caption, Fingerprint, SamplingPlan, Space, Video
+
+
+@dataclass(slots=True)
+class OpenVideo:
+    """A video that this run works on, and holds the claim to."""
+
+    path: Path
+    video: Video
+    fingerprint: Fingerprint
+    claim: ExitStack
+    seconds: float | None
+    """How much of it is still to come, where its length is known."""
+    until_seconds: float = 0.0
+    """How far it is in the library."""
+    num_frames: int = 0
+
+
+class Keeper:
+    """Opens files for the pipeline and keeps what comes back, in one library."""
+
+    def __init__(
+        self,
+        library: Library,
+        tally: Tally,
+        *,
+        plan: SamplingPlan,
+        spaces: Sequence[Space],
+        retry_failed: bool = False,
+        reindex: bool = False,
+        isolate: bool = False,
+    ) -> None:
+        self._library = library
+        self._tally = tally
+        self._plan = plan
+        self._spaces = tuple(spaces)
+        self._retry_failed = retry_failed
+        self._reindex = reindex
+        self._isolate = isolate
+        self._keys = itertools.count()
+        self._open_videos: dict[int, OpenVideo] = {}
+        self._put_off: list[Path] = []
+        self._is_last_turn = False
+
+    def take_put_off(self) -> tuple[Path, ...]:
+        """Take the files that somebody else was at work on. They are not put off again."""
+        put_off, self._put_off = tuple(self._put_off), []
+        self._is_last_turn = True
+        return put_off
+
+    def open(self, path: Path) -> VideoJob | None:
+        """Turn a file into work, or into None where there is none. Raises LibraryError."""
+        try:
+            return self._open(path)
+        except MediaError as error:
+            self._fail(path, error)
+            return None
+
+    def seconds_of(self, job: VideoJob) -> float | None:
+        """How much of a job's video this run has to cover, where that is known."""
+        opened = self._open_videos.get(job.key)
+        return None if opened is None else opened.seconds
+
+    def keep(self, result: StretchDone | VideoDone) -> None:
+        """Put a result into the library. Raises LibraryError."""
+        if result.job is None:
+            self._fail(result.path, result.error or MediaError(f"{result.path} could not be opened."))
+            return
+        opened = self._open_videos.get(result.job.key)
+        if opened is None:
+            return  # it was given up; what was under way for it comes too late
+        try:
+            self._check_unchanged(opened)
+            if isinstance(result, StretchDone):
+                self._keep_stretch(opened, result)
+            elif result.error is None:
+                self._finish(opened, result.job)
+            else:
+                self._end_early(opened, result.job, result.error)
+        except MediaError as error:
+            self._library.remove(opened.video.id)
+            self._tally.fail(opened.path, error)
+            self._let_go(result.job)
+        except VideoNotFound:
+            removed = MediaError(f"{opened.path} was removed from the library while it was being indexed.")
+            self._tally.fail(opened.path, removed)
+            self._let_go(result.job)
+
+    def close(self) -> None:
+        """Give back all claims; what is not finished is for the next run."""
+        for opened in self._open_videos.values():
+            opened.claim.close()
+        self._open_videos.clear()
+
+    def _open(self, path: Path) -> VideoJob | None:
+        state = self._library.lookup(path)
+        if state.state == "failed" and self._retry_failed:
+            self._library.forget_failure(path)
+            state = self._library.lookup(path)
+        if state.state == "failed" and state.failure is not None:
+            known = state.failure
+            self._tally.pass_over(
+                FileFailure(path=path, reason=known.reason, error=known.error, known_before=True)
+            )
+            return None
+        if state.state == "complete" and state.video is not None:
+            is_as_asked = state.video.plan == self._plan and set(state.spaces) >= set(self._spaces)
+            if is_as_asked or not self._reindex:
+                if not state.is_known_here:
+                    self._library.add_path(state.video.id, path, state.fingerprint)
+                self._tally.skip(path, is_as_asked=is_as_asked)
+                return None
+        print_of_file = state.fingerprint or fingerprint(path)
+        died_before = self._library.was_left_in_work(print_of_file.content_hash)
+        with ExitStack() as claim:
+            if not claim.enter_context(self._library.claim(print_of_file.content_hash)):
+                self._wait_for_turn(path)
+                return None
+            video = self._library.begin_video(path, print_of_file, probe(path), self._plan, self._spaces)
+            if video.is_complete:  # another process finished it since it was looked up
+                self._tally.skip(path)
+                return None
+            isolate = self._isolate or died_before
+            return self._job(path, video, print_of_file, claim.pop_all(), isolate=isolate)
+
+    def _job(
+        self, path: Path, video: Video, print_of_file: Fingerprint, claim: ExitStack, *, isolate: bool
+    ) -> VideoJob:
+        memory, caption = self._last_captioned(video)
+        job = VideoJob(
+            key=next(self._keys),
+            path=path,
+            plan=video.plan,
+            resume_from_seconds=video.indexed_until_seconds,
+            num_frames_before=video.num_frames,
+            last_captioned=memory,
+            last_caption=caption,
+            isolate=isolate,
+        )
+        seconds = _seconds_to_come(video)
+        self._open_videos[job.key] = OpenVideo(
+            path=path,
+            video=video,
+            fingerprint=print_of_file,
+            claim=claim,
+            seconds=seconds,
+            until_seconds=video.indexed_until_seconds,
+            num_frames=video.num_frames,
+        )
+        self._tally.open(path, seconds=seconds)
+        return job
+
+    def _last_captioned(self, video: Video) -> tuple[CaptionMemory | None, Caption | None]:
+        """What the caption policy remembers of the part of a video that is in the library."""
+        frames = self._library.frames(video.id) if video.num_frames else []
+        for index in range(len(frames) - 1, -1, -1):
+            frame = frames[index]
+            if frame.caption is None or frame.caption.carried_over:
+                continue
+            ids, vectors = self._library.vectors(self._spaces[0], [frame.id])
+            if len(ids):
+                return CaptionMemory(index, frame.time_seconds, vectors[0]), frame.caption
+        return None, None
+
+    def _wait_for_turn(self, path: Path) -> None:
+        if self._is_last_turn:
+            self._tally.leave_to_others(path)
+        else:
+            self._put_off.append(path)
+
+    def _keep_stretch(self, opened: OpenVideo, done: StretchDone) -> None:
+        self._library.add(opened.video.id, done.stretch)
+        opened.until_seconds = done.stretch.until_seconds
+        opened.num_frames += len(done.stretch.frames)
+        self._tally.commit(done.counts)
+
+    def _finish(self, opened: OpenVideo, job: VideoJob) -> None:
+        length = opened.video.info.duration_seconds
+        self._library.finish_video(
+            opened.video.id, duration_seconds=opened.until_seconds if length is None else length
+        )
+        self._count_finished(opened, job)
+
+    def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError) -> None:
+        if not opened.path.exists():
+            error = MediaError(
+                f"{opened.path} went away while it was being read. Index it again when it is back."
+            )
+            self._tally.fail(opened.path, error, seconds_kept=opened.until_seconds)
+        elif isinstance(error, DamagedVideo) and opened.num_frames:
+            # What decodes is a video, if a shorter one than it says.
+            self._library.finish_video(opened.video.id, duration_seconds=opened.until_seconds)
+            self._library.record_failure(opened.path, error)
+            self._tally.fail(opened.path, error, seconds_kept=opened.until_seconds, was_indexed=True)
+            self._count_finished(opened, job)
+            return
+        else:
+            if not opened.num_frames:
+                self._library.remove(opened.video.id)
+            self._fail(opened.path, error, seconds_kept=opened.until_seconds)
+        self._let_go(job)
+
+    def _count_finished(self, opened: OpenVideo, job: VideoJob) -> None:
+        covered = opened.until_seconds - max(job.resume_from_seconds, job.plan.start_seconds)
+        self._tally.finish(
+            job,
+            seconds=max(0.0, covered) if opened.seconds is None else opened.seconds,
+            was_begun_before=job.num_frames_before > 0,
+        )
+        self._let_go(job)
+
+    def _fail(self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0) -> None:
+        # A model's trouble is not the file's: only what will happen again is remembered.
+        if isinstance(error, (MediaError, ModelOutOfMemory)) and path.exists():
+            self._library.record_failure(path, error)
+        self._tally.fail(path, error, seconds_kept=seconds_kept)
+
+    def _check_unchanged(self, opened: OpenVideo) -> None:
+        """Raise MediaError where a file is not any more what its frames are kept under."""
+        try:
+            now = opened.path.stat()
+        except OSError:
+            return  # gone, but what was open is still the same
+        known = opened.fingerprint
+        if (now.st_size, now.st_mtime_ns) == (known.size_bytes, known.mtime_ns):
+            return
+        current = fingerprint(opened.path)
+        if current.content_hash != known.content_hash:
+            raise MediaError(
+                f"{opened.path} changed while it was being read. Index it again when it has stopped changing."
+            )
+        opened.fingerprint = current
+
+    def _let_go(self, job: VideoJob) -> None:
+        self._open_videos.pop(job.key).claim.close()
+
+
+def _seconds_to_come(video: Video) -> float | None:
+    end = video.info.duration_seconds
+    if video.plan.end_seconds is not None:
+        end = video.plan.end_seconds if end is None else min(end, video.plan.end_seconds)
+    if end is None:
+        return None
+    return max(0.0, end - max(video.plan.start_seconds, video.indexed_until_seconds))

@@ -1,0 +1,61 @@
+"""File -> pictures: decode, scale down, thumbnail, and tell blank and repeated frames apart.
+
+One function of plain data, for one thread. Knows no queue, no model and no library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vidsearch.ingest.likeness import is_near_duplicate, signature
+from vidsearch.ingest.work import Picture
+from vidsearch.media.decode import frames
+from vidsearch.media.images import is_blank, thumbnail
+
+if TYPE_CHECKING:
+    from vidsearch.ingest.likeness import Signature
+    from vidsearch.ingest.work import VideoJob
+
+STRETCH_FRAMES = 64
+"""Frames of a video that become visible in one transaction."""
+
+
+def pictures(
+    job: VideoJob, *, short_side_pixels: int, num_threads: int = 0, stretch_frames: int = STRETCH_FRAMES
+) -> Iterator[Picture]:
+    """Decode what a job asks for, in order of time.
+
+    A repeat looks like the last frame of the same stretch that was none: comparing within a stretch
+    only makes a run that goes on at the start of a stretch see what an uninterrupted one sees, and comparing
+    with a frame that has vectors of its own keeps slow changes from adding up unseen. Raises MediaError,
+    after what could be decoded.
+    """
+    looked_at: Signature | None = None
+    decoded = frames(
+        job.path,
+        job.plan,
+        short_side_pixels=short_side_pixels,
+        resume_from_seconds=job.resume_from_seconds,
+        num_threads=num_threads,
+    )
+    for frame_index, frame in enumerate(decoded, start=job.num_frames_before):
+        if frame_index % stretch_frames == 0:
+            looked_at = None
+        blank = is_blank(frame.image)
+        repeats = False
+        if not blank:
+            seen = signature(frame.image)
+            repeats = looked_at is not None and is_near_duplicate(seen, looked_at)
+            if not repeats:
+                looked_at = seen
+        yield Picture(
+            job=job,
+            frame_index=frame_index,
+            time_seconds=frame.time_seconds,
+            instant_seconds=frame.instant_seconds,
+            thumbnail_jpeg=thumbnail(frame.image),
+            image=None if blank or repeats else frame.image,
+            is_blank=blank,
+            is_repeat=repeats,
+        )

@@ -1,0 +1,260 @@
+"""Files -> stretches of records, with every part of the machine at work at once.
+
+Decoding threads fill a bounded queue; the calling thread takes pictures from it, whichever video they are of,
+runs the models on full batches, and hands out stretches in order of each video's time. Knows no library: the
+results are plain data for the one writer of one, here or on another machine.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
+from vidsearch.ingest.decoders import Decoders
+from vidsearch.ingest.pictures import STRETCH_FRAMES, pictures
+from vidsearch.ingest.policy import NOVEL, CaptionPolicy
+from vidsearch.ingest.steps import caption, embed
+from vidsearch.ingest.stretches import CaptionSlot, VideoInWork
+from vidsearch.ingest.work import Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob, WorkResult
+
+if TYPE_CHECKING:
+    from vidsearch.models.protocols import Captioner, Embedder
+    from vidsearch.types import UInt8Image
+
+Made = TypeVar("Made")
+
+_IDLE_SECONDS = 1.0
+"""When nothing was decoded for so long, the models run on what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineOptions:
+    """How the work is spread. None of it changes the results."""
+
+    batch_size: int = 32
+    """Images per embedding call."""
+    caption_batch_size: int = 8
+    num_decode_threads: int | None = None
+    """Videos decoded at once; None fits it to the machine."""
+    num_codec_threads: int | None = None
+    """Threads of each decoder; None shares the cores out."""
+    stretch_frames: int = STRETCH_FRAMES
+    timeout_seconds: float | None = 120.0
+    """A video that makes no progress for so long is given up; None waits for ever."""
+
+    @property
+    def num_workers(self) -> int:
+        return self.num_decode_threads or max(2, min(4, num_cores()))
+
+    @property
+    def threads_per_codec(self) -> int:
+        return self.num_codec_threads or max(1, num_cores() // self.num_workers)
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def process(
+    paths: Iterable[Path],
+    open_job: Callable[[Path], VideoJob | None],
+    *,
+    embedders: Sequence[Embedder],
+    captioner: Captioner | None = None,
+    policy: CaptionPolicy = NOVEL,
+    options: PipelineOptions = PipelineOptions(),
+    stop: threading.Event | None = None,
+) -> Iterator[WorkResult]:
+    """Yield the stretches of all files, each video's in order, and a `VideoDone` after the last one of each.
+
+    `open_job` turns a path into a job, or into None where there is nothing to do; it is called in decoding
+    threads, some files ahead, and a MediaError of it fails that file alone. Once `stop` is set, stretches in
+    work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's
+    `open_job` raises; an error of one video comes with its `VideoDone`.
+    """
+    sides = [embedder.short_side_pixels for embedder in embedders]
+    if captioner is not None:
+        sides.append(captioner.short_side_pixels)
+    decode = partial(
+        pictures,
+        short_side_pixels=max(sides),
+        num_threads=options.threads_per_codec,
+        stretch_frames=options.stretch_frames,
+    )
+    decoders = Decoders(
+        paths,
+        open_job,
+        decode,
+        num_workers=options.num_workers,
+        max_waiting=2 * options.batch_size,
+        timeout_seconds=options.timeout_seconds,
+    )
+    desk = _Desk(embedders, captioner, policy, options)
+    try:
+        while not decoders.is_finished and not (stop is not None and stop.is_set()):
+            item = decoders.get(_IDLE_SECONDS)
+            if isinstance(item, Picture):
+                desk.take(item)
+            elif isinstance(item, PicturesEnd):
+                desk.end(item)
+            else:
+                desk.work_off()
+            for result in desk.results():
+                if isinstance(result, VideoDone) and result.job is not None:
+                    decoders.give_up(result.job)
+                yield result
+        if decoders.is_finished:
+            desk.work_off()
+            yield from desk.results()
+    finally:
+        decoders.close()
+
+
+class _Desk:
+    """Where pictures of all videos wait for their batch, and frames for their captions."""
+
+    def __init__(
+        self,
+        embedders: Sequence[Embedder],
+        captioner: Captioner | None,
+        policy: CaptionPolicy,
+        options: PipelineOptions,
+    ) -> None:
+        self._embedders = embedders
+        self._captioner = captioner
+        self._policy = policy
+        self._options = options
+        self._videos: dict[int, VideoInWork] = {}
+        self._ends: dict[int, PicturesEnd] = {}
+        self._failed: set[int] = set()
+        self._batch: list[Picture] = []
+        self._num_images = 0
+        self._slots: list[tuple[VideoJob, CaptionSlot]] = []
+        self._done: list[VideoAdvanced | VideoDone] = []
+
+    def take(self, picture: Picture) -> None:
+        """Put a picture into the batch; the batch is worked off when it is full."""
+        if picture.job.key in self._failed:
+            return
+        self._batch.append(picture)
+        self._num_images += picture.image is not None
+        if self._num_images >= self._options.batch_size or len(self._batch) >= 4 * self._options.batch_size:
+            self._embed_batch()
+
+    def end(self, end: PicturesEnd) -> None:
+        """Note that a file gives no more pictures."""
+        if end.job is None:
+            self._done.append(VideoDone(path=end.path, job=None, error=end.error))
+        elif end.job.key not in self._failed:
+            self._ends[end.job.key] = end
+            video = self._video(end.job)
+            if not any(picture.job.key == end.job.key for picture in self._batch):
+                video.end()
+
+    def work_off(self) -> None:
+        """Run the models on all that waits, full batches or not."""
+        self._embed_batch()
+        self._write_captions(at_least=1)
+
+    def results(self) -> Iterator[WorkResult]:
+        """Take out what is finished."""
+        waiting = sum(video.num_waiting for video in self._videos.values())
+        is_due = waiting >= self._options.stretch_frames
+        self._write_captions(at_least=1 if is_due else self._options.caption_batch_size)
+        yield from self._done
+        self._done.clear()
+        for key, video in list(self._videos.items()):
+            yield from video.finished_stretches()
+            if video.is_finished:
+                del self._videos[key]
+                end = self._ends.pop(key)
+                yield VideoDone(path=end.path, job=video.job, error=end.error)
+
+    def _video(self, job: VideoJob) -> VideoInWork:
+        if job.key not in self._videos:
+            self._videos[job.key] = VideoInWork(
+                job,
+                policy=self._policy,
+                space=self._embedders[0].space,
+                stretch_frames=self._options.stretch_frames,
+            )
+        return self._videos[job.key]
+
+    def _embed_batch(self) -> None:
+        batch, self._batch, self._num_images = self._batch, [], 0
+        images = [(picture.job, picture.image) for picture in batch if picture.image is not None]
+        vectors = iter(self._run(lambda some: embed(some, self._embedders), images))
+        for picture in batch:
+            own = None if picture.image is None else next(vectors)
+            if picture.job.key in self._failed:
+                continue
+            slot = self._video(picture.job).add(picture, own, is_captioned=self._captioner is not None)
+            if slot is not None:
+                self._slots.append((picture.job, slot))
+        for key in self._ends:
+            self._videos[key].end()
+        last = {picture.job.key: picture for picture in batch if picture.job.key not in self._failed}
+        for key, picture in last.items():
+            num_frames = sum(other.job.key == key for other in batch)
+            self._done.append(VideoAdvanced(picture.job, picture.instant_seconds, num_frames))
+
+    def _write_captions(self, *, at_least: int) -> None:
+        captioner = self._captioner
+        while captioner is not None and len(self._slots) >= at_least:
+            size = self._options.caption_batch_size
+            slots, self._slots = self._slots[:size], self._slots[size:]
+            images = [(job, slot.image) for job, slot in slots if slot.image is not None]
+            captions = self._run(lambda some: caption(some, captioner), images)
+            for (_, slot), written in zip(slots, captions, strict=True):
+                slot.caption, slot.image = written, None
+            self._slots = [(job, slot) for job, slot in self._slots if job.key not in self._failed]
+
+    def _run(
+        self, model: Callable[[list[UInt8Image]], Sequence[Made]], images: list[tuple[VideoJob, UInt8Image]]
+    ) -> list[Made | None]:
+        """Run a model on images of several videos: a result each, None where their video fails at it."""
+        if not images:
+            return []
+        try:
+            return [*model([image for _, image in images])]
+        except ModelUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001  which video it is of is found out below
+            return self._run_by_video(model, images, error)
+
+    def _run_by_video(
+        self,
+        model: Callable[[list[UInt8Image]], Sequence[Made]],
+        images: list[tuple[VideoJob, UInt8Image]],
+        error: Exception,
+    ) -> list[Made | None]:
+        """Run a model once more after it raised, on each video alone: the fault of one is not the others'."""
+        jobs = {job.key: job for job, _ in images}
+        made: dict[int, Iterator[Made]] = {}
+        for key, job in jobs.items():
+            if len(jobs) == 1:
+                self._fail(job, error)
+                break
+            try:
+                made[key] = iter(model([image for owner, image in images if owner.key == key]))
+            except Exception as failure:  # noqa: BLE001  the boundary of a video
+                self._fail(job, failure)
+        return [next(made[job.key]) if job.key in made else None for job, _ in images]
+
+    def _fail(self, job: VideoJob, error: Exception) -> None:
+        if not isinstance(error, VidsearchError):
+            cause, error = error, ModelError(f"{job.path}: {type(error).__name__}: {error}")
+            error.__cause__ = cause
+        self._failed.add(job.key)
+        self._videos.pop(job.key, None)
+        self._ends.pop(job.key, None)
+        self._done.append(VideoDone(path=job.path, job=job, error=error))

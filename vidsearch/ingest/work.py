@@ -1,0 +1,100 @@
+"""What the steps of an ingest hand to each other: plain data that can travel between threads and machines.
+
+Knows no library: whoever keeps one makes a `VideoJob` of a file, and takes back the stretches made of it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from vidsearch.ingest.report import Counts
+
+if TYPE_CHECKING:
+    from vidsearch.errors import VidsearchError
+    from vidsearch.ingest.policy import CaptionMemory
+    from vidsearch.types import Caption, SamplingPlan, Shot, Stretch, UInt8Image
+
+
+@dataclass(frozen=True, slots=True)
+class VideoJob:
+    """One video to work on, or the rest of one."""
+
+    key: int
+    """Chosen by whoever made the job; it comes back with every result."""
+    path: Path
+    plan: SamplingPlan
+    resume_from_seconds: float = 0.0
+    num_frames_before: int = 0
+    """Frames of it that are in the library already."""
+    last_captioned: CaptionMemory | None = None
+    """Of those, the last one that was captioned itself, ..."""
+    last_caption: Caption | None = None
+    """... and its caption."""
+    isolate: bool = False
+    """Decode in a process of its own, which may crash without harm."""
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A sampled frame of a job, scaled down, with all that is known of it before a model runs."""
+
+    job: VideoJob
+    frame_index: int
+    """Its place among the video's frames, from 0."""
+    time_seconds: float
+    instant_seconds: float
+    thumbnail_jpeg: bytes
+    image: UInt8Image | None
+    """None where no model is to look: the frame is blank, or a near-duplicate."""
+    is_blank: bool = False
+    is_repeat: bool = False
+    """So like the last frame of its stretch that is neither blank nor a repeat, that it shares that one's
+    vectors and caption."""
+    shot: Shot | None = None
+
+    @property
+    def num_bytes(self) -> int:
+        return len(self.thumbnail_jpeg) + (0 if self.image is None else self.image.nbytes)
+
+
+@dataclass(frozen=True, slots=True)
+class PicturesEnd:
+    """No more pictures come of a file."""
+
+    path: Path
+    job: VideoJob | None
+    """None where it failed before it became one."""
+    error: VidsearchError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VideoAdvanced:
+    """Frames of a job are embedded, and wait for the rest of their stretch."""
+
+    job: VideoJob
+    until_seconds: float
+    num_frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class StretchDone:
+    """A stretch of a job, ready to be kept."""
+
+    job: VideoJob
+    stretch: Stretch
+    counts: Counts
+
+
+@dataclass(frozen=True, slots=True)
+class VideoDone:
+    """A file is through. All stretches that could be made of it came before."""
+
+    path: Path
+    job: VideoJob | None
+    error: VidsearchError | None = None
+    """Why it ended before its end."""
+
+
+WorkResult: TypeAlias = VideoAdvanced | StretchDone | VideoDone
