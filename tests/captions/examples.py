@@ -6,8 +6,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vidsearch.captions.export import CaptionedVideo
-from vidsearch.types import Caption, CaptionOrigin, IndexedFrame, SamplingPlan, Video, VideoInfo
+from vidsearch.types import Caption, CaptionOrigin, IndexedFrame, SamplingPlan, Space, Video, VideoInfo
 
 NASTY_NAMES = (
     "two words.mp4",
@@ -76,6 +79,9 @@ def frames(
     )
 
 
+SPACE = Space(model="colour", weights_digest="1", preprocessing="none", dim=3)
+
+
 def captioned(
     captions: Sequence[str | None], *, name: str = "dogs.mp4", video_id: int = 1, summary: str | None = None
 ) -> CaptionedVideo:
@@ -84,4 +90,11 @@ def captioned(
         frames=frames(captions, video_id=video_id),
         summary=summary,
         picture=lambda frame_id: b"\xff\xd8 picture %d" % frame_id,
+        vectors={SPACE: _vectors(frames(captions, video_id=video_id))},
     )
+
+
+def _vectors(frames: tuple[IndexedFrame, ...]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """Give each frame but the blank ones (1, 0, 0)."""
+    ids = np.asarray([frame.id for frame in frames if not frame.is_blank], dtype=np.int64)
+    return ids, np.tile(np.asarray([1, 0, 0], dtype=np.float32), (len(ids), 1))

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Literal, TypeAlias
 
-from vidsearch.captions.export import frame_files, records, srt, txt, vtt
+from vidsearch.captions.export import frame_files, html, records, srt, tables, txt, vtt
 from vidsearch.captions.export.document import CaptionedVideo
 from vidsearch.errors import ExportError
 
@@ -60,6 +60,23 @@ _ALL: tuple[Format, ...] = (
     ),
     FileFormat("jsonl", ".jsonl", "one JSON object a frame and line", True, records.write_jsonl),
     FileFormat("csv", ".csv", "one row a frame, for spreadsheets", True, records.write_csv),
+    FileFormat("parquet", ".parquet", "one row a frame, for data frames", True, tables.write_parquet),
+    FileFormat(
+        "npy",
+        ".npy",
+        "the vectors alone, row by row as in jsonl",
+        True,
+        tables.write_npy,
+        frozenset({"vectors"}),
+    ),
+    FileFormat(
+        "html",
+        ".html",
+        "one page with the pictures in it, to read or print",
+        True,
+        html.write,
+        frozenset({"summary", "sections", "pictures"}),
+    ),
     FolderFormat(
         "frames", "a folder: frame_01.jpg, frame_01.txt, ...", frame_files.write, frozenset({"pictures"})
     ),
