@@ -1,0 +1,229 @@
+"""From a file and a plan to frames: upright RGB pictures with their true times. Knows no model or library."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterator
+from itertools import chain, tee
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import av.error
+
+from vidsearch.errors import DamagedVideo
+from vidsearch.media.container import DecodeDevice, OnWarning, OpenVideo, open_video
+from vidsearch.media.decoder import PictureDecoder
+from vidsearch.media.picture import to_image
+from vidsearch.media.sampling import check_plan, instants, spread
+from vidsearch.times import format_time
+from vidsearch.types import Frame, SamplingPlan
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from vidsearch.media.decoder import TimedPicture
+
+_MISSING_SECONDS = 1.0
+"""A file whose pictures end this much before the time that its header claims is said to break off."""
+
+_FORMATS_WITH_TRUE_LENGTH = frozenset({"mov", "matroska", "avi", "flv", "asf"})
+"""Containers that store their length; of others FFmpeg guesses it from the size or the last packets."""
+
+
+def frames(
+    path: Path,
+    plan: SamplingPlan,
+    *,
+    short_side_pixels: int | None = None,
+    resume_from_seconds: float = 0.0,
+    num_threads: int = 0,
+    timeout_seconds: float | None = None,
+    decode_device: DecodeDevice = "cpu",
+    on_warning: OnWarning | None = None,
+) -> Iterator[Frame]:
+    """The pictures that `plan` asks for, each once, in order, from `resume_from_seconds` on.
+
+    A picture is scaled down, never up, so that its shorter side is `short_side_pixels`. A run that is resumed
+    gives exactly the frames that an uninterrupted one gives from there on. Safe in any thread; the GIL is
+    free while FFmpeg works. `num_threads` 0 leaves their number to FFmpeg.
+
+    Raises NotAVideo, MediaError and DecodeTimeout. DamagedVideo comes after everything that decodes, and says
+    up to which time that was. ValueError for a plan that means nothing.
+    """
+    check_plan(plan)
+    duration_seconds = None
+    if plan.max_frames is not None:
+        duration_seconds = measured_duration(path, timeout_seconds=timeout_seconds)
+    with open_video(
+        path,
+        num_threads=num_threads,
+        timeout_seconds=timeout_seconds,
+        decode_device=decode_device,
+        on_warning=on_warning,
+    ) as video:
+        decoder = PictureDecoder(video)
+        if plan.sampling == "keyframes":
+            sampled = _key_pictures(decoder, plan, duration_seconds, resume_from_seconds)
+        else:
+            sampled = _pictures_at(decoder, instants(plan, duration_seconds), resume_from_seconds)
+        for one in sampled:
+            yield _frame(video, one, short_side_pixels)
+        _check_whole(decoder)
+
+
+def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None = None) -> Frame:
+    """The picture on screen at `time_seconds`: the first one before the start, the last one after the end.
+
+    Raises NotAVideo, DamagedVideo where nothing decodes there, and MediaError.
+    """
+    with open_video(path) as video:
+        decoder = PictureDecoder(video)
+        for one in _pictures_at(decoder, iter([time_seconds]), 0.0):
+            return _frame(video, one, short_side_pixels)
+    with open_video(path) as video:
+        decoder = PictureDecoder(video)
+        end_ticks = video.last_tick_at(measured_duration(path) - 1e-5)
+        last = deque(decoder.pictures_at(iter([end_ticks])), maxlen=1)
+        if not last:
+            raise DamagedVideo(f"{path}: no picture decodes at {format_time(time_seconds)}")
+        return _frame(video, _Sampled(time_seconds, *last[0]), short_side_pixels)
+
+
+def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> float:
+    """Seconds until the last picture leaves the screen, by the file's packets and not by its header's word.
+
+    Looks at the end of the file only, where the container can go there. Raises as `frames` does.
+    """
+    with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
+        decoder = PictureDecoder(video)
+        claimed_seconds = video.claimed_duration_seconds()
+        if claimed_seconds is not None:
+            decoder.go_near(claimed_seconds)
+        end_ticks = decoder.read_to_end()
+        if end_ticks is None:
+            decoder.go_near(0.0)
+            end_ticks = decoder.read_to_end()
+        if end_ticks is None:
+            raise DamagedVideo(f"{path}: holds no pictures")
+        return max(0.0, video.seconds(end_ticks))
+
+
+class _Sampled(NamedTuple):
+    """A sampled instant, and what is on screen then."""
+
+    instant_seconds: float
+    ticks: int
+    picture: VideoFrame
+
+
+def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -> Frame:
+    try:
+        image = to_image(
+            sampled.picture,
+            short_side_pixels=short_side_pixels,
+            sample_aspect_ratio=video.sample_aspect_ratio,
+        )
+    except (av.error.FFmpegError, ValueError) as error:
+        raise DamagedVideo(f"{video.path}: a picture cannot be turned into RGB: {error}") from error
+    return Frame(video.seconds(sampled.ticks), sampled.instant_seconds, image)
+
+
+def _pictures_at(
+    decoder: PictureDecoder, wanted: Iterator[float], resume_from_seconds: float
+) -> Iterator[_Sampled]:
+    """The picture on screen at each of `wanted`, each picture once."""
+    video = decoder.video
+    before: float | None = None
+    first = next(wanted, None)
+    while first is not None and first < resume_from_seconds:
+        before, first = first, next(wanted, None)
+    if first is None:
+        return
+    for_screen, for_decoder = tee(chain([first], wanted))
+    pictures = decoder.pictures_at(video.last_tick_at(instant) for instant in for_decoder)
+    for sampled in _on_screen(decoder, pictures, for_screen):
+        # What was on screen at an instant before the resumed one was given by the run before.
+        if before is None or not _is_shown_by(video, sampled.ticks, before):
+            yield sampled
+
+
+def _on_screen(
+    decoder: PictureDecoder, pictures: Iterator[TimedPicture], wanted: Iterator[float]
+) -> Iterator[_Sampled]:
+    """Match ascending instants with the last picture that starts at or before each.
+
+    Instants before the first picture go to it. Those after the last picture has left the screen go to none.
+    """
+    video = decoder.video
+    instant = next(wanted, None)
+    shown: TimedPicture | None = None
+    is_given = False
+    for ticks, picture in pictures:
+        passed: float | None = None
+        while instant is not None and video.last_tick_at(instant) < ticks:
+            passed = instant if passed is None else passed
+            instant = next(wanted, None)
+        starts_given = False
+        if passed is not None and shown is None:
+            yield _Sampled(passed, ticks, picture)
+            starts_given = True
+        elif passed is not None and shown is not None and not is_given:
+            yield _Sampled(passed, *shown)
+        if instant is None:
+            return
+        shown, is_given = (ticks, picture), starts_given
+    if shown is not None and instant is not None and not is_given:
+        is_over = decoder.is_at_end and video.last_tick_at(instant) >= (decoder.picture_end_ticks or 0)
+        if not is_over:
+            yield _Sampled(instant, *shown)
+
+
+def _is_shown_by(video: OpenVideo, ticks: int, instant: float) -> bool:
+    """Whether a picture is on screen at `instant` or was before: the first one of a video always is."""
+    first_ticks = video.stream.start_time
+    return ticks <= video.last_tick_at(instant) or (first_ticks is not None and ticks <= first_ticks)
+
+
+def _key_pictures(
+    decoder: PictureDecoder, plan: SamplingPlan, duration_seconds: float | None, resume_from_seconds: float
+) -> Iterator[_Sampled]:
+    """The key frames in [start, end), no closer to each other than 1 / fps, `max_frames` of them at most."""
+    video = decoder.video
+    end_seconds = plan.end_seconds if plan.end_seconds is not None else math.inf
+    if plan.max_frames is not None:
+        with open_video(video.path) as again:
+            times = map(again.seconds, PictureDecoder(again).key_ticks())
+            chosen = spread(
+                [time for time in times if plan.start_seconds <= time < end_seconds], plan.max_frames
+            )
+        yield from _pictures_at(decoder, iter(chosen), resume_from_seconds)
+        return
+    next_seconds = plan.start_seconds
+    for ticks, picture in decoder.key_pictures():
+        seconds = video.seconds(ticks)
+        if seconds >= end_seconds:
+            return
+        if seconds >= next_seconds:
+            next_seconds = seconds + 1 / plan.fps
+            if seconds >= resume_from_seconds:
+                yield _Sampled(seconds, ticks, picture)
+
+
+def _check_whole(decoder: PictureDecoder) -> None:
+    """Raise DamagedVideo where the file ended before its header says, or gave no picture at all."""
+    path = decoder.video.path
+    if decoder.num_packets and not decoder.num_pictures:
+        raise DamagedVideo(f"{path}: not one of its pictures decodes")
+    claimed_seconds = decoder.video.claimed_duration_seconds()
+    if (
+        not decoder.is_at_end
+        or claimed_seconds is None
+        or decoder.format_name not in _FORMATS_WITH_TRUE_LENGTH
+    ):
+        return
+    reached_seconds = decoder.end_seconds
+    if reached_seconds + _MISSING_SECONDS < claimed_seconds:
+        raise DamagedVideo(
+            f"{path}: breaks off at {format_time(reached_seconds)} of {format_time(claimed_seconds)}"
+        )

@@ -1,0 +1,274 @@
+"""Decodes an open video's pictures in the order of the screen, with their times. Scales nothing."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import av.error
+
+from vidsearch.errors import DamagedVideo
+from vidsearch.media.gops import Gop, Wanted, plan_gop, read_gops
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.stream import Stream
+    from av.video.frame import VideoFrame
+
+    from vidsearch.media.container import OpenVideo
+    from vidsearch.media.gops import VideoPacket
+
+    TimedPicture: TypeAlias = tuple[int, VideoFrame]
+    """Presentation ticks, and the picture."""
+
+_SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
+"""Containers that say of each packet when it is shown and whether it starts a GOP."""
+
+_CODECS_WITH_MARKED_REFERENCES = frozenset({"h264", "hevc"})
+"""Codecs whose decoder passes over pictures that no other refers to, without touching the others."""
+
+_FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
+"""Containers with decoding times alone: pictures come out in order and take these in order."""
+
+_SEEK_AHEAD_SECONDS = 10.0
+"""Reading on is cheaper than a seek up to about here."""
+
+
+class PictureDecoder:
+    """One pass over one open video, and what was met on the way. For one thread."""
+
+    def __init__(self, video: OpenVideo) -> None:
+        self.video = video
+        self.num_pictures = 0
+        self.num_packets = 0
+        """Given to the decoder."""
+        self.num_bad_packets = 0
+        self.is_at_end = False
+        """Whether the file was read to its end."""
+        self.format_name = video.container.format.name.split(",")[0]
+        self.frame_ticks = max(1, round(1 / ((video.frame_rate or Fraction(25)) * video.time_base)))
+        """How long a picture lasts on average."""
+        self._context = video.stream.codec_context
+        self.picture_end_ticks: int | None = None
+        """When the last picture that was read leaves the screen."""
+        self._end_seconds = 0.0
+
+    @property
+    def end_seconds(self) -> float:
+        """Until when the packets last that were read, sound included. Never less than what a header can mean.
+
+        Some containers count their length from the start of the clock and some from the first picture.
+        """
+        return max(
+            self._end_seconds, self._end_seconds - float(self.video.start_ticks * self.video.time_base)
+        )
+
+    def all_pictures(self) -> Iterator[TimedPicture]:
+        """Decode everything from where the file stands."""
+        if self.format_name in _FORMATS_WITHOUT_PRESENTATION_TIMES:
+            return self._ascending(self._pictures_in_decoding_time())
+        return self._ascending(self._timed(self._decode(self._packets())))
+
+    def pictures_at(self, wanted_ticks: Iterator[int]) -> Iterator[TimedPicture]:
+        """Decode at least the pictures that are on screen at each of `wanted_ticks` (ascending).
+
+        They are the very pictures that decoding everything gives. Others may come out between them. Where the
+        container does not say enough to choose, or what it says turns out to be wrong, all are decoded.
+        """
+        if self.format_name not in _SEEKABLE_FORMATS:
+            yield from self.all_pictures()
+            return
+        last_ticks: int | None = None
+        try:
+            for ticks, picture in self._ascending(self._chosen(wanted_ticks)):
+                last_ticks = ticks
+                yield ticks, picture
+        except _UntrueContainerError:
+            self._context.skip_frame = "DEFAULT"
+            self.video.container.seek(min(0, self.video.container.start_time or 0))
+            for ticks, picture in self.all_pictures():
+                if last_ticks is None or ticks > last_ticks:
+                    yield ticks, picture
+
+    def key_pictures(self) -> Iterator[TimedPicture]:
+        """Decode the key frames alone."""
+        if self.format_name not in _SEEKABLE_FORMATS:
+            yield from ((ticks, picture) for ticks, picture in self.all_pictures() if picture.key_frame)
+            return
+        for packet in self._packets():
+            if packet.is_keyframe and not packet.is_discard:
+                yield from self._timed(self._decode([packet], flush=True))
+
+    def key_ticks(self) -> list[int]:
+        """Presentation ticks of the key frames, without decoding where the container marks them."""
+        if self.format_name not in _SEEKABLE_FORMATS:
+            return [ticks for ticks, _ in self.key_pictures()]
+        return [
+            packet.pts
+            for packet in self._packets()
+            if packet.is_keyframe and not packet.is_discard and packet.pts is not None
+        ]
+
+    def go_near(self, seconds: float) -> None:
+        """Go to a key frame at or before `seconds` where the container knows one; else stay."""
+        if self.format_name in _SEEKABLE_FORMATS:
+            with suppress(av.error.FFmpegError, OverflowError):
+                self.video.container.seek(self.video.last_tick_at(seconds), stream=self.video.stream)
+
+    def read_to_end(self) -> int | None:
+        """Read on to the end, decoding nothing: the ticks at which the last picture leaves the screen."""
+        for _ in self._packets():
+            pass
+        return self.picture_end_ticks
+
+    def _chosen(self, wanted_ticks: Iterator[int]) -> Iterator[TimedPicture]:
+        wanted = Wanted(wanted_ticks)
+        gops = read_gops(self._packets())
+        gop, is_first, continues = next(gops, None), True, False
+        carried: frozenset[int] = frozenset()
+        while gop is not None and (wanted.next is not None or carried):
+            following = next(gops, None)
+            plan = plan_gop(
+                gop, following, carried, wanted, is_first=is_first, end_ticks=self.picture_end_ticks or 0
+            )
+            decodes_on = bool(plan.wanted_of_next) or (plan.decode_all and following is not None)
+            if plan.num_packets:
+                packets = self._skipping(gop, plan.num_packets, plan.wanted, continues, plan.decode_all)
+                pictures = self._timed(self._decode(packets, flush=not decodes_on))
+                if not continues:
+                    pictures = self._checked(pictures, is_first)
+                yield from pictures
+            elif continues:
+                yield from self._timed(self._decode((), flush=True))
+            carried, continues, is_first = plan.wanted_of_next, decodes_on, False
+            if following is not None and not continues and self._is_far_ahead(wanted.next, following):
+                following, gops = self._seek(cast("int", wanted.next), following)
+            gop = following
+
+    def _skipping(
+        self, gop: Gop, num_packets: int, wanted: frozenset[int], continues: bool, decode_all: bool
+    ) -> Iterator[VideoPacket]:
+        """The first packets of a GOP, with the decoder told at each whether it may pass over it."""
+        may_skip = not decode_all and self.video.codec in _CODECS_WITH_MARKED_REFERENCES
+        leading = set() if continues or decode_all else {packet.pts for packet in gop.leading()}
+        for packet in gop.packets[:num_packets]:
+            if packet.pts in leading:
+                continue
+            self._context.skip_frame = "NONREF" if may_skip and packet.pts not in wanted else "DEFAULT"
+            yield packet
+        self._context.skip_frame = "DEFAULT"
+
+    def _checked(self, pictures: Iterator[TimedPicture], is_first: bool) -> Iterator[TimedPicture]:
+        """Pass pictures on while what the container says of its key frames shows to be true."""
+        for number, (ticks, picture) in enumerate(pictures):
+            # A field of an interlaced picture may be a packet of its own: not to be passed over.
+            if (number == 0 and not picture.key_frame) or (is_first and picture.interlaced_frame):
+                raise _UntrueContainerError
+            yield ticks, picture
+
+    def _is_far_ahead(self, ticks: int | None, following: Gop) -> bool:
+        return (
+            ticks is not None and (ticks - following.first_ticks) * self.video.time_base > _SEEK_AHEAD_SECONDS
+        )
+
+    def _seek(self, ticks: int, following: Gop) -> tuple[Gop | None, Iterator[Gop]]:
+        """Go to the GOP in which `ticks` lies; to `following` where there is no better way."""
+        for seconds_before in (0.0, 2.0, 10.0):
+            target_ticks = ticks - int(seconds_before / self.video.time_base)
+            if target_ticks <= following.first_ticks:
+                break
+            try:
+                self.video.container.seek(target_ticks, stream=self.video.stream)
+            except av.error.FFmpegError:
+                continue
+            gops = read_gops(self._packets())
+            landed = next(gops, None)
+            if landed is not None and landed.starts_at_key_frame and landed.first_ticks <= ticks:
+                return landed, gops
+        start_ticks = min(packet.dts if packet.dts is not None else 0 for packet in following.packets[:1])
+        self.video.container.seek(start_ticks, stream=self.video.stream)
+        gops = read_gops(self._packets())
+        return next(gops, None), gops
+
+    def _packets(self) -> Iterator[VideoPacket]:
+        """The picture track's packets, up to the file's end."""
+        video = self.video
+        # Where only the whole file's length is known, sound may be what makes it long.
+        streams: list[Stream] = [video.stream]
+        if not video.stream.duration:
+            streams.extend(video.container.streams.audio)
+        for packet in video.container.demux(streams):
+            if packet.size:
+                self._note_end(packet)
+                if packet.stream_index == video.stream.index:
+                    yield cast("VideoPacket", packet)
+        self.is_at_end = True
+
+    def _note_end(self, packet: Packet[Stream]) -> None:
+        shown_at = packet.dts if self.format_name in _FORMATS_WITHOUT_PRESENTATION_TIMES else packet.pts
+        if packet.stream_index == self.video.stream.index:
+            if shown_at is None:
+                shown_at = packet.dts if packet.dts is not None else self.picture_end_ticks or 0
+            end_ticks = shown_at + (packet.duration or self.frame_ticks)
+            self.picture_end_ticks = max(end_ticks, self.picture_end_ticks or end_ticks)
+        elif shown_at is not None:
+            end_ticks = shown_at + (packet.duration or 0)
+        else:
+            return
+        self._end_seconds = max(self._end_seconds, float(end_ticks * packet.time_base))
+
+    def _decode(self, packets: Iterable[VideoPacket], *, flush: bool = True) -> Iterator[VideoFrame]:
+        """Decode packets, passing over those that do not decode; `flush` empties the decoder afterwards."""
+        for packet in packets:
+            yield from self._decode_one(packet)
+        if flush:
+            yield from self._decode_one(None)
+            self._context.flush_buffers()
+
+    def _decode_one(self, packet: VideoPacket | None) -> list[VideoFrame]:
+        self.num_packets += packet is not None
+        try:
+            pictures = self._context.decode(packet)
+        except av.error.MemoryError as error:
+            raise DamagedVideo(f"{self.video.path}: its pictures are too large to decode") from error
+        except av.error.FFmpegError:
+            self.num_bad_packets += 1
+            return []
+        self.num_pictures += len(pictures)
+        return pictures
+
+    def _pictures_in_decoding_time(self) -> Iterator[TimedPicture]:
+        waiting: deque[int] = deque()
+
+        def noted() -> Iterator[VideoPacket]:
+            for packet in self._packets():
+                if packet.dts is not None:
+                    waiting.append(packet.dts)
+                yield packet
+
+        for picture in self._decode(noted()):
+            if waiting:
+                yield waiting.popleft(), picture
+
+    def _timed(self, pictures: Iterator[VideoFrame]) -> Iterator[TimedPicture]:
+        """Give each picture its ticks; one without any follows the one before at the average rate."""
+        expected = int(self.video.start_ticks)
+        for picture in pictures:
+            ticks = picture.pts if picture.pts is not None else expected
+            expected = ticks + self.frame_ticks
+            yield ticks, picture
+
+    def _ascending(self, pictures: Iterator[TimedPicture]) -> Iterator[TimedPicture]:
+        """Leave out pictures that would go back in time."""
+        last_ticks: int | None = None
+        for ticks, picture in pictures:
+            if last_ticks is None or ticks > last_ticks:
+                last_ticks = ticks
+                yield ticks, picture
+
+
+class _UntrueContainerError(Exception):
+    """The container's marks are not to be relied on; caught above."""

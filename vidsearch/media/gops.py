@@ -1,0 +1,152 @@
+"""Which packets a set of instants needs. Knows packets and their times; decodes nothing.
+
+A group of pictures (GOP) is a key frame and the packets up to the next one, in decoding order. Pictures of
+one GOP never need another GOP, but for the *leading* pictures: those right after a key frame that are shown
+before it may also need the GOP before. So: a GOP in which no wanted picture lies is not decoded at all, the
+rest of a GOP after its last wanted picture neither, and pictures that no other picture refers to only when
+they are wanted.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.video.stream import VideoStream
+
+    VideoPacket: TypeAlias = Packet[VideoStream]
+
+_MAX_PACKETS = 1_000
+_MAX_BYTES = 32 * 2**20
+"""Two GOPs are in memory at a time; longer ones are read in parts, each of which is decoded whole."""
+
+
+@dataclass(frozen=True, slots=True)
+class Gop:
+    """Packets of one GOP, or of a part of one, in decoding order."""
+
+    packets: tuple[VideoPacket, ...]
+    starts_at_key_frame: bool
+    is_complete: bool
+    """False where more packets of the same GOP follow."""
+
+    @property
+    def first_ticks(self) -> int:
+        """Presentation time of the key frame; of the earliest picture where there is none."""
+        if self.starts_at_key_frame:
+            return _ticks(self.packets[0])
+        return min(_ticks(packet) for packet in self.packets)
+
+    @property
+    def is_orderly(self) -> bool:
+        """Every packet has a time, so that the pictures' order on screen is known."""
+        return all(packet.pts is not None for packet in self.packets)
+
+    def leading(self) -> list[VideoPacket]:
+        """Packets of pictures that are shown before the key frame."""
+        if not self.starts_at_key_frame:
+            return []
+        return [packet for packet in self.packets[1:] if _ticks(packet) < self.first_ticks]
+
+    def trailing(self) -> list[VideoPacket]:
+        """All the others, the key frame included."""
+        if not self.starts_at_key_frame:
+            return list(self.packets)
+        return [packet for packet in self.packets if _ticks(packet) >= self.first_ticks]
+
+
+@dataclass(frozen=True, slots=True)
+class GopPlan:
+    """What to decode of one GOP."""
+
+    num_packets: int
+    """How many of its packets, from the first one on."""
+    wanted: frozenset[int]
+    """Presentation ticks of the pictures that must come out."""
+    wanted_of_next: frozenset[int]
+    """The same for leading pictures of the next GOP, which need this one whole."""
+    decode_all: bool = False
+    """Nothing may be skipped: the order on screen is not known."""
+
+
+def read_gops(packets: Iterator[VideoPacket]) -> Iterator[Gop]:
+    """Cut a stream of packets into GOPs."""
+    gathered: list[VideoPacket] = []
+    num_bytes = 0
+    for packet in packets:
+        is_full = len(gathered) >= _MAX_PACKETS or num_bytes >= _MAX_BYTES
+        if gathered and (packet.is_keyframe or is_full):
+            yield Gop(tuple(gathered), gathered[0].is_keyframe, is_complete=packet.is_keyframe)
+            gathered, num_bytes = [], 0
+        gathered.append(packet)
+        num_bytes += packet.size
+    if gathered:
+        yield Gop(tuple(gathered), gathered[0].is_keyframe, is_complete=True)
+
+
+def plan_gop(
+    gop: Gop,
+    following: Gop | None,
+    carried: frozenset[int],
+    wanted_ticks: Wanted,
+    *,
+    is_first: bool,
+    end_ticks: int,
+) -> GopPlan:
+    """Plan the decoding of `gop`, and take from `wanted_ticks` all that fall on pictures up to `following`.
+
+    `carried` are the `wanted_of_next` of the GOP before. A time before the first picture of all (`is_first`)
+    falls on that picture. `end_ticks` is when the last picture of all those read leaves the screen.
+    """
+    if not (gop.is_orderly and (following is None or following.is_orderly)) or _is_tangled(gop, following):
+        if following is not None:
+            wanted_ticks.take_before(following.first_ticks)
+        return GopPlan(len(gop.packets), frozenset(), frozenset(), decode_all=True)
+
+    own = {_ticks(packet) for packet in gop.trailing() if not packet.is_discard}
+    of_next = {_ticks(packet) for packet in following.leading()} if following is not None else set()
+    order = sorted(own | of_next)
+    end_ticks = following.first_ticks if following is not None else end_ticks
+    wanted = set()
+    for ticks in wanted_ticks.take_before(end_ticks):
+        place = bisect_right(order, ticks) - 1
+        if place >= 0 or (is_first and order):
+            wanted.add(order[max(place, 0)])
+    wanted_of_next = frozenset(wanted & of_next)
+    wanted = (wanted & own) | carried
+    if wanted_of_next:
+        num_packets = len(gop.packets)
+    else:
+        num_packets = max(
+            (number for number, packet in enumerate(gop.packets, start=1) if packet.pts in wanted), default=0
+        )
+    return GopPlan(num_packets, frozenset(wanted), wanted_of_next)
+
+
+class Wanted:
+    """Ascending ticks, of which the next one can be looked at before it is taken."""
+
+    def __init__(self, ticks: Iterator[int]) -> None:
+        self._ticks = ticks
+        self.next: int | None = next(ticks, None)
+
+    def take_before(self, end_ticks: int) -> Iterator[int]:
+        """Take all that lie before `end_ticks`."""
+        while self.next is not None and self.next < end_ticks:
+            yield self.next
+            self.next = next(self._ticks, None)
+
+
+def _is_tangled(gop: Gop, following: Gop | None) -> bool:
+    """Whether the pictures of the two are not shown one GOP after the other, or a GOP comes in parts."""
+    if not gop.starts_at_key_frame or not gop.is_complete:
+        return True
+    return following is not None and max(map(_ticks, gop.packets)) >= following.first_ticks
+
+
+def _ticks(packet: VideoPacket) -> int:
+    return packet.pts if packet.pts is not None else (packet.dts or 0)

@@ -1,0 +1,62 @@
+"""From a decoded picture to an upright RGB array of the wanted size, in one step. Knows no file, no time."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace, Interpolation
+
+from vidsearch.media.images import size_for_short_side
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+    from vidsearch.types import UInt8Image
+
+_UNSPECIFIED = 2
+"""AVCOL_SPC_UNSPECIFIED: the stream does not say with which matrix its colours were coded."""
+
+
+def to_image(
+    picture: VideoFrame, *, short_side_pixels: int | None = None, sample_aspect_ratio: Fraction = Fraction(1)
+) -> UInt8Image:
+    """Convert to uint8 (height, width, 3), RGB, upright, with square pixels.
+
+    Scaled down, never up, so that the shorter side is `short_side_pixels`; scaling and colour conversion are
+    one pass of swscale, so that no full-size RGB picture ever exists. Pixels that are not square are widened
+    to be so. Where the stream does not name its colour matrix, it is taken for BT.709 from 720 lines or 1280
+    columns on and for BT.601 below, as players do. HDR is not tone-mapped: such pictures come out pale.
+    """
+    width, height = display_size(picture, sample_aspect_ratio)
+    width, height = size_for_short_side(width, height, short_side_pixels)
+    rgb = picture.reformat(
+        width=width,
+        height=height,
+        format="rgb24",
+        src_colorspace=_guessed_matrix(picture),
+        dst_color_range=ColorRange.JPEG,
+        interpolation=Interpolation.AREA if (width, height) != (picture.width, picture.height) else None,
+        threads=1,
+    )
+    image: UInt8Image = np.rot90(rgb.to_ndarray(), k=picture.rotation // 90 % 4)
+    return np.ascontiguousarray(image)
+
+
+def display_size(picture: VideoFrame, sample_aspect_ratio: Fraction) -> tuple[int, int]:
+    """(width, height) with square pixels, before any turn; neither is smaller than as stored."""
+    if sample_aspect_ratio >= 1:
+        return round(picture.width * sample_aspect_ratio), picture.height
+    return picture.width, round(picture.height / sample_aspect_ratio)
+
+
+def clockwise_turn(picture: VideoFrame) -> int:
+    """The clockwise turn that makes the picture upright: 0, 90, 180 or 270."""
+    return -round(picture.rotation / 90) * 90 % 360
+
+
+def _guessed_matrix(picture: VideoFrame) -> Colorspace | None:
+    if picture.colorspace != _UNSPECIFIED or picture.format.is_rgb:
+        return None
+    return Colorspace.ITU709 if picture.height >= 720 or picture.width >= 1280 else Colorspace.ITU601

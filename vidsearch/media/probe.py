@@ -1,0 +1,72 @@
+"""What a file says of itself. Decodes one picture, to see that it can be done and which way is up."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import av.error
+
+from vidsearch.errors import DamagedVideo
+from vidsearch.media.container import OpenVideo, open_video
+from vidsearch.media.picture import clockwise_turn, display_size
+from vidsearch.types import VideoInfo
+
+if TYPE_CHECKING:
+    from av.video.frame import VideoFrame
+
+
+def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
+    """Read a file's header and first picture.
+
+    Raises NotAVideo, DamagedVideo where no picture decodes, DecodeTimeout, and MediaError where the file
+    cannot be read at all.
+    """
+    with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
+        picture = first_picture(video)
+        width, height = display_size(picture, video.sample_aspect_ratio)
+        turn = clockwise_turn(picture)
+        if turn in (90, 270):
+            width, height = height, width
+        rate = video.frame_rate
+        return VideoInfo(
+            size_bytes=path.stat().st_size,
+            container=video.container.format.name.split(",")[0],
+            codec=video.codec,
+            width=width,
+            height=height,
+            rotation_degrees=turn,
+            frame_rate=float(rate) if rate is not None else None,
+            duration_seconds=video.claimed_duration_seconds(),
+            num_audio_tracks=len(video.container.streams.audio),
+            created_at=_created_at(video),
+        )
+
+
+def first_picture(video: OpenVideo) -> VideoFrame:
+    """The first picture that decodes. Raises DamagedVideo where there is none."""
+    for packet in video.container.demux(video.stream):
+        try:
+            for picture in packet.decode():
+                return picture
+        except av.error.InvalidDataError:
+            continue
+    raise DamagedVideo(f"{video.path}: not one of its pictures decodes")
+
+
+def _created_at(video: OpenVideo) -> datetime | None:
+    metadata = {**video.stream.metadata, **video.container.metadata}
+    for key in ("com.apple.quicktime.creationdate", "creation_time", "DATE_RECORDED", "date"):
+        text = metadata.get(key)
+        if text is None:
+            continue
+        try:
+            created_at = datetime.fromisoformat(text)
+        except ValueError:
+            continue
+        created_at = created_at if created_at.tzinfo is not None else created_at.replace(tzinfo=UTC)
+        # Cameras with an unset clock write 1904 or 1970: no date is truer than that one.
+        if created_at.year > 1970:
+            return created_at.astimezone(UTC)
+    return None

@@ -1,0 +1,81 @@
+"""Which instants of a video are looked at. Knows no file and no decoder."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vidsearch.types import SamplingPlan
+
+
+def instants(plan: SamplingPlan, duration_seconds: float | None) -> Iterator[float]:
+    """The sampled instants of a `uniform` plan, ascending, in [start, end).
+
+    Each k / fps, counted from the start of the video and not of the span, so that two overlapping spans look
+    at the same pictures. Where `max_frames` allows fewer, the span is cut into that many equal parts and the
+    middle of each is looked at, so that neither a black first picture nor a faded last one stands for it.
+
+    With no end known (`duration_seconds` and `plan.end_seconds` None) the instants go on for ever, and
+    `max_frames` cannot be spread: ValueError.
+    """
+    check_plan(plan)
+    end_seconds = _earlier(plan.end_seconds, duration_seconds)
+    if end_seconds is None:
+        if plan.max_frames is not None:
+            raise ValueError("max_frames needs a known end to spread the instants over")
+        yield from _grid(plan.fps, plan.start_seconds, math.inf)
+        return
+    if plan.max_frames is not None and num_grid_instants(plan, end_seconds) > plan.max_frames:
+        span_seconds = end_seconds - plan.start_seconds
+        for part in range(plan.max_frames):
+            yield plan.start_seconds + span_seconds * (part + 0.5) / plan.max_frames
+        return
+    yield from _grid(plan.fps, plan.start_seconds, end_seconds)
+
+
+def num_grid_instants(plan: SamplingPlan, end_seconds: float) -> int:
+    """How many k / fps lie in [plan.start_seconds, end_seconds)."""
+    fps = _exact(plan.fps)
+    first = math.ceil(_exact(plan.start_seconds) * fps)
+    return max(0, math.ceil(_exact(end_seconds) * fps) - first)
+
+
+def spread(times: Sequence[float], max_items: int) -> list[float]:
+    """At most `max_items` of `times`, evenly: the middle one of each of that many equal runs."""
+    if len(times) <= max_items:
+        return list(times)
+    return [times[int(len(times) * (part + 0.5) / max_items)] for part in range(max_items)]
+
+
+def check_plan(plan: SamplingPlan) -> None:
+    """Raise ValueError, naming the value, where a plan means nothing."""
+    if not (math.isfinite(plan.fps) and plan.fps > 0):
+        raise ValueError(f"fps must be above 0, not {plan.fps}")
+    if plan.max_frames is not None and plan.max_frames < 1:
+        raise ValueError(f"max_frames must be 1 or more, not {plan.max_frames}")
+    if not (math.isfinite(plan.start_seconds) and plan.start_seconds >= 0):
+        raise ValueError(f"start must be 0 or later, not {plan.start_seconds}")
+    if plan.end_seconds is not None and not plan.end_seconds > plan.start_seconds:
+        raise ValueError(f"end ({plan.end_seconds}) must be after start ({plan.start_seconds})")
+
+
+def _grid(fps: float, start_seconds: float, end_seconds: float) -> Iterator[float]:
+    exact_fps = _exact(fps)
+    number = math.ceil(_exact(start_seconds) * exact_fps)
+    while (instant := float(number / exact_fps)) < end_seconds:
+        yield instant
+        number += 1
+
+
+def _exact(value: float) -> Fraction:
+    """The fraction that a person meant: 0.1 is 1/10, 29.97 is 2997/100."""
+    return Fraction(value).limit_denominator(1_000_000)
+
+
+def _earlier(a: float | None, b: float | None) -> float | None:
+    if a is None or b is None:
+        return b if a is None else a
+    return min(a, b)
