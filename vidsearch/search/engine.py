@@ -307,11 +307,11 @@ def _loader(models: Mapping[Space, Model] | Callable[[Space], Model]) -> Callabl
 def _load_text_encoder(space: Space) -> TextEncoder:
     from vidsearch.models.registry import load_text_encoder
 
-    return load_text_encoder(space.model)
+    return load_text_encoder(space.model, space=space)
 
 
 def _load_embedder(space: Space) -> Embedder:
     from vidsearch.models.device import choose_device
     from vidsearch.models.registry import load_embedder
 
-    return load_embedder(space.model, device=choose_device())
+    return load_embedder(space.model, device=choose_device(), space=space)
