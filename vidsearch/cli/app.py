@@ -26,7 +26,7 @@ class _ErrorBoundary(TyperGroup):
         try:
             return super().invoke(ctx)
         except VidsearchError as error:
-            console.fail(console.printable(error))
+            console.fail("\n".join(map(console.printable, str(error).splitlines())))
             raise typer.Exit(EXIT_FAILED) from error
         except KeyboardInterrupt as interrupt:
             console.note("Stopped.")

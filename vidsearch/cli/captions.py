@@ -214,7 +214,7 @@ def caption(
     from vidsearch.media.decode import frames
     from vidsearch.media.images import encode_jpeg
     from vidsearch.models.registry import resolve_models
-    from vidsearch.types import Caption, SamplingPlan
+    from vidsearch.types import Caption
 
     model_options = loading.ModelOptions(
         models=models,
@@ -231,7 +231,7 @@ def caption(
     if loaded.captioner is None:
         raise typer.BadParameter(f"{models!r} writes no captions; try blip or mini.", param_hint="--models")
     console.note(f"Captioning on {loaded.device.describe()}.")
-    plan = SamplingPlan(fps=sample_fps, max_frames=max_frames, start_seconds=start or 0.0, end_seconds=end)
+    plan = options.sampling_plan(fps=sample_fps, max_frames=max_frames, start=start, end=end)
     pictures = list(frames(video, plan, short_side_pixels=None))
     generated = loaded.captioner.captions([picture.image for picture in pictures])
     said = [Caption(text=each.text, raw_text=each.raw_text) for each in generated]

@@ -87,11 +87,8 @@ def index(
     from vidsearch.cli import loading, progress
     from vidsearch.index.library import Library
     from vidsearch.ingest import ingest, parse_caption_policy
-    from vidsearch.media.sampling import sampling_plan
 
-    plan = sampling_plan(
-        fps=fps, max_frames=max_frames, start_seconds=start or 0.0, end_seconds=end, sampling=sampling
-    )
+    plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
     policy = parse_caption_policy(caption_every)
     model_options = loading.ModelOptions(
         models=models,

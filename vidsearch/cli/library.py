@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -146,13 +147,31 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
     """
     with loading.open_library(library) as opened:
         facts = opened.info()
-        models = opened.models
-    described = loading.describe(models) if models else "none yet"
+    models = loading.describe(facts.models) if facts.models else None
     if as_json:
-        console.say_json({**facts.as_dict(), "models": described})
+        console.say_json(
+            {
+                **asdict(facts),
+                "path": str(facts.path),
+                "models": asdict(facts.models) if facts.models else None,
+                "spaces": [asdict(space) for space in facts.spaces],
+            }
+        )
         return
-    rows = [(name.replace("_", " "), value) for name, value in facts.as_dict().items()]
-    console.say_table([*rows, ("models", described)], header=("library", str(library)))
+    unfinished = facts.num_videos - facts.num_complete
+    console.say_table(
+        (
+            ("videos", f"{facts.num_videos:,}" + (f" ({unfinished:,} unfinished)" if unfinished else "")),
+            ("length", format_duration(facts.duration_seconds)),
+            ("frames", f"{facts.num_frames:,}"),
+            ("captions", f"{facts.num_captions:,}"),
+            ("failed files", f"{facts.num_failures:,}"),
+            ("models", models or "none yet"),
+            *(("space", f"{space.model}, {space.dim} dimensions") for space in facts.spaces),
+            ("on disk", f"{facts.size_bytes / 1e6:,.1f} MB, format {facts.format_version}"),
+        ),
+        header=("library", str(facts.path)),
+    )
 
 
 def remove(
@@ -192,11 +211,12 @@ def verify(
     with loading.open_library(library) as opened:
         problems = opened.verify(repair=repair)
     if as_json:
-        console.say_json([problem.as_dict() for problem in problems])
+        console.say_json([asdict(problem) for problem in problems])
     else:
         for problem in problems:
-            console.say(console.printable(problem))
+            mended = f" ({problem.repaired})" if problem.repaired else ""
+            console.say(f"{problem.kind}: {console.printable(problem.what)}{mended}")
         if not problems:
             console.note("The library is sound.")
-    if any(not problem.is_repaired for problem in problems):
+    if any(problem.repaired is None for problem in problems):
         raise typer.Exit(EXIT_FAILED)

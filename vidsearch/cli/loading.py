@@ -80,10 +80,11 @@ def describe(models: LibraryModels) -> str:
 
 def load(models: LibraryModels, options: ModelOptions) -> LoadedModels:
     """Load models onto the device that the options name, and say aloud what they run on."""
-    from vidsearch.models.device import choose_device, idle_gpu_warning
-    from vidsearch.models.registry import load_captioner, load_embedder
+    from vidsearch.models.device import Device, choose_device, idle_gpu_warning
+    from vidsearch.models.registry import load_captioner, load_embedder, uses_torch
 
-    device = choose_device(options.device, options.precision)
+    # mini runs on the CPU whatever is asked for, and must not wait for torch to be imported.
+    device = choose_device(options.device, options.precision) if uses_torch(models) else Device("cpu", "fp32")
     warning = idle_gpu_warning(device)
     if warning:
         console.warn(warning)
