@@ -23,14 +23,16 @@ def striped(colour: str, *, shift: int = 0, height: int = 48, width: int = 64) -
     return np.broadcast_to(row, (height, width, 3)).copy()
 
 
-def colour_clip(path: Path, colours: Sequence[str], *, frame_rate: int = 2, is_moving: bool = True) -> Path:
-    """A clip with a second of each colour; the stripes move with every frame, or stand still.
+def colour_clip(
+    path: Path, colours: Sequence[str], *, frame_rate: int = 2, start: int = 0, is_moving: bool = True
+) -> Path:
+    """A clip with a second of each colour; the stripes move with every frame from `start` on, or stand still.
 
     Lossless, so that a still picture is the same at every time.
     """
     return write_video(
         path,
-        lambda number: striped(colours[number // frame_rate], shift=8 * number if is_moving else 0),
+        lambda number: striped(colours[number // frame_rate], shift=8 * number + start if is_moving else 0),
         num_frames=len(colours) * frame_rate,
         frame_rate=frame_rate,
         options={"crf": "0"},

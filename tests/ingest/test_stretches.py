@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from tests.fakes import ColourEmbedder
+from tests.fakes import COLOURS, ColourEmbedder
 from tests.ingest.clips import striped
 from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy
 from vidsearch.ingest.report import Counts
@@ -29,10 +29,9 @@ def video_in_work(policy: CaptionPolicy = NOVEL, **job) -> VideoInWork:
     )
 
 
-def give(video: VideoInWork, index: int, colour: str | None, *, is_captioned: bool = True):
-    """Add the frame of a second: a colour, None for a blank one, "same" for a repeat of the one before."""
-    has_image = colour not in (None, "same")
-    image = striped(colour) if has_image else None
+def give(video: VideoInWork, index: int, colour: str, *, is_captioned: bool = True):
+    """Add the frame of a second: a colour, "black", or "same" for a repeat of the one before."""
+    image = striped(colour) if colour in COLOURS else None
     picture = Picture(
         video.job,
         index,
@@ -40,7 +39,7 @@ def give(video: VideoInWork, index: int, colour: str | None, *, is_captioned: bo
         float(index),
         b"jpeg",
         image,
-        is_blank=colour is None,
+        is_blank=colour == "black",
         is_repeat=colour == "same",
     )
     vectors = {EMBEDDER.space: EMBEDDER.embed_images([image])[0]} if image is not None else None
@@ -78,7 +77,7 @@ def test_a_stretch_is_ready_once_the_next_one_begins_and_its_captions_are_there(
 def test_blank_frames_have_neither_vectors_nor_a_caption_and_do_not_end_what_is_carried_over():
     video = video_in_work()
     give(video, 0, "red").caption = caption("a red picture")
-    assert give(video, 1, None) is None
+    assert give(video, 1, "black") is None
     assert give(video, 2, "red") is None
     video.end()
     (done,) = video.finished_stretches()

@@ -34,6 +34,8 @@ class OpenVideo:
     video: Video
     fingerprint: Fingerprint
     claim: ExitStack
+    replaces: Video | None
+    """What the library had at this path before the file became this one."""
     seconds: float | None
     """How much of it is still to come, where its length is known."""
     until_seconds: float = 0.0
@@ -146,15 +148,24 @@ class Keeper:
                 self._tally.skip(path)
                 return None
             isolate = self._isolate or died_before
-            return self._job(path, video, print_of_file, claim.pop_all(), isolate=isolate)
+            opened = OpenVideo(
+                path=path,
+                video=video,
+                fingerprint=print_of_file,
+                claim=claim.pop_all(),
+                replaces=state.replaces,
+                seconds=_seconds_to_come(video),
+                until_seconds=video.indexed_until_seconds,
+                num_frames=video.num_frames,
+            )
+            return self._job(opened, isolate=isolate)
 
-    def _job(
-        self, path: Path, video: Video, print_of_file: Fingerprint, claim: ExitStack, *, isolate: bool
-    ) -> VideoJob:
+    def _job(self, opened: OpenVideo, *, isolate: bool) -> VideoJob:
+        video = opened.video
         memory, caption = self._last_captioned(video)
         job = VideoJob(
             key=next(self._keys),
-            path=path,
+            path=opened.path,
             plan=video.plan,
             resume_from_seconds=video.indexed_until_seconds,
             num_frames_before=video.num_frames,
@@ -162,17 +173,8 @@ class Keeper:
             last_caption=caption,
             isolate=isolate,
         )
-        seconds = _seconds_to_come(video)
-        self._open_videos[job.key] = OpenVideo(
-            path=path,
-            video=video,
-            fingerprint=print_of_file,
-            claim=claim,
-            seconds=seconds,
-            until_seconds=video.indexed_until_seconds,
-            num_frames=video.num_frames,
-        )
-        self._tally.open(path, seconds=seconds)
+        self._open_videos[job.key] = opened
+        self._tally.open(opened.path, seconds=opened.seconds)
         return job
 
     def _last_captioned(self, video: Video) -> tuple[CaptionMemory | None, Caption | None]:
@@ -227,6 +229,8 @@ class Keeper:
 
     def _count_finished(self, opened: OpenVideo, job: VideoJob) -> None:
         covered = opened.until_seconds - max(job.resume_from_seconds, job.plan.start_seconds)
+        if opened.replaces is not None:
+            self._tally.replace(len(self._library.prune()))
         self._tally.finish(
             job,
             seconds=max(0.0, covered) if opened.seconds is None else opened.seconds,

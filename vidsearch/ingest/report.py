@@ -78,6 +78,8 @@ class IngestReport:
     """Of those, the ones that are in it under another sampling plan, or without vectors of these models."""
     num_left_to_others: int
     """Files that another process was at work on."""
+    num_replaced: int
+    """Videos that left the library because their files hold something else now."""
     failures: tuple[FileFailure, ...]
     counts: Counts
     video_seconds: float

@@ -36,6 +36,7 @@ class Tally:
         self._num_skipped = 0
         self._num_skipped_as_other = 0
         self._num_left_to_others = 0
+        self._num_replaced = 0
         self._failures: list[FileFailure] = []
         self._counts = Counts()
 
@@ -78,6 +79,11 @@ class Tally:
             self._num_skipped += 1
             self._num_skipped_as_other += not is_as_asked
             self._close(path)
+
+    def replace(self, num_videos: int) -> None:
+        """Count videos that left the library because their files hold something else now."""
+        with self._lock:
+            self._num_replaced += num_videos
 
     def leave_to_others(self, path: Path) -> None:
         """Count a file that another process works on."""
@@ -130,6 +136,7 @@ class Tally:
                 num_skipped=self._num_skipped,
                 num_skipped_as_other=self._num_skipped_as_other,
                 num_left_to_others=self._num_left_to_others,
+                num_replaced=self._num_replaced,
                 failures=tuple(self._failures),
                 counts=self._counts,
                 video_seconds=sum(self._seconds_done.values()),

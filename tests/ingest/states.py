@@ -1,0 +1,65 @@
+"""All that a library says of its videos, in a form that two libraries can be compared by."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from vidsearch.index.library import Library
+
+
+@dataclass(frozen=True)
+class FrameState:
+    """A frame, without ids."""
+
+    time_seconds: float
+    is_blank: bool
+    caption: str | None
+    is_carried_over: bool
+    thumbnail: str
+    """Digest."""
+    vectors: tuple[tuple[float, ...], ...]
+    """One per space, rounded to 1e-5; empty where the frame has none."""
+
+
+def state_of(library: Library) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
+    """Of each video, by file name: whether it is complete, and its frames by time."""
+    return {
+        video.path.name: (video.is_complete, tuple(_frames(library, video.id))) for video in library.videos()
+    }
+
+
+def _frames(library: Library, video_id: int) -> list[FrameState]:
+    frames = library.frames(video_id)
+    vectors: dict[int, list[tuple[float, ...]]] = {frame.id: [] for frame in frames}
+    for space in sorted(library.spaces(), key=lambda space: space.key):
+        ids, rows = library.vectors(space, list(vectors))
+        for frame_id, row in zip(ids.tolist(), rows, strict=True):
+            vectors[frame_id].append(tuple(np.round(row, 5).tolist()))
+    return [
+        FrameState(
+            time_seconds=frame.time_seconds,
+            is_blank=frame.is_blank,
+            caption=None if frame.caption is None else frame.caption.text,
+            is_carried_over=bool(frame.caption and frame.caption.carried_over),
+            thumbnail=hashlib.sha256(library.thumbnail(frame.id)).hexdigest(),
+            vectors=tuple(vectors[frame.id]),
+        )
+        for frame in frames
+    ]
+
+
+def integrity(folder: Path) -> str:
+    """What SQLite itself says of the library in a folder: "ok"."""
+    (catalog,) = folder.glob("*.sqlite3")
+    connection = sqlite3.connect(catalog)
+    try:
+        (answer,) = connection.execute("PRAGMA integrity_check").fetchone()
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+        return str(answer)
+    finally:
+        connection.close()
