@@ -1,7 +1,7 @@
-"""Tiny checkpoints in the layout of published ones: real tokenizers, random weights, a few hundred kB each.
+"""Tiny checkpoints in the layout of published ones: real tokenizers, random weights.
 
-They are saved as transformers saves them, with configuration files as the hub has them, and loaded through the
-same door as a hub id or a folder. What they say means nothing; that it is computed right can be tested.
+They are saved as transformers saves them, with configuration files as the hub has them, and loaded through
+the same door as a hub id or a folder. What they say means nothing; that it is computed right can be tested.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ from transformers import (
     SiglipModel,
 )
 
-WORDS = ["a", "an", "the", "red", "green", "blue", "yellow", "dog", "cat", "man", "woman", "child", "car", "boat", "house", "tree", "ball", "picture", "photo", "of", "on", "in", "with", "and", "is", "runs", "sits", "stands", "plays", "small", "big", "old", "young", "grass", "water", "street", "sky"]
+TEXT = """a an the red green blue yellow dog cat man woman child car boat house tree ball picture photo of on in
+with and is runs sits stands plays small big old young grass water street sky"""
+WORDS = TEXT.split()
 CORPUS = [" ".join(WORDS), "a red dog runs on the grass", "a woman with a child in the street"]
 
 CLIP_PIXELS = {"mean": [0.48145466, 0.4578275, 0.40821073], "std": [0.26862954, 0.26130258, 0.27577711]}

@@ -327,7 +327,7 @@ def _card(name: str, space: Space | None) -> EmbedderCard:
     if card.space != space:
         raise ModelUnavailable(
             f"The vectors were made with {space.model} (weights {space.weights_digest[:12]}), but the "
-            f"weights of {name} here are others ({card.space.weights_digest[:12]}): index again, or bring those back."
+            f"weights of {name} here are others ({card.space.weights_digest[:12]}): index again."
         )
     return card
 

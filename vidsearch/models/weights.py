@@ -123,15 +123,10 @@ def fetch(hub_id: str) -> Checkpoint:
     The hub client locks each file, so that two processes share one download; its progress bars go to stderr
     (environment: HF_HUB_DISABLE_PROGRESS_BARS). Raises ModelUnavailable.
     """
-    from huggingface_hub import snapshot_download
-
     check_hub_id(hub_id)
-    try:
-        folder = Path(snapshot_download(hub_id, allow_patterns=[*_SMALL_FILES, *_SAFETENSORS]))
-        if not _weight_files(folder):
-            snapshot_download(hub_id, allow_patterns=[*_SMALL_FILES, *_PICKLED])
-    except _hub_errors() as error:
-        raise _unavailable(hub_id, error) from error
+    folder = _download(hub_id, (*_SMALL_FILES, *_SAFETENSORS))
+    if not _weight_files(folder):
+        _download(hub_id, (*_SMALL_FILES, *_PICKLED))
     missing = _missing_parts(folder)
     if missing:
         raise ModelUnavailable(
@@ -141,17 +136,13 @@ def fetch(hub_id: str) -> Checkpoint:
 
 
 def config_only(hub_id: str) -> Checkpoint:
-    """Return a hub model of which maybe only config.json is here: enough to tell what it is. Raises
-    ModelUnavailable."""
-    from huggingface_hub import hf_hub_download, try_to_load_from_cache
+    """Return a hub model with at least its config.json here: what it is. Raises ModelUnavailable."""
+    from huggingface_hub import try_to_load_from_cache
 
     check_hub_id(hub_id)
     found = try_to_load_from_cache(hub_id, "config.json")
-    try:
-        path = found if isinstance(found, str) else hf_hub_download(hub_id, "config.json")
-    except _hub_errors() as error:
-        raise _unavailable(hub_id, error) from error
-    return Checkpoint(model=hub_id, folder=Path(path).parent)
+    folder = Path(found).parent if isinstance(found, str) else _download(hub_id, ("config.json",))
+    return Checkpoint(model=hub_id, folder=folder)
 
 
 def locate(name: str) -> Checkpoint:
@@ -190,6 +181,20 @@ def can_fetch(hub_id: str, *, timeout_seconds: float = 3.0) -> bool:
     except _hub_errors():
         return False
     return True
+
+
+def _download(hub_id: str, patterns: tuple[str, ...]) -> Path:
+    """Bring a hub model's files of these names into the hub's cache. Raises ModelUnavailable.
+
+    The hub client asks for the list of files first, once: an unreachable hub is noticed at once, and not file
+    by file with growing waits.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
+    except _hub_errors() as error:
+        raise _unavailable(hub_id, error) from error
 
 
 def _hub_errors() -> tuple[type[Exception], ...]:

@@ -1,0 +1,64 @@
+"""Tiny checkpoints and loaded models, made once for all tests of this folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from vidsearch.models.device import Device
+from vidsearch.models.protocols import Embedder
+from vidsearch.models.registry import load_embedder
+
+CPU = Device("cpu", "fp32")
+
+
+@dataclass(frozen=True, slots=True)
+class TinyFolders:
+    """Where the tiny checkpoints lie."""
+
+    clip: Path
+    siglip: Path
+    blip_retrieval: Path
+    blip_captioner: Path
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep exports and digests out of the user's cache, and the hub out of the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDSEARCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
+    import torch
+
+    from tests import tiny_models
+
+    torch.set_num_threads(1)  # more only wait for each other on models this small
+    root = tmp_path_factory.mktemp("tiny")
+    return TinyFolders(
+        clip=tiny_models.save_tiny_clip(root / "clip"),
+        siglip=tiny_models.save_tiny_siglip(root / "siglip"),
+        blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
+        blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),
+    )
+
+
+@pytest.fixture(scope="session")
+def tiny_clip(tiny: TinyFolders) -> Embedder:
+    return load_embedder(str(tiny.clip), device=CPU, batch_size=4)
+
+
+@pytest.fixture(scope="session")
+def tiny_siglip(tiny: TinyFolders) -> Embedder:
+    return load_embedder(str(tiny.siglip), device=CPU)
+
+
+@pytest.fixture(scope="session")
+def tiny_blip(tiny: TinyFolders) -> Embedder:
+    return load_embedder(str(tiny.blip_retrieval), device=CPU)

@@ -1,0 +1,54 @@
+"""Every implementation of the model seams, against the same suites."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.fakes import ColourCaptioner, ColourEmbedder
+from tests.models.conftest import CPU
+from tests.models.contract import CaptionerContract, EmbedderContract, TextEncoderContract
+from vidsearch.models.registry import load_captioner, load_text_encoder
+
+
+class TestColourEmbedder(EmbedderContract):
+    @pytest.fixture
+    def embedder(self):
+        return ColourEmbedder()
+
+
+class TestColourCaptioner(CaptionerContract):
+    @pytest.fixture
+    def captioner(self):
+        return ColourCaptioner()
+
+
+class TestTinyClip(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny_clip):
+        return tiny_clip
+
+
+class TestTinySiglip(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny_siglip):
+        return tiny_siglip
+
+
+class TestTinyBlip(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny_blip):
+        return tiny_blip
+
+
+@pytest.mark.parametrize("family", ["clip", "siglip", "blip_retrieval"])
+class TestTextTowers(TextEncoderContract):
+    @pytest.fixture
+    def encoder(self, tiny, family):
+        return load_text_encoder(str(getattr(tiny, family)))
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+class TestTinyBlipCaptioner(CaptionerContract):
+    @pytest.fixture
+    def captioner(self, tiny, num_beams):
+        return load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=num_beams, batch_size=4)
