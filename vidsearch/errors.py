@@ -15,7 +15,8 @@
      │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
      │   └─ VideoNotFound        a name that fits no video in it, or several
      ├─ QueryError               a query that means nothing: empty, or contradicting itself
-     └─ ExportError              an export that cannot be written
+     ├─ ExportError              an export that cannot be written
+     └─ SubtitleError            a subtitle file that cannot be read
 
 A message says what happened, with which value, and what to do. Only the CLI and the page show them.
 """
@@ -85,3 +86,7 @@ class QueryError(VidsearchError):
 
 class ExportError(VidsearchError):
     """An export cannot be written."""
+
+
+class SubtitleError(VidsearchError):
+    """A subtitle file cannot be read."""

@@ -41,16 +41,17 @@ class Description:
 
 
 def encoder_for(library: Library) -> TextEncoder | None:
-    """Load the text encoder of a library's first embedder; None where there is none to be had."""
+    """Load the text encoder of one of the library's spaces; None where none is to be had."""
     from vidsearch.models.registry import load_text_encoder
 
-    models = library.models
-    if models is None or not models.embedders:
-        return None
-    try:
-        return load_text_encoder(models.embedders[0])
-    except ModelError:
-        return None
+    for space in library.spaces():
+        try:
+            encoder = load_text_encoder(space.model, space=space)
+        except ModelError:
+            continue
+        if encoder.space == space:
+            return encoder
+    return None
 
 
 class Describer:
