@@ -1,0 +1,356 @@
+"""Cuts a span out of a video into a file of its own, with its sound and the right way up.
+
+Packets are copied as they are where that gives exactly the span: it starts on a key frame, and no picture
+after its end is needed to decode one before. Else the pictures are encoded anew; sound is copied wherever
+the container takes it. Knows no library and no query.
+"""
+
+from __future__ import annotations
+
+import heapq
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, cast
+
+import av
+import av.error
+from av.audio.resampler import AudioResampler
+from av.audio.stream import AudioStream
+from av.video.frame import PictureType
+from av.video.stream import VideoStream
+
+from vidsearch.errors import DamagedVideo, ExportError, QueryError
+from vidsearch.media.container import OpenVideo, open_video
+from vidsearch.media.decode import measured_duration
+from vidsearch.media.decoder import PictureDecoder
+from vidsearch.media.picture import clockwise_turn
+from vidsearch.media.probe import first_picture
+from vidsearch.times import format_time
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.container import OutputContainer
+    from av.packet import Packet
+    from av.stream import Stream
+    from av.video.frame import VideoFrame
+
+    TimedPackets: TypeAlias = Iterator[tuple[float, Packet[Stream]]]
+    """Decoding time in seconds, and the packet."""
+
+_ENCODERS = {
+    ".mp4": ("libx264", "aac"),
+    ".m4v": ("libx264", "aac"),
+    ".mov": ("libx264", "aac"),
+    ".mkv": ("libx264", "aac"),
+    ".webm": ("libvpx-vp9", "libopus"),
+}
+"""Picture and sound encoders by the output's ending."""
+_OPTIONS = {
+    "libx264": {"crf": "18", "preset": "veryfast"},
+    "libvpx-vp9": {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "5"},
+}
+_HOLDS_ROTATION = frozenset({".mp4", ".m4v", ".mov", ".mkv"})
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A span of a video in a file of its own."""
+
+    path: Path
+    start_seconds: float
+    """Time in the source of the clip's first instant."""
+    end_seconds: float
+    is_copy: bool
+    """True where the pictures were copied as they are; else they were encoded anew."""
+
+
+def cut_clip(
+    path: Path,
+    output: Path,
+    *,
+    start_seconds: float,
+    end_seconds: float,
+    exact: bool = True,
+    overwrite: bool = False,
+) -> Clip:
+    """Cut [start, end) of a video into `output`, whose ending names the container.
+
+    With `exact=False` packets are always copied, from the key frame at or before the start: quick, and as
+    good as the source, but up to a few seconds early. The output appears whole or not at all.
+    Raises QueryError for a span that is not in the video, ExportError for an output that cannot be written,
+    and MediaError.
+    """
+    _check_output(path, output, overwrite)
+    duration = measured_duration(path)
+    if not 0 <= start_seconds < end_seconds:
+        raise QueryError(f"{start_seconds:g} to {end_seconds:g} s is no span of time.")
+    if start_seconds >= duration:
+        raise QueryError(
+            f"{path} is {format_time(duration)} long: nothing is left to cut at {format_time(start_seconds)}."
+        )
+    end_seconds = min(end_seconds, duration)
+    beside = output.with_name(f".{output.stem}.{os.getpid()}{output.suffix}")
+    try:
+        with ExitStack() as open_files:
+            video = open_files.enter_context(open_video(path))
+            target = open_files.enter_context(av.open(str(beside), "w"))
+            with open_video(path) as looked_over:
+                span = _Span.find(looked_over, start_seconds, end_seconds)
+            copies = (
+                video.codec in target.supported_codecs
+                and (span.is_exact or not exact)
+                and _decodes_from(path, span.key_ticks)
+            )
+            start_ticks = span.key_ticks if copies else span.start_ticks
+            if copies:
+                tracks = [_copied_pictures(video, span, target.add_stream_from_template(video.stream))]
+            else:
+                tracks = [_encoded_pictures(video, span, _picture_stream(video, span, target, output))]
+            for number in range(len(video.container.streams.audio)):
+                source = open_files.enter_context(open_video(path))
+                codec = _ENCODERS[output.suffix.lower()][1]
+                tracks.append(_sound(source, number, start_ticks, span.end_ticks, target, codec))
+            _mux(target, tracks)
+            if copies:
+                start_seconds = video.seconds(span.key_ticks)
+        beside.replace(output)
+    except OSError as error:
+        if isinstance(error, av.error.FFmpegError) or error.filename in (str(beside), str(output)):
+            raise ExportError(f"{output} cannot be written: {error.strerror or error}.") from error
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+    return Clip(output, start_seconds, end_seconds, is_copy=copies)
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """A span on the clock of the picture track."""
+
+    start_ticks: int
+    end_ticks: int
+    key_ticks: int
+    """The last key frame at or before the start."""
+    is_exact: bool
+    """Whether copying packets from there gives the very pictures of the span."""
+
+    @classmethod
+    def find(cls, video: OpenVideo, start_seconds: float, end_seconds: float) -> _Span:
+        start, end = video.last_tick_at(start_seconds), video.last_tick_at(end_seconds)
+        key: int | None = None
+        is_between = is_late = skipped = False
+        for packet in _packets_from(video, start, video.stream):
+            pts, dts = cast("int", packet.pts), cast("int", packet.dts)
+            if dts >= end:
+                break
+            if packet.is_keyframe and pts <= start:
+                key, is_between, is_late, skipped = pts, False, False, False
+            elif pts >= end:
+                skipped = True
+            else:
+                is_between |= pts <= start
+                is_late |= skipped
+        if key is None:
+            return cls(start, end, start, is_exact=False)
+        return cls(start, end, key, is_exact=not is_between and not is_late)
+
+
+def _check_output(path: Path, output: Path, overwrite: bool) -> None:
+    if output.suffix.lower() not in _ENCODERS:
+        endings = ", ".join(_ENCODERS)
+        raise ExportError(f"{output} does not say what to write. Give it one of these endings: {endings}.")
+    if output.exists():
+        if output.samefile(path):
+            raise ExportError(f"{output} is the video itself. Name another file.")
+        if not overwrite:
+            raise ExportError(f"{output} is there already. Name another file, or overwrite it.")
+    if not output.parent.is_dir():
+        raise ExportError(f"There is no folder {output.parent} to write {output.name} into.")
+
+
+def _packets_from(video: OpenVideo, ticks: int, stream: Stream) -> Iterator[Packet[Stream]]:
+    """A track's packets from the key frame at or before a time of the picture track on."""
+    try:
+        video.container.seek(ticks, stream=video.stream)
+    except av.error.FFmpegError:
+        video.container.seek(0)
+    for packet in video.container.demux(stream):
+        if packet.size and packet.pts is not None and packet.dts is not None:
+            yield packet
+
+
+def _mux(target: OutputContainer, tracks: list[TimedPackets]) -> None:
+    """Write the tracks' packets by time, each track in its own order."""
+    for _, packet in heapq.merge(*tracks, key=lambda timed: timed[0]):
+        target.mux(packet)
+
+
+# --- pictures ---------------------------------------------------------------------------------------
+
+
+def _copied_pictures(video: OpenVideo, span: _Span, stream: Stream) -> TimedPackets:
+    """The packets from the span's key frame on, with times from 0."""
+    began = False
+    after_end: list[Packet[Stream]] = []
+    for packet in _packets_from(video, span.key_ticks, video.stream):
+        pts, dts = cast("int", packet.pts), cast("int", packet.dts)
+        began |= bool(packet.is_keyframe) and pts == span.key_ticks
+        if dts >= span.end_ticks:
+            return
+        if not began or pts < span.key_ticks:
+            continue
+        after_end.append(packet)
+        if pts >= span.end_ticks:
+            continue  # only wanted if a picture within the span comes after it, and may need it
+        for ready in after_end:
+            ready.pts, ready.dts = (
+                cast("int", ready.pts) - span.key_ticks,
+                cast("int", ready.dts) - span.key_ticks,
+            )
+            ready.stream = stream
+            yield float(ready.dts * video.time_base), ready
+        after_end.clear()
+
+
+def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> TimedPackets:
+    """The pictures on screen within the span, encoded with times from 0."""
+    pictures = _pictures_of(video, span)
+    current = next(pictures, None)
+    if current is None:
+        raise DamagedVideo(
+            f"{video.path}: no picture decodes at {format_time(video.seconds(span.start_ticks))}"
+        )
+    durations: dict[int | None, int] = {}
+
+    def packets(picture: VideoFrame | None) -> TimedPackets:
+        for packet in stream.encode(picture):
+            packet.duration = durations.pop(packet.pts, packet.duration or 0)
+            yield float((packet.dts or 0) * video.time_base), packet
+
+    while current is not None:
+        following = next(pictures, None)
+        until = span.end_ticks if following is None else following[0]
+        shown_at = max(current[0], span.start_ticks)
+        picture = current[1].reformat(width=stream.width, height=stream.height, format=stream.pix_fmt)
+        picture.pts = shown_at - span.start_ticks
+        durations[picture.pts] = until - shown_at
+        picture.time_base, picture.pict_type = video.time_base, PictureType.NONE
+        yield from packets(picture)
+        current = following
+    yield from packets(None)
+
+
+def _decodes_from(path: Path, key_ticks: int) -> bool:
+    """Whether a key frame is one: some files mark pictures as such that need those before them."""
+    with open_video(path, num_threads=1) as video:
+        decoder = PictureDecoder(video)
+        decoder.go_near(video.seconds(key_ticks))
+        _, picture = next(decoder.all_pictures(), (0, None))
+        return picture is not None and not picture.is_corrupt
+
+
+def _pictures_of(video: OpenVideo, span: _Span) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode the pictures on screen within the span."""
+    decoder = PictureDecoder(video)
+    if _decodes_from(video.path, span.key_ticks):
+        decoder.go_near(video.seconds(span.key_ticks))
+    on_screen: tuple[int, VideoFrame] | None = None
+    for ticks, picture in decoder.all_pictures():
+        if ticks >= span.end_ticks:
+            break
+        if ticks > span.start_ticks and on_screen is not None:
+            yield on_screen
+        on_screen = ticks, picture
+    if on_screen is not None:
+        yield on_screen
+
+
+def _picture_stream(video: OpenVideo, span: _Span, target: OutputContainer, output: Path) -> VideoStream:
+    """A track for encoding into, with the colours, pixel shape and turn of the source."""
+    codec, _ = _ENCODERS[output.suffix.lower()]
+    with open_video(video.path, num_threads=1) as source:
+        first = first_picture(source)
+    turn = clockwise_turn(first)
+    if turn and output.suffix.lower() not in _HOLDS_ROTATION:
+        raise ExportError(
+            f"{output} cannot hold pictures that are to be turned, as these are. Write an .mp4."
+        )
+    stream = cast(
+        "VideoStream", target.add_stream(codec, rate=video.frame_rate or 25, options=dict(_OPTIONS[codec]))
+    )
+    stream.width, stream.height = first.width // 2 * 2, first.height // 2 * 2
+    stream.pix_fmt = "yuv420p"
+    context = stream.codec_context
+    context.time_base = video.time_base
+    context.sample_aspect_ratio = video.sample_aspect_ratio
+    if not first.format.is_rgb:
+        context.colorspace, context.color_range = first.colorspace, first.color_range
+        context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
+    if turn:
+        stream.set_display_rotation(-turn)
+    return stream
+
+
+# --- sound ------------------------------------------------------------------------------------------
+
+
+def _sound(
+    video: OpenVideo, number: int, start_ticks: int, end_ticks: int, target: OutputContainer, codec: str
+) -> TimedPackets:
+    """A sound track within a span of the picture track, from 0: copied where the container takes it."""
+    track = video.container.streams.audio[number]
+    start, end = start_ticks * video.time_base, end_ticks * video.time_base
+    if track.codec_context.codec.canonical_name in target.supported_codecs:
+        return _copied_sound(video, track, start, end, target.add_stream_from_template(track))
+    rate = 48_000 if codec == "libopus" else track.codec_context.sample_rate
+    stream = target.add_stream(codec, rate=rate, layout=track.codec_context.layout.name)
+    return _encoded_sound(video, track, start, end, cast("AudioStream", stream))
+
+
+def _copied_sound(
+    video: OpenVideo, track: AudioStream, start: Fraction, end: Fraction, stream: Stream
+) -> TimedPackets:
+    for packet in _packets_from(video, int(start / video.time_base), track):
+        pts, time_base = cast("int", packet.pts), packet.time_base
+        if pts * time_base >= end:
+            return
+        if pts * time_base >= start:
+            shift = int(start / time_base)
+            packet.pts, packet.dts, packet.stream = pts - shift, cast("int", packet.dts) - shift, stream
+            yield float(packet.pts * time_base), packet
+
+
+def _encoded_sound(
+    video: OpenVideo, track: AudioStream, start: Fraction, end: Fraction, stream: AudioStream
+) -> TimedPackets:
+    context = stream.codec_context
+    resampler = AudioResampler(
+        context.format, context.layout, context.sample_rate, context.frame_size or None
+    )
+    num_samples = 0
+    sample_seconds = Fraction(1, context.sample_rate)
+    for packet in _packets_from(video, int(start / video.time_base), track):
+        for frame in cast("list[AudioFrame]", packet.decode()):
+            shown_at = cast("float", frame.time)
+            if not start <= shown_at < end:
+                continue
+            for piece in resampler.resample(frame):
+                piece.pts, piece.time_base = num_samples, sample_seconds
+                num_samples += piece.samples
+                yield from _timed(stream.encode(piece))
+        if cast("int", packet.pts) * packet.time_base >= end:
+            break
+    for piece in resampler.resample(None):
+        piece.pts, piece.time_base = num_samples, sample_seconds
+        num_samples += piece.samples
+        yield from _timed(stream.encode(piece))
+    yield from _timed(stream.encode(None))
+
+
+def _timed(packets: Sequence[Packet[Stream]]) -> TimedPackets:
+    for packet in packets:
+        yield float((packet.dts or 0) * packet.time_base), packet
