@@ -50,7 +50,8 @@ _ENCODERS = {
 }
 """Picture and sound encoders by the output's ending."""
 _OPTIONS = {
-    "libx264": {"crf": "18", "preset": "veryfast"},
+    # Without B-frames, an MP4 says exactly how long its last picture stands.
+    "libx264": {"crf": "18", "preset": "veryfast", "bf": "0"},
     "libvpx-vp9": {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "5"},
 }
 _HOLDS_ROTATION = frozenset({".mp4", ".m4v", ".mov", ".mkv"})
