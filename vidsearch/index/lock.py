@@ -53,7 +53,8 @@ def try_lock(path: Path, *, timeout_seconds: float = 0.0, remove_after: bool = F
     the lock is given back; it goes while still locked, and whoever opened it meanwhile sees that it is gone
     and does not take it for held.
     """
-    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01)
+    # Not bound to a thread: what one thread claims, another one gives back.
+    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01, thread_local=False)
     try:
         lock.acquire()
     except (Timeout, OSError):

@@ -1,10 +1,10 @@
 """A space's vectors as files that are mapped into memory: a cache, made from the catalog at any time.
 
 Two files grow side by side: the rows (float32, as they lie in memory) and whose rows they are (frame,
-video, time), by frame id. A manifest says how much of them is good, and of which revision of the catalog;
-it is written beside and renamed *after* the rows are on disk. So a kill leaves rows that no manifest speaks
-of, never a manifest that speaks of rows that are not there, and who has the files mapped keeps what they see.
-Knows files and arrays, not the catalog.
+video, time), by frame id. A third, for large spaces, is an approximate index in FAISS's own format. A
+manifest says how much of them is good, and of which revision of the catalog; it is written beside and renamed
+*after* the rest is on disk. So a kill leaves rows that no manifest speaks of, never a manifest that speaks of
+rows that are not there, and who has the files mapped keeps what they see. Knows files, not the catalog.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
+from vidsearch.index.approximate import ApproximateIndex
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
 FORMAT = 1
 POSITION = np.dtype([("frame_id", "<i8"), ("video_id", "<i8"), ("time_seconds", "<f8")])
 _ROW = np.dtype("<f4")
+_READ_BYTES = 1 << 20
 
 
 class Matrix(NamedTuple):
@@ -45,6 +48,18 @@ class Matrix(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class IndexFile:
+    """An approximate index over the first vectors of a space."""
+
+    name: str
+    size_bytes: int
+    crc32: int
+    num_trained_on: int
+    last_frame_id: int
+    """It has every vector up to this frame; it may have some that were removed since."""
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What is good in the files."""
 
@@ -57,6 +72,7 @@ class Manifest:
     num_vectors: int = 0
     rows_crc32: int = 0
     positions_crc32: int = 0
+    index: IndexFile | None = None
     format: int = FORMAT
 
 
@@ -73,7 +89,9 @@ class VectorFiles:
     def manifest(self) -> Manifest | None:
         """What the files hold; None where they are missing, torn, or another library's."""
         try:
-            manifest = Manifest(**json.loads(self.manifest_path.read_text()))
+            fields = json.loads(self.manifest_path.read_text())
+            index = fields.pop("index")
+            manifest = Manifest(**fields, index=IndexFile(**index) if index else None)
             expected = (FORMAT, self._library, self._space, self._dim)
             if (manifest.format, manifest.library, manifest.space, manifest.dim) != expected:
                 return None
@@ -82,7 +100,7 @@ class VectorFiles:
                 rows.stat().st_size >= manifest.num_vectors * self._dim * _ROW.itemsize
                 and positions.stat().st_size >= manifest.num_vectors * POSITION.itemsize
             )
-        except (OSError, ValueError, TypeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
         return manifest if whole else None
 
@@ -131,11 +149,20 @@ class VectorFiles:
             rows_crc32=rows_crc,
             positions_crc32=positions_crc,
         )
-        write_beside(self.manifest_path, json.dumps(asdict(grown), indent=1).encode())
+        self._write(grown)
         return grown
 
-    def rewrite(self, batches: Iterable[tuple[NDArray[np.void], Float32]], *, revision: int) -> Manifest:
-        """Write all rows anew, in files of their own, then drop the old ones. Raises OSError."""
+    def rewrite(
+        self,
+        batches: Iterable[tuple[NDArray[np.void], Float32]],
+        *,
+        revision: int,
+        index: IndexFile | None,
+    ) -> Manifest:
+        """Write all rows anew, in files of their own, then drop the old ones. Raises OSError.
+
+        `index`: the approximate index, to be kept if it has all of the rows that it should.
+        """
         fresh = Manifest(
             library=self._library,
             space=self._space,
@@ -147,31 +174,80 @@ class VectorFiles:
             path.parent.mkdir(exist_ok=True)
             path.touch()
         manifest = self.append(fresh, batches, revision=revision)
+        with_index = replace(manifest, index=index)
+        if self._has_all_rows(with_index):
+            manifest = with_index
+            self._write(manifest)
         self.sweep(manifest)
         return manifest
 
+    def load_index(self, manifest: Manifest) -> ApproximateIndex | None:
+        """The approximate index; None where there is none, or its file is not what was written."""
+        if manifest.index is None:
+            return None
+        path = self._folder / manifest.index.name
+        try:
+            if path.stat().st_size != manifest.index.size_bytes or _crc32(path) != manifest.index.crc32:
+                return None
+            return ApproximateIndex.load(path)
+        except (OSError, ValueError):
+            return None
+
+    def save_index(
+        self, manifest: Manifest, index: ApproximateIndex, *, num_trained_on: int, last_frame_id: int
+    ) -> Manifest:
+        """Write an approximate index in a file of its own, and drop the one before. Raises OSError."""
+        path = self._folder / f"{self._space}.{secrets.token_hex(4)}.faiss"
+        try:
+            index.save(path)
+            with path.open("rb+") as file:
+                os.fsync(file.fileno())
+            entry = IndexFile(
+                name=path.name,
+                size_bytes=path.stat().st_size,
+                crc32=_crc32(path),
+                num_trained_on=num_trained_on,
+                last_frame_id=last_frame_id,
+            )
+            updated = replace(manifest, index=entry)
+            self._write(updated)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+        self.sweep(updated)
+        return updated
+
     def sweep(self, manifest: Manifest) -> None:
-        """Remove the rows of other generations: superseded, or left by a kill."""
-        keep = set(self._paths(manifest))
-        for pattern in (f"{self._space}.*.rows", f"{self._space}.*.positions"):
-            for path in self._folder.glob(pattern):
-                if path not in keep:
+        """Remove the files that a manifest does not speak of: superseded, or left by a kill."""
+        keep = {path.name for path in self._paths(manifest)}
+        if manifest.index is not None:
+            keep.add(manifest.index.name)
+        for kind in ("rows", "positions", "faiss"):
+            for path in self._folder.glob(f"{self._space}.*.{kind}"):
+                if path.name not in keep:
                     with suppress(OSError):  # Windows keeps what somebody has mapped; the next sweep takes it
                         path.unlink()
 
     def is_sound(self, manifest: Manifest) -> bool:
-        """Read all that a manifest speaks of, and compare digests."""
-        found = []
-        for path, itemsize in zip(
-            self._paths(manifest), (self._dim * _ROW.itemsize, POSITION.itemsize), strict=True
-        ):
-            left, crc = manifest.num_vectors * itemsize, 0
-            with path.open("rb") as file:
-                while left and (block := file.read(min(left, 1 << 20))):
-                    crc = zlib.crc32(block, crc)
-                    left -= len(block)
-            found.append(crc)
-        return found == [manifest.rows_crc32, manifest.positions_crc32]
+        """Read all that a manifest speaks of, and compare digests. Raises OSError."""
+        rows, positions = self._paths(manifest)
+        count = manifest.num_vectors
+        return (
+            _crc32(rows, count * self._dim * _ROW.itemsize) == manifest.rows_crc32
+            and _crc32(positions, count * POSITION.itemsize) == manifest.positions_crc32
+            and (manifest.index is None or self.load_index(manifest) is not None)
+        )
+
+    def _has_all_rows(self, manifest: Manifest) -> bool:
+        index = self.load_index(manifest)
+        if index is None or manifest.index is None:
+            return False
+        frame_ids = self.load(manifest).frame_ids
+        expected = frame_ids[: np.searchsorted(frame_ids, manifest.index.last_frame_id, side="right")]
+        return bool(np.isin(expected, index.ids()).all())
+
+    def _write(self, manifest: Manifest) -> None:
+        write_beside(self.manifest_path, json.dumps(asdict(manifest), indent=1).encode())
 
     def _paths(self, manifest: Manifest) -> tuple[Path, Path]:
         stem = f"{self._space}.{manifest.generation}"
@@ -199,6 +275,16 @@ def write_beside(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _crc32(path: Path, num_bytes: int | None = None) -> int:
+    """The checksum of a file, or of its first bytes."""
+    left, crc = path.stat().st_size if num_bytes is None else num_bytes, 0
+    with path.open("rb") as file:
+        while left and (block := file.read(min(left, _READ_BYTES))):
+            crc = zlib.crc32(block, crc)
+            left -= len(block)
+    return crc
 
 
 def _open_at(path: Path, offset: int) -> BinaryIO:

@@ -9,16 +9,18 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import faiss
 import numpy as np
 
 from vidsearch.errors import LibraryNotWritable
 from vidsearch.index import vector_rows
+from vidsearch.index.approximate import ApproximateIndex
 from vidsearch.index.catalog import Catalog
+from vidsearch.index.exact import best_rows
 from vidsearch.index.lock import WRITE_TIMEOUT_SECONDS, try_lock
-from vidsearch.index.vector_files import POSITION, Manifest, Matrix, VectorFiles, matrix
+from vidsearch.index.vector_files import POSITION, IndexFile, Manifest, Matrix, VectorFiles, matrix
 from vidsearch.index.vector_rows import SpaceRow
 
 if TYPE_CHECKING:
@@ -28,11 +30,22 @@ if TYPE_CHECKING:
 
 FOLDER = "vectors"
 LOCK_FILE = "refresh.lock"
+EXACT_ROWS = 200_000
+"""So many vectors are compared with a query one by one: 20 ms for 512-d ones."""
+NEWER_ROWS = 10_000
+"""So many vectors may be newer than the approximate index; a search compares them one by one."""
 _BATCH_ROWS = 4096
-_SUBSET_ROWS = 65536
 _SEARCH_TIMEOUT_SECONDS = 1.0
 """A search that finds another process at work on the files takes the vectors from the catalog instead."""
 _STILL_COMPLETE = "The library is complete without these files; searching it is slower."
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    revision: int
+    matrix: Matrix
+    index: ApproximateIndex | None = None
+    index_file: IndexFile | None = None
 
 
 class Vectors:
@@ -42,21 +55,12 @@ class Vectors:
         self._catalog = catalog
         self._library_id = library_id
         self._folder = catalog.folder / FOLDER
-        self._loaded: dict[str, tuple[int, Matrix]] = {}
+        self._loaded: dict[str, _Loaded] = {}
         self._lock = threading.Lock()
 
     def matrix(self, space: Space) -> Matrix:
         """All vectors of a space, as new as the catalog."""
-        with self._lock:
-            with self._catalog.errors():
-                row = vector_rows.space_row(self._catalog.connection, space)
-            if row is None:
-                return matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32))
-            loaded = self._loaded.get(space.key)
-            if loaded is None or loaded[0] < row.revision:
-                loaded = self._load(row)
-                self._loaded[space.key] = loaded
-            return loaded[1]
+        return self._current(space).matrix
 
     def nearest(
         self, space: Space, queries: Float32, k: int, *, among: Int64 | None = None
@@ -72,16 +76,15 @@ class Vectors:
             raise ValueError(
                 f"Queries of {space.model} have {space.dim} numbers each, not {queries.shape[1:]}."
             )
-        everything = self.matrix(space)
-        rows = None if among is None else _rows_of(everything.frame_ids, among)
-        num_candidates = len(everything.frame_ids) if rows is None else len(rows)
-        num_best = max(0, min(k, num_candidates))
+        loaded = self._current(space)
+        candidates = None if among is None else rows_of(loaded.matrix.frame_ids, among)
+        count = max(0, min(k, len(loaded.matrix.frame_ids) if candidates is None else len(candidates)))
         ids = np.full((len(queries), max(0, k)), -1, np.int64)
         scores = np.full((len(queries), max(0, k)), -np.inf, np.float32)
-        if num_best:
-            best_scores, best_rows = _exact(everything.vectors, queries, num_best, rows)
-            ids[:, :num_best] = everything.frame_ids[best_rows]
-            scores[:, :num_best] = best_scores
+        if count and len(queries):
+            best_scores, best = self._best(loaded, queries, count, candidates)
+            ids[:, :count] = loaded.matrix.frame_ids[best]
+            scores[:, :count] = best_scores
         return ids, scores
 
     def refresh(self) -> None:
@@ -90,12 +93,11 @@ class Vectors:
             spaces = vector_rows.spaces(self._catalog.connection)
         for row in spaces:
             try:
-                manifest = self._catch_up(row, timeout_seconds=WRITE_TIMEOUT_SECONDS)
+                is_done = self._catch_up(row, WRITE_TIMEOUT_SECONDS, with_index=True)
             except OSError as error:
-                raise LibraryNotWritable(
-                    f"Cannot write {self._folder}: {error}. {_STILL_COMPLETE}"
-                ) from error
-            if manifest is None:
+                message = f"Cannot write {self._folder}: {error}. {_STILL_COMPLETE}"
+                raise LibraryNotWritable(message) from error
+            if not is_done:
                 raise LibraryNotWritable(f"Cannot write {self._folder}. {_STILL_COMPLETE}")
 
     def files(self, space: Space) -> VectorFiles:
@@ -107,44 +109,95 @@ class Vectors:
         with self._lock:
             self._loaded.clear()
 
-    def _load(self, row: SpaceRow) -> tuple[int, Matrix]:
+    def _current(self, space: Space) -> _Loaded:
+        with self._lock:
+            with self._catalog.errors():
+                row = vector_rows.space_row(self._catalog.connection, space)
+            if row is None:
+                return _Loaded(0, matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32)))
+            loaded = self._loaded.get(space.key)
+            if loaded is None or loaded.revision < row.revision:
+                loaded = self._load(row, loaded)
+                self._loaded[space.key] = loaded
+            return loaded
+
+    def _load(self, row: SpaceRow, before: _Loaded | None) -> _Loaded:
         files = self.files(row.space)
-        manifest = files.manifest()
         with suppress(OSError, ValueError):  # then from the catalog: slower, and right
+            manifest = files.manifest()
             if manifest is None or manifest.revision < row.revision:
-                manifest = self._catch_up(row, timeout_seconds=_SEARCH_TIMEOUT_SECONDS)
+                self._catch_up(row, _SEARCH_TIMEOUT_SECONDS, with_index=False)
+                manifest = files.manifest()
             if manifest is not None and manifest.revision >= row.revision:
-                return manifest.revision, files.load(manifest)
+                if before is not None and before.index_file == manifest.index:
+                    index = before.index
+                else:
+                    index = files.load_index(manifest)
+                return _Loaded(manifest.revision, files.load(manifest), index, manifest.index)
         return self._in_memory(row.space)
 
-    def _catch_up(self, row: SpaceRow, *, timeout_seconds: float) -> Manifest | None:
-        """Make the files as new as the catalog; None where that cannot be done now. Raises OSError."""
+    def _best(
+        self, loaded: _Loaded, queries: Float32, k: int, candidates: Int64 | None
+    ) -> tuple[Float32, Int64]:
+        """The k best rows for each query, of these rows or of all: scores and rows, (q, k)."""
+        everything, index, index_file = loaded.matrix, loaded.index, loaded.index_file
+        num_rows = len(everything.frame_ids) if candidates is None else len(candidates)
+        if index is None or index_file is None or num_rows <= EXACT_ROWS:
+            return best_rows(everything.vectors, queries, k, among=candidates)
+        allowed = None if candidates is None else everything.frame_ids[candidates]
+        with self._lock:
+            likely = index.candidates(queries, k, among=allowed)
+        newer = np.arange(
+            np.searchsorted(everything.frame_ids, index_file.last_frame_id, side="right"),
+            len(everything.frame_ids),
+        )
+        if candidates is not None:
+            newer = np.intersect1d(newer, candidates, assume_unique=True)
+        best_scores, best = [], []
+        for query, ids in zip(queries, likely, strict=True):
+            rows = np.concatenate((rows_of(everything.frame_ids, np.sort(ids)), newer))
+            if len(rows) < k:  # too many of its vectors were removed since it was made
+                return best_rows(everything.vectors, queries, k, among=candidates)
+            of_query = everything.vectors[rows] @ query
+            top = np.lexsort((rows, -of_query))[:k]
+            best_scores.append(of_query[top])
+            best.append(rows[top])
+        return np.stack(best_scores), np.stack(best)
+
+    def _catch_up(self, row: SpaceRow, timeout_seconds: float, *, with_index: bool) -> bool:
+        """Make the files as new as the catalog; False where that cannot be done now. Raises OSError."""
         if self._catalog.read_only:
-            return None
+            return False
         files = self.files(row.space)
         self._folder.mkdir(exist_ok=True)
         with try_lock(self._folder / LOCK_FILE, timeout_seconds=timeout_seconds) as is_held:
-            if not is_held:
-                return None
-            manifest = files.manifest()
-            with self._catalog.read() as connection:
-                now = vector_rows.space_row(connection, row.space) or row
-                if manifest is None or manifest.revision < now.rewritten_at_revision:
-                    return files.rewrite(_all_after(connection, now, -1), revision=now.revision)
-                if manifest.revision >= now.revision:
-                    return manifest
-                last_id = files.last_frame_id(manifest)
-                return files.append(manifest, _all_after(connection, now, last_id), revision=now.revision)
+            if is_held:
+                manifest = self._catch_up_rows(row, files)
+                if with_index:
+                    catch_up_index(files, manifest)
+            return is_held
 
-    def _in_memory(self, space: Space) -> tuple[int, Matrix]:
+    def _catch_up_rows(self, row: SpaceRow, files: VectorFiles) -> Manifest:
+        manifest = files.manifest()
+        with self._catalog.read() as connection:
+            now = vector_rows.space_row(connection, row.space) or row
+            if manifest is None or manifest.revision < now.rewritten_at_revision:
+                batches = _all_after(connection, now, -1)
+                return files.rewrite(
+                    batches, revision=now.revision, index=manifest.index if manifest else None
+                )
+            if manifest.revision >= now.revision:
+                return manifest
+            batches = _all_after(connection, now, files.last_frame_id(manifest))
+            return files.append(manifest, batches, revision=now.revision)
+
+    def _in_memory(self, space: Space) -> _Loaded:
         with self._catalog.read() as connection:
             row = vector_rows.space_row(connection, space)
-            if row is None:
-                return 0, matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32))
-            batches = list(_all_after(connection, row, -1))
+            batches = [] if row is None else list(_all_after(connection, row, -1))
         positions = [np.empty(0, POSITION), *(positions for positions, _ in batches)]
         rows = [np.empty((0, space.dim), np.float32), *(rows for _, rows in batches)]
-        return row.revision, matrix(np.concatenate(positions), np.concatenate(rows))
+        return _Loaded(row.revision if row else 0, matrix(np.concatenate(positions), np.concatenate(rows)))
 
 
 def _all_after(
@@ -156,8 +209,8 @@ def _all_after(
         yield np.array(places, dtype=POSITION), rows
 
 
-def _rows_of(frame_ids: Int64, among: Int64) -> Int64:
-    """The rows of those among these frames that have a vector."""
+def rows_of(frame_ids: Int64, among: Int64) -> Int64:
+    """The rows of those among these frames (ascending) that have a vector."""
     among = np.asarray(among, dtype=np.int64)
     rows = np.searchsorted(frame_ids, among)
     is_there = rows < len(frame_ids)
@@ -165,21 +218,23 @@ def _rows_of(frame_ids: Int64, among: Int64) -> Int64:
     return rows[is_there]
 
 
-def _exact(vectors: Float32, queries: Float32, k: int, rows: Int64 | None) -> tuple[Float32, Int64]:
-    """Inner products with every row, or these rows: the k best scores and rows, (q, k) each."""
-    if rows is None:
-        scores, best = faiss.knn(queries, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
-        return _ordered(scores, best)
-    parts = [
-        np.asarray(queries @ vectors[rows[start : start + _SUBSET_ROWS]].T)
-        for start in range(0, len(rows), _SUBSET_ROWS)
-    ]
-    scores = np.concatenate(parts, axis=1)
-    best = np.argpartition(-scores, k - 1, axis=1)[:, :k]
-    return _ordered(np.take_along_axis(scores, best, axis=1), rows[best])
+def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
+    """Have an approximate index where there are more rows than are compared one by one. Raises OSError.
 
-
-def _ordered(scores: Float32, rows: Int64) -> tuple[Float32, Int64]:
-    """Best first, equal scores by row."""
-    order = np.lexsort((rows, -scores), axis=1)
-    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+    It is trained once, grows by what is new, and is made anew when the space has doubled or lost half.
+    """
+    everything = files.load(manifest)
+    num_rows = len(everything.frame_ids)
+    if num_rows <= EXACT_ROWS:
+        return manifest
+    entry, index = manifest.index, files.load_index(manifest)
+    if entry is not None and index is not None and num_rows < 2 * entry.num_trained_on < 4 * num_rows:
+        first_new = int(np.searchsorted(everything.frame_ids, entry.last_frame_id, side="right"))
+        if num_rows - first_new <= NEWER_ROWS:
+            return manifest
+        num_trained_on = entry.num_trained_on
+    else:
+        index, first_new, num_trained_on = ApproximateIndex.train(everything.vectors), 0, num_rows
+    index.add(everything.frame_ids[first_new:], everything.vectors[first_new:])
+    last_frame_id = int(everything.frame_ids[-1])
+    return files.save_index(manifest, index, num_trained_on=num_trained_on, last_frame_id=last_frame_id)

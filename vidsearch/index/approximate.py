@@ -1,0 +1,98 @@
+"""An index that finds likely neighbours among more vectors than are quickly compared one by one.
+
+An inverted file: vectors lie in lists by their nearest of some hundred centres, and a query looks into the
+lists of the centres nearest to it. What lies in a list is one bit per dimension (Gao and Long, "RaBitQ:
+Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest Neighbor Search",
+SIGMOD 2024), from which FAISS estimates inner products in registers. The estimate only picks candidates: who
+asks compares those exactly. Knows FAISS and arrays, no catalog.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import faiss
+import numpy as np
+
+from vidsearch.index.exact import few_threads, selector
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, Int64
+
+_TRAINING_ROWS_PER_LIST = 50
+_TRAINING_ROUNDS = 6
+_LISTS_LOOKED_INTO = 0.1
+_FEWEST_CANDIDATES = 200
+_CANDIDATES_PER_ANSWER = 4
+_BLOCK_ROWS = 32768
+
+
+class ApproximateIndex:
+    """Ids of vectors by likeness. Not for use from several threads at once."""
+
+    def __init__(self, index: Any) -> None:
+        self._index = index
+
+    @classmethod
+    def train(cls, vectors: Float32) -> Self:
+        """An empty index for vectors like these: float32 (n, dim). The same vectors train the same index."""
+        num_lists = 2 ** round(math.log2(math.sqrt(max(1, len(vectors)))))
+        index: Any = faiss.index_factory(
+            vectors.shape[1], f"IVF{num_lists},RaBitQfs", faiss.METRIC_INNER_PRODUCT
+        )
+        index.cp.niter = _TRAINING_ROUNDS
+        num_samples = min(len(vectors), num_lists * _TRAINING_ROWS_PER_LIST)
+        sample = np.random.default_rng(0).choice(len(vectors), num_samples, replace=False)
+        index.train(np.ascontiguousarray(vectors[np.sort(sample)]))
+        return cls(index)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read an index. Raises OSError or ValueError where it is not one."""
+        try:
+            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
+        except (RuntimeError, MemoryError) as error:  # how FAISS says that a file is missing or torn
+            raise ValueError(f"{path} is not a FAISS index: {error}") from error
+
+    def save(self, path: Path) -> None:
+        """Write the index. Raises OSError."""
+        try:
+            faiss.write_index(self._index, str(path))
+        except RuntimeError as error:  # how FAISS says that a disk is full
+            raise OSError(f"Cannot write {path}: {error}") from error
+
+    def __len__(self) -> int:
+        return int(self._index.ntotal)
+
+    def add(self, ids: Int64, vectors: Float32) -> None:
+        """Add vectors, float32 (n, dim), under ids, int64 (n,)."""
+        for start in range(0, len(ids), _BLOCK_ROWS):
+            block = slice(start, start + _BLOCK_ROWS)
+            self._index.add_with_ids(np.ascontiguousarray(vectors[block]), np.ascontiguousarray(ids[block]))
+
+    def ids(self) -> Int64:
+        """The ids of all vectors, ascending."""
+        lists = self._index.invlists
+        sizes = [lists.list_size(number) for number in range(lists.nlist)]
+        parts = [faiss.rev_swig_ptr(lists.get_ids(number), size) for number, size in enumerate(sizes) if size]
+        return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
+
+    def candidates(self, queries: Float32, k: int, *, among: Int64 | None = None) -> Int64:
+        """Ids that probably have the k best of each query among them: (q, some), -1 where there are fewer.
+
+        `among`: the ids, ascending, that alone are looked at.
+        """
+        share, selected = 1.0, None
+        if among is not None:
+            selected = selector(among)
+            share = max(len(among) / max(1, len(self)), 1e-6)
+        # The fewer may match, the further one has to look for them.
+        num_lists = min(self._index.nlist, math.ceil(self._index.nlist * _LISTS_LOOKED_INTO / share))
+        make_parameters: Any = faiss.IVFRaBitQSearchParameters  # its stub knows no keywords
+        parameters = make_parameters(nprobe=num_lists, sel=selected)
+        count = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_ANSWER * k)
+        with few_threads(len(queries)):
+            _, ids = self._index.search(queries, min(count, len(self)), params=parameters)
+        return np.asarray(ids)

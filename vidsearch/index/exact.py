@@ -1,0 +1,79 @@
+"""Exact inner products over rows, by FAISS's brute-force kernel. Knows arrays, no files and no catalog."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import faiss
+import numpy as np
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, Int64
+
+_FEW_QUERIES = 20
+"""From here on FAISS multiplies matrices, which more threads make faster. Below it gives each query one
+thread, and starting the others costs more than it saves (on a busy machine, many times more)."""
+
+
+def best_rows(
+    vectors: Float32, queries: Float32, k: int, *, among: Int64 | None = None
+) -> tuple[Float32, Int64]:
+    """The k rows with the largest inner product with each query: scores (q, k) and rows (q, k).
+
+    vectors: float32 (n, dim); queries: float32 (q, dim). `among`: the rows, ascending, that alone are looked
+    at. k is at most the number of rows looked at. Best first, equal scores by row.
+    """
+    with few_threads(len(queries)):
+        if among is None:
+            scores, rows = faiss.knn(queries, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        else:
+            scores, rows = _best_among(vectors, queries, k, among)
+    return ordered(scores, rows)
+
+
+def ordered(scores: Float32, rows: Int64) -> tuple[Float32, Int64]:
+    """Each query's rows (or ids) with the best first, equal scores by row."""
+    order = np.lexsort((rows, -scores), axis=1)
+    return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
+
+
+def selector(ids: Int64) -> Any:
+    """A FAISS selector of these ids, ascending: a bit for each id up to the last."""
+    chosen = np.zeros(int(ids[-1]) + 1 if len(ids) else 1, dtype=bool)
+    chosen[ids] = True
+    select: Any = faiss.IDSelectorBitmap
+    return select(np.packbits(chosen, bitorder="little"))
+
+
+@contextmanager
+def few_threads(num_queries: int) -> Iterator[None]:
+    """FAISS with one thread where there are few queries."""
+    before = faiss.omp_get_max_threads()
+    if num_queries < _FEW_QUERIES:
+        faiss.omp_set_num_threads(1)
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _best_among(vectors: Float32, queries: Float32, k: int, among: Int64) -> tuple[Float32, Int64]:
+    # faiss.knn takes no selector; the function below it does, and gathers no copy of the rows.
+    first, end = int(among[0]), int(among[-1]) + 1
+    window = vectors[first:end]
+    scores = np.empty((len(queries), k), np.float32)
+    rows = np.empty((len(queries), k), np.int64)
+    faiss.knn_inner_product(
+        faiss.swig_ptr(queries),
+        faiss.swig_ptr(window),
+        vectors.shape[1],
+        len(queries),
+        len(window),
+        k,
+        faiss.swig_ptr(scores),
+        faiss.swig_ptr(rows),
+        selector(among - first),
+    )
+    return scores, rows + first
