@@ -46,7 +46,7 @@ class Models:
         self.captioner = ColourCaptioner()
 
     def index(self, library: Library, *paths: Path, **options: Any) -> IngestReport:
-        options = {"plan": TWICE_A_SECOND, "options": PipelineOptions(stretch_frames=2)} | options
+        options = {"plan": TWICE_A_SECOND, "options": PipelineOptions(stretch_frames=2), **options}
         return ingest(library, paths, embedders=[self.embedder], captioner=self.captioner, **options)
 
     @property

@@ -1,0 +1,102 @@
+"""An index run to be killed: `python -m tests.ingest.index_process LIBRARY FOLDER LOG`.
+
+Its pictures carry numbers, and its models write into LOG, one line each, which numbers they were shown.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from tests.synthetic import numbered, read_number, write_video
+from vidsearch.index.library import Library
+from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, ingest
+from vidsearch.types import GeneratedCaption, Space
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, UInt8Image
+
+OPTIONS = PipelineOptions(batch_size=3, caption_batch_size=2, stretch_frames=4, num_decode_threads=2)
+POLICY = CaptionPolicy(rule="novel", min_distance=0.3)
+
+
+class NumberEmbedder:
+    """Embeds a numbered picture as its bits, each +1 or -1, over 4."""
+
+    space = Space(model="number", weights_digest="number-1", preprocessing="bits", dim=16)
+    short_side_pixels = 64
+
+    def __init__(self, log: Path, *, seconds_per_image: float = 0.0) -> None:
+        self._log = log
+        self._seconds_per_image = seconds_per_image
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        numbers = [read_number(image) for image in images]
+        _append(self._log, [f"embed {number}" for number in numbers])
+        time.sleep(self._seconds_per_image * len(images))
+        bits = np.asarray(numbers)[:, None] >> np.arange(16) & 1
+        return ((bits * 2 - 1) / 4).astype(np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        raise NotImplementedError
+
+
+class NumberCaptioner:
+    """Captions a numbered picture: "picture 12"."""
+
+    model = "number"
+    prompt = None
+    short_side_pixels = 64
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+
+    def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
+        numbers = [read_number(image) for image in images]
+        _append(self._log, [f"caption {number}" for number in numbers])
+        texts = [f"picture {number}" for number in numbers]
+        return [GeneratedCaption(text, text, ("picture",), (-1.0,)) for text in texts]
+
+
+def index(library: Path, folder: Path, log: Path, *, seconds_per_image: float = 0.0) -> IngestReport:
+    """Index a folder of numbered clips."""
+    embedder = NumberEmbedder(log, seconds_per_image=seconds_per_image)
+    with Library.open(library, create=True) as opened:
+        return ingest(
+            opened,
+            [folder],
+            embedders=[embedder],
+            captioner=NumberCaptioner(log),
+            caption_policy=POLICY,
+            options=OPTIONS,
+        )
+
+
+def numbered_clip(path: Path, first: int, num_frames: int) -> Path:
+    """A clip of a picture a second: numbers from `first` on, some of them twice, and some pictures black."""
+
+    def picture(index: int) -> UInt8Image:
+        if index % 11 == 5:
+            return np.zeros((64, 96, 3), dtype=np.uint8)
+        return numbered(first + index - (index % 7 == 3))
+
+    return write_video(path, picture, num_frames=num_frames, frame_rate=1, options={"crf": "0"}, gop=5)
+
+
+def _append(log: Path, lines: Sequence[str]) -> None:
+    # One write, so that a kill leaves no half of a line.
+    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    os.write(file, "".join(f"{line}\n" for line in lines).encode())
+    os.close(file)
+
+
+if __name__ == "__main__":
+    print("started", flush=True)
+    report = index(Path(sys.argv[1]), Path(sys.argv[2]), Path(sys.argv[3]), seconds_per_image=0.01)
+    print(report.failures)
