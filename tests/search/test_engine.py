@@ -273,6 +273,29 @@ def test_steps_keep_to_the_filters(traffic):
     assert all(step.time_seconds >= 6 for hit in answer.hits for step in hit.steps)
 
 
+# --- re-ranking -----------------------------------------------------------------------------------------
+
+
+class LikesDarkPictures:
+    def match_scores(self, images, text):
+        assert text == "red"
+        return np.asarray([1 - image.mean() / 255 for image in images], dtype=np.float32)
+
+
+def test_a_matcher_orders_the_best_hits_anew_and_both_scores_are_kept(library, tmp_path):
+    from tests.synthetic import colours_video
+
+    for name, colour in (("bright", (250, 0, 0)), ("dark", (120, 0, 0))):
+        path = colours_video(tmp_path / f"{name}.mp4", [colour])
+        add_video(library, str(path), ["red" if name == "bright" else (0.9, 0.3, 0.0)])
+    searcher = Searcher(library, encoders=ENCODERS, load_matcher=lambda name: LikesDarkPictures())
+    assert [hit.video.path.stem for hit in searcher.search(Query(text="red")).hits] == ["bright", "dark"]
+    hits = searcher.search(Query(text="red", rerank="blip")).hits
+    assert [hit.video.path.stem for hit in hits] == ["dark", "bright"]
+    assert hits[0].score == hits[0].scores["blip"] > hits[1].scores["blip"]
+    assert hits[0].scores["search"] == pytest.approx(hits[0].scores["colour"])
+
+
 # --- sureness -------------------------------------------------------------------------------------------
 
 

@@ -19,13 +19,14 @@ from vidsearch.search.composition import QueryComposer
 from vidsearch.search.hits import HitMaker, fold_duplicates
 from vidsearch.search.moments import Curve, shot_bounds
 from vidsearch.search.ranking import Moment, Ranking, matched_curve, rank_moments
+from vidsearch.search.rerank import rerank
 from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
 from vidsearch.search.views import View, standard_scores
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
-    from vidsearch.models.protocols import Embedder, TextEncoder
+    from vidsearch.models.protocols import Embedder, Matcher, TextEncoder
     from vidsearch.search.query import Query
     from vidsearch.types import Float32, FrameFilter, Int64, SearchHit, Space
 
@@ -56,8 +57,8 @@ def search(
 class Searcher:
     """A library kept open with what its answers need: encoders, vectors in order, usual scores.
 
-    `encoders` turn words into vectors, `embedders` pictures; without them, the registry loads them by the
-    name of the library's spaces, on first use. New frames are seen as the library's matrix changes.
+    `encoders` turn words into vectors, `embedders` pictures, and a matcher re-ranks; without them, the
+    registry loads them by name, on first use. New frames are seen as the library's matrix changes.
     """
 
     def __init__(
@@ -66,8 +67,11 @@ class Searcher:
         *,
         encoders: TextEncoders | None = None,
         embedders: Embedders | None = None,
+        load_matcher: Callable[[str], Matcher] | None = None,
     ) -> None:
         self.library = library
+        self._load_matcher = load_matcher or _load_matcher
+        self._matchers: dict[str, Matcher] = {}
         self._composer = QueryComposer(
             library,
             load_encoder=_load_text_encoder if encoders is None else _loader(encoders),
@@ -113,7 +117,17 @@ class Searcher:
         mode: ResolvedMode = "visual"
         if not views or ranked_captions or query.mode == "hybrid":
             mode = "hybrid" if views else "caption"
-        return _answer(query, hits, mode, views, num_frames, [str(problem) for problem in problems])
+        notes = [str(problem) for problem in problems]
+        if query.rerank is not None and hits:
+            first, more_notes = rerank(
+                self.library,
+                hits[: query.num_rerank],
+                query.words,
+                self._matcher(query.rerank),
+                name=query.rerank,
+            )
+            hits, notes = first + hits[query.num_rerank :], notes + more_notes
+        return _answer(query, hits, mode, views, num_frames, notes)
 
     def _moments(
         self,
@@ -128,7 +142,7 @@ class Searcher:
 
         Also whether any caption had a say.
         """
-        wanted = query.num_hits * (2 if query.dedupe else 1)
+        wanted = max(query.num_hits, query.num_rerank if query.rerank else 0) * (2 if query.dedupe else 1)
         bounds = _Bounds(timeline, maker, query.filter)
         depth = max(_FIRST_DEPTH, 2 * wanted)
         while True:
@@ -217,6 +231,11 @@ class Searcher:
         if not columns:
             raise problems[0]
         return [list(views) for views in zip(*columns, strict=True)], [str(error) for error in problems]
+
+    def _matcher(self, name: str) -> Matcher:
+        if name not in self._matchers:
+            self._matchers[name] = self._load_matcher(name)
+        return self._matchers[name]
 
     def _timeline(self, space: Space) -> Timeline:
         """The space's timeline, made anew when the library hands out another matrix."""
@@ -315,3 +334,10 @@ def _load_embedder(space: Space) -> Embedder:
     from vidsearch.models.registry import load_embedder
 
     return load_embedder(space.model, device=choose_device(), space=space)
+
+
+def _load_matcher(name: str) -> Matcher:
+    from vidsearch.models.device import choose_device
+    from vidsearch.models.registry import load_matcher
+
+    return load_matcher(name, device=choose_device())

@@ -192,6 +192,8 @@ def _check_parts(query: Query) -> None:
     both = sorted(set(query.more_like) & set(query.less_like))
     if both:
         raise QueryError(f"Frame {both[0]} is in both more_like and less_like. Keep it in one of them.")
+    if query.rerank is not None and (query.then or not query.has_words):
+        raise QueryError("Re-ranking reads a picture and words together: it takes words, and no --then.")
     if not query.then:
         return
     if not all(query.then):

@@ -1,0 +1,54 @@
+"""Scores the best hits anew with a model that reads picture and words together.
+
+Comparing vectors is quick and knows little of who does what to whom; a matching model such as BLIP's sees
+each hit's frame in full, and takes its time. Knows no particular model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import MediaError
+
+if TYPE_CHECKING:
+    from vidsearch.index.library import Library
+    from vidsearch.models.protocols import Matcher
+    from vidsearch.types import SearchHit, UInt8Image
+
+_SHORT_SIDE_PIXELS = 384
+"""What BLIP's image-text matching looks at."""
+SEARCH_SCORE = "search"
+"""Name under which a hit keeps the score that it had before."""
+
+
+def rerank(
+    library: Library, hits: Sequence[SearchHit], text: str, matcher: Matcher, *, name: str
+) -> tuple[list[SearchHit], list[str]]:
+    """Order hits by how well their best frames match the text, and give them that score.
+
+    The former score stays under `SEARCH_SCORE`, the new one is under `name` too. Where a video cannot be
+    read any more, its hit's thumbnail stands in. Returns the hits, and what should be said about them.
+    """
+    images, notes = [], []
+    for hit in hits:
+        image, note = _image(library, hit)
+        images.append(image)
+        notes += [note] if note else []
+    matches = matcher.match_scores(images, text)
+    scored = [
+        replace(hit, score=float(match), scores={**hit.scores, SEARCH_SCORE: hit.score, name: float(match)})
+        for hit, match in zip(hits, matches, strict=True)
+    ]
+    return sorted(scored, key=lambda hit: -hit.score), list(dict.fromkeys(notes))
+
+
+def _image(library: Library, hit: SearchHit) -> tuple[UInt8Image, str | None]:
+    from vidsearch.media.decode import frame_at
+    from vidsearch.media.images import decode_jpeg
+
+    try:
+        return frame_at(hit.video.path, hit.time_seconds, short_side_pixels=_SHORT_SIDE_PIXELS).image, None
+    except MediaError as error:
+        return decode_jpeg(library.thumbnail(hit.frame_id)), f"Re-ranked by a thumbnail: {error}"
