@@ -76,12 +76,14 @@ def cut_clip(
     start_seconds: float,
     end_seconds: float,
     exact: bool = True,
+    reencode: bool = False,
     overwrite: bool = False,
 ) -> Clip:
     """Cut [start, end) of a video into `output`, whose ending names the container.
 
     With `exact=False` packets are always copied, from the key frame at or before the start: quick, and as
-    good as the source, but up to a few seconds early. The output appears whole or not at all.
+    good as the source, but up to a few seconds early. With `reencode` pictures are never copied, for a player
+    that does not know the source's codec. The output appears whole or not at all.
     Raises QueryError for a span that is not in the video, ExportError for an output that cannot be written,
     and MediaError.
     """
@@ -102,7 +104,8 @@ def cut_clip(
             with open_video(path) as looked_over:
                 span = _Span.find(looked_over, start_seconds, end_seconds)
             copies = (
-                video.codec in target.supported_codecs
+                not reencode
+                and video.codec in target.supported_codecs
                 and (span.is_exact or not exact)
                 and _decodes_from(path, span.key_ticks)
             )
