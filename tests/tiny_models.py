@@ -133,7 +133,7 @@ def _save_blip(model_class: Any, folder: Path) -> Path:
         "encoder_hidden_size": 32,
         "vocab_size": tokenizer.get_vocab_size(),
         "max_position_embeddings": 64,
-        "initializer_range": 0.3,
+        "initializer_range": 0.1,
         "bos_token_id": tokenizer.token_to_id("[DEC]"),
         "eos_token_id": 2,
         "pad_token_id": 0,

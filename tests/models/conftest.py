@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,3 +63,15 @@ def tiny_siglip(tiny: TinyFolders) -> Embedder:
 @pytest.fixture(scope="session")
 def tiny_blip(tiny: TinyFolders) -> Embedder:
     return load_embedder(str(tiny.blip_retrieval), device=CPU)
+
+
+@pytest.fixture(scope="session")
+def gpu() -> None:
+    """Ask for CUDA: without it skip, or fail where VIDSEARCH_EXPECT_GPU says that it must be there."""
+    import torch
+
+    if torch.cuda.is_available():
+        return
+    if os.environ.get("VIDSEARCH_EXPECT_GPU") == "1":
+        pytest.fail("VIDSEARCH_EXPECT_GPU is set, and there is no CUDA")
+    pytest.skip("needs CUDA")

@@ -3,12 +3,14 @@ device."""
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 import transformers
+from safetensors import SafetensorError
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.batching import BatchRunner
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import Float32, UInt8Image
 
+_UNREADABLE = (pickle.UnpicklingError, SafetensorError)
 _LARGEST_BATCH = 256
 _SHARE_OF_FREE_MEMORY = 0.6
 
@@ -35,7 +38,7 @@ def load_model(model_class: Any, checkpoint: Checkpoint) -> Any:
         model, report = model_class.from_pretrained(
             checkpoint.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
         )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError, *_UNREADABLE) as error:
         raise ModelUnavailable(
             f"The weights of {checkpoint.model} in {checkpoint.folder} cannot be loaded: {error}"
         ) from error

@@ -20,6 +20,7 @@ from vidsearch.errors import ModelUnavailable
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_SAYS_NOTHING_OF_THE_MODEL = ("_commit_hash", "_name_or_path", "dtype", "torch_dtype", "transformers_version")
 _SMALL_FILES = ("*.json", "*.txt", "*.model")
 _SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
 _PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
@@ -74,14 +75,17 @@ class Checkpoint:
         return sum(path.stat().st_size for path in self.folder.iterdir() if path.is_file())
 
     def digest(self) -> str:
-        """Return a hex digest of the weights' content: equal for equal weights, wherever they lie.
+        """Return a hex digest of the weights' content and of the configuration that gives them a meaning.
 
-        The hub's cache names large files by their SHA-256, so nothing is read there. Elsewhere each file is
-        read once; its digest is kept in the user cache under its path, size and modification time.
+        Equal for equal checkpoints, wherever they lie: the same weights under another activation are another
+        model. The hub's cache names large files by their SHA-256, so nothing is read there. Elsewhere each
+        file is read once; its digest is kept in the user cache under its path, size and modification time.
         """
         digest = hashlib.sha256()
         for path in self.weight_files:
             digest.update(f"{path.name}\0{_file_digest(path)}\n".encode())
+        meaning = {key: value for key, value in self.config.items() if key not in _SAYS_NOTHING_OF_THE_MODEL}
+        digest.update(json.dumps(meaning, sort_keys=True).encode())
         return digest.hexdigest()
 
 

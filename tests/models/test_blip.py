@@ -1,0 +1,152 @@
+"""BLIP against the reference models: vectors, matching, captions and their log-probabilities."""
+
+from __future__ import annotations
+
+import json
+from itertools import pairwise
+
+import numpy as np
+import pytest
+import torch
+from tokenizers import Tokenizer
+from transformers import BlipForConditionalGeneration, BlipForImageTextRetrieval
+from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
+
+from tests.models.conftest import CPU
+from tests.models.contract import TEXTS, pictures
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models.device import Device
+from vidsearch.models.registry import load_captioner, load_embedder, load_matcher
+
+
+def _pixels(folder, images):
+    config = json.loads((folder / "preprocessor_config.json").read_text())
+    return BlipImageProcessorPil(**config)(
+        images, return_tensors="pt", input_data_format="channels_last"
+    ).pixel_values
+
+
+def _tokens(folder, text):
+    encoding = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(text)
+    return torch.tensor([encoding.ids]), torch.tensor([encoding.attention_mask])
+
+
+def test_vectors_match_the_reference(tiny, tiny_blip):
+    """The reference gives the cosine of each image with each text; ours are products of our rows."""
+    model = BlipForImageTextRetrieval.from_pretrained(tiny.blip_retrieval).eval()
+    images = pictures(4)
+    pixels = _pixels(tiny.blip_retrieval, images)
+    reference = []
+    for text in TEXTS:
+        ids, mask = _tokens(tiny.blip_retrieval, text)
+        with torch.no_grad():
+            out = model(input_ids=ids, attention_mask=mask, pixel_values=pixels, use_itm_head=False)
+        reference.append(out.itm_score[:, 0].numpy())
+    ours = tiny_blip.embed_images(images) @ tiny_blip.embed_texts(TEXTS).T
+    np.testing.assert_allclose(ours, np.stack(reference, axis=1), atol=1e-5)
+
+
+def test_matching_matches_the_reference(tiny):
+    model = BlipForImageTextRetrieval.from_pretrained(tiny.blip_retrieval).eval()
+    matcher = load_matcher(str(tiny.blip_retrieval), device=CPU, batch_size=2)
+    images = pictures(5)
+    for text in TEXTS:
+        ids, mask = _tokens(tiny.blip_retrieval, text)
+        with torch.no_grad():
+            logits = model(
+                input_ids=ids.expand(5, -1),
+                attention_mask=mask.expand(5, -1),
+                pixel_values=_pixels(tiny.blip_retrieval, images),
+            ).itm_score
+        expected = torch.softmax(logits, dim=-1)[:, 1].numpy()
+        np.testing.assert_allclose(matcher.match_scores(images, text), expected, atol=1e-5)
+    assert matcher.match_scores([], "a dog").shape == (0,)
+
+
+def test_only_blip_matches(tiny):
+    with pytest.raises(ModelUnavailable, match="re-rank with blip"):
+        load_matcher(str(tiny.clip), device=CPU)
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+@pytest.mark.parametrize("prompt", [None, "a picture of"])
+def test_captions_match_the_reference(tiny, num_beams, prompt):
+    """The reference: `generate` of the whole model, one image at a time."""
+    model = BlipForConditionalGeneration.from_pretrained(tiny.blip_captioner).eval()
+    tokenizer = Tokenizer.from_file(str(tiny.blip_captioner / "tokenizer.json"))
+    captioner = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=num_beams, prompt=prompt)
+    images = pictures(3)
+    captions = captioner.captions(images)
+    assert captioner.prompt == prompt
+    for image, caption in zip(images, captions, strict=True):
+        words = {} if prompt is None else {"input_ids": _tokens(tiny.blip_captioner, prompt)[0]}
+        with torch.no_grad():
+            ids = model.generate(
+                pixel_values=_pixels(tiny.blip_captioner, [image]),
+                num_beams=num_beams,
+                max_new_tokens=20,
+                min_length=5,
+                do_sample=False,
+                **words,
+            )
+        assert caption.raw_text == tokenizer.decode(ids[0].tolist(), skip_special_tokens=True)
+        assert caption.raw_text.startswith(prompt or "")
+
+
+@pytest.mark.parametrize("num_beams", [1, 3])
+def test_logprobs_are_the_decoders(tiny, num_beams):
+    """Read the caption back to the decoder: each token has the log-probability that was reported.
+
+    But for the end token, which is forbidden before the least length, and so has its share spread over the
+    others.
+    """
+    model = BlipForConditionalGeneration.from_pretrained(tiny.blip_captioner).eval()
+    tokenizer = Tokenizer.from_file(str(tiny.blip_captioner / "tokenizer.json"))
+    captioner = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=num_beams)
+    for image, caption in zip(pictures(4), captioner.captions(pictures(4)), strict=True):
+        start = tokenizer.token_to_id("[DEC]")
+        ids = torch.tensor([[start, *(tokenizer.token_to_id(token) for token in caption.tokens)]])
+        with torch.no_grad():
+            logits = model(pixel_values=_pixels(tiny.blip_captioner, [image]), input_ids=ids).logits
+        logprobs = torch.log_softmax(logits[0, :-1], dim=-1)
+        expected = logprobs.gather(1, ids[0, 1:, None])[:, 0].numpy()
+        np.testing.assert_allclose(caption.token_logprobs[4:], expected[4:], atol=1e-4)
+        np.testing.assert_allclose(caption.token_logprobs[:4], expected[:4], atol=0.1)
+
+
+def test_text_is_clean_and_raw_text_is_not(tiny):
+    captions = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=1).captions(pictures(3))
+    for caption in captions:
+        words = caption.text.split()
+        assert all(first != second for first, second in pairwise(words))
+        assert len(caption.raw_text.split()) >= len(words)
+
+
+def test_bf16_captions_are_captions(tiny):
+    captioner = load_captioner(str(tiny.blip_captioner), device=Device("cpu", "bf16"))
+    captions = captioner.captions(pictures(2))
+    assert all(np.isfinite(caption.token_logprobs).all() for caption in captions)
+
+
+def test_an_embedder_writes_no_captions_and_a_captioner_embeds_nothing(tiny):
+    with pytest.raises(ModelUnavailable, match="writes no captions"):
+        load_captioner(str(tiny.blip_retrieval), device=CPU)
+    with pytest.raises(ModelUnavailable, match="cannot be an embedder"):
+        load_embedder(str(tiny.blip_captioner), device=CPU)
+
+
+def test_running_out_of_memory_halves_the_batch(tiny, monkeypatch):
+    """The whole way down: captions stay right and in order while memory runs out above two images."""
+    captioner = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=1, batch_size=8)
+    images = pictures(5)
+    expected = captioner.captions(images)
+    see = captioner.torch_model.vision_model.forward
+
+    def tight(pixel_values, **options):
+        if len(pixel_values) > 2:
+            raise RuntimeError("DefaultCPUAllocator: can't allocate memory")
+        return see(pixel_values, **options)
+
+    monkeypatch.setattr(captioner.torch_model.vision_model, "forward", tight)
+    assert [each.text for each in captioner.captions(images)] == [each.text for each in expected]
+    assert captioner.batch_size == 2
