@@ -9,7 +9,7 @@ STAMP := $(VENV)/.installed
 .PHONY: demo test check unit slow format mini clean
 
 demo: $(STAMP)
-	$(BIN)/vidsearch demo
+	$(BIN)/vidsearch demo --library index
 
 test: $(STAMP) check unit
 

@@ -1,5 +1,7 @@
 """What the command line prints is safe to print, and lines up."""
 
+from pathlib import Path
+
 from vidsearch.cli import console
 
 
@@ -21,11 +23,12 @@ def test_a_table_without_rows_says_nothing(capsys):
     assert capsys.readouterr().out == ""
 
 
-def test_paths_are_shown_relative_to_the_working_folder_where_they_are_below_it(tmp_path, monkeypatch):
+def test_paths_are_shown_from_the_working_folder_where_that_is_shorter(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
     assert console.shown_path(tmp_path / "a" / "b.mp4") == "a/b.mp4"
-    assert console.shown_path(tmp_path.parent / "c.mp4") == str(tmp_path.parent / "c.mp4")
+    assert console.shown_path(tmp_path.parent / "c.mp4") == "../c.mp4"
+    assert console.shown_path(Path("/c.mp4")) == "/c.mp4"
 
 
 def test_data_goes_to_stdout_and_remarks_to_stderr(capsys):

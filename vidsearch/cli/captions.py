@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from vidsearch.index.library import Library
     from vidsearch.types import IndexedFrame, Video
 
-LEVELS = ("video", "chapter", "shot", "frame")
+CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame"]
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,8 @@ def captions(
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     level: Annotated[
-        str, typer.Option(help="frame: every frame's caption; shot or chapter: a timeline; video: one line.")
+        CaptionLevel,
+        typer.Option(help="frame: every frame's caption; shot or chapter: a timeline; video: one line."),
     ] = "frame",
     every_video: Annotated[
         bool, typer.Option("--all", help="One line for each video, and one for the whole library.")
@@ -51,8 +52,6 @@ def captions(
     """
     from vidsearch.captions.describe import Describer, encoder_for
 
-    if level not in LEVELS:
-        raise typer.BadParameter(f"{level!r} is not one of {', '.join(LEVELS)}.", param_hint="--level")
     if (video is None) != every_video:
         raise typer.BadParameter("Name one video, or give --all.", param_hint="VIDEO")
     with loading.open_library(library) as opened:
@@ -86,7 +85,9 @@ def _print_library(library: Library, describer: Describer, *, as_json: bool) -> 
         console.say(f"All of it: {console.printable(whole.text)}")
 
 
-def _print_video(library: Library, describer: Describer, video: Video, level: str, *, as_json: bool) -> None:
+def _print_video(
+    library: Library, describer: Describer, video: Video, level: CaptionLevel, *, as_json: bool
+) -> None:
     frames = library.frames(video.id)
     summary = describer.video(video)
     sections = describer.sections(video, level=level) if level in ("shot", "chapter") else []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -70,11 +71,8 @@ def say_table(
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it stays useful: relative to the working folder where it is below it."""
-    try:
-        return printable(path.relative_to(Path.cwd()))
-    except ValueError:
-        return printable(path)
+    """A path as short as it stays useful: from the working folder where that is shorter, else whole."""
+    return printable(min(str(path), os.path.relpath(path), key=len))
 
 
 def is_interactive() -> bool:

@@ -10,6 +10,7 @@ import typer
 
 from vidsearch.cli import console, options
 from vidsearch.times import format_duration
+from vidsearch.types import Sampling
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
@@ -38,7 +39,7 @@ def index(
     start: options.Start = None,
     end: options.End = None,
     sampling: Annotated[
-        str,
+        Sampling,
         typer.Option(
             help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own.",
             rich_help_panel=options.SAMPLING_PANEL,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vidsearch.cli import console
 from vidsearch.times import format_duration
@@ -42,7 +42,7 @@ def shown(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
         yield update
 
 
-def fields(state: Progress) -> dict[str, object]:
+def fields(state: Progress) -> dict[str, Any]:
     """What the progress line says of a state."""
     from rich.markup import escape
 

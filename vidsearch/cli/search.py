@@ -12,7 +12,9 @@ import typer
 
 from vidsearch.cli import console, loading, options
 from vidsearch.errors import ExportError, MediaError
+from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
 from vidsearch.times import format_duration, format_time
+from vidsearch.types import FrameFilter
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
@@ -33,7 +35,7 @@ def search(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     num_hits: Annotated[int, typer.Option("--top", "-k", min=1, help="How many moments.")] = 10,
     mode: Annotated[
-        str,
+        Mode,
         typer.Option(
             help="visual, caption, hybrid, or auto: hybrid where there are captions.",
             rich_help_panel=RANK_PANEL,
@@ -43,7 +45,7 @@ def search(
         bool,
         typer.Option(
             "--group/--no-group",
-            "--moments/--frames",
+            " /--frames",
             help="Join neighbouring frames into moments.",
             rich_help_panel=RANK_PANEL,
         ),
@@ -163,11 +165,6 @@ def search(
 
     - `vidsearch search --like holiday.mp4@12.5 --save hits/`
     """
-    from vidsearch.search.query import FrameReference, Query, WeightedText
-    from vidsearch.types import FrameFilter
-
-    if mode not in ("auto", "visual", "caption", "hybrid"):
-        raise typer.BadParameter(f"{mode!r} is not visual, caption, hybrid or auto.", param_hint="--mode")
     query = Query(
         text=text,
         images=tuple(image or ()),
