@@ -24,12 +24,21 @@ from vidsearch.index import (
     ledger,
     schema,
     setting_rows,
+    subtitle_rows,
     vector_rows,
     video_rows,
 )
 from vidsearch.index.catalog import Catalog
 from vidsearch.index.lock import try_lock
-from vidsearch.index.records import CaptionMatch, CaptionVersion, FileState, LibraryInfo
+from vidsearch.index.records import (
+    CaptionMatch,
+    CaptionVersion,
+    Cue,
+    CueMatch,
+    FileState,
+    LibraryInfo,
+    SubtitleTrack,
+)
 from vidsearch.types import (
     Caption,
     CaptionOrigin,
@@ -274,6 +283,14 @@ class Library:
         with try_lock(folder / content_hash, remove_after=True) as is_held:
             yield is_held
 
+    def was_left_in_work(self, content_hash: str) -> bool:
+        """Whether a process that claimed this content died of it: it never gave the claim back."""
+        path = self.path / CLAIMS_FOLDER / content_hash
+        if not path.exists():
+            return False
+        with try_lock(path) as is_held:
+            return is_held
+
     def add_path(self, video_id: int, path: Path, fingerprint: Fingerprint | None = None) -> Video:
         """Note that a video's content is at a path too; another video that was there loses the path.
 
@@ -363,6 +380,32 @@ class Library:
         """All captions that a frame has had, the first one first."""
         with self._catalog.read() as connection:
             return caption_rows.versions(connection, frame_id)
+
+    # --- subtitles ----------------------------------------------------------------------------------
+
+    def set_subtitles(self, video_id: int, name: str, cues: Iterable[Cue]) -> None:
+        """Keep a subtitle track beside a video's captions; one of the same name is replaced.
+
+        Raises VideoNotFound, LibraryNotWritable.
+        """
+        with self._catalog.write() as connection:
+            ledger.existing(connection, video_id)
+            subtitle_rows.put_track(connection, video_id, name, cues)
+
+    def remove_subtitles(self, video_id: int, name: str) -> bool:
+        """Remove a subtitle track. Returns whether there was one."""
+        with self._catalog.write() as connection:
+            return subtitle_rows.delete_track(connection, video_id, name)
+
+    def subtitles(self, video_id: int) -> list[SubtitleTrack]:
+        """A video's subtitle tracks, by name."""
+        with self._catalog.read() as connection:
+            return subtitle_rows.tracks_of(connection, video_id)
+
+    def subtitle_matches(self, words: str, k: int) -> list[CueMatch]:
+        """The k subtitles that answer any of the words best; words as in `caption_matches`."""
+        with self._catalog.read() as connection:
+            return subtitle_rows.matches(connection, words, k)
 
 
 def _video_meant(ref: str, videos: list[Video]) -> Video:
