@@ -265,10 +265,6 @@ class Library:
         """
         return ledger.lookup(self._catalog, path)
 
-    def was_left_in_work(self, content_hash: str) -> bool:
-        """Whether a process died while it held the claim to this content. To be asked before claiming it."""
-        return (self.path / CLAIMS_FOLDER / content_hash).exists()
-
     @contextmanager
     def claim(self, content_hash: str) -> Iterator[bool]:
         """Hold the right to index this content; yields False where somebody else holds it.
@@ -284,7 +280,7 @@ class Library:
             yield is_held
 
     def was_left_in_work(self, content_hash: str) -> bool:
-        """Whether a process that claimed this content died of it: it never gave the claim back."""
+        """Whether a process died while it held the claim to this content. To be asked before claiming it."""
         path = self.path / CLAIMS_FOLDER / content_hash
         if not path.exists():
             return False
