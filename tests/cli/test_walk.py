@@ -1,0 +1,253 @@
+"""The commands, one after the other, as a person uses them: real videos, real models, a real library."""
+
+import csv
+import json
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pysubs2
+import pytest
+
+from vidsearch.cli.demo import expected_answers
+
+HIT = re.compile(r"^1  (?P<time>\d:\d\d:\d\d\.\d) ", re.MULTILINE)
+
+
+@pytest.fixture
+def own_library(sample_library, tmp_path):
+    """A copy that a test may change."""
+    return shutil.copytree(sample_library, tmp_path / "library")
+
+
+def test_demo_finds_every_moment(run):
+    result = run("demo")
+
+    assert result.exit_code == 0, result.output
+    assert "4 of 4 queries found their moment." in result.stdout
+
+
+def test_search_prints_the_moment_that_was_described(run, sample_library, sample_videos):
+    for answer in expected_answers(sample_videos):
+        result = run("search", answer.query, "--library", sample_library)
+
+        assert result.exit_code == 0, result.output
+        match = HIT.search(result.stdout)
+        assert match is not None, result.stdout
+        hours, minutes, seconds = match["time"].split(":")
+        time_seconds = int(hours) * 3600 + int(minutes) * 60 + float(seconds)
+        assert answer.start_seconds <= time_seconds < answer.end_seconds
+        assert answer.video in result.stdout.splitlines()[1]
+
+
+def test_search_as_json_tells_all_that_is_known_of_a_hit(run, sample_library):
+    result = run("search", "a cup of coffee", "-k", 2, "--json", "--library", sample_library)
+
+    answer = json.loads(result.stdout)
+    assert answer["query"] == {"text": "a cup of coffee", "num_hits": 2}
+    assert answer["mode"] == "hybrid"
+    assert answer["models"] == ["mini"]
+    assert len(answer["hits"]) == 2
+    best = answer["hits"][0]
+    assert Path(best["video"]).name == "cafe.mp4"
+    assert best["start_seconds"] <= best["time_seconds"] < best["end_seconds"]
+    assert 0 <= best["confidence"] <= 1
+    assert best["caption"]
+
+
+def test_search_saves_the_frames_of_its_hits(run, sample_library, tmp_path):
+    result = run("search", "a rocket", "-k", 2, "--save", tmp_path / "hits", "--library", sample_library)
+
+    assert result.exit_code == 0
+    saved = sorted((tmp_path / "hits").iterdir())
+    assert [path.name[:2] for path in saved] == ["01", "02"]
+    assert saved[0].name.startswith("01 space ")
+    assert all(path.read_bytes().startswith(b"\xff\xd8\xff") for path in saved)
+
+
+def test_search_never_imports_torch(sample_library):
+    program = (
+        "import sys\n"
+        "from typer.testing import CliRunner\n"
+        "from vidsearch.cli.app import app\n"
+        f"result = CliRunner().invoke(app, ['search', 'a cat', '--library', {str(sample_library)!r}])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "print([name for name in ('torch', 'transformers', 'av', 'cv2') if name in sys.modules])\n"
+    )
+
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert result.stdout == "[]\n"
+
+
+def test_captions_are_listed_by_frame_and_summed_up(run, sample_library):
+    result = run("captions", "cat.mp4", "--library", sample_library)
+
+    lines = result.stdout.splitlines()
+    assert [line[:9] for line in lines[:3]] == ["0:00:00.0", "0:00:01.0", "0:00:02.0"]
+    assert len(lines) == 18
+    assert lines[-1].startswith("Whole video: ")
+
+
+def test_captions_of_all_videos_take_one_line_each(run, sample_library):
+    shown = json.loads(run("captions", "--all", "--json", "--library", sample_library).stdout)
+
+    assert [Path(video["video"]).name for video in shown["videos"]] == [
+        "cafe.mp4",
+        "cat.mp4",
+        "photographer.mp4",
+        "space.mp4",
+    ]
+    assert shown["caption"] in {video["caption"] for video in shown["videos"]}
+
+
+def test_export_writes_what_other_programs_read(run, sample_library, tmp_path):
+    assert run("export", "cat.mp4", "-o", tmp_path / "cat.srt", "--library", sample_library).exit_code == 0
+    assert (
+        run("export", "all", "-f", "csv", "-o", tmp_path / "all.csv", "--library", sample_library).exit_code
+        == 0
+    )
+
+    subtitles = pysubs2.load(str(tmp_path / "cat.srt"))
+    assert (subtitles[0].start, subtitles[-1].end) == (0, 16000)
+    with (tmp_path / "all.csv").open(newline="") as file:
+        assert len(list(csv.DictReader(file))) == 64
+
+
+def test_export_to_stdout_is_data_alone(run, sample_library):
+    result = run("export", "all", "-f", "jsonl", "-o", "-", "--library", sample_library)
+
+    assert len([json.loads(line) for line in result.stdout.splitlines()]) == 64
+    assert result.stderr == ""
+
+
+def test_caption_works_with_no_library(run, sample_videos, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+    result = run("caption", sample_videos / "cat.mp4", "--max-frames", 3, "--models", "mini")
+
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert lines[0] == "Per-frame captions:"
+    assert [line[:5] for line in lines[1:4]] == [" [1] ", " [2] ", " [3] "]
+    assert lines[4:6] == ["", "===== Final aggregated caption ====="]
+    assert lines[6] in {line[5:] for line in lines[1:4]}
+    assert sorted(path.name for path in (tmp_path / "results").iterdir()) == [
+        "frame_01.jpg",
+        "frame_01.txt",
+        "frame_02.jpg",
+        "frame_02.txt",
+        "frame_03.jpg",
+        "frame_03.txt",
+    ]
+    assert (tmp_path / "results" / "frame_01.txt").read_text() == lines[1][5:] + "\n"
+
+
+def test_indexing_again_does_nothing(run, own_library, sample_videos):
+    result = run("index", sample_videos, "--library", own_library, "--json")
+
+    report = json.loads(result.stdout)
+    assert (report["num_indexed"], report["num_skipped"], report["num_frames"]) == (0, 4, 0)
+
+
+def test_a_library_keeps_its_models(run, own_library, sample_videos):
+    result = run("index", sample_videos, "--models", "clip", "--library", own_library)
+
+    assert result.exit_code == 1
+    assert "was made with mini (captions by mini)" in result.stderr
+    assert "--library" in result.stderr
+
+
+def test_a_removed_video_is_gone_from_list_and_search(run, own_library):
+    assert run("remove", "cat.mp4", "--library", own_library).exit_code == 0
+
+    names = [
+        Path(video["path"]).name
+        for video in json.loads(run("list", "--json", "--library", own_library).stdout)
+    ]
+    assert names == ["cafe.mp4", "photographer.mp4", "space.mp4"]
+    hits = json.loads(run("search", "a cat", "--json", "--library", own_library).stdout)["hits"]
+    assert "cat.mp4" not in {Path(hit["video"]).name for hit in hits}
+
+
+def test_one_bad_file_is_reported_and_the_rest_indexed(run, sample_videos, tmp_path):
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(sample_videos / "cat.mp4", folder)
+    (folder / 'no "video"\n😀.mp4').write_text("words, not pictures")
+
+    result = run("index", folder, "--models", "mini", "--no-captions", "--library", tmp_path / "library")
+
+    assert result.exit_code == 0
+    assert "Indexed 1 video: 16 frames of 0:16 of video" in result.stdout
+    assert "1 file failed:" in result.stdout
+    assert 'no "video"\\n😀.mp4' in result.stdout
+    failed = run("list", "--failed", "--json", "--library", tmp_path / "library")
+    assert [entry["error"] for entry in json.loads(failed.stdout)] == ["NotAVideo"]
+
+
+def test_index_exits_with_1_where_nothing_could_be_indexed(run, tmp_path):
+    (tmp_path / "words.mp4").write_text("words, not pictures")
+
+    result = run(
+        "index",
+        tmp_path / "words.mp4",
+        tmp_path / "absent",
+        "--models",
+        "mini",
+        "--library",
+        tmp_path / "library",
+    )
+
+    assert result.exit_code == 1
+    assert "2 files failed:" in result.stdout
+
+
+@pytest.mark.parametrize("command", [["search", "cat"], ["list"], ["info"], ["captions", "x"], ["verify"]])
+def test_a_missing_library_is_one_line_that_says_what_to_do(run, tmp_path, command):
+    result = run(*command, "--library", tmp_path / "none")
+
+    assert result.exit_code == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("Error: ")
+    assert "vidsearch index" in result.stderr
+    assert not (tmp_path / "none").exists()
+
+
+def test_a_library_path_that_is_a_file_is_refused(run, tmp_path, sample_videos):
+    (tmp_path / "file").write_text("mine")
+
+    result = run("index", sample_videos, "--models", "mini", "--library", tmp_path / "file")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_damaged_catalog_is_one_line_and_left_as_it_is(run, own_library):
+    catalog = next(own_library.glob("*.sqlite*"), None) or next(own_library.glob("*.db"))
+    catalog.write_bytes(b"not a database at all" * 100)
+
+    result = run("search", "cat", "--library", own_library)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: ")
+    with pytest.raises(sqlite3.DatabaseError):
+        sqlite3.connect(catalog).execute("select * from videos")
+
+
+def test_an_unknown_video_names_those_that_are_near(run, sample_library):
+    result = run("captions", "cta.mp4", "--library", sample_library)
+
+    assert result.exit_code == 1
+    assert "cat.mp4" in result.stderr
+
+
+def test_an_empty_query_is_explained(run, sample_library):
+    result = run("search", "  ", "--library", sample_library)
+
+    assert result.exit_code == 1
+    assert "The query is empty" in result.stderr
