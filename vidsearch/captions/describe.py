@@ -65,6 +65,11 @@ class Describer:
         self._method = method
         self._text_vectors: dict[str, Float32] = {}
 
+    @property
+    def has_encoder(self) -> bool:
+        """Whether pictures have a say; else words alone decide."""
+        return self._encoder is not None
+
     def video(self, video: Video) -> Description | None:
         """Describe a whole video; None where it has no captions."""
         frames = self._library.frames(video.id)

@@ -1,0 +1,33 @@
+"""A library of colours behind the page, without a browser."""
+
+import pytest
+
+from tests.captions.libraries import EMBEDDER, add_video, create
+from vidsearch.models import registry
+from vidsearch.web import show
+
+HOSTILE_CAPTION = "<script>alert(1)</script> a green ![x](http://evil.example/x) picture"
+
+
+@pytest.fixture
+def library_path(tmp_path, monkeypatch):
+    """Two videos; the page's own models are the fakes."""
+    path = tmp_path / "library"
+    with create(path) as library:
+        add_video(library, tmp_path / "first.mp4", ["red"] * 6 + ["blue"] * 5)
+        add_video(
+            library, tmp_path / "<b>second*.mp4", ["green"] * 4, captions=["<script>x</script> green"] * 4
+        )
+    monkeypatch.setattr(registry, "load_text_encoder", lambda name, space=None: EMBEDDER)
+    monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
+    show._desk.cache_clear()
+    return path
+
+
+@pytest.fixture
+def empty_library_path(tmp_path, monkeypatch):
+    """A library that is not there yet."""
+    path = tmp_path / "new library"
+    monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
+    show._desk.cache_clear()
+    return path

@@ -1,0 +1,141 @@
+"""Pictures and videos over HTTP, by their number in the library: nothing else can be read.
+
+    /files/frames/12      a frame's JPEG
+    /files/videos/3       the video itself, with range requests, so that a player can jump
+    /files/previews/3/60  H.264 in MP4 from second 60 on, for videos that browsers do not play
+
+A path never comes from a request. Knows nothing of Streamlit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import tempfile
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.responses import FileResponse, Response
+from starlette.routing import Route
+
+from vidsearch.errors import VidsearchError
+from vidsearch.media.clip import cut_clip
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from starlette.requests import Request
+
+    from vidsearch.types import Video
+    from vidsearch.web.desk import Desk
+
+Answer = TypeVar("Answer")
+
+PREVIEW_SECONDS = 60.0
+"""A preview's length. They begin at whole multiples of half of it, so that each is cut once."""
+
+_MEDIA_TYPES = {"mp4": "video/mp4", "mov": "video/mp4", "m4v": "video/mp4", "webm": "video/webm"}
+_PLAYED_CODECS = frozenset({"h264", "vp8", "vp9", "av1"})
+"""Those that Chromium and Firefox both decode everywhere; HEVC depends on the machine."""
+_SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; media-src 'self'; img-src 'self'; sandbox",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+
+
+def frame_url(frame_id: int) -> str:
+    """Return where a frame's picture is."""
+    return f"/files/frames/{int(frame_id)}"
+
+
+def video_url(video: Video, time_seconds: float) -> str:
+    """Return what a player loads to show a video from a time on: the file, or a preview of that part."""
+    if plays_in_browser(video):
+        return f"/files/videos/{video.id}#t={max(0.0, time_seconds):.3f}"
+    begin = preview_start(time_seconds)
+    return f"/files/previews/{video.id}/{begin}#t={max(0.0, time_seconds - begin):.3f}"
+
+
+def plays_in_browser(video: Video) -> bool:
+    """Whether browsers play the file as it is, by its suffix and codec."""
+    return video.path.suffix.lower().lstrip(".") in _MEDIA_TYPES and video.info.codec in _PLAYED_CODECS
+
+
+def preview_start(time_seconds: float) -> int:
+    """Return the second at which the preview that shows a time begins."""
+    half = PREVIEW_SECONDS / 2
+    return int(max(0.0, (time_seconds - 1) // half * half))
+
+
+def routes(desk: Callable[[], Desk]) -> list[Route]:
+    """Return the routes, for a server that also serves the page."""
+    previews = _Previews()
+
+    async def frame(request: Request) -> Response:
+        frame_id = request.path_params["frame_id"]
+        jpeg = await run_in_threadpool(
+            _found, lambda: desk().ask(lambda library: library.thumbnail(frame_id))
+        )
+        if not jpeg:
+            raise HTTPException(404)
+        headers = {**_SAFE, "Cache-Control": "private, max-age=86400"}
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
+
+    async def video(request: Request) -> Response:
+        found = await run_in_threadpool(_video, desk(), request.path_params["video_id"])
+        suffix = found.path.suffix.lower().lstrip(".")
+        if suffix not in _MEDIA_TYPES:
+            raise HTTPException(404)
+        return FileResponse(found.path, media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
+
+    async def preview(request: Request) -> Response:
+        found = await run_in_threadpool(_video, desk(), request.path_params["video_id"])
+        start = preview_start(request.path_params["start"] + 1)
+        path = await run_in_threadpool(_found, lambda: previews.path(found, start))
+        return FileResponse(path, media_type="video/mp4", headers=_SAFE)
+
+    return [
+        Route("/files/frames/{frame_id:int}", frame),
+        Route("/files/videos/{video_id:int}", video),
+        Route("/files/previews/{video_id:int}/{start:int}", preview),
+    ]
+
+
+def _video(desk: Desk, video_id: int) -> Video:
+    found = _found(lambda: desk.ask(lambda library: library.video(video_id)))
+    if not found.path.is_file():
+        raise HTTPException(404)
+    return found
+
+
+def _found(question: Callable[[], Answer]) -> Answer:
+    try:
+        return question()
+    except VidsearchError as error:
+        raise HTTPException(404) from error
+
+
+class _Previews:
+    """Transcoded parts of videos, made when asked for, in a folder that goes with the server."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="vidsearch-previews-")
+        self._one_at_a_time = threading.Lock()
+
+    def path(self, video: Video, start: int) -> Path:
+        """Return the file with a video's part from `start` on. Raises MediaError, QueryError, ExportError."""
+        name = hashlib.sha256(f"{video.content_hash} {start}".encode()).hexdigest()[:32]
+        path = Path(self._folder.name) / f"{name}.mp4"
+        with self._one_at_a_time:
+            if not path.exists():
+                cut_clip(
+                    video.path,
+                    path,
+                    start_seconds=float(start),
+                    end_seconds=start + PREVIEW_SECONDS,
+                    reencode=True,
+                )
+        return path

@@ -1,0 +1,92 @@
+"""Index runs in a process of their own: they go on when the page is reloaded, closed, or its server stops.
+
+What a run has done stands in the library itself. Beside it, in the library's folder, lie the run's log and a
+note of which process it is. Knows nothing of Streamlit.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import psutil
+
+_NOTE = "index-run.json"
+_LOG = "index-run.log"
+_LOG_TAIL_BYTES = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """An index run that was started from the page."""
+
+    pid: int
+    created_at: float
+    """The process's own start time, which tells it from a later one of the same number."""
+    paths: tuple[str, ...]
+
+    def process(self) -> psutil.Process | None:
+        """Return the process while it runs."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created_at) < 1.0
+            runs = process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if same and runs else None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it is still at work."""
+        return self.process() is not None
+
+
+def start(library: Path, paths: Sequence[Path], options: Sequence[str] = ()) -> Job:
+    """Start `vidsearch index` on paths, with its options as the command line takes them. Returns the run."""
+    command = [sys.executable, "-m", "vidsearch", "index", "--library", str(library), *options, "--"]
+    library.mkdir(parents=True, exist_ok=True)
+    with (library / _LOG).open("wb") as log:
+        process = subprocess.Popen(
+            [*command, *map(str, paths)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    job = Job(process.pid, psutil.Process(process.pid).create_time(), tuple(map(str, paths)))
+    (library / _NOTE).write_text(json.dumps(asdict(job)))
+    return job
+
+
+def latest(library: Path) -> Job | None:
+    """Return the run that was started last, at work or not; None where there was none."""
+    try:
+        kept = json.loads((library / _NOTE).read_text())
+        return Job(int(kept["pid"]), float(kept["created_at"]), tuple(kept["paths"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def stop(job: Job) -> None:
+    """Ask a run to stop as Ctrl-C does: what it has committed stays."""
+    process = job.process()
+    if process is not None:
+        with contextlib.suppress(psutil.Error):
+            process.send_signal(signal.SIGINT)
+
+
+def log(library: Path) -> str:
+    """Return the end of the latest run's log."""
+    try:
+        with (library / _LOG).open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _LOG_TAIL_BYTES))
+            return file.read().decode("utf-8", "replace").replace("\r", "\n").strip()
+    except OSError:
+        return ""
