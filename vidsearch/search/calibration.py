@@ -79,11 +79,9 @@ def score_statistics(cosines: Float32, calibration: Calibration) -> ScoreStatist
     """
     if calibration.usual_mean is None or calibration.usual_deviation is None:
         return ScoreStatistics(float(cosines.mean()), max(float(cosines.std()), _LEAST_DEVIATION))
-    number, total = len(cosines), len(cosines) + PRIOR_FRAMES
+    total = len(cosines) + PRIOR_FRAMES
     mean = (float(cosines.sum()) + PRIOR_FRAMES * calibration.usual_mean) / total
-    squares = float(np.square(cosines - mean).sum())
-    prior_squares = PRIOR_FRAMES * (calibration.usual_deviation**2 + (calibration.usual_mean - mean) ** 2)
-    variance = (squares + prior_squares) / max(number + PRIOR_FRAMES, 1)
+    variance = (len(cosines) * float(cosines.var()) + PRIOR_FRAMES * calibration.usual_deviation**2) / total
     return ScoreStatistics(mean, max(math.sqrt(variance), _LEAST_DEVIATION))
 
 

@@ -1,0 +1,65 @@
+"""Frames in the order of their videos, however they came into the library."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from vidsearch.search.timeline import Timeline
+
+
+def unit_rows(count, dim=8, seed=0):
+    rows = np.random.default_rng(seed).standard_normal((count, dim)).astype(np.float32)
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+@pytest.fixture
+def interleaved():
+    """Two videos that were indexed at the same time, stretch by stretch."""
+    vectors = unit_rows(6)
+    ids, videos = np.array([3, 4, 5, 6, 7, 9]), np.array([2, 2, 1, 1, 2, 1])
+    return Timeline(ids, videos, np.array([0.0, 1.0, 0.0, 1.0, 2.0, 2.0]), vectors), vectors
+
+
+def test_places_follow_videos_and_times(interleaved):
+    timeline, vectors = interleaved
+    assert timeline.frame_ids.tolist() == [5, 6, 9, 3, 4, 7]
+    assert timeline.places(np.array([7, 5, 8, 99, 1])).tolist() == [5, 0, -1, -1, -1]
+    assert [timeline.video_bounds(place) for place in (0, 5)] == [(0, 3), (3, 6)]
+    np.testing.assert_array_equal(timeline.vectors(np.array([0, 3])), vectors[[2, 0]])
+
+
+def test_scores_belong_to_their_places(interleaved):
+    timeline, vectors = interleaved
+    query = unit_rows(1, seed=1)
+    expected = vectors[[2, 3, 5, 0, 1, 4]] @ query[0]
+    np.testing.assert_allclose(timeline.all_scores(query)[0], expected, rtol=1e-6)
+    np.testing.assert_allclose(timeline.scores(query[0], 2, 5), expected[2:5], rtol=1e-6)
+
+
+def test_frames_that_stand_still_count_once():
+    moving, still = unit_rows(50), np.repeat(unit_rows(1, seed=2), 50, axis=0)
+    timeline = Timeline(
+        np.arange(100), np.repeat([1, 2], 50), np.tile(np.arange(50.0), 2), np.concatenate([moving, still])
+    )
+    assert timeline.num_distinct == pytest.approx(51)
+    assert len(timeline.sample) == 51
+
+
+def test_a_large_library_is_sampled():
+    count = 20_000
+    timeline = Timeline(
+        np.arange(count),
+        np.arange(count) // 100,
+        (np.arange(count) % 100).astype(np.float64),
+        unit_rows(count),
+    )
+    assert len(timeline.sample) == 2048
+    assert timeline.num_distinct == pytest.approx(count)
+
+
+def test_no_frames():
+    timeline = Timeline(
+        np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 8), np.float32)
+    )
+    assert (len(timeline), timeline.places(np.array([1])).tolist(), timeline.num_distinct) == (0, [-1], 0.0)
