@@ -1,10 +1,13 @@
 """A library's videos in words, from a real library."""
 
+import json
+
 import pytest
 
 from tests.captions.libraries import EMBEDDER, add_video, create
 from vidsearch.captions.describe import Describer
 from vidsearch.captions.export import find_format, render
+from vidsearch.index.records import Cue
 from vidsearch.types import Shot
 
 
@@ -114,6 +117,15 @@ def test_a_document_has_what_its_format_needs(library, tmp_path, name):
     assert (len(document.sections) == 2) == ("sections" in needs)
     assert (document.picture is not None) == ("pictures" in needs)
     assert document.vectors == {}
+
+
+def test_subtitles_are_in_the_document(library, tmp_path):
+    video = add_video(library, tmp_path / "a.mp4", ["red"])
+    library.set_subtitles(video.id, "english", [Cue(0.5, 1.0, "a sunset")])
+    document = json.loads(render([Describer(library).document(video)], format_name="json"))
+    assert document["videos"][0]["subtitles"] == [
+        {"track": "english", "cues": [{"start_seconds": 0.5, "end_seconds": 1.0, "text": "a sunset"}]}
+    ]
 
 
 def test_the_same_library_gives_the_same_bytes(library, tmp_path):

@@ -142,6 +142,7 @@ class Describer:
             sections=tuple(
                 CaptionSpan(part.start_seconds, part.end_seconds, part.caption.text) for part in sections
             ),
+            subtitles=tuple(library.subtitles(video.id)),
             picture=library.thumbnail if "pictures" in needs else None,
             vectors={space: library.vectors(space, ids) for space in library.spaces()}
             if "vectors" in needs

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from vidsearch.index.records import SubtitleTrack
     from vidsearch.types import Float32, IndexedFrame, Int64, Space, Video
 
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
@@ -35,8 +36,8 @@ class CaptionedVideo:
     """The aggregated caption."""
     sections: tuple[CaptionSpan, ...] = ()
     """Shots or chapters, each with its own aggregated caption."""
-    subtitles: tuple[CaptionSpan, ...] = ()
-    """What people brought along in a subtitle file."""
+    subtitles: tuple[SubtitleTrack, ...] = ()
+    """What people brought along in subtitle files."""
     picture: Callable[[int], bytes] | None = None
     """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
     vectors: Mapping[Space, tuple[Int64, Float32]] = field(default_factory=dict)

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, one_line, path_text
+from vidsearch.index.records import Cue
 from vidsearch.types import IndexedFrame
 
 JSON_FORMAT_VERSION = 1
@@ -67,7 +68,10 @@ def video_record(video: CaptionedVideo) -> dict[str, Any]:
         "height": info.height,
         "caption": video.summary,
         "sections": [_span_record(span) for span in video.sections],
-        "subtitles": [_span_record(span) for span in video.subtitles],
+        "subtitles": [
+            {"track": track.name, "cues": [_span_record(cue) for cue in track.cues]}
+            for track in video.subtitles
+        ],
         "frames": [frame_record(frame) for frame in video.frames],
     }
 
@@ -94,7 +98,7 @@ def frame_record(frame: IndexedFrame) -> dict[str, Any]:
     }
 
 
-def _span_record(span: CaptionSpan) -> dict[str, Any]:
+def _span_record(span: CaptionSpan | Cue) -> dict[str, Any]:
     return {"start_seconds": span.start_seconds, "end_seconds": span.end_seconds, "text": one_line(span.text)}
 
 
