@@ -12,7 +12,19 @@ import typer
 from typer.core import TyperGroup
 
 from vidsearch import __version__
-from vidsearch.cli import captions, console, demo, index, library, models, search
+from vidsearch.cli import (
+    captions,
+    console,
+    demo,
+    export,
+    index,
+    library,
+    measure,
+    models,
+    moments,
+    page,
+    search,
+)
 from vidsearch.errors import VidsearchError
 
 EXIT_FAILED = 1
@@ -62,7 +74,7 @@ def _vidsearch(
     """
 
 
-for _module in (index, search, captions, library, models, demo):
+for _module in (index, search, captions, export, moments, library, models, page, measure, demo):
     _module.register(app)
 
 

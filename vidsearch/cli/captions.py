@@ -1,14 +1,15 @@
-"""`vidsearch captions`, `export` and `caption`: what videos show, in words, here and elsewhere."""
+"""`vidsearch captions`, `recaption` and `caption`: what videos show, in words."""
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
+from typer.core import TyperGroup
 
 from vidsearch.cli import console, loading, options
+from vidsearch.search.query import FrameReference
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -21,12 +22,24 @@ CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame"]
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    app.command()(captions)
-    app.command()(export)
+    group = typer.Typer(cls=_ShowsByDefault, help="What videos show, in words: read it, or put it right.")
+    group.command("show")(show)
+    group.command("edit")(edit)
+    app.add_typer(group, name="captions")
+    app.command()(recaption)
     app.command()(caption)
 
 
-def captions(
+class _ShowsByDefault(TyperGroup):
+    """Lets `vidsearch captions VIDEO` mean `vidsearch captions show VIDEO`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and args[0] not in self.commands and args[0] not in ctx.help_option_names:
+            args.insert(0, "show")
+        return super().parse_args(ctx, args)
+
+
+def show(
     video: Annotated[
         str | None, typer.Argument(help="Path, file name, a unique part of it, or #id.", show_default=False)
     ] = None,
@@ -44,9 +57,9 @@ def captions(
 
     Examples:
 
-    - `vidsearch captions holiday.mp4`
+    - `vidsearch captions holiday.mp4` (`show` may be left out)
 
-    - `vidsearch captions holiday.mp4 --level chapter`
+    - `vidsearch captions show holiday.mp4 --level chapter`
 
     - `vidsearch captions --all --json`
     """
@@ -142,51 +155,6 @@ def _frame_as_dict(frame: IndexedFrame) -> dict[str, Any]:
     }
 
 
-def export(
-    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
-    output: Annotated[
-        Path,
-        typer.Option("--output", "-o", help="File to write; a folder for a file per video; - for stdout."),
-    ],
-    format_name: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="txt, srt, vtt, chapters, json, jsonl, csv or frames. [default: by --output's name]",
-        ),
-    ] = None,
-    library: options.LibraryPath = options.DEFAULT_LIBRARY,
-) -> None:
-    """Write captions to a file, or a file per video.
-
-    Examples:
-
-    - `vidsearch export holiday.mp4 --output holiday.srt`
-
-    - `vidsearch export all --format vtt --output subtitles/`
-
-    - `vidsearch export all --format jsonl --output -`
-    """
-    from vidsearch.captions.describe import Describer, encoder_for
-    from vidsearch.captions.export import export as write
-    from vidsearch.captions.export import find_format, render
-
-    chosen = find_format(format_name or output.suffix.removeprefix(".") or "txt")
-    with loading.open_library(library) as opened:
-        videos = opened.videos() if video == "all" else [opened.video(video)]
-        describer = Describer(opened, encoder=encoder_for(opened))
-        documents = (describer.document(each, needs=chosen.needs) for each in videos)
-        if output == Path("-"):
-            sys.stdout.buffer.write(render(documents, format_name=chosen.name))
-            return
-        written = write(documents, output, format_name=chosen.name)
-    for path in written[:5]:
-        console.note(f"Wrote {console.shown_path(path)}")
-    if len(written) > 5:
-        console.note(f"... and {len(written) - 5} more files")
-
-
 def caption(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     sample_fps: Annotated[
@@ -254,3 +222,68 @@ def caption(
     console.say()
     console.say("===== Final aggregated caption =====")
     console.say(console.printable(final.text) if final else "")
+
+
+def edit(
+    moment: Annotated[
+        str, typer.Argument(metavar="VIDEO@TIME", help="A video and a time: holiday.mp4@12.5.")
+    ],
+    text: Annotated[str, typer.Argument(help="What is to be seen, in your words.")],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+) -> None:
+    """Put a caption right. No model overwrites it, and search finds it at once.
+
+    Example: `vidsearch captions edit holiday.mp4@12.5 "our dog Bello on the beach"`
+    """
+    from vidsearch.captions.rewrite import correct
+
+    reference = FrameReference.parse(moment)
+    with loading.open_library(library) as opened:
+        video = opened.video(reference.video)
+        frame = correct(opened, video, reference.time_seconds, text)
+    console.note(
+        f"{console.printable(video.path.name)} at {format_time(frame.time_seconds)} now says: "
+        f"{console.printable(text)}"
+    )
+
+
+def recaption(
+    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    models: Annotated[
+        str | None,
+        typer.Option(help="The captioner. [default: the library's own]", rich_help_panel=options.MODEL_PANEL),
+    ] = None,
+    num_beams: options.NumBeams = None,
+    prompt: options.Prompt = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+) -> None:
+    """Caption videos anew, with another model or prompt. Old captions are kept as versions, corrections stay.
+
+    Examples:
+
+    - `vidsearch recaption holiday.mp4 --models blip-large`
+
+    - `vidsearch recaption all --prompt "a photo of"`
+    """
+    from vidsearch.captions.rewrite import recaption as rewrite
+    from vidsearch.models.registry import load_captioner
+
+    with loading.open_library(library) as opened:
+        name = models or (opened.models.captioner if opened.models else None)
+        if name is None:
+            raise typer.BadParameter("The library has no captioner: name one.", param_hint="--models")
+        chosen = loading.pick_device(name, device=device, precision=precision)
+        captioner = load_captioner(
+            name, device=chosen, batch_size=batch_size, num_beams=num_beams, prompt=prompt
+        )
+        console.note(f"Captioning with {name} on {chosen.describe()}.")
+        for each in opened.videos() if video == "all" else [opened.video(video)]:
+            done = rewrite(opened, each, captioner)
+            console.say(
+                f"{console.shown_path(each.path)}: {done.num_captioned} captions written, "
+                f"{done.num_carried_over} carried over, {done.num_kept} corrections kept"
+                + (f", {done.num_not_found} frames not in the file any more" if done.num_not_found else "")
+            )

@@ -45,6 +45,16 @@ def say_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
 
 
+def say_json_line(value: Any) -> None:
+    """A value as one line of JSON to stdout."""
+    typer.echo(json.dumps(value, ensure_ascii=False))
+
+
+def prompt(text: str) -> None:
+    """Ask something on stderr, without ending the line."""
+    typer.echo(text, err=True, nl=False)
+
+
 def say_table(
     rows: Iterable[Sequence[object]],
     *,

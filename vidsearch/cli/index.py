@@ -1,4 +1,4 @@
-"""`vidsearch index`: videos into a library."""
+"""`vidsearch index` and `watch`: videos into a library."""
 
 from __future__ import annotations
 

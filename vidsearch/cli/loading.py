@@ -80,14 +80,10 @@ def describe(models: LibraryModels) -> str:
 
 def load(models: LibraryModels, options: ModelOptions) -> LoadedModels:
     """Load models onto the device that the options name, and say aloud what they run on."""
-    from vidsearch.models.device import Device, choose_device, idle_gpu_warning
-    from vidsearch.models.registry import load_captioner, load_embedder, uses_torch
+    from vidsearch.models.registry import load_captioner, load_embedder
 
-    # mini runs on the CPU whatever is asked for, and must not wait for torch to be imported.
-    device = choose_device(options.device, options.precision) if uses_torch(models) else Device("cpu", "fp32")
-    warning = idle_gpu_warning(device)
-    if warning:
-        console.warn(warning)
+    names = (*models.embedders, *([models.captioner] if models.captioner else []))
+    device = pick_device(*names, device=options.device, precision=options.precision)
     embedders = [
         load_embedder(name, device=device, batch_size=options.batch_size) for name in models.embedders
     ]
@@ -101,3 +97,18 @@ def load(models: LibraryModels, options: ModelOptions) -> LoadedModels:
             prompt=options.prompt,
         )
     return LoadedModels(embedders=embedders, captioner=captioner, device=device)
+
+
+def pick_device(*models: str, device: str, precision: str) -> Device:
+    """The device that these models are to run on. Warns of a GPU that would stand idle."""
+    from vidsearch.models.device import Device, choose_device, idle_gpu_warning
+    from vidsearch.models.registry import uses_torch
+
+    if not uses_torch(models):
+        # mini runs on the CPU whatever is asked for, and must not wait for torch to be imported.
+        return Device("cpu", "fp32")
+    chosen = choose_device(device, precision)
+    warning = idle_gpu_warning(chosen)
+    if warning:
+        console.warn(warning)
+    return chosen

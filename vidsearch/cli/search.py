@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import console, loading, options
-from vidsearch.errors import ExportError, MediaError
+from vidsearch.cli import answers, console, loading, options
+from vidsearch.errors import QueryError, VidsearchError
 from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
-from vidsearch.times import format_duration, format_time
 from vidsearch.types import FrameFilter
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.search.answer import SearchAnswer
-    from vidsearch.types import SearchHit
+    from vidsearch.search.engine import Searcher
 
 STEP_PANEL = "More than words"
 RANK_PANEL = "Ranking"
@@ -28,6 +28,7 @@ RANK_PANEL = "Ranking"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(search)
+    app.command()(shell)
 
 
 def search(
@@ -141,11 +142,44 @@ def search(
             help="Only frames whose caption has all of these words.",
         ),
     ] = None,
+    rerank: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL",
+            help="Score the best anew with a model that sees picture and words together: blip.",
+            rich_help_panel=RANK_PANEL,
+        ),
+    ] = None,
+    num_rerank: Annotated[
+        int, typer.Option(min=1, help="How many of the best --rerank looks at.", rich_help_panel=RANK_PANEL)
+    ] = 50,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Many queries, one a line: words, or JSON objects. - for stdin.",
+            rich_help_panel=STEP_PANEL,
+        ),
+    ] = None,
+    refine: Annotated[
+        bool,
+        typer.Option(
+            "--refine", help="Say which hits were right, and search again.", rich_help_panel=STEP_PANEL
+        ),
+    ] = False,
     save: Annotated[
         Path | None,
         typer.Option(
             metavar="DIR",
             help="Write each hit's frame there as a JPEG.",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = None,
+    export: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write the hits as .edl, .otio, .fcpxml or .csv.",
             rich_help_panel=options.OUTPUT_PANEL,
         ),
     ] = None,
@@ -164,9 +198,24 @@ def search(
     - `vidsearch search "a man opens a door" --then "a dog runs out" --within 20`
 
     - `vidsearch search --like holiday.mp4@12.5 --save hits/`
+
+    - `vidsearch search --queries questions.txt --json`
     """
+    filters = FrameFilter(
+        video_glob=video,
+        after_seconds=after,
+        before_seconds=before,
+        recorded_after=_as_utc(recorded_after),
+        recorded_before=_as_utc(recorded_before),
+        min_duration_seconds=min_duration,
+        max_duration_seconds=max_duration,
+        caption_words=caption_has,
+    )
+    if queries is not None and text is not None:
+        raise typer.BadParameter("Give words or --queries, not both.", param_hint="--queries")
     query = Query(
-        text=text,
+        # With --queries each line brings its own words, and these are never looked at.
+        text=str(queries) if queries is not None else text,
         images=tuple(image or ()),
         like=tuple(FrameReference.parse(each) for each in like or ()),
         plus=tuple(WeightedText.parse(each) for each in plus or ()),
@@ -175,141 +224,139 @@ def search(
         less_like=tuple(less_like or ()),
         then=tuple(then or ()),
         within_seconds=within,
-        filter=FrameFilter(
-            video_glob=video,
-            after_seconds=after,
-            before_seconds=before,
-            recorded_after=_as_utc(recorded_after),
-            recorded_before=_as_utc(recorded_before),
-            min_duration_seconds=min_duration,
-            max_duration_seconds=max_duration,
-            caption_words=caption_has,
-        ),
+        filter=filters,
         mode=mode,
         num_hits=num_hits,
         group=group,
         dedupe=dedupe,
         min_confidence=min_confidence,
+        rerank=rerank,
+        num_rerank=num_rerank,
     )
-    with loading.open_library(library) as opened:
-        answer = opened.search(query)
+    with _searcher(library) as searcher:
+        if queries is not None:
+            _answer_many(searcher, query, queries, as_json=as_json)
+            return
+        answer = _refined(searcher, query) if refine else searcher.search(query)
         if save is not None:
-            _save_frames(opened, answer.hits, save)
+            answers.save_frames(searcher.library, answer.hits, save)
+        if export is not None:
+            from vidsearch.captions.export.hits import export_hits
+
+            export_hits(answer.hits, export, title=query.words or "vidsearch")
+            console.note(f"Wrote {console.shown_path(export)}")
     if as_json:
-        console.say_json(answer_as_dict(answer))
-    else:
-        _print_answer(answer)
+        console.say_json(answers.answer_as_dict(answer))
+    elif not refine:
+        answers.print_answer(answer)
+
+
+def shell(
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    num_hits: Annotated[int, typer.Option("--top", "-k", min=1, help="How many moments.")] = 10,
+    as_json: options.AsJson = False,
+) -> None:
+    """Keep a library open and answer one query a line, in milliseconds. A line may also be a query as JSON.
+
+    Examples:
+
+    - `vidsearch shell`
+
+    - `vidsearch shell --json < questions.txt`
+    """
+    from vidsearch.search.query_json import read_queries
+
+    defaults = Query(text="-", num_hits=num_hits)
+    is_talking = sys.stdin.isatty()
+    if is_talking:
+        console.note("What are you looking for? An empty line ends it.")
+    with _searcher(library) as searcher:
+        for line in _lines(is_talking=is_talking):
+            try:
+                for query in read_queries([line], defaults=defaults):
+                    started = time.perf_counter()
+                    answer = searcher.search(query)
+                    took_ms = (time.perf_counter() - started) * 1000
+                    if as_json:
+                        console.say_json_line(answers.answer_as_dict(answer))
+                    else:
+                        answers.print_answer(answer)
+                        console.note(f"{answer.num_frames:,} frames in {took_ms:.0f} ms")
+            except VidsearchError as error:
+                console.fail(console.printable(error))
+
+
+def _lines(*, is_talking: bool) -> Iterator[str]:
+    if not is_talking:
+        yield from sys.stdin
+        return
+    while line := _ask("> "):
+        yield line
+
+
+def _ask(prompt: str) -> str:
+    """A line from the keyboard, without its end; empty where there are no more."""
+    console.prompt(prompt)
+    return sys.stdin.readline().strip()
+
+
+@contextmanager
+def _searcher(library: Path) -> Iterator[Searcher]:
+    from vidsearch.search.engine import Searcher
+
+    with loading.open_library(library) as opened:
+        yield Searcher(opened)
+
+
+def _answer_many(searcher: Searcher, defaults: Query, source: Path, *, as_json: bool) -> None:
+    from vidsearch.search.query_json import read_queries
+
+    try:
+        lines = sys.stdin.readlines() if source == Path("-") else source.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise QueryError(f"Cannot read the queries in {source}: {error}.") from error
+    for query in read_queries(lines, defaults=defaults):
+        answer = searcher.search(query)
+        if as_json:
+            console.say_json_line(answers.answer_as_dict(answer))
+        else:
+            console.say(console.printable(query.words), bold=True)
+            answers.print_answer(answer)
+            console.say()
+
+
+def _refined(searcher: Searcher, query: Query) -> SearchAnswer:
+    """Answer, ask which hits were right or wrong, and answer again, until there is nothing to add."""
+    while True:
+        answer = searcher.search(query)
+        answers.print_answer(answer)
+        said = _ask("Right ones by number, wrong ones with a minus (1 3 -2), empty to end: ")
+        if not said or not answer.hits:
+            return answer
+        try:
+            more, less = _feedback(said.split(), num_hits=len(answer.hits))
+        except QueryError as error:
+            console.fail(str(error))
+            continue
+        query = query.refined(
+            more_like=[answer.hits[rank].frame_id for rank in more],
+            less_like=[answer.hits[rank].frame_id for rank in less],
+        )
+
+
+def _feedback(words: Iterable[str], *, num_hits: int) -> tuple[list[int], list[int]]:
+    """Places in the answer, from 0, that were called right, and wrong. Raises QueryError."""
+    right: list[int] = []
+    wrong: list[int] = []
+    for word in words:
+        rank = word.lstrip("-")
+        if not rank.isdecimal() or not 1 <= int(rank) <= num_hits:
+            raise QueryError(
+                f"{word!r} is not the number of a hit: write 1 to {num_hits}, or -1 to -{num_hits}."
+            )
+        (wrong if word.startswith("-") else right).append(int(rank) - 1)
+    return right, wrong
 
 
 def _as_utc(day: datetime | None) -> datetime | None:
     return None if day is None else day.replace(tzinfo=UTC)
-
-
-def _print_answer(answer: SearchAnswer) -> None:
-    for remark in answer.notes:
-        console.note(console.printable(remark))
-    if not answer.hits:
-        console.note("Nothing found.")
-        return
-    if answer.nothing_matches:
-        console.note("Nothing in this library matches well; closest:")
-    console.say_table(
-        [row for rank, hit in enumerate(answer.hits, start=1) for row in _rows(rank, hit)],
-        header=("", "time", "span", "sure", "score", "frame", "video", "caption"),
-        right=frozenset({0, 3, 4, 5}),
-        dim=answer.nothing_matches,
-    )
-
-
-def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
-    alike = f" (+{hit.num_duplicates} alike)" if hit.num_duplicates else ""
-    yield (
-        rank,
-        format_time(hit.time_seconds),
-        f"{format_duration(hit.start_seconds)}-{format_duration(hit.end_seconds)}",
-        _percent(hit.confidence),
-        f"{hit.score:.3f}",
-        hit.frame_id,
-        console.shown_path(hit.video.path) + alike,
-        "" if hit.steps else hit.caption or "",
-    )
-    for step in hit.steps:
-        yield (
-            "",
-            format_time(step.time_seconds),
-            "",
-            _percent(step.confidence),
-            f"{step.score:.3f}",
-            step.frame_id,
-            f"  {step.text}",
-            step.caption or "",
-        )
-
-
-def _percent(confidence: float | None) -> str:
-    return "" if confidence is None else f"{confidence:.0%}"
-
-
-def answer_as_dict(answer: SearchAnswer) -> dict[str, Any]:
-    """An answer for JSON."""
-    return {
-        "query": json.loads(answer.query.to_json()),
-        "mode": answer.mode,
-        "models": list(answer.models),
-        "num_frames": answer.num_frames,
-        "nothing_matches": answer.nothing_matches,
-        "notes": list(answer.notes),
-        "hits": [_hit_as_dict(hit) for hit in answer.hits],
-    }
-
-
-def _hit_as_dict(hit: SearchHit) -> dict[str, Any]:
-    return {
-        "video": str(hit.video.path),
-        "video_id": hit.video.id,
-        "frame_id": hit.frame_id,
-        "time_seconds": round(hit.time_seconds, 6),
-        "time": format_time(hit.time_seconds),
-        "start_seconds": round(hit.start_seconds, 6),
-        "end_seconds": round(hit.end_seconds, 6),
-        "score": hit.score,
-        "scores": dict(hit.scores),
-        "confidence": hit.confidence,
-        "caption": hit.caption,
-        "num_duplicates": hit.num_duplicates,
-        "steps": [
-            {
-                "text": step.text,
-                "frame_id": step.frame_id,
-                "time_seconds": round(step.time_seconds, 6),
-                "score": step.score,
-                "confidence": step.confidence,
-                "caption": step.caption,
-            }
-            for step in hit.steps
-        ],
-    }
-
-
-def _save_frames(library: Library, hits: Sequence[SearchHit], folder: Path) -> None:
-    """Write each hit's frame in full size, or its thumbnail where the file is gone."""
-    from vidsearch.captions.export import safe_name
-    from vidsearch.media.decode import frame_at
-    from vidsearch.media.images import encode_jpeg
-
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for rank, hit in enumerate(hits, start=1):
-            try:
-                jpeg = encode_jpeg(frame_at(hit.video.path, hit.time_seconds).image)
-            except MediaError as error:
-                console.warn(f"{console.printable(error)} Saving its small picture instead.")
-                jpeg = library.thumbnail(hit.frame_id)
-            time = format_time(hit.time_seconds).replace(":", "-")
-            path = folder / f"{rank:02d} {safe_name(hit.video.path.stem)} {time}.jpg"
-            path.write_bytes(jpeg)
-            console.note(f"Wrote {console.shown_path(path)}")
-    except OSError as error:
-        raise ExportError(
-            f"Cannot write frames to {folder}: {error.strerror or error}. Give another --save folder."
-        ) from error

@@ -247,9 +247,9 @@ def where_is(name: str) -> Path:
     return here.folder
 
 
-def uses_torch(models: LibraryModels) -> bool:
-    """Return whether any of a library's models runs on torch, and so on the chosen device."""
-    return any(name != MINI for name in (*models.embedders, models.captioner) if name is not None)
+def uses_torch(names: Iterable[str]) -> bool:
+    """Return whether any of these models runs on torch, and so on the chosen device."""
+    return any(name != MINI for name in names)
 
 
 def _auto() -> tuple[tuple[str, ...], str | None, str | None]:

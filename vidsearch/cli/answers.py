@@ -1,0 +1,128 @@
+"""Answers as the command line shows them: a table, JSON, files."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.cli import console
+from vidsearch.errors import ExportError, MediaError
+from vidsearch.times import format_duration, format_time
+
+if TYPE_CHECKING:
+    from vidsearch.index.library import Library
+    from vidsearch.search.answer import SearchAnswer
+    from vidsearch.types import SearchHit
+
+
+def print_answer(answer: SearchAnswer) -> None:
+    """Say what was found, best first, or what is closest where nothing was."""
+    for remark in answer.notes:
+        console.note(console.printable(remark))
+    if not answer.hits:
+        console.note("Nothing found.")
+        return
+    if answer.nothing_matches:
+        console.note("Nothing in this library matches well; closest:")
+    console.say_table(
+        [row for rank, hit in enumerate(answer.hits, start=1) for row in _rows(rank, hit)],
+        header=("", "time", "span", "sure", "score", "frame", "video", "caption"),
+        right=frozenset({0, 3, 4, 5}),
+        dim=answer.nothing_matches,
+    )
+
+
+def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
+    alike = f" (+{hit.num_duplicates} alike)" if hit.num_duplicates else ""
+    yield (
+        rank,
+        format_time(hit.time_seconds),
+        f"{format_duration(hit.start_seconds)}-{format_duration(hit.end_seconds)}",
+        _percent(hit.confidence),
+        f"{hit.score:.3f}",
+        hit.frame_id,
+        console.shown_path(hit.video.path) + alike,
+        "" if hit.steps else hit.caption or "",
+    )
+    for step in hit.steps:
+        yield (
+            "",
+            format_time(step.time_seconds),
+            "",
+            _percent(step.confidence),
+            f"{step.score:.3f}",
+            step.frame_id,
+            f"  {step.text}",
+            step.caption or "",
+        )
+
+
+def _percent(confidence: float | None) -> str:
+    return "" if confidence is None else f"{confidence:.0%}"
+
+
+def answer_as_dict(answer: SearchAnswer) -> dict[str, Any]:
+    """An answer for JSON."""
+    return {
+        "query": json.loads(answer.query.to_json()),
+        "mode": answer.mode,
+        "models": list(answer.models),
+        "num_frames": answer.num_frames,
+        "nothing_matches": answer.nothing_matches,
+        "notes": list(answer.notes),
+        "hits": [_hit_as_dict(hit) for hit in answer.hits],
+    }
+
+
+def _hit_as_dict(hit: SearchHit) -> dict[str, Any]:
+    return {
+        "video": str(hit.video.path),
+        "video_id": hit.video.id,
+        "frame_id": hit.frame_id,
+        "time_seconds": round(hit.time_seconds, 6),
+        "time": format_time(hit.time_seconds),
+        "start_seconds": round(hit.start_seconds, 6),
+        "end_seconds": round(hit.end_seconds, 6),
+        "score": hit.score,
+        "scores": dict(hit.scores),
+        "confidence": hit.confidence,
+        "caption": hit.caption,
+        "num_duplicates": hit.num_duplicates,
+        "steps": [
+            {
+                "text": step.text,
+                "frame_id": step.frame_id,
+                "time_seconds": round(step.time_seconds, 6),
+                "score": step.score,
+                "confidence": step.confidence,
+                "caption": step.caption,
+            }
+            for step in hit.steps
+        ],
+    }
+
+
+def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path) -> None:
+    """Write each hit's frame in full size, or its thumbnail where the file is gone."""
+    from vidsearch.captions.export import safe_name
+    from vidsearch.media.decode import frame_at
+    from vidsearch.media.images import encode_jpeg
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for rank, hit in enumerate(hits, start=1):
+            try:
+                jpeg = encode_jpeg(frame_at(hit.video.path, hit.time_seconds).image)
+            except MediaError as error:
+                console.warn(f"{console.printable(error)} Saving its small picture instead.")
+                jpeg = library.thumbnail(hit.frame_id)
+            time = format_time(hit.time_seconds).replace(":", "-")
+            path = folder / f"{rank:02d} {safe_name(hit.video.path.stem)} {time}.jpg"
+            path.write_bytes(jpeg)
+            console.note(f"Wrote {console.shown_path(path)}")
+    except OSError as error:
+        raise ExportError(
+            f"Cannot write frames to {folder}: {error.strerror or error}. Give another --save folder."
+        ) from error

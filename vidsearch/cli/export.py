@@ -1,0 +1,87 @@
+"""`vidsearch export` and `import`: captions and vectors taken elsewhere, and subtitles brought in."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidsearch.cli import console, loading, options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(export)
+    group = typer.Typer(no_args_is_help=True, help="Bring in what you have.")
+    group.callback()(lambda: None)
+    group.command("captions")(import_captions)
+    app.add_typer(group, name="import")
+
+
+def export(
+    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", help="File to write; a folder for a file per video; - for stdout."),
+    ],
+    format_name: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            "-f",
+            help="txt, srt, vtt, chapters, json, jsonl, csv or frames. [default: by --output's name]",
+        ),
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+) -> None:
+    """Write captions to a file, or a file per video.
+
+    Examples:
+
+    - `vidsearch export holiday.mp4 --output holiday.srt`
+
+    - `vidsearch export all --format vtt --output subtitles/`
+
+    - `vidsearch export all --format jsonl --output -`
+    """
+    from vidsearch.captions.describe import Describer, encoder_for
+    from vidsearch.captions.export import export as write
+    from vidsearch.captions.export import find_format, render
+
+    chosen = find_format(format_name or output.suffix.removeprefix(".") or "txt")
+    with loading.open_library(library) as opened:
+        videos = opened.videos() if video == "all" else [opened.video(video)]
+        describer = Describer(opened, encoder=encoder_for(opened))
+        documents = (describer.document(each, needs=chosen.needs) for each in videos)
+        if output == Path("-"):
+            sys.stdout.buffer.write(render(documents, format_name=chosen.name))
+            return
+        written = write(documents, output, format_name=chosen.name)
+    for path in written[:5]:
+        console.note(f"Wrote {console.shown_path(path)}")
+    if len(written) > 5:
+        console.note(f"... and {len(written) - 5} more files")
+
+
+def import_captions(
+    file: Annotated[Path, typer.Argument(help="A .srt, .vtt, .ssa or .ass file.")],
+    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, or #id.")],
+    name: Annotated[
+        str | None,
+        typer.Option(help="Name of the track; one of the same name is replaced. [default: the file's]"),
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+) -> None:
+    """Add subtitles to a video, as a track of their own that search finds.
+
+    Example: `vidsearch import captions holiday.en.srt holiday.mp4`
+    """
+    from vidsearch.captions.subtitles import read_subtitles
+
+    cues = read_subtitles(file)
+    with loading.open_library(library) as opened:
+        found = opened.video(video)
+        opened.set_subtitles(found.id, name or file.stem, cues)
+    console.note(f"Added {len(cues)} lines to {console.printable(found.path.name)}.")

@@ -1,0 +1,86 @@
+"""`vidsearch clip`: a moment taken out of its video."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidsearch.cli import console, loading, options
+from vidsearch.errors import QueryError
+from vidsearch.times import format_time, parse_time
+
+CONTEXT_SECONDS = 2.0
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(clip)
+
+
+def clip(
+    moment: Annotated[
+        str, typer.Argument(metavar="VIDEO@A-B", help="A span of a video, or a frame's number from a search.")
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mkv, .mov or .webm.")],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    exact: Annotated[
+        bool, typer.Option("--exact/--fast", help="Cut to the frame; or copy from the key frame before it.")
+    ] = True,
+    reencode: Annotated[
+        bool, typer.Option("--reencode", help="Encode anew, for players that lack the codec.")
+    ] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+) -> None:
+    """Cut a moment out of its video, with its sound.
+
+    VIDEO is a file, or a video of the library. A frame's number stands for two seconds to each side of it.
+
+    Examples:
+
+    - `vidsearch clip holiday.mp4@1:02-1:15 --output door.mp4`
+
+    - `vidsearch clip 231 --output hit.mp4`
+    """
+    from vidsearch.media.clip import cut_clip
+
+    path, start, end = _span(moment, library)
+    done = cut_clip(
+        path,
+        output,
+        start_seconds=start,
+        end_seconds=end,
+        exact=exact,
+        reencode=reencode,
+        overwrite=overwrite,
+    )
+    how = "copied" if done.is_copy else "encoded anew"
+    console.note(
+        f"Wrote {console.shown_path(output)}: "
+        f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}, {how}"
+    )
+
+
+def _span(moment: str, library: Path) -> tuple[Path, float, float]:
+    """The file and the span [start, end) that a moment names."""
+    if moment.isdecimal():
+        with loading.open_library(library) as opened:
+            frames = opened.frames_by_id([int(moment)])
+            if not frames:
+                raise QueryError(f"The library has no frame {moment}.")
+            time = frames[0].time_seconds
+            return (
+                opened.video(f"#{frames[0].video_id}").path,
+                max(0.0, time - CONTEXT_SECONDS),
+                time + CONTEXT_SECONDS,
+            )
+    video, at, span = moment.rpartition("@")
+    start, dash, end = span.partition("-")
+    if not (at and dash):
+        raise QueryError(f"{moment!r} names no span. Write VIDEO@START-END, as in holiday.mp4@1:02-1:15.")
+    seconds = parse_time(start), parse_time(end)
+    if Path(video).is_file():
+        return Path(video), *seconds
+    with loading.open_library(library) as opened:
+        return opened.video(video).path, *seconds

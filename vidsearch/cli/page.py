@@ -1,0 +1,34 @@
+"""`vidsearch ui`: the library in a browser."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from vidsearch.cli import console, options
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(ui)
+
+
+def ui(
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
+    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+) -> None:
+    """Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.
+
+    Example: `vidsearch ui --library ~/library`
+    """
+    from vidsearch.web.serve import is_local, serve
+
+    if not is_local(host):
+        console.warn(
+            f"{host} is reached from other machines, and the page asks for no password: "
+            "whoever reaches it sees this library and can index into it."
+        )
+    serve(library, host=host, port=port, opens_browser=browser)
