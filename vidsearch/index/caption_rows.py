@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,11 @@ from vidsearch.index.video_rows import now
 from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vidsearch.types import Int64
+
+    Float64 = NDArray[np.float64]
 
 CAPTION_COLUMNS = "c.text, c.raw_text, c.origin, c.model, c.prompt, c.mean_logprob, c.carried_over"
 
@@ -142,30 +146,35 @@ def matches(
 
     `among`: frame ids, ascending, that alone may match.
     """
+    frame_ids, scores = best_scores(connection, words, k, among=among)
+    expression = any_word_expression(words)
+    if expression is None or not len(frame_ids):
+        return []
+    highlighted = _highlighted(connection, expression, frame_ids.tolist())
+    return [
+        CaptionMatch(frame_id, score, highlighted[frame_id])
+        for frame_id, score in zip(frame_ids.tolist(), scores.tolist(), strict=True)
+    ]
+
+
+def best_scores(
+    connection: sqlite3.Connection, words: str, k: int, *, among: Int64 | None = None
+) -> tuple[Int64, Float64]:
+    """Ids (n,) and BM25 scores (n,) of the k frames that `matches` finds, without their highlighted text."""
     expression = any_word_expression(words)
     if expression is None or k <= 0:
-        return []
-    best = list(_best(connection, expression, k, among))
-    highlighted = _highlighted(connection, expression, [frame_id for frame_id, _ in best])
-    return [CaptionMatch(frame_id, score, highlighted[frame_id]) for frame_id, score in best]
-
-
-def _best(
-    connection: sqlite3.Connection, expression: str, k: int, among: Int64 | None
-) -> Iterator[tuple[int, float]]:
-    query = "SELECT rowid, rank FROM captions_fts WHERE captions_fts MATCH ? ORDER BY rank, rowid"
+        return np.empty(0, np.int64), np.empty(0, np.float64)
+    query = "SELECT rowid, -rank FROM captions_fts WHERE captions_fts MATCH ? ORDER BY rank, rowid"
     if among is None:
-        for frame_id, rank in connection.execute(f"{query} LIMIT ?", (expression, k)):
-            yield frame_id, -rank
-        return
-    num_found = 0
-    for frame_id, rank in connection.execute(query, (expression,)):
-        place = int(np.searchsorted(among, frame_id))
-        if place < len(among) and among[place] == frame_id:
-            yield frame_id, -rank
-            num_found += 1
-            if num_found == k:
-                return
+        rows = connection.execute(f"{query} LIMIT ?", (expression, k)).fetchall()
+    else:
+        rows = connection.execute(query, (expression,)).fetchall()
+    frame_ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
+    scores = np.fromiter((row[1] for row in rows), np.float64, len(rows))
+    if among is not None:
+        kept = np.flatnonzero(np.isin(frame_ids, among, assume_unique=True))[:k]
+        frame_ids, scores = frame_ids[kept], scores[kept]
+    return frame_ids, scores
 
 
 def _highlighted(connection: sqlite3.Connection, expression: str, frame_ids: Iterable[int]) -> dict[int, str]:

@@ -139,10 +139,13 @@ class Catalog:
             connection = sqlite3.connect(beside, isolation_level=None)
             try:
                 connection.execute(f"PRAGMA page_size = {schema.PAGE_BYTES}")
+                connection.execute("PRAGMA synchronous = OFF")  # on disk before it is renamed, see below
                 schema.migrate(connection)
                 setting_rows.put(connection, setting_rows.LIBRARY_ID, uuid.uuid4().hex)
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.close()
+                with beside.open("rb+") as file:
+                    os.fsync(file.fileno())
                 beside.replace(self.path)
             finally:
                 connection.close()

@@ -6,6 +6,7 @@ All functions take a connection; none begins or ends a transaction.
 from __future__ import annotations
 
 import json
+import math
 import sqlite3
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -53,10 +54,13 @@ def insert_shots(connection: sqlite3.Connection, video_id: int, shots: Iterable[
     )
 
 
-def delete_frames(connection: sqlite3.Connection, video_id: int) -> None:
-    """Remove a video's frames and shots, with all that belongs to them."""
-    connection.execute("DELETE FROM frames WHERE video_id = ?", (video_id,))
-    connection.execute("DELETE FROM shots WHERE video_id = ?", (video_id,))
+def delete_frames(
+    connection: sqlite3.Connection, video_id: int, *, from_seconds: float | None = None
+) -> None:
+    """Remove a video's frames and shots, with all that belongs to them: all, or those from a time on."""
+    since = -math.inf if from_seconds is None else from_seconds
+    connection.execute("DELETE FROM frames WHERE video_id = ? AND time_seconds >= ?", (video_id, since))
+    connection.execute("DELETE FROM shots WHERE video_id = ? AND end_seconds > ?", (video_id, since))
 
 
 def frames_of(connection: sqlite3.Connection, video_id: int) -> list[IndexedFrame]:
@@ -71,6 +75,11 @@ def frames_by_id(connection: sqlite3.Connection, frame_ids: Sequence[int]) -> li
     rows = connection.execute(f"{_FRAME} WHERE f.id IN (SELECT value FROM json_each(?))", (ids,))
     by_id = {row[0]: _frame(row) for row in rows}
     return [by_id[frame_id] for frame_id in frame_ids if frame_id in by_id]
+
+
+def put_thumbnail(connection: sqlite3.Connection, frame_id: int, jpeg: bytes) -> None:
+    """Give a frame another JPEG."""
+    connection.execute("INSERT OR REPLACE INTO thumbnails (frame_id, jpeg) VALUES (?, ?)", (frame_id, jpeg))
 
 
 def thumbnail(connection: sqlite3.Connection, frame_id: int) -> bytes | None:

@@ -37,6 +37,7 @@ from vidsearch.index.records import (
     CueMatch,
     FileState,
     LibraryInfo,
+    Problem,
     SubtitleTrack,
 )
 from vidsearch.types import (
@@ -56,6 +57,7 @@ from vidsearch.types import (
 )
 
 if TYPE_CHECKING:
+    from vidsearch.index.caption_rows import Float64
     from vidsearch.index.vector_files import Matrix
     from vidsearch.index.vectors import Vectors
     from vidsearch.search.answer import SearchAnswer
@@ -250,6 +252,11 @@ class Library:
         with self._catalog.read() as connection:
             return caption_rows.matches(connection, words, k, among=among)
 
+    def caption_scores(self, words: str, k: int, *, among: Int64 | None = None) -> tuple[Int64, Float64]:
+        """What `caption_matches` finds, as ids int64 (n,) and scores float64 (n,), without texts: quicker."""
+        with self._catalog.read() as connection:
+            return caption_rows.best_scores(connection, words, k, among=among)
+
     def search(self, query: Query) -> SearchAnswer:
         """Answer a query; see `vidsearch.search.engine`."""
         from vidsearch.search.engine import search
@@ -351,6 +358,16 @@ class Library:
     def refresh_vectors(self) -> None:
         """Bring the vector files up to date, as a search would. Raises LibraryNotWritable."""
         self._index.refresh()
+
+    def verify(self, *, repair: bool = False) -> list[Problem]:
+        """All that is wrong with the library, and with `repair`, what was done about it.
+
+        Reads each vector and each small picture, and each file whose size or time is not what it was. Raises
+        LibraryNotWritable where `repair` cannot write.
+        """
+        from vidsearch.index.verify import verify
+
+        return verify(self._catalog, self._index, repair=repair)
 
     # --- captions -----------------------------------------------------------------------------------
 

@@ -83,6 +83,33 @@ def video_space_ids(connection: sqlite3.Connection, video_id: int) -> list[int]:
     return [int(row[0]) for row in connection.execute(query, (video_id,))]
 
 
+def spaces_of_video(connection: sqlite3.Connection, video_id: int) -> list[SpaceRow]:
+    """The spaces in which a video's frames have vectors."""
+    ids = set(video_space_ids(connection, video_id))
+    return [row for row in spaces(connection) if row.id in ids]
+
+
+def times_without_sound_vector(
+    connection: sqlite3.Connection, video_id: int, space_id: int, dim: int
+) -> list[float]:
+    """Times (s) of a video's frames that should have a vector in a space, and have none that is sound."""
+    rows = connection.execute(
+        """
+        SELECT f.time_seconds, f.is_blank, e.vector FROM frames f
+        LEFT JOIN vectors e ON e.frame_id = f.id AND e.space_id = ?
+        WHERE f.video_id = ? ORDER BY f.time_seconds
+        """,
+        (space_id, video_id),
+    )
+    return [time for time, is_blank, blob in rows if not _is_sound(blob, dim, is_blank=bool(is_blank))]
+
+
+def _is_sound(blob: bytes | None, dim: int, *, is_blank: bool) -> bool:
+    if blob is None:
+        return is_blank
+    return len(blob) == dim * _BLOB.itemsize and bool(np.isfinite(np.frombuffer(blob, _BLOB)).all())
+
+
 def insert_vectors(
     connection: sqlite3.Connection,
     frame_id: int,

@@ -129,6 +129,16 @@ def advance_video(connection: sqlite3.Connection, video_id: int, until_seconds: 
     )
 
 
+def rewind_video(connection: sqlite3.Connection, video_id: int, until_seconds: float) -> None:
+    """Note that a video is in only up to a time, for the next run to go on there."""
+    connection.execute(
+        """
+        UPDATE videos SET is_complete = 0, indexed_until_seconds = min(indexed_until_seconds, ?) WHERE id = ?
+        """,
+        (until_seconds, video_id),
+    )
+
+
 def complete_video(connection: sqlite3.Connection, video_id: int, duration_seconds: float | None) -> None:
     """Note that all of a video is in, and how long it turned out to be."""
     connection.execute(

@@ -1,0 +1,338 @@
+"""Whatever the vectors, the filter and the history, a search finds what NumPy and plain loops find."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.index.examples import OTHER_SPACE, SPACE, axis, begin, four_frames, put, record, unit, write_file
+from vidsearch.index import vectors as index_vectors
+from vidsearch.index.library import Library
+from vidsearch.types import FrameFilter, Stretch
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    with Library.open(tmp_path / "library", create=True) as library:
+        yield library
+
+
+def numpy_nearest(ids: np.ndarray, rows: np.ndarray, query: np.ndarray, k: int) -> list[int]:
+    scores = rows @ query
+    return [int(ids[row]) for row in np.lexsort((ids, -scores))[:k]]
+
+
+def fill(library: Library, folder: Path, rows: np.ndarray, *, name: str = "a") -> None:
+    path = write_file(folder / f"{name}.mp4", name)
+    put(library, path, [record(float(i), row, f"caption {i}") for i, row in enumerate(rows)])
+
+
+def random_rows(count: int, *, seed: int = 0) -> np.ndarray:
+    rows = np.random.default_rng(seed).standard_normal((count, SPACE.dim)).astype(np.float32)
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    num_rows=st.integers(0, 40),
+    k=st.integers(0, 50),
+    among=st.none() | st.sets(st.integers(1, 45)),
+    seed=st.integers(0, 1000),
+)
+def test_nearest_is_what_numpy_finds(num_rows: int, k: int, among: set[int] | None, seed: int):
+    rows = random_rows(num_rows, seed=seed)
+    queries = random_rows(3, seed=seed + 1)
+    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "l", create=True) as library:
+        fill(library, Path(folder), rows)
+        chosen = None if among is None else np.array(sorted(among), dtype=np.int64)
+        ids, scores = library.nearest(SPACE, queries, k, among=chosen)
+        assert ids.shape == scores.shape == (3, k)
+        all_ids = np.arange(1, num_rows + 1)
+        kept = np.ones(num_rows, bool) if chosen is None else np.isin(all_ids, chosen)
+        for query, found, found_scores in zip(queries, ids, scores, strict=True):
+            expected = numpy_nearest(all_ids[kept], rows[kept], query, k)
+            assert found.tolist() == expected + [-1] * (k - len(expected))
+            close = [rows[frame_id - 1] @ query for frame_id in expected]
+            assert np.allclose(found_scores[: len(expected)], close, atol=1e-6)
+            assert np.isneginf(found_scores[len(expected) :]).all()
+
+
+def test_equal_scores_come_by_id(library: Library, tmp_path: Path):
+    fill(library, tmp_path, np.tile(axis(0), (30, 1)))
+    assert library.nearest(SPACE, axis(0), 30)[0].tolist() == [list(range(1, 31))]
+
+
+def test_an_unknown_space_is_empty(library: Library, tmp_path: Path):
+    four_frames(library, tmp_path / "a.mp4")
+    assert library.nearest(OTHER_SPACE, axis(0, 3), 2)[0].tolist() == [[-1, -1]]
+    assert library.matrix(OTHER_SPACE).vectors.shape == (0, 3)
+    assert library.vectors(OTHER_SPACE, [1])[1].shape == (0, 3)
+
+
+def test_a_query_of_another_dimension_is_a_mistake(library: Library):
+    with pytest.raises(ValueError, match="made-up have 4 numbers"):
+        library.nearest(SPACE, np.ones((1, 5), np.float32), 1)
+
+
+def test_the_matrix_says_whose_rows_it_has(library: Library, tmp_path: Path):
+    four_frames(library, tmp_path / "a.mp4")
+    path = write_file(tmp_path / "b.mp4", "b")
+    put(library, path, [record(0.5, axis(0)), record(1.5), record(2.5, axis(1))])
+    frame_ids, video_ids, times, vectors = library.matrix(SPACE)
+    assert frame_ids.tolist() == [1, 2, 3, 4, 5, 7]
+    assert video_ids.tolist() == [1, 1, 1, 1, 2, 2]
+    assert times.tolist() == [0.0, 1.0, 2.0, 3.0, 0.5, 2.5]
+    assert np.array_equal(vectors, np.eye(4)[[0, 1, 2, 3, 0, 1]])
+    assert not vectors.flags.writeable
+    assert library.matrix(SPACE).vectors is vectors, "made once for a state of the library"
+
+
+# --- filters against brute force ----------------------------------------------------------------------
+
+GLOBS = st.sampled_from([None, "*", "a*", "*.MP4", "nothing", "[ab]?*"])
+SECONDS = st.none() | st.floats(-1, 6, allow_nan=False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    glob=GLOBS,
+    videos=st.none() | st.lists(st.integers(1, 4), max_size=3),
+    after=SECONDS,
+    before=SECONDS,
+    longest=st.none() | st.sampled_from([3.0, 4.0, 10.0]),
+    words=st.none() | st.sampled_from(["dog", "a dogs", "cat 2", "bird", '"a dog"', "d*"]),
+)
+def test_filters_are_what_plain_loops_leave(
+    filled: Library,
+    glob: str | None,
+    videos: list[int] | None,
+    after: float | None,
+    before: float | None,
+    longest: float | None,
+    words: str | None,
+):
+    where = FrameFilter(
+        video_glob=glob,
+        video_ids=None if videos is None else tuple(videos),
+        after_seconds=after,
+        before_seconds=before,
+        max_duration_seconds=longest,
+        caption_words=words,
+    )
+    names = {None: "ab", "*": "ab", "a*": "a", "*.MP4": "ab", "nothing": "", "[ab]?*": "ab"}[glob]
+    kept = []
+    for video in filled.videos():
+        for frame in filled.frames(video.id):
+            text = frame.caption.text if frame.caption else ""
+            length = video.info.duration_seconds or 0.0
+            says = {
+                None: True,
+                "dog": "dog" in text,
+                "a dogs": "dog" in text,
+                "cat 2": "cat 2" in text,
+                "bird": False,
+                '"a dog"': "a dog" in text,
+                "d*": "dog" in text,
+            }[words]
+            if (
+                video.path.name[0] in names
+                and (videos is None or video.id in videos)
+                and (after is None or frame.time_seconds >= after)
+                and (before is None or frame.time_seconds < before)
+                and (longest is None or length <= longest)
+                and says
+            ):
+                kept.append(frame.id)
+    found = filled.frame_ids(where)
+    assert (None if found is None else found.tolist()) == (None if where.is_empty else sorted(kept))
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+    folder = tmp_path_factory.mktemp("filled")
+    with Library.open(folder / "library", create=True) as library:
+        four_frames(library, folder / "a.mp4")
+        four_frames(library, folder / "b.mp4", word="cat")
+        yield library
+
+
+@settings(max_examples=200, deadline=None)
+@given(words=st.text(max_size=30) | st.text(alphabet="\"'*()^:-+ AND OR NOT NEAR a", max_size=20))
+def test_no_words_are_a_syntax_error(filled: Library, words: str):
+    filled.caption_matches(words, 3)
+    filled.frame_ids(FrameFilter(caption_words=words))
+    filled.subtitle_matches(words, 3)
+
+
+# --- the vector files are a cache ---------------------------------------------------------------------
+
+
+def cache_files(library: Library) -> list[Path]:
+    return sorted(path for path in (library.path / "vectors").iterdir() if path.suffix != ".lock")
+
+
+def test_new_frames_are_appended_and_removed_ones_go(library: Library, tmp_path: Path):
+    four_frames(library, tmp_path / "a.mp4")
+    assert library.nearest(SPACE, axis(1), 1)[0].tolist() == [[2]]
+    before = cache_files(library)
+    four_frames(library, tmp_path / "b.mp4")
+    assert library.nearest(SPACE, axis(1), 2)[0].tolist() == [[2, 6]]
+    assert cache_files(library) == before, "grown in place, not written anew"
+    library.remove(1)
+    assert library.nearest(SPACE, axis(1), 4)[0].tolist() == [[6, 5, 7, 8]]
+    assert len(cache_files(library)) == len(before), "what was superseded is gone"
+
+
+@pytest.mark.parametrize("kind", ["rows", "positions", "json"])
+@pytest.mark.parametrize("damage", ["missing", "torn", "garbage"])
+def test_broken_files_are_made_anew(library: Library, tmp_path: Path, kind: str, damage: str):
+    four_frames(library, tmp_path / "a.mp4")
+    library.refresh_vectors()
+    (path,) = (library.path / "vectors").glob(f"*.{kind}")
+    library.close()
+    if damage == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(path.read_bytes()[:20] if damage == "torn" else b"garbage")
+    with Library.open(library.path) as again:
+        assert again.nearest(SPACE, axis(2), 1)[0].tolist() == [[3]]
+        assert again.verify() == []
+
+
+def test_the_files_of_another_library_are_not_believed(library: Library, tmp_path: Path):
+    """Somebody copies a whole folder over another: same spaces, same revisions, other vectors."""
+    four_frames(library, tmp_path / "a.mp4")
+    library.refresh_vectors()
+    with Library.open(tmp_path / "other", create=True) as other:
+        fill(other, tmp_path, np.stack([unit([1, 1, 0, 0])] * 4), name="b")
+        (other.path / "vectors").mkdir()
+        for path in cache_files(library):
+            (other.path / "vectors" / path.name).write_bytes(path.read_bytes())
+        assert np.allclose(other.nearest(SPACE, axis(0), 1)[1], np.sqrt(0.5))
+
+
+def test_a_reader_without_permission_to_write_searches_all_the_same(library: Library, tmp_path: Path):
+    four_frames(library, tmp_path / "a.mp4")
+    with Library.open(library.path, read_only=True) as reader:
+        assert reader.nearest(SPACE, axis(3), 1)[0].tolist() == [[4]]
+        four_frames(library, tmp_path / "b.mp4")
+        assert reader.nearest(SPACE, axis(3), 2)[0].tolist() == [[4, 8]]
+        assert not (library.path / "vectors").exists()
+
+
+def test_rows_from_a_killed_refresh_are_overwritten(library: Library, tmp_path: Path):
+    """A kill between the rows and the manifest leaves rows that no manifest speaks of."""
+    four_frames(library, tmp_path / "a.mp4")
+    library.refresh_vectors()
+    for path in cache_files(library):
+        if path.suffix != ".json":
+            with path.open("ab") as file:
+                file.write(b"x" * 1000)
+    four_frames(library, tmp_path / "b.mp4")
+    assert library.nearest(SPACE, axis(0), 8)[0].tolist() == [[1, 5, 2, 3, 4, 6, 7, 8]]
+    assert library.verify() == []
+
+
+# --- the approximate index ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def many(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """A library with more vectors than are compared one by one, which are few here."""
+    monkeypatch.setattr(index_vectors, "EXACT_ROWS", 500)
+    monkeypatch.setattr(index_vectors, "NEWER_ROWS", 50)
+    fill(library, tmp_path, random_rows(1000))
+    library.refresh_vectors()
+    return library
+
+
+def index_files(library: Library) -> list[Path]:
+    return sorted((library.path / "vectors").glob("*.faiss"))
+
+
+def assert_finds_nearly_all(library: Library, rows: np.ndarray, ids: np.ndarray) -> None:
+    queries = random_rows(20, seed=7)
+    found, scores = library.nearest(SPACE, queries, 10)
+    assert (np.diff(scores, axis=1) <= 0).all()
+    expected = [set(numpy_nearest(ids, rows, query, 10)) for query in queries]
+    hits = sum(len(best & set(row)) for best, row in zip(expected, found.tolist(), strict=True))
+    assert hits >= 190
+
+
+def test_many_vectors_get_an_index_that_finds_nearly_all(many: Library):
+    assert len(index_files(many)) == 1
+    assert_finds_nearly_all(many, random_rows(1000), np.arange(1, 1001))
+    assert many.verify() == []
+
+
+def test_a_few_new_vectors_are_found_without_the_index(many: Library, tmp_path: Path):
+    before = index_files(many)
+    fill(many, tmp_path, random_rows(40, seed=1), name="b")
+    many.refresh_vectors()
+    assert index_files(many) == before
+    rows = np.concatenate((random_rows(1000), random_rows(40, seed=1)))
+    assert_finds_nearly_all(many, rows, np.arange(1, 1041))
+    assert many.nearest(SPACE, random_rows(40, seed=1)[7], 1)[0].tolist() == [[1008]]
+
+
+def test_many_new_vectors_go_into_the_index(many: Library, tmp_path: Path):
+    before = index_files(many)
+    fill(many, tmp_path, random_rows(200, seed=1), name="b")
+    many.refresh_vectors()
+    assert index_files(many) != before
+    rows = np.concatenate((random_rows(1000), random_rows(200, seed=1)))
+    assert_finds_nearly_all(many, rows, np.arange(1, 1201))
+
+
+def test_removed_vectors_are_not_found_through_the_index(many: Library, tmp_path: Path):
+    fill(many, tmp_path, random_rows(600, seed=1), name="b")
+    many.refresh_vectors()
+    before = index_files(many)
+    many.remove(1)
+    assert_finds_nearly_all(many, random_rows(600, seed=1), np.arange(1001, 1601))
+    assert index_files(many) == before, "an index with some vectors too many still serves"
+    assert many.verify() == []
+
+
+def test_a_filter_holds_with_the_index(many: Library):
+    among = np.arange(2, 1001, 3)
+    assert_only(many, among)
+    everything_but_a_few = np.arange(5, 1001)
+    assert_only(many, everything_but_a_few)
+
+
+def assert_only(library: Library, among: np.ndarray) -> None:
+    rows = random_rows(1000)
+    for query in random_rows(5, seed=9):
+        (found,), _ = library.nearest(SPACE, query, 5, among=among)
+        expected = numpy_nearest(among, rows[among - 1], query, 5)
+        assert set(found.tolist()) <= set(among.tolist())
+        assert len(set(found.tolist()) & set(expected)) >= 4
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", None])
+def test_a_broken_index_is_not_read_and_made_anew(many: Library, damage: bytes | None):
+    (path,) = index_files(many)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 255
+    path.write_bytes(content if damage is None else damage)
+    with Library.open(many.path) as again:
+        assert_finds_nearly_all(again, random_rows(1000), np.arange(1, 1001))
+        again.refresh_vectors()
+        assert again.verify() == []
+    assert index_files(many) != [path]
+
+
+def test_late_vectors_of_old_frames_are_found(many: Library, tmp_path: Path):
+    """An index that lacks frames older than its newest would never find them."""
+    video = begin(many, write_file(tmp_path / "b.mp4", "b"))
+    late = replace(record(0.0, unit([1, 2, 3, 4])), vectors={OTHER_SPACE: axis(0, 3)})
+    many.add(video.id, Stretch((late,), until_seconds=1.0))
+    assert many.nearest(OTHER_SPACE, axis(0, 3), 1)[0].tolist() == [[1001]]

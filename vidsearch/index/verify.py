@@ -1,0 +1,256 @@
+"""Is everything in a library what it should be, and what can be mended?
+
+Each check reads, says what is wrong, and mends what it can where that is asked for. What was lost and can be
+made again from the video is cut away from there on, so that the next `index` goes on at that point. Nothing
+that only a person could make again, and no file, is touched.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.errors import LibraryError, MediaError
+from vidsearch.index import frame_rows, ledger, vector_rows, video_rows
+from vidsearch.index.catalog import Catalog
+from vidsearch.index.fingerprint import fingerprint, glance
+from vidsearch.index.records import Problem
+from vidsearch.index.vectors import Vectors
+from vidsearch.times import format_time
+
+if TYPE_CHECKING:
+    from vidsearch.types import Video
+
+_FULL_TEXT_TABLES = ("captions_fts", "cues_fts")
+
+
+def verify(catalog: Catalog, vectors: Vectors, *, repair: bool) -> list[Problem]:
+    """All that is wrong, and what was done about it; see `Library.verify`."""
+    problems = list(_catalog(catalog, repair=repair))
+    if any(problem.repaired is None for problem in problems):
+        return problems  # what an unsound file says of the rest means nothing
+    checks = (_orphans, _vectors, _thumbnails, _files)
+    for check in checks:
+        problems += check(catalog, repair=repair)
+    problems += _caches(catalog, vectors, repair=repair)
+    return problems
+
+
+def _catalog(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """The SQLite file: its pages, its indexes, and the full-text indexes over it."""
+    if (what := _first_complaint(catalog.connection)) is not None:
+        repaired = None
+        if repair:
+            with suppress(LibraryError), catalog.write() as connection:
+                connection.execute("REINDEX")
+            if _first_complaint(catalog.connection) is None:
+                repaired = "made its indexes anew"
+        yield Problem("catalog", f"{catalog.path}: {what}", repaired)
+        if repaired is None:
+            return
+    if catalog.read_only:
+        return
+    for table in _FULL_TEXT_TABLES:
+        try:
+            with catalog.write() as connection:
+                connection.execute(f"INSERT INTO {table} ({table}, rank) VALUES ('integrity-check', 1)")
+        except LibraryError as error:
+            if repair:
+                with catalog.write() as connection:
+                    connection.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
+            what = f"The full-text index {table} does not fit the text it is of ({error.__cause__})."
+            yield Problem("full-text", what, "made it anew" if repair else None)
+
+
+def _first_complaint(connection: sqlite3.Connection) -> str | None:
+    try:
+        (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    except sqlite3.DatabaseError as error:
+        return str(error)
+    return None if answer == "ok" else str(answer)
+
+
+def _orphans(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Rows of what is no longer there: vectors and thumbnails without a frame, frames without a video."""
+    with catalog.read() as connection:
+        orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
+    counts: dict[tuple[str, str], int] = {}
+    for table, _, parent, _ in orphans:
+        counts[table, parent] = counts.get((table, parent), 0) + 1
+    if not orphans:
+        return
+    if repair:
+        with catalog.write() as connection:
+            # Removing a row may leave others without theirs; tables without row numbers name no row.
+            while rows := connection.execute("PRAGMA foreign_key_check").fetchall():
+                for table, row_id, parent, _ in rows:
+                    if row_id is not None:
+                        connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
+                    else:
+                        key = {"videos": "video_id", "spaces": "space_id"}[parent]
+                        connection.execute(
+                            f"DELETE FROM {table} WHERE {key} NOT IN (SELECT id FROM {parent})"
+                        )
+            spaces = vector_rows.spaces(connection)
+            vector_rows.note_change(connection, [row.id for row in spaces], rewrites=True)
+    for (table, parent), count in sorted(counts.items()):
+        what = f"{count} rows of {table} belong to {parent} that are not there."
+        yield Problem(f"{table}-without-{parent}", what, "removed them" if repair else None)
+
+
+def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Frames without a vector that they should have, and vectors that are none."""
+    with catalog.read() as connection:
+        videos = video_rows.all_videos(connection)
+    for video in videos:
+        with catalog.read() as connection:
+            times = {
+                row.space.model: vector_rows.times_without_sound_vector(
+                    connection, video.id, row.id, row.space.dim
+                )
+                for row in vector_rows.spaces_of_video(connection, video.id)
+            }
+        for model, missing in times.items():
+            if missing:
+                what = f"{_name(video)}: {len(missing)} frames have no sound vector of {model}."
+                yield Problem("vectors-missing", what, _cut(catalog, video, missing[0]) if repair else None)
+
+
+def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Small pictures that do not decode."""
+    from vidsearch.media.images import decode_jpeg
+
+    with catalog.read() as connection:
+        videos = video_rows.all_videos(connection)
+    for video in videos:
+        with catalog.read() as connection:
+            frames = frame_rows.frames_of(connection, video.id)
+        for frame in frames:
+            with catalog.read() as connection:
+                jpeg = frame_rows.thumbnail(connection, frame.id)
+            try:
+                decode_jpeg(jpeg or b"")
+            except MediaError:
+                what = (
+                    f"{_name(video)}: the small picture at {format_time(frame.time_seconds)} does not decode."
+                )
+                done = _remake_thumbnail(catalog, video, frame.id, frame.time_seconds) if repair else None
+                yield Problem("thumbnail", what, done)
+
+
+def _remake_thumbnail(catalog: Catalog, video: Video, frame_id: int, time_seconds: float) -> str | None:
+    from vidsearch.media.decode import frame_at
+    from vidsearch.media.images import thumbnail
+
+    try:
+        if fingerprint(video.path).content_hash != video.content_hash:
+            return None
+        jpeg = thumbnail(frame_at(video.path, time_seconds).image)
+    except MediaError:
+        return None
+    with catalog.write() as connection:
+        frame_rows.put_thumbnail(connection, frame_id, jpeg)
+    return "made it anew from the video"
+
+
+def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Videos that are not where they were, or have changed there."""
+    with catalog.read() as connection:
+        known = video_rows.paths(connection)
+        videos = {video.id: video for video in video_rows.all_videos(connection)}
+        pathless = [videos[video_id] for video_id in video_rows.pathless_ids(connection)]
+    for path, video_id, size_bytes, mtime_ns in known:
+        video = videos[video_id]
+        if not path.exists():
+            what, kind = f"{path} is not there.", "file-missing"
+        else:
+            try:
+                seen = glance(path)
+                if (seen.size_bytes, seen.mtime_ns) == (size_bytes, mtime_ns):
+                    with catalog.read() as connection:
+                        if seen.quick_key == video_rows.quick_key_of(connection, video_id):
+                            continue
+                elif (whole := fingerprint(path)).content_hash == video.content_hash:
+                    if repair:  # only its time is new
+                        ledger.add_path(catalog, video_id, path, whole)
+                    continue
+                what, kind = f"{path} has changed since it was indexed.", "file-changed"
+            except MediaError as error:
+                what, kind = str(error), "file-unreadable"
+        is_elsewhere = any(other != path and other.exists() for other in video.paths)
+        if repair and kind != "file-unreadable" and is_elsewhere:
+            with catalog.write() as connection:
+                video_rows.delete_path(connection, path)
+            yield Problem(kind, what, "forgot the path: the video is at another one, too")
+        else:
+            yield Problem(kind, what)
+    for video in pathless:
+        what = f"{_name(video)}: other content is in its place now."
+        if repair:
+            ledger.prune(catalog, missing=False)
+        yield Problem("replaced", what, "removed the video from the library" if repair else None)
+
+
+def _caches(catalog: Catalog, vectors: Vectors, *, repair: bool) -> Iterator[Problem]:
+    """The vector files, against the catalog. Files that are older than the catalog are no problem."""
+    with catalog.read() as connection:
+        spaces = vector_rows.spaces(connection)
+    for row in spaces:
+        files = vectors.files(row.space)
+        if not files.manifest_path.exists():
+            continue
+        what = None
+        manifest = files.manifest()
+        try:
+            if manifest is None:
+                what = f"The vector files of {row.space.model} are torn, or of another library."
+            elif not files.is_sound(manifest):
+                what = f"The vector files of {row.space.model} are not what was written into them."
+            elif manifest.revision == row.revision and not _is_same(catalog, vectors, row):
+                what = f"The vector files of {row.space.model} do not hold what the catalog does."
+        except (OSError, ValueError) as error:
+            what = f"The vector files of {row.space.model} cannot be read: {error}."
+        if what is not None:
+            if repair:
+                files.manifest_path.unlink(missing_ok=True)
+                vectors.forget()
+                vectors.refresh()
+            yield Problem("cache", what, "made them anew" if repair else None)
+
+
+def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> bool:
+    everything = vectors.matrix(row.space)
+    start = 0
+    with catalog.read() as connection:
+        for places, rows in vector_rows.batches(
+            connection, row.id, row.space.dim, after_frame_id=-1, num_rows=4096
+        ):
+            part = slice(start, start + len(rows))
+            start += len(rows)
+            ids = np.array([place[0] for place in places])
+            if not (
+                np.array_equal(everything.frame_ids[part], ids)
+                and np.array_equal(everything.vectors[part], rows)
+            ):
+                return False
+    return start == len(everything.frame_ids)
+
+
+def _cut(catalog: Catalog, video: Video, time_seconds: float) -> str:
+    """Forget a video from a time on, for the next run to go on there."""
+    with catalog.write() as connection:
+        frame_rows.delete_frames(connection, video.id, from_seconds=time_seconds)
+        video_rows.rewind_video(connection, video.id, time_seconds)
+        spaces = vector_rows.video_space_ids(connection, video.id)
+        vector_rows.note_change(connection, spaces, rewrites=True)
+    return (
+        f"removed its frames from {format_time(time_seconds)} on; the next `vidsearch index` makes them anew"
+    )
+
+
+def _name(video: Video) -> str:
+    return f"#{video.id} {video.path}"
