@@ -112,6 +112,8 @@ class Searcher:
             raise problems[0]
         vectors = timeline.vectors(np.asarray([moment.span.best for moment in moments], dtype=np.int64))
         kept, folded = _fold(query, vectors[:, None], [int(timeline.video_ids[m.span.best]) for m in moments])
+        if query.min_confidence is None:
+            kept = kept[: max(query.num_hits, query.num_rerank if query.rerank else 0)]
         hits = maker.moment_hits([moments[number] for number in kept], views, in_shots=query.group)
         hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
         mode: ResolvedMode = "visual"
@@ -164,10 +166,8 @@ class Searcher:
         return _ranking(view.space.model, timeline, ids[0], scores[0])
 
     def _caption_ranking(self, query: Query, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
-        matches = self.library.caption_matches(query.words, depth, among=among)
-        ids = np.asarray([match.frame_id for match in matches], dtype=np.int64)
-        scores = np.asarray([match.score for match in matches], dtype=np.float32)
-        return _ranking(CAPTIONS, timeline, ids, scores)
+        ids, scores = self.library.caption_scores(query.words, depth, among=among)
+        return _ranking(CAPTIONS, timeline, ids, scores.astype(np.float32))
 
     # --- sequences ----------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
-from vidsearch.search.views import mean_confidence
+from vidsearch.search.views import confidences
 from vidsearch.types import SearchHit, StepHit
 
 if TYPE_CHECKING:
@@ -41,8 +41,11 @@ class HitMaker:
         frame_ids = self._timeline.frame_ids
         places = [(m.span.first, m.span.best, m.span.end - 1) for m in moments]
         frames = self._frames([place for three in places for place in three])
+        best_ids = frame_ids[[best for _, best, _ in places]]
         hits = []
-        for moment, (first, best, last) in zip(moments, places, strict=True):
+        for moment, (first, best, last), confidence in zip(
+            moments, places, confidences(views, best_ids), strict=True
+        ):
             start, end = frames[first].time_seconds, frames[last].end_seconds
             if in_shots:
                 start, end = self._within_shot(first, start, end)
@@ -55,7 +58,7 @@ class HitMaker:
                     end_seconds=end,
                     score=moment.score,
                     caption=_caption(frames[best]),
-                    confidence=mean_confidence(views, int(frame_ids[best])) if views else None,
+                    confidence=confidence,
                     scores=dict(moment.scores),
                 )
             )
@@ -70,8 +73,12 @@ class HitMaker:
     ) -> list[SearchHit]:
         """Hits of sequences; `scores` is (steps, places). The least sure step decides the confidence."""
         frames = self._frames([place for sequence in sequences for place in sequence.places])
+        step_ids = self._timeline.frame_ids[
+            np.asarray([sequence.places for sequence in sequences]).reshape(-1, len(texts))
+        ]
+        sure_by_step = [confidences(views, step_ids[:, number]) for number, views in enumerate(step_views)]
         hits = []
-        for sequence in sequences:
+        for row, sequence in enumerate(sequences):
             steps = tuple(
                 StepHit(
                     text=text,
@@ -79,7 +86,7 @@ class HitMaker:
                     time_seconds=frames[place].time_seconds,
                     score=float(scores[number, place]),
                     caption=_caption(frames[place]),
-                    confidence=mean_confidence(step_views[number], frames[place].id),
+                    confidence=sure_by_step[number][row],
                 )
                 for number, (text, place) in enumerate(zip(texts, sequence.places, strict=True))
             )
@@ -127,19 +134,15 @@ def fold_duplicates(vectors: np.ndarray, video_ids: Sequence[int]) -> tuple[list
     `vectors` is (n, steps, dim), unit rows, the best first. Two things are near-identical where all of their
     steps are. Returns the numbers of those kept, in order, and how many were folded into each.
     """
+    alike = np.ones((len(vectors), len(vectors)), dtype=bool)
+    for step in range(vectors.shape[1] if len(vectors) else 0):
+        alike &= vectors[:, step] @ vectors[:, step].T >= NEAR_IDENTICAL_COSINE
+    videos = np.asarray(video_ids)
+    alike &= videos[:, None] != videos[None]
     kept: list[int] = []
     folded: dict[int, int] = {}
     for number in range(len(vectors)):
-        into = next(
-            (
-                other
-                for other in kept
-                if video_ids[other] != video_ids[number]
-                and float(np.einsum("sd,sd->s", vectors[other], vectors[number]).min())
-                >= NEAR_IDENTICAL_COSINE
-            ),
-            None,
-        )
+        into = next((other for other in kept if alike[other, number]), None)
         if into is None:
             kept.append(number)
         else:

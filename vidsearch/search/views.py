@@ -57,9 +57,15 @@ def standard_scores(views: Sequence[View], first: int, end: int) -> Float32:
     return np.asarray(total / len(views), dtype=np.float32)
 
 
-def mean_confidence(views: Sequence[View], frame_id: int) -> float | None:
-    """Mean confidence over the views that know the frame; None where none does."""
-    ids = np.asarray([frame_id], dtype=np.int64)
-    cosines = [(view, float(view.cosines(ids)[0])) for view in views]
-    confidences = [view.confidence(cosine) for view, cosine in cosines if not np.isnan(cosine)]
-    return float(np.mean(confidences)) if confidences else None
+def confidences(views: Sequence[View], frame_ids: Int64) -> list[float | None]:
+    """For each frame, its mean confidence over the views that know it; None where none does."""
+    by_view = [
+        [None if np.isnan(cosine) else view.confidence(float(cosine)) for cosine in view.cosines(frame_ids)]
+        for view in views
+    ]
+    known = [[sure for sure in column if sure is not None] for column in zip(*by_view, strict=True)]
+    return (
+        [sum(column) / len(column) if column else None for column in known]
+        if views
+        else [None] * len(frame_ids)
+    )
