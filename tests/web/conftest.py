@@ -15,9 +15,7 @@ def library_path(tmp_path, monkeypatch):
     path = tmp_path / "library"
     with create(path) as library:
         add_video(library, tmp_path / "first.mp4", ["red"] * 6 + ["blue"] * 5)
-        add_video(
-            library, tmp_path / "<b>second*.mp4", ["green"] * 4, captions=["<script>x</script> green"] * 4
-        )
+        add_video(library, tmp_path / "<b>second*.mp4", ["green"] * 4, captions=[HOSTILE_CAPTION] * 4)
     monkeypatch.setattr(registry, "load_text_encoder", lambda name, space=None: EMBEDDER)
     monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
     show._desk.cache_clear()

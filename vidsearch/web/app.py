@@ -7,11 +7,11 @@ import streamlit as st
 from vidsearch.errors import VidsearchError
 from vidsearch.web import explore_page, index_page, library_page, search_page, show
 
+# The tab's picture, drawn here: a name of one would be fetched from elsewhere.
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">'
     '<rect width="32" height="32" rx="7" fill="#0f7a53"/><path d="M11 8l14 8-14 8z" fill="#fff"/></svg>'
 )
-"""The tab's picture. A name of one would be fetched from elsewhere."""
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ def serve(
             "server.fileWatcherType": "none",
             "server.maxUploadSize": 20,
             "browser.gatherUsageStats": False,
+            "runner.magicEnabled": False,
             "client.showErrorDetails": "none",
             "client.toolbarMode": "minimal",
             "theme.primaryColor": "#0f7a53",
