@@ -5,7 +5,7 @@ One function of plain data, for one thread. Knows no queue, no model and no libr
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from vidsearch.ingest.likeness import is_near_duplicate, signature
@@ -16,6 +16,7 @@ from vidsearch.media.images import is_blank, thumbnail
 if TYPE_CHECKING:
     from vidsearch.ingest.likeness import Signature
     from vidsearch.ingest.work import VideoJob
+    from vidsearch.types import Frame
 
 STRETCH_FRAMES = 64
 """Frames of a video that become visible in one transaction."""
@@ -24,14 +25,7 @@ STRETCH_FRAMES = 64
 def pictures(
     job: VideoJob, *, short_side_pixels: int, num_threads: int = 0, stretch_frames: int = STRETCH_FRAMES
 ) -> Iterator[Picture]:
-    """Decode what a job asks for, in order of time.
-
-    A repeat looks like the last frame of the same stretch that was none: comparing within a stretch
-    only makes a run that goes on at the start of a stretch see what an uninterrupted one sees, and comparing
-    with a frame that has vectors of its own keeps slow changes from adding up unseen. Raises MediaError,
-    after what could be decoded.
-    """
-    looked_at: Signature | None = None
+    """Decode what a job asks for, in order of time. Raises MediaError, after what could be decoded."""
     decoded = frames(
         job.path,
         job.plan,
@@ -39,6 +33,19 @@ def pictures(
         resume_from_seconds=job.resume_from_seconds,
         num_threads=num_threads,
     )
+    return prepared(decoded, job, stretch_frames=stretch_frames)
+
+
+def prepared(
+    decoded: Iterable[Frame], job: VideoJob, *, stretch_frames: int = STRETCH_FRAMES
+) -> Iterator[Picture]:
+    """Do to a job's frames all that is to be done before a model runs.
+
+    A repeat looks like the last frame of the same stretch that was none: comparing within a stretch only
+    makes a run that goes on at the start of a stretch see what an uninterrupted one sees, and comparing with
+    a frame that has vectors of its own keeps slow changes from adding up unseen.
+    """
+    looked_at: Signature | None = None
     for frame_index, frame in enumerate(decoded, start=job.num_frames_before):
         if frame_index % stretch_frames == 0:
             looked_at = None

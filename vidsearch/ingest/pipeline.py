@@ -29,6 +29,10 @@ if TYPE_CHECKING:
 
 Made = TypeVar("Made")
 
+_BATCH_SIZE = 32
+_CAPTION_BATCH_SIZE = 8
+"""For models that do not say what suits them."""
+
 _IDLE_SECONDS = 1.0
 """When nothing was decoded for so long, the models run on what there is."""
 
@@ -37,9 +41,10 @@ _IDLE_SECONDS = 1.0
 class PipelineOptions:
     """How the work is spread. None of it changes the results."""
 
-    batch_size: int = 32
-    """Images per embedding call."""
-    caption_batch_size: int = 8
+    batch_size: int | None = None
+    """Images per embedding call; None takes what the embedder says of itself."""
+    caption_batch_size: int | None = None
+    """Images per captioning call; None takes what the captioner says of itself."""
     num_decode_threads: int | None = None
     """Videos decoded at once; None fits it to the machine."""
     num_codec_threads: int | None = None
@@ -47,6 +52,15 @@ class PipelineOptions:
     stretch_frames: int = STRETCH_FRAMES
     timeout_seconds: float | None = 120.0
     """A video that makes no progress for so long is given up; None waits for ever."""
+
+    def images_per_call(self, embedders: Sequence[Embedder]) -> int:
+        """What `batch_size` comes to with these models."""
+        return self.batch_size or max(getattr(model, "batch_size", _BATCH_SIZE) for model in embedders)
+
+    def captions_per_call(self, captioner: Captioner | None) -> int:
+        """What `caption_batch_size` comes to with this model."""
+        own: int = getattr(captioner, "batch_size", _CAPTION_BATCH_SIZE)
+        return self.caption_batch_size or own
 
     @property
     def num_workers(self) -> int:
@@ -62,6 +76,12 @@ def num_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def largest_side(embedders: Sequence[Embedder], captioner: Captioner | None) -> int:
+    """The shorter side, in pixels, that a picture needs for every model to lose nothing."""
+    sides = [embedder.short_side_pixels for embedder in embedders]
+    return max(sides if captioner is None else [*sides, captioner.short_side_pixels])
 
 
 def process(
@@ -81,12 +101,9 @@ def process(
     work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's
     `open_job` raises; an error of one video comes with its `VideoDone`.
     """
-    sides = [embedder.short_side_pixels for embedder in embedders]
-    if captioner is not None:
-        sides.append(captioner.short_side_pixels)
     decode = partial(
         pictures,
-        short_side_pixels=max(sides),
+        short_side_pixels=largest_side(embedders, captioner),
         num_threads=options.threads_per_codec,
         stretch_frames=options.stretch_frames,
     )
@@ -95,7 +112,7 @@ def process(
         open_job,
         decode,
         num_workers=options.num_workers,
-        max_waiting=2 * options.batch_size,
+        max_waiting=2 * options.images_per_call(embedders),
         timeout_seconds=options.timeout_seconds,
     )
     desk = _Desk(embedders, captioner, policy, options)
@@ -132,7 +149,9 @@ class _Desk:
         self._embedders = embedders
         self._captioner = captioner
         self._policy = policy
-        self._options = options
+        self._batch_size = options.images_per_call(embedders)
+        self._caption_batch_size = options.captions_per_call(captioner)
+        self._stretch_frames = options.stretch_frames
         self._videos: dict[int, VideoInWork] = {}
         self._ends: dict[int, PicturesEnd] = {}
         self._failed: set[int] = set()
@@ -147,7 +166,7 @@ class _Desk:
             return
         self._batch.append(picture)
         self._num_images += picture.image is not None
-        if self._num_images >= self._options.batch_size or len(self._batch) >= 4 * self._options.batch_size:
+        if self._num_images >= self._batch_size or len(self._batch) >= 4 * self._batch_size:
             self._embed_batch()
 
     def end(self, end: PicturesEnd) -> None:
@@ -168,8 +187,8 @@ class _Desk:
     def results(self) -> Iterator[WorkResult]:
         """Take out what is finished."""
         waiting = sum(video.num_waiting for video in self._videos.values())
-        is_due = waiting >= self._options.stretch_frames
-        self._write_captions(at_least=1 if is_due else self._options.caption_batch_size)
+        is_due = waiting >= self._stretch_frames
+        self._write_captions(at_least=1 if is_due else self._caption_batch_size)
         yield from self._done
         self._done.clear()
         for key, video in list(self._videos.items()):
@@ -185,7 +204,7 @@ class _Desk:
                 job,
                 policy=self._policy,
                 space=self._embedders[0].space,
-                stretch_frames=self._options.stretch_frames,
+                stretch_frames=self._stretch_frames,
             )
         return self._videos[job.key]
 
@@ -210,7 +229,7 @@ class _Desk:
     def _write_captions(self, *, at_least: int) -> None:
         captioner = self._captioner
         while captioner is not None and len(self._slots) >= at_least:
-            size = self._options.caption_batch_size
+            size = self._caption_batch_size
             slots, self._slots = self._slots[:size], self._slots[size:]
             images = [(job, slot.image) for job, slot in slots if slot.image is not None]
             captions = self._run(lambda some: caption(some, captioner), images)

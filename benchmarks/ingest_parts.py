@@ -1,0 +1,63 @@
+"""How well the parts of an ingest overlap: each alone, and the whole.
+
+    python benchmarks/ingest_parts.py                      # a minute of 1080p made on the spot, CLIP B/32
+    python benchmarks/ingest_parts.py VIDEO --captions     # a video of yours, with BLIP captions too
+
+Weights are random, so that nothing is downloaded. Wall times want an idle machine; CPU seconds do not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from vidsearch.bench import BenchReport, Part, bench, write_clip
+from vidsearch.bench.random_models import RandomBlip, RandomClip
+from vidsearch.models.device import choose_device
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("video", nargs="?", type=Path)
+    parser.add_argument("--seconds", type=float, default=60, help="length of the video that is made")
+    parser.add_argument("--precision", default="auto")
+    parser.add_argument("--captions", action="store_true", help="with BLIP base captions")
+    options = parser.parse_args()
+    device = choose_device(precision=options.precision)
+    with tempfile.TemporaryDirectory() as folder:
+        video = options.video or write_clip(Path(folder) / "clip.mp4", seconds=options.seconds)
+        report = bench(
+            video,
+            embedders=[RandomClip(device)],
+            captioner=RandomBlip(device) if options.captions else None,
+            on_part=show,
+        )
+    summarise(report, device.describe())
+
+
+def show(part: Part) -> None:
+    """Print a line."""
+    times = f"{part.wall_seconds:9.2f} s wall{part.cpu_seconds:9.2f} s CPU"
+    print(
+        f"{part.name:12}{part.num_frames:6} frames{times}{part.frames_per_second:9.1f} frames/s", flush=True
+    )
+
+
+def summarise(report: BenchReport, device: str) -> None:
+    """Print what the parts come to together."""
+    models = report.models_memory_bytes / 2**20
+    print(f"{device}, {report.num_cores} cores, {report.video_seconds:.0f} s of video")
+    print(f"times real time                 {report.times_real_time:.1f}")
+    print(f"whole / slowest part            {report.whole_to_slowest_part:.2f}")
+    print(f"whole / (CPU of parts / cores)  {report.whole_to_ideal:.2f}")
+    print(f"memory with models              {report.models_memory_bytes / mebibyte:.0f} MiB")
+    print(
+        f"peak over that                  {(report.peak_memory_bytes - report.models_memory_bytes) / mebibyte:.0f} MiB"
+    )
+
+
+if __name__ == "__main__":
+    main()
