@@ -21,6 +21,8 @@ from vidsearch.models.tokens import encode, load_tokenizer
 from vidsearch.models.torch_model import Runner, load_model, numpy_state, unit_rows
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
     from vidsearch.types import Float32, Space, UInt8Image
@@ -49,41 +51,28 @@ _NAMES = TowerNames(
 
 
 class BlipEmbedder:
-    """An Embedder, and a Matcher, over a BLIP retrieval checkpoint."""
+    """An Embedder, and a Matcher, over a BLIP retrieval model."""
 
-    def __init__(self, card: EmbedderCard, *, device: Device, batch_size: int | None = None) -> None:
-        """Load a checkpoint onto a device, and export its text tower unless that is done already.
-
-        Raises ModelUnavailable where the checkpoint is not whole.
-        """
-        self.space: Space = card.space
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        *,
+        space: Space,
+        preprocessing: Preprocessing,
+        device: Device,
+        batch_size: int | None = None,
+    ) -> None:
+        """Put a model onto a device. `model` is transformers' BlipForImageTextRetrieval."""
+        self.space = space
         self.device = device
-        self.preprocessing: Preprocessing = card.preprocessing
-        self._tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family="blip")
-        self.model: Any = load_model(BlipForImageTextRetrieval, card.checkpoint)
-        config = self.model.config.text_config
-        ensure_tower(
-            self.space,
-            card.checkpoint.folder,
-            spec=TransformerSpec(
-                num_layers=config.num_hidden_layers,
-                num_heads=config.num_attention_heads,
-                layer_norm_eps=config.layer_norm_eps,
-                activation=config.hidden_act,
-                norm_first=False,
-                mask="padding",
-                pool="first",
-            ),
-            names=_NAMES,
-            state=lambda: numpy_state(self.model),
-            tokenizer=self._tokenizer,
-            reference=self.embed_texts,
-        )
-        fuse_vision_attention(self.model.vision_model)
-        self.model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self.preprocessing = preprocessing
+        self._tokenizer = tokenizer
+        fuse_vision_attention(model.vision_model)
+        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
         self._runner = Runner(
             device,
-            self.preprocessing,
+            preprocessing,
             batch_size=batch_size,
             cpu_batch_size=_CPU_BATCH,
             try_batch=self._image_rows,
@@ -105,20 +94,14 @@ class BlipEmbedder:
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        rows = np.empty((len(texts), self.space.dim), dtype=np.float32)
-        for start in range(0, len(texts), _TEXT_BATCH):
-            ids, mask = self._encode(texts[start : start + _TEXT_BATCH])
-            with torch.inference_mode():
-                hidden = self.model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-                rows[start : start + _TEXT_BATCH] = unit_rows(self.model.text_proj(hidden[:, 0]))
-        return rows
+        return _embed_texts(self.model, self._tokenizer, texts, self.space.dim)
 
     def match_scores(self, images: Sequence[UInt8Image], text: str) -> Float32:
         """Return the probability that `text` fits each image, by the image-text matching head.
 
         float32 (n,), in [0, 1]. Raises ModelOutOfMemory.
         """
-        ids, mask = self._encode([text])
+        ids, mask = _encode(self.model, self._tokenizer, [text])
 
         def match(pixels: torch.Tensor) -> Sequence[float]:
             seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
@@ -132,14 +115,60 @@ class BlipEmbedder:
 
         return np.asarray(self._runner.run(images, match), dtype=np.float32)
 
-    def _encode(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        ids, mask = encode(self._tokenizer, texts)
-        return torch.from_numpy(ids).to(self.model.device), torch.from_numpy(mask).to(self.model.device)
-
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
         seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
         rows: torch.Tensor = self.model.vision_proj(seen[:, 0])
         return rows
+
+
+def load_blip(card: EmbedderCard, *, device: Device, batch_size: int | None = None) -> BlipEmbedder:
+    """Load a BLIP retrieval checkpoint, and export its text tower unless that is done already.
+
+    Raises ModelUnavailable where the checkpoint is not whole.
+    """
+    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family="blip")
+    model = load_model(BlipForImageTextRetrieval, card.checkpoint)
+    config = model.config.text_config
+    ensure_tower(
+        card.space,
+        card.checkpoint.folder,
+        spec=TransformerSpec(
+            num_layers=config.num_hidden_layers,
+            num_heads=config.num_attention_heads,
+            layer_norm_eps=config.layer_norm_eps,
+            activation=config.hidden_act,
+            norm_first=False,
+            mask="padding",
+            pool="first",
+        ),
+        names=_NAMES,
+        state=lambda: numpy_state(model),
+        tokenizer=tokenizer,
+        reference=lambda texts: _embed_texts(model, tokenizer, texts, card.space.dim),
+    )
+    return BlipEmbedder(
+        model,
+        tokenizer,
+        space=card.space,
+        preprocessing=card.preprocessing,
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+    rows = np.empty((len(texts), dim), dtype=np.float32)
+    for start in range(0, len(texts), _TEXT_BATCH):
+        ids, mask = _encode(model, tokenizer, texts[start : start + _TEXT_BATCH])
+        with torch.inference_mode():
+            hidden = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
+            rows[start : start + _TEXT_BATCH] = unit_rows(model.text_proj(hidden[:, 0]))
+    return rows
+
+
+def _encode(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+    ids, mask = encode(tokenizer, texts)
+    return torch.from_numpy(ids).to(model.device), torch.from_numpy(mask).to(model.device)
 
 
 def fuse_vision_attention(vision_model: Any) -> None:

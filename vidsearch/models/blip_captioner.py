@@ -16,11 +16,15 @@ from vidsearch.models.torch_model import Runner, load_model
 from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from vidsearch.models.device import Device
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import UInt8Image
 
 _CPU_BATCH = 8
+_PROMPT_RULES = TokenRules(max_tokens=64, pad_to_max=False)
+"""The longest prompt leaves room for a caption within the decoder's positions."""
 _MAX_NEW_TOKENS = 20
 _MIN_TOKENS = 5
 PUBLISHED_NUM_BEAMS = 3
@@ -34,29 +38,27 @@ class BlipCaptioner:
 
     def __init__(
         self,
-        checkpoint: Checkpoint,
+        torch_model: Any,
+        tokenizer: Tokenizer,
         *,
+        model: str,
+        preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None = None,
         num_beams: int = PUBLISHED_NUM_BEAMS,
         prompt: str | None = None,
     ) -> None:
-        """Load a checkpoint onto a device.
+        """Put a model onto a device. `torch_model` is transformers' BlipForConditionalGeneration.
 
         `num_beams` 1 is greedy. `prompt` is the beginning of every caption ("a picture of").
-        Raises ModelUnavailable where the checkpoint is not whole.
         """
-        self.model = checkpoint.model
+        self.model = model
         self.prompt = prompt
         self.device = device
-        self.preprocessing = Preprocessing.from_config(checkpoint.preprocessor, family="blip")
-        # The longest prompt leaves room for the caption within the decoder's positions.
-        self._tokenizer = load_tokenizer(
-            checkpoint, TokenRules(max_tokens=64, pad_to_max=False), family="blip"
-        )
-        self.torch_model: Any = load_model(BlipForConditionalGeneration, checkpoint)
-        fuse_vision_attention(self.torch_model.vision_model)
-        self.torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self.preprocessing = preprocessing
+        self._tokenizer = tokenizer
+        fuse_vision_attention(torch_model.vision_model)
+        self.torch_model: Any = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
         text = self.torch_model.config.text_config
         self._end_id = int(text.sep_token_id)
         words = self._tokenizer.encode(prompt).ids[1:-1] if prompt else []
@@ -124,3 +126,24 @@ class BlipCaptioner:
             tokens=tuple(self._tokenizer.id_to_token(token) or "" for token in ids[:num_tokens]),
             token_logprobs=tuple(logprobs[:num_tokens]),
         )
+
+
+def load_blip_captioner(
+    checkpoint: Checkpoint,
+    *,
+    device: Device,
+    batch_size: int | None = None,
+    num_beams: int = PUBLISHED_NUM_BEAMS,
+    prompt: str | None = None,
+) -> BlipCaptioner:
+    """Load a BLIP captioning checkpoint. Raises ModelUnavailable where it is not whole."""
+    return BlipCaptioner(
+        load_model(BlipForConditionalGeneration, checkpoint),
+        load_tokenizer(checkpoint, _PROMPT_RULES, family="blip"),
+        model=checkpoint.model,
+        preprocessing=Preprocessing.from_config(checkpoint.preprocessor, family="blip"),
+        device=device,
+        batch_size=batch_size,
+        num_beams=num_beams,
+        prompt=prompt,
+    )

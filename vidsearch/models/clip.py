@@ -21,6 +21,8 @@ from vidsearch.models.tokens import encode, load_tokenizer
 from vidsearch.models.torch_model import Runner, load_model, numpy_state, unit_rows
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
     from vidsearch.types import Float32, Space, UInt8Image
@@ -41,40 +43,32 @@ _LAYER = LayerNames(
 
 
 class ClipEmbedder:
-    """An Embedder over a CLIP or SigLIP checkpoint."""
+    """An Embedder over a CLIP or SigLIP model."""
 
-    def __init__(self, card: EmbedderCard, *, device: Device, batch_size: int | None = None) -> None:
-        """Load a checkpoint onto a device, and export its text tower unless that is done already.
-
-        Raises ModelUnavailable where the checkpoint is not whole.
-        """
-        self.space: Space = card.space
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        *,
+        space: Space,
+        preprocessing: Preprocessing,
+        device: Device,
+        batch_size: int | None = None,
+    ) -> None:
+        """Put a model onto a device. `model` is transformers' CLIPModel or SiglipModel."""
+        self.space = space
         self.device = device
-        self.preprocessing: Preprocessing = card.preprocessing
-        self._tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family=card.family)
-        model_class = SiglipModel if card.family == "siglip" else CLIPModel
-        self.model: Any = load_model(model_class, card.checkpoint)
-        self.logit_scale = float(self.model.logit_scale.exp())
+        self.preprocessing = preprocessing
+        self.logit_scale = float(model.logit_scale.exp())
         """What a cosine is multiplied by before the softmax (CLIP) or the sigmoid (SigLIP)."""
-        bias = getattr(self.model, "logit_bias", None)
+        bias = getattr(model, "logit_bias", None)
         self.logit_bias = None if bias is None else float(bias)
         """SigLIP: added after that."""
-        self._check_dim(card)
-        ensure_tower(
-            self.space,
-            card.checkpoint.folder,
-            spec=_transformer_spec(self.model.config.text_config, card.family),
-            names=_tower_names(card.family),
-            state=lambda: numpy_state(self.model),
-            tokenizer=self._tokenizer,
-            reference=self.embed_texts,
-            logit_scale=self.logit_scale,
-            logit_bias=self.logit_bias,
-        )
-        self.model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self._tokenizer = tokenizer
+        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
         self._runner = Runner(
             device,
-            self.preprocessing,
+            preprocessing,
             batch_size=batch_size,
             cpu_batch_size=_CPU_BATCH,
             try_batch=self._image_rows,
@@ -96,26 +90,54 @@ class ClipEmbedder:
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        rows = np.empty((len(texts), self.space.dim), dtype=np.float32)
-        for start in range(0, len(texts), _TEXT_BATCH):
-            ids, _ = encode(self._tokenizer, texts[start : start + _TEXT_BATCH])
-            with torch.inference_mode():
-                on_device = torch.from_numpy(ids).to(self.model.device)
-                features = self.model.get_text_features(input_ids=on_device).pooler_output
-                rows[start : start + _TEXT_BATCH] = unit_rows(features)
-        return rows
+        return _embed_texts(self.model, self._tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
         rows: torch.Tensor = self.model.get_image_features(pixel_values=pixels).pooler_output
         return rows
 
-    def _check_dim(self, card: EmbedderCard) -> None:
-        config = self.model.config
-        dim = config.projection_dim if card.family == "clip" else config.text_config.projection_size
-        if dim != self.space.dim:
-            raise ModelUnavailable(
-                f"{self.space.model} has {dim} dimensions, and not the {self.space.dim} of its config."
-            )
+
+def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = None) -> ClipEmbedder:
+    """Load a CLIP or SigLIP checkpoint, and export its text tower unless that is done already.
+
+    Raises ModelUnavailable where the checkpoint is not whole.
+    """
+    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family=card.family)
+    model = load_model(SiglipModel if card.family == "siglip" else CLIPModel, card.checkpoint)
+    config = model.config
+    dim = config.projection_dim if card.family == "clip" else config.text_config.projection_size
+    if dim != card.space.dim:
+        raise ModelUnavailable(f"{card.space.model} has {dim} dimensions, not {card.space.dim} as it says.")
+    bias = getattr(model, "logit_bias", None)
+    ensure_tower(
+        card.space,
+        card.checkpoint.folder,
+        spec=_transformer_spec(config.text_config, card.family),
+        names=_tower_names(card.family),
+        state=lambda: numpy_state(model),
+        tokenizer=tokenizer,
+        reference=lambda texts: _embed_texts(model, tokenizer, texts, card.space.dim),
+        logit_scale=float(model.logit_scale.exp()),
+        logit_bias=None if bias is None else float(bias),
+    )
+    return ClipEmbedder(
+        model,
+        tokenizer,
+        space=card.space,
+        preprocessing=card.preprocessing,
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+    rows = np.empty((len(texts), dim), dtype=np.float32)
+    for start in range(0, len(texts), _TEXT_BATCH):
+        ids, _ = encode(tokenizer, texts[start : start + _TEXT_BATCH])
+        with torch.inference_mode():
+            features = model.get_text_features(input_ids=torch.from_numpy(ids).to(model.device)).pooler_output
+            rows[start : start + _TEXT_BATCH] = unit_rows(features)
+    return rows
 
 
 def _transformer_spec(config: Any, family: str) -> TransformerSpec:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models import hub, weights
 from vidsearch.types import LibraryModels
 
 if TYPE_CHECKING:
@@ -78,8 +79,6 @@ class ModelChoice:
 
 def known_models() -> tuple[ModelEntry, ...]:
     """Return all models that have a name, the built-in ones first. Uses no network."""
-    from vidsearch.models import weights
-
     folder = Path(__file__).parent / MINI
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
     entries = [
@@ -131,12 +130,12 @@ def load_embedder(
         return MiniEmbedder()
     card = _card(name, space)
     if card.family == "blip":
-        from vidsearch.models.blip import BlipEmbedder
+        from vidsearch.models.blip import load_blip
 
-        return BlipEmbedder(card, device=device, batch_size=batch_size)
-    from vidsearch.models.clip import ClipEmbedder
+        return load_blip(card, device=device, batch_size=batch_size)
+    from vidsearch.models.clip import load_clip
 
-    return ClipEmbedder(card, device=device, batch_size=batch_size)
+    return load_clip(card, device=device, batch_size=batch_size)
 
 
 def load_text_encoder(name: str, *, space: Space | None = None) -> TextEncoder:
@@ -181,7 +180,7 @@ def load_captioner(
                 "The mini captioner takes no prompt: leave --prompt out, or use --models blip."
             )
         return MiniCaptioner() if num_beams is None else MiniCaptioner(num_beams=num_beams)
-    from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, BlipCaptioner
+    from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, load_blip_captioner
     from vidsearch.models.checkpoints import role_of
 
     checkpoint = _locate(name, "captioner")
@@ -189,7 +188,7 @@ def load_captioner(
         raise ModelUnavailable(
             f"{name} embeds images and writes no captions: name a captioner, such as blip."
         )
-    return BlipCaptioner(
+    return load_blip_captioner(
         checkpoint,
         device=device,
         batch_size=batch_size,
@@ -200,12 +199,12 @@ def load_captioner(
 
 def load_matcher(name: str, *, device: Device, batch_size: int | None = None) -> Matcher:
     """Load a model that reads an image and a text together, to re-rank hits. Raises ModelUnavailable."""
-    from vidsearch.models.blip import BlipEmbedder
+    from vidsearch.models.blip import load_blip
 
     card = _card(name, None)
     if card.family != "blip":
         raise ModelUnavailable(f"{name} has no image-text matching head: re-rank with blip.")
-    return BlipEmbedder(card, device=device, batch_size=batch_size)
+    return load_blip(card, device=device, batch_size=batch_size)
 
 
 def pull_model(name: str, *, show_progress: bool = True) -> Path:
@@ -214,16 +213,15 @@ def pull_model(name: str, *, show_progress: bool = True) -> Path:
     Goes on where an interrupted fetch stopped; two processes share one fetch. "blip" fetches both BLIP
     models. Raises ModelUnavailable.
     """
-    from vidsearch.models import weights
     from vidsearch.models.checkpoints import role_of
 
     if name == MINI:
         return where_is(MINI)
-    weights.show_progress_bars(show_progress)
+    hub.show_progress_bars(show_progress)
     if weights.is_folder_name(name):
         checkpoint = weights.from_folder(Path(name))
     else:
-        checkpoint = weights.fetch(_hub_id(name, "captioner"))
+        checkpoint = hub.fetch(_hub_id(name, "captioner"))
     if name == "blip":
         pull_model("blip-itm", show_progress=show_progress)
     if role_of(checkpoint) == "embedder":
@@ -233,8 +231,6 @@ def pull_model(name: str, *, show_progress: bool = True) -> Path:
 
 def where_is(name: str) -> Path:
     """Return the folder of a model's weights. Raises ModelUnavailable where they are not on this machine."""
-    from vidsearch.models import weights
-
     if name == MINI:
         return Path(__file__).parent / MINI
     if weights.is_folder_name(name):
@@ -253,13 +249,11 @@ def uses_torch(names: Iterable[str]) -> bool:
 
 
 def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
-    from vidsearch.models import weights
-
     wanted = [_hub_id(_AUTO_EMBEDDER, "embedder"), _hub_id(_AUTO_CAPTIONER, "captioner")]
     absent = [hub_id for hub_id in wanted if weights.cached(hub_id) is None]
     if not absent:
         return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, None
-    if all(weights.can_fetch(hub_id) for hub_id in absent):
+    if all(hub.can_fetch(hub_id) for hub_id in absent):
         reason = f"models: clip and blip; fetching {', '.join(absent)} once (--models mini needs no download)"
         return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, reason
     reason = (
@@ -288,7 +282,6 @@ def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...],
 
 def _embeds_only(name: str) -> bool:
     """Return whether a model embeds and does not caption."""
-    from vidsearch.models import weights
     from vidsearch.models.checkpoints import role_of
 
     if name in (MINI, "blip"):
@@ -297,14 +290,12 @@ def _embeds_only(name: str) -> bool:
     if known is not None:
         return known.kind == "embedder"
     is_folder = weights.is_folder_name(name)
-    checkpoint = weights.from_folder(Path(name)) if is_folder else weights.config_only(name)
+    checkpoint = weights.from_folder(Path(name)) if is_folder else hub.config_only(name)
     return role_of(checkpoint) == "embedder"
 
 
 def _canonical(name: str, role: Role) -> str:
     """Return a name that still means the same from another folder. Raises ModelUnavailable."""
-    from vidsearch.models import weights
-
     known = _find(name)
     if name == MINI or (known is not None and known.kind == role) or name == "blip":
         return name
@@ -334,7 +325,6 @@ def _card(name: str, space: Space | None) -> EmbedderCard:
 
 def _remembered(space: Space) -> Checkpoint | None:
     """Return the checkpoint that a space was made with, where it still lies in the same folder."""
-    from vidsearch.models import weights
     from vidsearch.models.text_onnx import read_card
 
     card = read_card(space)
@@ -348,9 +338,7 @@ def _remembered(space: Space) -> Checkpoint | None:
 
 
 def _locate(name: str, role: Role) -> Checkpoint:
-    from vidsearch.models import weights
-
-    return weights.locate(name if weights.is_folder_name(name) else _hub_id(name, role))
+    return hub.locate(name if weights.is_folder_name(name) else _hub_id(name, role))
 
 
 def _hub_id(name: str, role: Role) -> str:

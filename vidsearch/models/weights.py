@@ -1,4 +1,4 @@
-"""Checkpoints on this disk: found in a folder or in the hub's cache, fetched from the hub, and identified.
+"""Checkpoints on this disk: found in a folder or in the hub's cache, and identified.
 
 Knows the layout of a published checkpoint (config.json, preprocessor, tokenizer, weights), and nothing of
 what is inside the weights. Never imports torch or transformers.
@@ -21,9 +21,6 @@ from vidsearch.errors import ModelUnavailable
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAYS_NOTHING_OF_THE_MODEL = ("_commit_hash", "_name_or_path", "dtype", "torch_dtype", "transformers_version")
-_SMALL_FILES = ("*.json", "*.txt", "*.model")
-_SAFETENSORS = ("model.safetensors", "model-*.safetensors", "model.safetensors.index.json")
-_PICKLED = ("pytorch_model.bin", "pytorch_model-*.bin", "pytorch_model.bin.index.json")
 
 
 def user_cache() -> Path:
@@ -68,7 +65,7 @@ class Checkpoint:
     @property
     def weight_files(self) -> tuple[Path, ...]:
         """The weights: safetensors where there are any, else pickled ones; empty where one is missing."""
-        return _weight_files(self.folder)
+        return find_weight_files(self.folder)
 
     @property
     def size_bytes(self) -> int:
@@ -89,6 +86,11 @@ class Checkpoint:
         return digest.hexdigest()
 
 
+def is_sha256(name: str) -> bool:
+    """Return whether a name is the hex form of a SHA-256, as the hub's cache names large files."""
+    return _SHA256.fullmatch(name) is not None
+
+
 def is_folder_name(name: str) -> bool:
     """Return whether a model name means a folder: one that exists, or one that is written as a path."""
     return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or Path(name).is_absolute()
@@ -99,7 +101,7 @@ def from_folder(folder: Path) -> Checkpoint:
     folder = folder.expanduser()
     if not folder.is_dir():
         raise ModelUnavailable(f"{folder} is not a folder. Give a folder with a checkpoint's files in it.")
-    missing = _missing_parts(folder)
+    missing = missing_parts(folder)
     if missing:
         raise ModelUnavailable(
             f"{folder} is not a whole checkpoint: it lacks {', '.join(missing)}. "
@@ -116,47 +118,9 @@ def cached(hub_id: str) -> Checkpoint | None:
 
     check_hub_id(hub_id)
     found = try_to_load_from_cache(hub_id, "config.json")
-    if not isinstance(found, str) or _missing_parts(Path(found).parent):
+    if not isinstance(found, str) or missing_parts(Path(found).parent):
         return None
     return Checkpoint(model=hub_id, folder=Path(found).parent)
-
-
-def fetch(hub_id: str) -> Checkpoint:
-    """Download a hub model into the hub's cache, or bring a broken-off download to its end.
-
-    The hub client locks each file, so that two processes share one download; its progress bars go to stderr
-    (environment: HF_HUB_DISABLE_PROGRESS_BARS). Raises ModelUnavailable.
-    """
-    check_hub_id(hub_id)
-    folder = _download(hub_id, (*_SMALL_FILES, *_SAFETENSORS))
-    if not _weight_files(folder):
-        _download(hub_id, (*_SMALL_FILES, *_PICKLED))
-    missing = _missing_parts(folder)
-    if missing:
-        raise ModelUnavailable(
-            f"{hub_id} on the hub is not a model of a known layout: no {', '.join(missing)}."
-        )
-    return Checkpoint(model=hub_id, folder=folder)
-
-
-def config_only(hub_id: str) -> Checkpoint:
-    """Return a hub model with at least its config.json here: what it is. Raises ModelUnavailable."""
-    from huggingface_hub import try_to_load_from_cache
-
-    check_hub_id(hub_id)
-    found = try_to_load_from_cache(hub_id, "config.json")
-    folder = Path(found).parent if isinstance(found, str) else _download(hub_id, ("config.json",))
-    return Checkpoint(model=hub_id, folder=folder)
-
-
-def locate(name: str) -> Checkpoint:
-    """Return a checkpoint by folder or hub id: from the folder, else the hub's cache, else the hub.
-
-    Raises ModelUnavailable, saying what was tried and how to go on.
-    """
-    if is_folder_name(name):
-        return from_folder(Path(name))
-    return cached(name) or fetch(name)
 
 
 def check_hub_id(name: str) -> None:
@@ -168,65 +132,8 @@ def check_hub_id(name: str) -> None:
         )
 
 
-def show_progress_bars(is_shown: bool) -> None:
-    """Switch the hub client's progress bars on stderr on or off."""
-    from huggingface_hub import utils
-
-    switches: Any = utils
-    (switches.enable_progress_bars if is_shown else switches.disable_progress_bars)()
-
-
-def can_fetch(hub_id: str, *, timeout_seconds: float = 3.0) -> bool:
-    """Return whether the hub answers for a model within a time."""
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().model_info(hub_id, timeout=timeout_seconds)
-    except _hub_errors():
-        return False
-    return True
-
-
-def _download(hub_id: str, patterns: tuple[str, ...]) -> Path:
-    """Bring a hub model's files of these names into the hub's cache. Raises ModelUnavailable.
-
-    The hub client asks for the list of files first, once: an unreachable hub is noticed at once, and not file
-    by file with growing waits.
-    """
-    from huggingface_hub import snapshot_download
-
-    try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(patterns)))
-    except _hub_errors() as error:
-        raise _unavailable(hub_id, error) from error
-
-
-def _hub_errors() -> tuple[type[Exception], ...]:
-    """Return what the hub client raises: its own errors, and those of the HTTP client beneath it."""
-    from huggingface_hub import errors, utils
-
-    client: Any = utils  # it offers its HTTP client here, whichever its version uses
-    return (OSError, ValueError, errors.HfHubHTTPError, client.httpx.HTTPError)
-
-
-def _unavailable(hub_id: str, error: Exception) -> ModelUnavailable:
-    from huggingface_hub import constants
-
-    first_line = (str(error).strip() or type(error).__name__).splitlines()[0]
-    if constants.is_offline_mode():
-        first_line = "HF_HUB_OFFLINE is set"
-    return ModelUnavailable(
-        f"{hub_id} is not on this machine and could not be fetched.\n"
-        f"Tried the cache {constants.HF_HUB_CACHE} and the hub {constants.ENDPOINT} ({first_line}).\n"
-        f"Go on in one of three ways:\n"
-        f"  - on a connected machine run `vidsearch models pull {hub_id}`, then copy the folder that "
-        f"`vidsearch models where {hub_id}` shows\n"
-        f"  - use such a folder: --models FOLDER\n"
-        f"  - use the built-in models, which need no download: --models mini"
-    )
-
-
-def _missing_parts(folder: Path) -> list[str]:
+def missing_parts(folder: Path) -> list[str]:
+    """Return what a folder lacks to be a whole checkpoint, in words; empty where it is one."""
     parts = {
         "config.json": ("config.json",),
         "preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
@@ -235,12 +142,13 @@ def _missing_parts(folder: Path) -> list[str]:
     missing = [
         label for label, names in parts.items() if not any((folder / name).is_file() for name in names)
     ]
-    if not _weight_files(folder):
+    if not find_weight_files(folder):
         missing.append("weights (model.safetensors or pytorch_model.bin)")
     return missing
 
 
-def _weight_files(folder: Path) -> tuple[Path, ...]:
+def find_weight_files(folder: Path) -> tuple[Path, ...]:
+    """Return a folder's weights, safetensors before pickled ones; empty where one file is missing."""
     for whole in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{whole}.index.json"
         if (folder / whole).is_file():
@@ -255,14 +163,14 @@ def _weight_files(folder: Path) -> tuple[Path, ...]:
 
 def _file_digest(path: Path) -> str:
     real = path.resolve()
-    if real.parent.name == "blobs" and _SHA256.fullmatch(real.name):
+    if real.parent.name == "blobs" and is_sha256(real.name):
         return real.name
     status = real.stat()
     key = hashlib.sha256(f"{real}\0{status.st_size}\0{status.st_mtime_ns}".encode()).hexdigest()
     note = user_cache() / "digests" / key
     try:
         known = note.read_text(encoding="ascii")
-        if _SHA256.fullmatch(known):
+        if is_sha256(known):
             return known
     except (OSError, ValueError):
         pass
