@@ -18,6 +18,7 @@ from vidsearch.models.device import choose_device
 
 
 def main() -> None:
+    """Measure and print."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -48,15 +49,13 @@ def show(part: Part) -> None:
 
 def summarise(report: BenchReport, device: str) -> None:
     """Print what the parts come to together."""
-    models = report.models_memory_bytes / 2**20
+    models, peak = report.models_memory_bytes / 2**20, report.peak_memory_bytes / 2**20
     print(f"{device}, {report.num_cores} cores, {report.video_seconds:.0f} s of video")
     print(f"times real time                 {report.times_real_time:.1f}")
     print(f"whole / slowest part            {report.whole_to_slowest_part:.2f}")
     print(f"whole / (CPU of parts / cores)  {report.whole_to_ideal:.2f}")
-    print(f"memory with models              {report.models_memory_bytes / mebibyte:.0f} MiB")
-    print(
-        f"peak over that                  {(report.peak_memory_bytes - report.models_memory_bytes) / mebibyte:.0f} MiB"
-    )
+    print(f"memory with models              {models:.0f} MiB")
+    print(f"peak over that                  {peak - models:.0f} MiB")
 
 
 if __name__ == "__main__":
