@@ -323,7 +323,7 @@ def test_caption_search_stems_ranks_and_highlights(library: Library, tmp_path: P
     assert found("sunf*") == [(4, "[sunflowers] in the sun")]
     assert found('"on the sea"') == [(3, "a boat [on the sea]")]
     assert found("cafe") == [(5, "[Café]")]
-    assert found("the") == [(4, "sunflowers in [the] sun"), (3, "a boat on [the] sea")]
+    assert found("the") == [(3, "a boat on [the] sea"), (4, "sunflowers in [the] sun")]
     assert found("dog", 0) == []
     assert found("") == []
     (match,) = library.caption_matches("boat", 1)

@@ -37,6 +37,8 @@ _STOP_WORDS = frozenset(
     )
 )  # fmt: skip
 """Words that nearly every caption has: they rank nothing, and scoring their matches takes long."""
+_MOST_CAPTIONS = 20_000
+"""A word that more captions have tells little, and reading all of them takes long."""
 
 
 # --- writing ----------------------------------------------------------------------------------------
@@ -142,7 +144,7 @@ def versions(connection: sqlite3.Connection, frame_id: int) -> list[CaptionVersi
 def matches(
     connection: sqlite3.Connection, words: str, k: int, *, among: Int64 | None = None
 ) -> list[CaptionMatch]:
-    """The k frames whose active captions answer any of the words best, by BM25; ties by id.
+    """The k frames whose active captions answer any of the words best; see `best_scores`.
 
     `among`: frame ids, ascending, that alone may match.
     """
@@ -160,21 +162,53 @@ def matches(
 def best_scores(
     connection: sqlite3.Connection, words: str, k: int, *, among: Int64 | None = None
 ) -> tuple[Int64, Float64]:
-    """Ids (n,) and BM25 scores (n,) of the k frames that `matches` finds, without their highlighted text."""
-    expression = any_word_expression(words)
-    if expression is None or k <= 0:
+    """The k frames whose active captions have the most telling of the words: ids (n,) and scores (n,).
+
+    BM25 without a length term (b = 0): captions are one short sentence, and say no word twice, so what is
+    left is the sum of the words' inverse document frequencies. FTS5's own ranking reads each match's length
+    from disk, which takes a tenth of a second for words that one caption in twenty has. A word in more than
+    `_MOST_CAPTIONS` counts only beside a rarer one, where there is any. Ties by id.
+    """
+    terms = _telling_terms(words)
+    if not terms or k <= 0:
         return np.empty(0, np.int64), np.empty(0, np.float64)
-    query = "SELECT rowid, -rank FROM captions_fts WHERE captions_fts MATCH ? ORDER BY rank, rowid"
-    if among is None:
-        rows = connection.execute(f"{query} LIMIT ?", (expression, k)).fetchall()
-    else:
-        rows = connection.execute(query, (expression,)).fetchall()
-    frame_ids = np.fromiter((row[0] for row in rows), np.int64, len(rows))
-    scores = np.fromiter((row[1] for row in rows), np.float64, len(rows))
+    (num_frames,) = connection.execute("SELECT coalesce(max(id), 0) FROM frames").fetchone()
+    postings = [_rows_matching(connection, term) for term in terms]
+    rare = [term for term, rows in zip(terms, postings, strict=True) if len(rows) < _MOST_CAPTIONS]
+    if rare:
+        beside = " OR ".join(rare)
+        postings = [
+            rows if term in rare else _rows_matching(connection, f"({beside}) AND {term}")
+            for term, rows in zip(terms, postings, strict=True)
+        ]
+    counts = [
+        len(rows) if term in rare else _MOST_CAPTIONS for term, rows in zip(terms, postings, strict=True)
+    ]
+    weights = [np.log1p((num_frames - min(n, num_frames) + 0.5) / (n + 0.5)) for n in counts]
+    frame_ids, places = np.unique(np.concatenate(postings), return_inverse=True)
+    each = np.repeat(np.asarray(weights, dtype=np.float64), [len(rows) for rows in postings])
+    scores = np.bincount(places, each).astype(np.float64)
     if among is not None:
-        kept = np.flatnonzero(np.isin(frame_ids, among, assume_unique=True))[:k]
+        kept = np.isin(frame_ids, among, assume_unique=True)
         frame_ids, scores = frame_ids[kept], scores[kept]
-    return frame_ids, scores
+    if len(scores) > k:
+        good = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
+        frame_ids, scores = frame_ids[good], scores[good]
+    order = np.argsort(-scores, kind="stable")[:k]
+    return frame_ids[order], scores[order]
+
+
+def _rows_matching(connection: sqlite3.Connection, expression: str) -> Int64:
+    """Frames that an FTS5 expression fits, ascending; the first `_MOST_CAPTIONS` of them."""
+    # As one text: ten times quicker than as many rows.
+    (ids,) = connection.execute(
+        """
+        SELECT json_group_array(rowid)
+        FROM (SELECT rowid FROM captions_fts WHERE captions_fts MATCH ? LIMIT ?)
+        """,
+        (expression, _MOST_CAPTIONS),
+    ).fetchone()
+    return np.fromstring(ids[1:-1], dtype=np.int64, sep=",")
 
 
 def _highlighted(connection: sqlite3.Connection, expression: str, frame_ids: Iterable[int]) -> dict[int, str]:
@@ -195,9 +229,14 @@ def any_word_expression(words: str) -> str | None:
     Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes must occur as it is. Words
     such as "the" count only where there are no others. No input is a syntax error.
     """
+    return " OR ".join(_telling_terms(words)) or None
+
+
+def _telling_terms(words: str) -> list[str]:
+    """The words that tell captions apart, quoted; all of them where none does."""
     terms = _terms(words)
     telling = [quoted for term, quoted in terms if term.lower() not in _STOP_WORDS]
-    return " OR ".join(telling or [quoted for _, quoted in terms]) or None
+    return list(dict.fromkeys(telling or [quoted for _, quoted in terms]))
 
 
 def all_words_expression(words: str) -> str:
