@@ -22,7 +22,7 @@ from vidsearch.search.ranking import Moment, Ranking, matched_curve, rank_moment
 from vidsearch.search.rerank import rerank
 from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
-from vidsearch.search.views import View, standard_scores
+from vidsearch.search.views import View, standard_scores, step_scores
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
@@ -177,24 +177,24 @@ class Searcher:
         texts = [query.text or "", *query.then]
         step_views, notes = self._step_views(texts, timelines)
         timeline = step_views[0][0].timeline
-        scores = np.stack([standard_scores(views, 0, len(timeline)) for views in step_views])
-        if among is not None:
-            places = timeline.places(among)
-            outside = np.ones(len(timeline), dtype=bool)
-            outside[places[places >= 0]] = False
-            scores[:, outside] = -np.inf
+        places = np.arange(len(timeline)) if among is None else _known_places(timeline, among)
+        scores = step_scores(step_views, None if among is None else places)
         sequences = best_sequences(
             scores,
-            timeline.video_ids,
-            timeline.times,
+            timeline.video_ids[places],
+            timeline.times[places],
             within_seconds=query.within_seconds,
             limit=query.num_hits * (2 if query.dedupe else 1),
         )
-        places = np.asarray([sequence.places for sequence in sequences], dtype=np.int64)
-        vectors = timeline.vectors(places.reshape(-1)).reshape(len(sequences), len(texts), -1)
-        kept, folded = _fold(query, vectors, [int(timeline.video_ids[s.places[0]]) for s in sequences])
+        at = np.asarray([sequence.places for sequence in sequences], dtype=np.int64).reshape(-1, len(texts))
+        step_places = places[at]
+        vectors = timeline.vectors(step_places.reshape(-1)).reshape(*step_places.shape, -1)
+        kept, folded = _fold(query, vectors, timeline.video_ids[step_places[:, :1]].reshape(-1).tolist())
+        kept = kept[: query.num_hits] if query.min_confidence is None else kept
         maker = HitMaker(self.library, timeline)
-        hits = maker.sequence_hits([sequences[number] for number in kept], texts, step_views, scores)
+        hits = maker.sequence_hits(
+            step_places[kept], scores[np.arange(len(texts)), at[kept]], texts, step_views
+        )
         hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
         return _answer(query, hits, "visual", step_views[0], num_frames, notes)
 
@@ -270,6 +270,11 @@ def _ranking(name: str, timeline: Timeline, frame_ids: Int64, scores: Float32) -
     places = timeline.places(frame_ids[frame_ids >= 0])
     scores = scores[frame_ids >= 0]
     return Ranking(name, places[places >= 0], scores[places >= 0])
+
+
+def _known_places(timeline: Timeline, frame_ids: Int64) -> Int64:
+    places = timeline.places(frame_ids)
+    return np.sort(places[places >= 0])
 
 
 def _fold(query: Query, vectors: Float32, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:

@@ -14,10 +14,9 @@ from vidsearch.types import SearchHit, StepHit
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
     from vidsearch.search.ranking import Moment
-    from vidsearch.search.sequence import Sequence as StepSequence
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
-    from vidsearch.types import IndexedFrame, Shot, Video
+    from vidsearch.types import Float32, IndexedFrame, Int64, Shot, Video
 
 
 class HitMaker:
@@ -66,32 +65,29 @@ class HitMaker:
 
     def sequence_hits(
         self,
-        sequences: Sequence[StepSequence],
+        step_places: Int64,
+        step_scores: Float32,
         texts: Sequence[str],
         step_views: Sequence[Sequence[View]],
-        scores: np.ndarray,
     ) -> list[SearchHit]:
-        """Hits of sequences; `scores` is (steps, places). The least sure step decides the confidence."""
-        frames = self._frames([place for sequence in sequences for place in sequence.places])
-        step_ids = self._timeline.frame_ids[
-            np.asarray([sequence.places for sequence in sequences]).reshape(-1, len(texts))
-        ]
-        sure_by_step = [confidences(views, step_ids[:, number]) for number, views in enumerate(step_views)]
+        """Hits of sequences; places and scores are (sequences, steps). The least sure step decides."""
+        frames = self._frames(step_places.reshape(-1).tolist())
+        frame_ids = self._timeline.frame_ids[step_places]
+        sure = [confidences(views, frame_ids[:, number]) for number, views in enumerate(step_views)]
         hits = []
-        for row, sequence in enumerate(sequences):
+        for row, places in enumerate(step_places.tolist()):
             steps = tuple(
                 StepHit(
                     text=text,
                     frame_id=frames[place].id,
                     time_seconds=frames[place].time_seconds,
-                    score=float(scores[number, place]),
+                    score=float(step_scores[row, number]),
                     caption=_caption(frames[place]),
-                    confidence=sure_by_step[number][row],
+                    confidence=sure[number][row],
                 )
-                for number, (text, place) in enumerate(zip(texts, sequence.places, strict=True))
+                for number, (text, place) in enumerate(zip(texts, places, strict=True))
             )
-            sure = [step.confidence for step in steps if step.confidence is not None]
-            first, last = frames[sequence.places[0]], frames[sequence.places[-1]]
+            first, last = frames[places[0]], frames[places[-1]]
             hits.append(
                 SearchHit(
                     video=self._video(first.video_id),
@@ -99,9 +95,11 @@ class HitMaker:
                     time_seconds=first.time_seconds,
                     start_seconds=first.time_seconds,
                     end_seconds=last.end_seconds,
-                    score=sequence.score / len(steps),
+                    score=float(step_scores[row].mean()),
                     caption=_caption(first),
-                    confidence=min(sure, default=None),
+                    confidence=min(
+                        (step.confidence for step in steps if step.confidence is not None), default=None
+                    ),
                     steps=steps,
                 )
             )
