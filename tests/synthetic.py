@@ -20,7 +20,6 @@ from av.container import OutputContainer
 from av.video.frame import PictureType, VideoFrame
 from av.video.reformatter import ColorRange, Colorspace
 
-
 if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
@@ -179,17 +178,16 @@ def colours_video(
     )
 
 
-_FREE_TIMING = frozenset({"libx264", "libx265", "libvpx", "libvpx-vp9", "libaom-av1", "libsvtav1", "ffv1"})
+_FREE_TIMING = frozenset({"libx264", "libx265", "libvpx", "libvpx-vp9", "libsvtav1", "ffv1"})
 """Codecs whose encoders take any time base."""
 
 _PIXEL_FORMATS = {"gif": "rgb8", "mjpeg": "yuvj420p", "rawvideo": "rgb24", "png": "rgb24", "qtrle": "rgb24"}
 
 _QUICK: dict[str, dict[str, str]] = {
-    "libx264": {"preset": "veryfast", "crf": "15"},
+    "libx264": {"preset": "veryfast", "crf": "15", "sc_threshold": "0"},
     "libx265": {"preset": "ultrafast", "crf": "15", "x265-params": "log-level=none"},
     "libvpx": {"deadline": "realtime", "cpu-used": "8", "crf": "10", "b": "2M"},
     "libvpx-vp9": {"deadline": "realtime", "cpu-used": "8", "crf": "20", "b": "2M"},
-    "libaom-av1": {"cpu-used": "8", "usage": "realtime", "crf": "20"},
     "libsvtav1": {"preset": "12", "crf": "20"},
     "mpeg4": {"qscale": "2"},
 }

@@ -79,7 +79,7 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
     """
     with open_video(path) as video:
         decoder = PictureDecoder(video)
-        for one in _pictures_at(decoder, iter([time_seconds]), 0.0):
+        for one in _pictures_at(decoder, iter([time_seconds]), resume_from_seconds=-math.inf):
             return _frame(video, one, short_side_pixels)
     with open_video(path) as video:
         decoder = PictureDecoder(video)

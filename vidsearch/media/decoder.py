@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from vidsearch.media.container import OpenVideo
-    from vidsearch.media.gops import VideoPacket
+    from vidsearch.media.gops import GopPlan, VideoPacket
 
     TimedPicture: TypeAlias = tuple[int, VideoFrame]
     """Presentation ticks, and the picture."""
@@ -127,47 +127,48 @@ class PictureDecoder:
     def _chosen(self, wanted_ticks: Iterator[int]) -> Iterator[TimedPicture]:
         wanted = Wanted(wanted_ticks)
         gops = read_gops(self._packets())
-        gop, is_first, continues = next(gops, None), True, False
+        gop, is_first = next(gops, None), True
         carried: frozenset[int] = frozenset()
+        # A run is what is decoded between two emptyings of the decoder; it starts at a key frame.
+        in_run, num_in_run = False, 0
+        is_first_picture = True
         while gop is not None and (wanted.next is not None or carried):
             following = next(gops, None)
             plan = plan_gop(
                 gop, following, carried, wanted, is_first=is_first, end_ticks=self.picture_end_ticks or 0
             )
-            decodes_on = bool(plan.wanted_of_next) or (plan.decode_all and following is not None)
-            if plan.num_packets:
-                packets = self._skipping(gop, plan.num_packets, plan.wanted, continues, plan.decode_all)
-                pictures = self._timed(self._decode(packets, flush=not decodes_on))
-                if not continues:
-                    pictures = self._checked(pictures, is_first)
-                yield from pictures
-            elif continues:
-                yield from self._timed(self._decode((), flush=True))
-            carried, continues, is_first = plan.wanted_of_next, decodes_on, False
-            if following is not None and not continues and self._is_far_ahead(wanted.next, following):
+            ends_run = not plan.wanted_of_next and (not plan.decode_all or following is None)
+            if plan.num_packets or in_run:
+                packets = self._skipping(gop, plan, in_run=in_run)
+                for ticks, picture in self._timed(self._decode(packets, flush=ends_run)):
+                    num_in_run += 1
+                    if num_in_run == 1 and not picture.key_frame:
+                        raise _UntrueContainerError
+                    # A field of an interlaced picture may be a packet of its own: not to be passed over.
+                    if is_first_picture and picture.interlaced_frame:
+                        raise _UntrueContainerError
+                    is_first_picture = False
+                    yield ticks, picture
+                if ends_run and not num_in_run:
+                    raise _UntrueContainerError
+                in_run, num_in_run = not ends_run, 0 if ends_run else num_in_run
+            carried, is_first = plan.wanted_of_next, False
+            if following is not None and not in_run and self._is_far_ahead(wanted.next, following):
                 following, gops = self._seek(cast("int", wanted.next), following)
             gop = following
 
-    def _skipping(
-        self, gop: Gop, num_packets: int, wanted: frozenset[int], continues: bool, decode_all: bool
-    ) -> Iterator[VideoPacket]:
-        """The first packets of a GOP, with the decoder told at each whether it may pass over it."""
-        may_skip = not decode_all and self.video.codec in _CODECS_WITH_MARKED_REFERENCES
-        leading = set() if continues or decode_all else {packet.pts for packet in gop.leading()}
-        for packet in gop.packets[:num_packets]:
-            if packet.pts in leading:
-                continue
-            self._context.skip_frame = "NONREF" if may_skip and packet.pts not in wanted else "DEFAULT"
-            yield packet
+    def _skipping(self, gop: Gop, plan: GopPlan, *, in_run: bool) -> Iterator[VideoPacket]:
+        """The packets that a plan takes, with the decoder told at each whether it may pass over it."""
+        may_skip = not plan.decode_all and self.video.codec in _CODECS_WITH_MARKED_REFERENCES
+        # Without the GOP before, leading pictures cannot be decoded.
+        left_out = set() if in_run or plan.decode_all else {packet.pts for packet in gop.leading()}
+        for packet in gop.packets[: plan.num_packets]:
+            if packet.pts not in left_out:
+                self._context.skip_frame = (
+                    "NONREF" if may_skip and packet.pts not in plan.wanted else "DEFAULT"
+                )
+                yield packet
         self._context.skip_frame = "DEFAULT"
-
-    def _checked(self, pictures: Iterator[TimedPicture], is_first: bool) -> Iterator[TimedPicture]:
-        """Pass pictures on while what the container says of its key frames shows to be true."""
-        for number, (ticks, picture) in enumerate(pictures):
-            # A field of an interlaced picture may be a packet of its own: not to be passed over.
-            if (number == 0 and not picture.key_frame) or (is_first and picture.interlaced_frame):
-                raise _UntrueContainerError
-            yield ticks, picture
 
     def _is_far_ahead(self, ticks: int | None, following: Gop) -> bool:
         return (
