@@ -13,8 +13,8 @@ import tempfile
 from pathlib import Path
 
 from vidsearch.bench import BenchReport, Part, bench, write_clip
-from vidsearch.bench.random_models import RandomBlip, RandomClip
 from vidsearch.models.device import choose_device
+from vidsearch.models.random_weights import random_captioner, random_embedder
 
 
 def main() -> None:
@@ -32,8 +32,8 @@ def main() -> None:
         video = options.video or write_clip(Path(folder) / "clip.mp4", seconds=options.seconds)
         report = bench(
             video,
-            embedders=[RandomClip(device)],
-            captioner=RandomBlip(device) if options.captions else None,
+            embedders=[random_embedder("clip", device=device)],
+            captioner=random_captioner("blip", device=device) if options.captions else None,
             on_part=show,
         )
     summarise(report, device.describe())

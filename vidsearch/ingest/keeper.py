@@ -10,11 +10,13 @@ import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import DamagedVideo, MediaError, ModelOutOfMemory, VideoNotFound, VidsearchError
 from vidsearch.index.fingerprint import fingerprint
+from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.policy import CaptionMemory
 from vidsearch.ingest.report import FileFailure
 from vidsearch.ingest.work import StretchDone, VideoDone, VideoJob
@@ -23,7 +25,7 @@ from vidsearch.media.probe import probe
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
     from vidsearch.ingest.tally import Tally
-    from vidsearch.types import Caption, Fingerprint, SamplingPlan, Space, Video
+    from vidsearch.types import Caption, Fingerprint, SamplingPlan, Space, Video, VideoInfo
 
 
 @dataclass(slots=True)
@@ -56,6 +58,7 @@ class Keeper:
         retry_failed: bool = False,
         reindex: bool = False,
         isolate: bool = False,
+        timeout_seconds: float | None = None,
     ) -> None:
         self._library = library
         self._tally = tally
@@ -64,6 +67,7 @@ class Keeper:
         self._retry_failed = retry_failed
         self._reindex = reindex
         self._isolate = isolate
+        self._timeout_seconds = timeout_seconds
         self._keys = itertools.count()
         self._open_videos: dict[int, OpenVideo] = {}
         self._put_off: list[Path] = []
@@ -138,16 +142,17 @@ class Keeper:
                 self._tally.skip(path, is_as_asked=is_as_asked)
                 return None
         print_of_file = state.fingerprint or fingerprint(path)
-        died_before = self._library.was_left_in_work(print_of_file.content_hash)
+        # Where a run died at a file, whatever it died of, the file may be what kills.
+        is_isolated = self._isolate or self._library.was_left_in_work(print_of_file.content_hash)
         with ExitStack() as claim:
             if not claim.enter_context(self._library.claim(print_of_file.content_hash)):
                 self._wait_for_turn(path)
                 return None
-            video = self._library.begin_video(path, print_of_file, probe(path), self._plan, self._spaces)
+            info = self._probe(path, is_isolated=is_isolated)
+            video = self._library.begin_video(path, print_of_file, info, self._plan, self._spaces)
             if video.is_complete:  # another process finished it since it was looked up
                 self._tally.skip(path)
                 return None
-            isolate = self._isolate or died_before
             opened = OpenVideo(
                 path=path,
                 video=video,
@@ -158,9 +163,15 @@ class Keeper:
                 until_seconds=video.indexed_until_seconds,
                 num_frames=video.num_frames,
             )
-            return self._job(opened, isolate=isolate)
+            return self._job(opened, is_isolated=is_isolated)
 
-    def _job(self, opened: OpenVideo, *, isolate: bool) -> VideoJob:
+    def _probe(self, path: Path, *, is_isolated: bool) -> VideoInfo:
+        if not is_isolated:
+            return probe(path)
+        (info,) = isolated(partial(_probed, path), name=path, timeout_seconds=self._timeout_seconds)
+        return info
+
+    def _job(self, opened: OpenVideo, *, is_isolated: bool) -> VideoJob:
         video = opened.video
         memory, caption = self._last_captioned(video)
         job = VideoJob(
@@ -171,7 +182,7 @@ class Keeper:
             num_frames_before=video.num_frames,
             last_captioned=memory,
             last_caption=caption,
-            isolate=isolate,
+            is_isolated=is_isolated,
         )
         self._open_videos[job.key] = opened
         self._tally.open(opened.path, seconds=opened.seconds)
@@ -262,6 +273,10 @@ class Keeper:
 
     def _let_go(self, job: VideoJob) -> None:
         self._open_videos.pop(job.key).claim.close()
+
+
+def _probed(path: Path) -> list[VideoInfo]:
+    return [probe(path)]
 
 
 def _seconds_to_come(video: Video) -> float | None:

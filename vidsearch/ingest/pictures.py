@@ -6,8 +6,10 @@ One function of plain data, for one thread. Knows no queue, no model and no libr
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
+from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.likeness import is_near_duplicate, signature
 from vidsearch.ingest.work import Picture
 from vidsearch.media.decode import frames
@@ -23,16 +25,30 @@ STRETCH_FRAMES = 64
 
 
 def pictures(
-    job: VideoJob, *, short_side_pixels: int, num_threads: int = 0, stretch_frames: int = STRETCH_FRAMES
+    job: VideoJob,
+    *,
+    short_side_pixels: int,
+    num_threads: int = 0,
+    timeout_seconds: float | None = None,
+    stretch_frames: int = STRETCH_FRAMES,
 ) -> Iterator[Picture]:
-    """Decode what a job asks for, in order of time. Raises MediaError, after what could be decoded."""
-    decoded = frames(
+    """Decode what a job asks for, in order of time, in a process of its own where the job says so.
+
+    Raises MediaError, after what could be decoded.
+    """
+    decode = partial(
+        frames,
         job.path,
         job.plan,
         short_side_pixels=short_side_pixels,
         resume_from_seconds=job.resume_from_seconds,
         num_threads=num_threads,
+        timeout_seconds=timeout_seconds,
     )
+    if job.is_isolated:
+        decoded = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
+    else:
+        decoded = decode()
     return prepared(decoded, job, stretch_frames=stretch_frames)
 
 

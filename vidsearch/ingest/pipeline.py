@@ -105,6 +105,7 @@ def process(
         pictures,
         short_side_pixels=largest_side(embedders, captioner),
         num_threads=options.threads_per_codec,
+        timeout_seconds=options.timeout_seconds,
         stretch_frames=options.stretch_frames,
     )
     decoders = Decoders(

@@ -62,6 +62,7 @@ def ingest(
         retry_failed=retry_failed,
         reindex=reindex,
         isolate=isolate,
+        timeout_seconds=options.timeout_seconds,
     )
     stop = stop or threading.Event()
 

@@ -32,7 +32,7 @@ class VideoJob:
     """Of those, the last one that was captioned itself, ..."""
     last_caption: Caption | None = None
     """... and its caption."""
-    isolate: bool = False
+    is_isolated: bool = False
     """Decode in a process of its own, which may crash without harm."""
 
 

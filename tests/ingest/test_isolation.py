@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import ColourEmbedder
+from tests.ingest.clips import colour_clip
+from tests.ingest.states import state_of
+from vidsearch.errors import DamagedVideo, DecodeTimeout, NotAVideo
+from vidsearch.index.fingerprint import fingerprint
+from vidsearch.index.library import Library
+from vidsearch.ingest import PipelineOptions, ingest
+from vidsearch.ingest import pictures as pictures_module
+from vidsearch.ingest.isolation import isolated
+
+
+def count_to(number: int):
+    print("noise that must not come between the answers")
+    yield from range(number)
+
+
+def segfault_after(number: int):
+    yield from range(number)
+    os.kill(os.getpid(), signal.SIGSEGV)
+    time.sleep(60)
+
+
+def hang_after(number: int):
+    yield from range(number)
+    time.sleep(600)
+
+
+def complain(message: str):
+    raise NotAVideo(message)
+
+
+def my_process_id_then_hang():
+    yield os.getpid()
+    time.sleep(600)
+
+
+def test_items_come_in_order_from_another_process():
+    assert list(isolated(partial(count_to, 3), name="x")) == [0, 1, 2]
+
+
+def test_errors_come_as_they_are():
+    with pytest.raises(NotAVideo, match="a text file"):
+        list(isolated(partial(complain, "a text file"), name="x"))
+
+
+def test_a_crash_is_an_error_after_what_came_before():
+    items = isolated(partial(segfault_after, 2), name="clip.mp4")
+    assert [next(items), next(items)] == [0, 1]
+    with pytest.raises(DamagedVideo, match=r"clip\.mp4: its decoder crashed \(SIGSEGV\)"):
+        next(items)
+
+
+def test_a_hang_is_an_error_after_the_deadline():
+    items = isolated(partial(hang_after, 1), name="clip.mp4", timeout_seconds=5)
+    assert next(items) == 0
+    with pytest.raises(DecodeTimeout, match=r"clip\.mp4: its decoder made no progress within 5 s"):
+        next(items)
+
+
+def test_the_process_ends_with_the_iteration():
+    items = isolated(my_process_id_then_hang, name="x")
+    process_id = next(items)
+    items.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(process_id, 0)
+
+
+def crashes_on_green(path: Path, *arguments, **options):
+    """Stands for media's `frames`: kills its process at one video."""
+    if path.name == "green.mp4":
+        os.kill(os.getpid(), signal.SIGKILL)
+    from vidsearch.media.decode import frames
+
+    return frames(path, *arguments, **options)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    for colour in ("red", "green", "blue"):
+        colour_clip(folder / f"{colour}.mp4", [colour, "white"])
+    return folder
+
+
+def test_isolated_runs_give_the_same_library(tmp_path, folder):
+    states = []
+    for isolate in (False, True):
+        with Library.open(tmp_path / f"library {isolate}", create=True) as library:
+            report = ingest(library, [folder], embedders=[ColourEmbedder()], isolate=isolate)
+            assert report.failures == ()
+            states.append(state_of(library))
+    assert states[0] == states[1]
+
+
+def test_a_file_at_which_a_run_died_is_isolated_by_the_next_one(tmp_path, folder, monkeypatch):
+    # Otherwise one file that crashes the decoder ends every run at the same place.
+    monkeypatch.setattr(pictures_module, "frames", crashes_on_green)
+    with Library.open(tmp_path / "library", create=True) as library:
+        claims = library.path / "claims"
+        claims.mkdir()
+        (claims / fingerprint(folder / "green.mp4").content_hash).touch()  # what a process that died leaves
+        report = ingest(library, [folder], embedders=[ColourEmbedder()])
+        (failure,) = report.failures
+        assert (failure.path.name, failure.error) == ("green.mp4", "DamagedVideo")
+        assert "its decoder crashed (SIGKILL)" in failure.reason
+        assert report.num_indexed == 2
+        assert [video.path.name for video in library.videos()] == ["blue.mp4", "red.mp4"]
+        assert not list(claims.iterdir())
+
+
+def hangs_on_green(path: Path, *arguments, **options):
+    if path.name == "green.mp4":
+        time.sleep(600)
+    from vidsearch.media.decode import frames
+
+    return frames(path, *arguments, **options)
+
+
+def test_a_decoder_that_hangs_fails_its_video_alone(tmp_path, folder, monkeypatch):
+    monkeypatch.setattr(pictures_module, "frames", hangs_on_green)
+    options = PipelineOptions(timeout_seconds=2)
+    with Library.open(tmp_path / "library", create=True) as library:
+        report = ingest(library, [folder], embedders=[ColourEmbedder()], options=options)
+        (failure,) = report.failures
+        assert (failure.path.name, failure.error) == ("green.mp4", "DecodeTimeout")
+        assert report.num_indexed == 2
