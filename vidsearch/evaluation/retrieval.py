@@ -157,9 +157,9 @@ def _moments(dataset: MomentSet, embedder: Embedder, on_progress: OnProgress) ->
         "text to moment",
         moment_figures(found, right, by_video),
         {
-            "random span": moment_figures(_random_spans(durations), right, by_video),
+            "random span": moment_figures(random_spans(durations), right, by_video),
             "same stretch of every video": moment_figures(
-                _usual_spans(durations, right, by_video), right, by_video
+                usual_spans(durations, right, by_video), right, by_video
             ),
         },
     )
@@ -204,7 +204,8 @@ def _section(title: str, scores: Float32, relevant: Any, groups: Any, known: Pub
     )
 
 
-def _random_spans(durations: Sequence[float]) -> list[list[tuple[float, float]]]:
+def random_spans(durations: Sequence[float]) -> list[list[tuple[float, float]]]:
+    """A stretch of each video between two random instants."""
     generator = np.random.default_rng(0)
     ends = np.sort(generator.random((len(durations), 2)), axis=1)
     return [
@@ -212,7 +213,7 @@ def _random_spans(durations: Sequence[float]) -> list[list[tuple[float, float]]]
     ]
 
 
-def _usual_spans(
+def usual_spans(
     durations: Sequence[float], right: Sequence[Sequence[tuple[float, float]]], groups: Any
 ) -> list[list[tuple[float, float]]]:
     """For each half of the videos, the stretch, relative to length, that does best on the other half."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Shot
 
 KEPT_HEIGHT = 0.5
-"""How far down a peak's height over the mean the water falls, as a share of it."""
+"""The water falls to this share of a peak's height over the mean."""
 LEAST_FALL = 0.5
 """The water falls at least this many standard deviations of the library's scores, so that a weak peak has
 a span too."""
@@ -41,7 +41,9 @@ class Span:
     best: int
 
 
-def span_around(peak: int, curve: Curve, bounds: tuple[int, int]) -> Span:
+def span_around(
+    peak: int, curve: Curve, bounds: tuple[int, int], *, kept_height: float = KEPT_HEIGHT
+) -> Span:
     """The span of a peak within `bounds`, places [first, end) that it must not leave."""
     low, high = bounds
     reach = _REACH
@@ -49,7 +51,7 @@ def span_around(peak: int, curve: Curve, bounds: tuple[int, int]) -> Span:
         first, end = max(low, peak - reach), min(high, peak + reach + 1)
         heights = curve(first, end)
         height = float(heights[peak - first])
-        level = height - max(KEPT_HEIGHT * height, LEAST_FALL)
+        level = height - max((1 - kept_height) * height, LEAST_FALL)
         wet = np.flatnonzero(heights < level)
         split = int(np.searchsorted(wet, peak - first))
         left = first + int(wet[split - 1]) + 1 if split > 0 else first
