@@ -46,7 +46,7 @@ def pictures(
         timeout_seconds=timeout_seconds,
     )
     if job.is_isolated:
-        decoded = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
+        decoded: Iterator[Frame] = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
     else:
         decoded = decode()
     return prepared(decoded, job, stretch_frames=stretch_frames)
