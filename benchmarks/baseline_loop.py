@@ -129,13 +129,9 @@ def main() -> None:
                     f"{name:12}{last['frames']:6.0f} frames{last['wall']:9.2f} s wall{last['cpu']:9.2f} s CPU"
                 )
     for kind in ("wall", "cpu"):
-        ratios = [
-            plain[kind] / ours[kind]
-            for plain, ours in zip(taken["plain loop"], taken["vidsearch"], strict=True)
-        ]
-        print(
-            f"plain loop / vidsearch, {kind}: median {median(ratios):.2f}, all {[round(r, 2) for r in ratios]}"
-        )
+        pairs = zip(taken["plain loop"], taken["vidsearch"], strict=True)
+        ratios = [round(plain[kind] / ours[kind], 2) for plain, ours in pairs]
+        print(f"plain loop / vidsearch, {kind}: median {median(ratios)}, all {ratios}")
 
 
 def run_alone(name: str, video: Path, *, with_captions: bool) -> dict[str, float]:

@@ -1,4 +1,4 @@
-"""Many short clips against one long video of the same frames: does opening files cost the models their batches?
+"""Many short clips against one long video of the same frames: does opening files cost full batches?
 
     python benchmarks/ingest_clips.py [--clips 200] [--seconds 3]
 
