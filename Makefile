@@ -33,5 +33,8 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
+docs/commands.md: $(STAMP) $(wildcard vidsearch/cli/*.py)
+	$(BIN)/typer vidsearch.cli.app utils docs --name vidsearch --output $@
+
 clean:
 	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

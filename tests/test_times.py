@@ -8,19 +8,28 @@ from vidsearch.times import format_duration, format_time, parse_time
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(0, "0:00:00.0"), (83.46, "0:01:23.5"), (59.96, "0:01:00.0"), (36000.04, "10:00:00.0"), (-1.5, "-0:00:01.5")],
+    [
+        (0, "0:00:00.0"),
+        (83.46, "0:01:23.5"),
+        (59.96, "0:01:00.0"),
+        (36000.04, "10:00:00.0"),
+        (-1.5, "-0:00:01.5"),
+    ],
 )
 def test_format_time_carries_rounding_into_minutes(seconds, text):
     assert format_time(seconds) == text
 
 
-@pytest.mark.parametrize(("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (754, "12:34"), (3661, "1:01:01")])
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0:00"), (59.6, "1:00"), (754, "12:34"), (3661, "1:01:01")]
+)
 def test_format_duration(seconds, text):
     assert format_duration(seconds) == text
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("83.5", 83.5), ("1:23.5", 83.5), ("0:01:23.5", 83.5), (" 7 ", 7.0), (".5", 0.5), ("90:00", 5400)]
+    ("text", "seconds"),
+    [("83.5", 83.5), ("1:23.5", 83.5), ("0:01:23.5", 83.5), (" 7 ", 7.0), (".5", 0.5), ("90:00", 5400)],
 )
 def test_parse_time(text, seconds):
     assert parse_time(text) == seconds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,9 +20,29 @@ EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
 
+Fps = Annotated[
+    float,
+    typer.Option(
+        min=0.001, help="Frames looked at per second of video.", rich_help_panel=options.SAMPLING_PANEL
+    ),
+]
+Captions = Annotated[
+    bool,
+    typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
+]
+CaptionEvery = Annotated[
+    str,
+    typer.Option(
+        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
+        rich_help_panel=options.MODEL_PANEL,
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(index)
+    app.command()(watch)
 
 
 def index(
@@ -29,12 +50,7 @@ def index(
         list[Path], typer.Argument(help="Videos, or folders that are searched for them.", show_default=False)
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: Annotated[
-        float,
-        typer.Option(
-            min=0.001, help="Frames looked at per second of video.", rich_help_panel=options.SAMPLING_PANEL
-        ),
-    ] = 1.0,
+    fps: Fps = 1.0,
     max_frames: options.MaxFrames = None,
     start: options.Start = None,
     end: options.End = None,
@@ -52,17 +68,8 @@ def index(
             help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
         ),
     ] = None,
-    captions: Annotated[
-        bool,
-        typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
-    ] = True,
-    caption_every: Annotated[
-        str,
-        typer.Option(
-            help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
-            rich_help_panel=options.MODEL_PANEL,
-        ),
-    ] = "novel",
+    captions: Captions = True,
+    caption_every: CaptionEvery = "novel",
     num_beams: options.NumBeams = None,
     prompt: options.Prompt = None,
     device: options.Device = "auto",
@@ -123,6 +130,64 @@ def index(
         raise typer.Exit(EXIT_INTERRUPTED)
     if report.failures and not (report.num_indexed or report.num_skipped):
         raise typer.Exit(EXIT_FAILED)
+
+
+def watch(
+    folders: Annotated[list[Path], typer.Argument(help="Folders to keep an eye on.", show_default=False)],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    fps: Fps = 1.0,
+    models: options.Models = None,
+    captions: Captions = True,
+    caption_every: CaptionEvery = "novel",
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    settle: Annotated[
+        float,
+        typer.Option(min=0.1, help="Seconds for which a file must not have changed before it is indexed."),
+    ] = 5.0,
+    polling: Annotated[
+        bool,
+        typer.Option("--polling", help="Look again and again: for network folders, which tell of nothing."),
+    ] = False,
+) -> None:
+    """Index what is in folders, and whatever comes or changes there, until Ctrl-C.
+
+    Example: `vidsearch watch ~/Videos /mnt/cameras`
+    """
+    from vidsearch.cli import loading
+    from vidsearch.index.library import Library
+    from vidsearch.ingest import ingest, parse_caption_policy
+    from vidsearch.ingest.watch import watch as watch_folders
+
+    plan = options.sampling_plan(fps=fps, max_frames=None, start=None, end=None)
+    policy = parse_caption_policy(caption_every)
+    model_options = loading.ModelOptions(
+        models=models, wants_captions=captions, device=device, precision=precision
+    )
+    with Library.open(library, create=True) as opened:
+        loaded = loading.load(loading.library_models(opened, model_options), model_options)
+        described = loaded.device.describe()
+
+        def run(paths: Sequence[Path]) -> IngestReport:
+            return ingest(
+                opened,
+                paths,
+                embedders=loaded.embedders,
+                captioner=loaded.captioner,
+                plan=plan,
+                caption_policy=policy,
+            )
+
+        console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops.")
+        watch_folders(
+            folders,
+            run,
+            on_report=lambda report: print_report(report, device=described),
+            on_error=lambda error: console.fail(console.printable(error)),
+            settle_seconds=settle,
+            force_polling=polling or None,
+        )
+    console.note("Stopped watching. What was indexed is kept.")
 
 
 def report_as_dict(report: IngestReport, *, device: str) -> dict[str, Any]:
