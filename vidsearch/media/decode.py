@@ -52,9 +52,9 @@ def frames(
     up to which time that was. ValueError for a plan that means nothing.
     """
     check_plan(plan)
-    duration_seconds = None
+    duration_seconds = damage = None
     if plan.max_frames is not None:
-        duration_seconds = measured_duration(path, timeout_seconds=timeout_seconds)
+        duration_seconds, damage = _measured(path, timeout_seconds)
     with open_video(
         path,
         num_threads=num_threads,
@@ -69,7 +69,11 @@ def frames(
             sampled = _pictures_at(decoder, instants(plan, duration_seconds), resume_from_seconds)
         for one in sampled:
             yield _frame(video, one, short_side_pixels)
-        _check_whole(decoder)
+        if decoder.num_packets and not decoder.num_pictures:
+            raise DamagedVideo(f"{path}: not one of its pictures decodes")
+        damage = _breaks_off(decoder) or damage
+        if damage is not None and (plan.end_seconds is None or decoder.is_at_end):
+            raise damage
 
 
 def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None = None) -> Frame:
@@ -95,6 +99,19 @@ def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> fl
 
     Looks at the end of the file only, where the container can go there. Raises as `frames` does.
     """
+    return _measured(path, timeout_seconds)[0]
+
+
+class _Sampled(NamedTuple):
+    """A sampled instant, and what is on screen then."""
+
+    instant_seconds: float
+    ticks: int
+    picture: VideoFrame
+
+
+def _measured(path: Path, timeout_seconds: float | None) -> tuple[float, DamagedVideo | None]:
+    """The measured duration, and what there is to say where the file ends too early."""
     with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
         decoder = PictureDecoder(video)
         claimed_seconds = video.claimed_duration_seconds()
@@ -106,15 +123,7 @@ def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> fl
             end_ticks = decoder.read_to_end()
         if end_ticks is None:
             raise DamagedVideo(f"{path}: holds no pictures")
-        return max(0.0, video.seconds(end_ticks))
-
-
-class _Sampled(NamedTuple):
-    """A sampled instant, and what is on screen then."""
-
-    instant_seconds: float
-    ticks: int
-    picture: VideoFrame
+        return max(0.0, video.seconds(end_ticks)), _breaks_off(decoder)
 
 
 def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -> Frame:
@@ -210,20 +219,18 @@ def _key_pictures(
                 yield _Sampled(seconds, ticks, picture)
 
 
-def _check_whole(decoder: PictureDecoder) -> None:
-    """Raise DamagedVideo where the file ended before its header says, or gave no picture at all."""
-    path = decoder.video.path
-    if decoder.num_packets and not decoder.num_pictures:
-        raise DamagedVideo(f"{path}: not one of its pictures decodes")
+def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
+    """What there is to say where the file, read to its end, ends before its header says."""
     claimed_seconds = decoder.video.claimed_duration_seconds()
     if (
         not decoder.is_at_end
         or claimed_seconds is None
         or decoder.format_name not in _FORMATS_WITH_TRUE_LENGTH
     ):
-        return
+        return None
     reached_seconds = decoder.end_seconds
-    if reached_seconds + _MISSING_SECONDS < claimed_seconds:
-        raise DamagedVideo(
-            f"{path}: breaks off at {format_time(reached_seconds)} of {format_time(claimed_seconds)}"
-        )
+    if reached_seconds + _MISSING_SECONDS >= claimed_seconds:
+        return None
+    return DamagedVideo(
+        f"{decoder.video.path}: breaks off at {format_time(reached_seconds)} of {format_time(claimed_seconds)}"
+    )

@@ -202,7 +202,9 @@ class PictureDecoder:
         if not video.stream.duration:
             streams.extend(video.container.streams.audio)
         for packet in video.container.demux(streams):
-            if packet.size:
+            if packet.is_corrupt and self.format_name in _SEEKABLE_FORMATS:
+                self.num_bad_packets += 1  # cut short by the end of the file
+            elif packet.size:
                 self._note_end(packet)
                 if packet.stream_index == video.stream.index:
                     yield cast("VideoPacket", packet)

@@ -1,0 +1,303 @@
+"""Files that are not what they seem: one clear error each, never a hang, never a crash, and nothing lost."""
+
+from __future__ import annotations
+
+import os
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.synthetic import RED, numbered, read_number, solid, write_audio, write_video
+from vidsearch.errors import DamagedVideo, MediaError, NotAVideo
+from vidsearch.media.decode import frame_at, frames
+from vidsearch.media.probe import probe
+from vidsearch.types import Frame, SamplingPlan
+
+
+def drain(found: Iterator[Frame]) -> tuple[list[int], str]:
+    """All that decodes, and what the DamagedVideo after it says."""
+    numbers: list[int] = []
+    with pytest.raises(DamagedVideo) as raised:
+        numbers.extend(read_number(frame.image) for frame in found)
+    return numbers, str(raised.value)
+
+
+def assert_refused(path: Path, kind: type[MediaError], words: str) -> None:
+    for attempt in (
+        lambda: probe(path),
+        lambda: list(frames(path, SamplingPlan())),
+        lambda: frame_at(path, 0.0),
+    ):
+        with pytest.raises(kind, match=words) as raised:
+            attempt()
+        assert str(path) in str(raised.value)
+
+
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Ten seconds at ten pictures a second, with its index in front."""
+    return write_video(
+        tmp_path / "clip.mp4",
+        numbered,
+        num_frames=100,
+        frame_rate=10,
+        gop=10,
+        container_options={"movflags": "faststart"},
+    )
+
+
+def cut(path: Path, share: float, name: str) -> Path:
+    data = path.read_bytes()
+    shorter = path.with_name(name)
+    shorter.write_bytes(data[: int(len(data) * share)])
+    return shorter
+
+
+# --- no video at all --------------------------------------------------------------------------------
+
+
+def test_text_named_mp4(tmp_path: Path) -> None:
+    path = tmp_path / "notes.mp4"
+    path.write_text("dear diary\n" * 500)
+    assert_refused(path, NotAVideo, "not a video file")
+
+
+def test_an_empty_file(tmp_path: Path) -> None:
+    path = tmp_path / "empty.mp4"
+    path.touch()
+    assert_refused(path, NotAVideo, "is empty")
+
+
+def test_random_bytes(tmp_path: Path) -> None:
+    path = tmp_path / "noise.mp4"
+    path.write_bytes(os.urandom(100_000))
+    assert_refused(path, MediaError, "noise.mp4")
+
+
+def test_sound_alone(tmp_path: Path) -> None:
+    assert_refused(write_audio(tmp_path / "song.mp4"), NotAVideo, "sound, but no pictures")
+    assert_refused(write_audio(tmp_path / "song.mp3"), NotAVideo, "sound, but no pictures")
+
+
+def test_the_cover_of_a_song_is_no_video(tmp_path: Path) -> None:
+    song = write_audio(tmp_path / "song.mp3")
+    path = tmp_path / "cover.mp3"
+    with av.open(str(song)) as source, av.open(str(path), "w") as target:
+        sound = target.add_stream_from_template(source.streams.audio[0])
+        cover = target.add_stream("mjpeg", rate=1)
+        cover.width, cover.height, cover.pix_fmt = 96, 64, "yuvj420p"
+        cover.disposition = av.stream.Disposition.attached_pic
+        for packet in cover.encode(av.VideoFrame.from_ndarray(solid(RED), format="rgb24")) + cover.encode(
+            None
+        ):
+            target.mux(packet)
+        for packet in source.demux(source.streams.audio[0]):
+            if packet.size:
+                packet.stream = sound
+                target.mux(packet)
+    with av.open(str(path)) as written:
+        assert written.streams.video[0].disposition & av.stream.Disposition.attached_pic
+    assert_refused(path, NotAVideo, "sound, but no pictures")
+
+
+def test_a_still_picture(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "still.png",
+        [solid(RED)],
+        codec="png",
+        container="image2",
+        container_options={"update": "1"},
+    )
+    assert_refused(path.rename(tmp_path / "still.mp4"), NotAVideo, "not a video file")
+
+
+def test_a_folder_named_mp4(tmp_path: Path) -> None:
+    path = tmp_path / "folder.mp4"
+    path.mkdir()
+    assert_refused(path, NotAVideo, "is a folder")
+
+
+def test_a_path_that_does_not_exist(tmp_path: Path) -> None:
+    assert_refused(tmp_path / "nothing.mp4", MediaError, "No such file")
+
+
+def test_a_link_to_itself(tmp_path: Path) -> None:
+    path = tmp_path / "loop.mp4"
+    path.symlink_to(path)
+    assert_refused(path, MediaError, "symbolic links")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is unreadable for root")
+def test_a_file_without_permission(clip: Path) -> None:
+    clip.chmod(0)
+    assert_refused(clip, MediaError, "Permission denied")
+
+
+def test_a_pipe_does_not_hang(tmp_path: Path) -> None:
+    """Guards against waiting for ever on a FIFO that nobody writes to."""
+    path = tmp_path / "pipe.mp4"
+    os.mkfifo(path)
+    assert_refused(path, NotAVideo, "not a regular file")
+
+
+def test_a_playlist_opens_no_other_file(clip: Path) -> None:
+    """Guards against a file that makes the program read another, or an address."""
+    for name, text in {
+        "list.mp4": f"#EXTM3U\n#EXT-X-TARGETDURATION:10\n#EXTINF:10,\n{clip}\n#EXT-X-ENDLIST\n",
+        "concat.mp4": f"ffconcat version 1.0\nfile {clip.name}\n",
+        "session.sdp": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nm=video 5004 RTP/AVP 96\n",
+    }.items():
+        path = clip.with_name(name)
+        path.write_text(text)
+        assert_refused(path, NotAVideo, "not a video file")
+
+
+# --- names ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "with space.mp4",
+        "quo'te\".mp4",
+        "new\nline.mp4",
+        "📼 émoji.mp4",
+        "-dash.mp4",
+        "concat:a|b.mp4",
+        "http:x.mp4",
+        "%03d.mp4",
+    ],
+)
+def test_any_name(name: str, clip: Path) -> None:
+    path = clip.rename(clip.with_name(name))
+    assert probe(path).codec == "h264"
+    assert len(list(frames(path, SamplingPlan()))) == 10
+
+
+def test_a_name_that_is_no_utf8(clip: Path) -> None:
+    path = clip.rename(clip.with_name(os.fsdecode(b"caf\xe9.mp4")))
+    assert len(list(frames(path, SamplingPlan()))) == 10
+
+
+def test_titles_that_are_no_utf8(tmp_path: Path) -> None:
+    """Guards against a UnicodeDecodeError from old cameras' metadata."""
+    path = write_video(
+        tmp_path / "old.avi", numbered, num_frames=10, codec="mpeg4", metadata={"title": "PLACEHOLDER"}
+    )
+    path.write_bytes(path.read_bytes().replace(b"PLACEHOLDER", b"caf\xe9 \xff\xfe  xx"))
+    assert probe(path).codec == "mpeg4"
+
+
+# --- damaged ----------------------------------------------------------------------------------------
+
+
+def test_index_missing(tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "whole.mp4", numbered, num_frames=100)  # its index comes last
+    assert_refused(cut(whole, 0.7, "cut.mp4"), DamagedVideo, "index is missing")
+
+
+def test_cut_in_the_middle_keeps_what_decodes(clip: Path) -> None:
+    numbers, message = drain(frames(cut(clip, 0.6, "cut.mp4"), SamplingPlan(fps=2)))
+    assert numbers == list(range(0, numbers[-1] + 1, 5))
+    assert 20 <= numbers[-1] < 80
+    assert "breaks off at 0:00:0" in message
+    assert message.endswith("of 0:00:10.0")
+
+
+@pytest.mark.parametrize("name", ["clip.mkv", "clip.avi", "clip.flv"])
+def test_other_containers_cut_in_the_middle(name: str, tmp_path: Path) -> None:
+    codec = "mpeg4" if name == "clip.avi" else "libx264"
+    path = write_video(tmp_path / name, numbered, num_frames=100, frame_rate=10, gop=10, codec=codec)
+    numbers, message = drain(frames(cut(path, 0.6, "cut" + path.suffix), SamplingPlan(fps=2)))
+    assert numbers[:-1] == list(range(0, numbers[-2] + 1, 5))
+    assert 20 <= numbers[-1] < 80
+    assert "breaks off at" in message
+
+
+def test_cut_with_instants_spread_over_what_is_there(clip: Path) -> None:
+    numbers, _ = drain(frames(cut(clip, 0.6, "cut.mp4"), SamplingPlan(fps=10, max_frames=4)))
+    assert len(numbers) == 4
+
+
+def test_a_hole_in_the_middle(clip: Path) -> None:
+    """Pictures before and after it are had, at their own times."""
+    data = bytearray(clip.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + 600] = bytes(600)
+    clip.write_bytes(data)
+    found = list(frames(clip, SamplingPlan(fps=1)))
+    assert found[0].time_seconds == 0.0
+    assert round(found[-1].time_seconds) == 9
+    assert len(found) >= 7
+
+
+def test_no_picture_decodes(clip: Path) -> None:
+    data = clip.read_bytes()
+    start = data.index(b"mdat") + 4
+    clip.write_bytes(data[:start] + os.urandom(len(data) - start))
+    assert_refused(clip, DamagedVideo, "decode")
+
+
+def test_a_header_that_claims_a_million_hours(clip: Path, tmp_path: Path) -> None:
+    claim(clip, b"mvhd", 4_000_000_000)
+    claim(clip, b"tkhd", 4_000_000_000)
+    claim(clip, b"mdhd", 4_000_000_000)
+    assert [read_number(frame.image) for frame in frames(clip, SamplingPlan(max_frames=2))] == [25, 75]
+    path = write_video(tmp_path / "clip.mkv", numbered, num_frames=100, frame_rate=10, gop=10)
+    data = bytearray(path.read_bytes())
+    at = data.index(b"\x44\x89\x88") + 3
+    data[at : at + 8] = struct.pack(">d", 3.6e12)
+    path.write_bytes(data)
+    numbers, message = drain(frames(path, SamplingPlan(fps=1)))
+    assert numbers == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]
+    assert "breaks off at 0:00:10.0 of" in message
+    numbers, _ = drain(frames(path, SamplingPlan(max_frames=2)))
+    assert numbers == [25, 75]
+
+
+def test_a_picture_that_claims_to_be_huge(tmp_path: Path) -> None:
+    """Guards against gigabytes for a header's word: 65,500 x 65,500 is refused unallocated."""
+    path = write_video(tmp_path / "huge.avi", [solid(RED)] * 3, codec="rawvideo", pixel_format="bgr24")
+    data = bytearray(path.read_bytes())
+    at = data.index(b"strf") + 8
+    data[at + 4 : at + 12] = struct.pack("<ii", 65_500, 65_500)
+    path.write_bytes(data)
+    assert_refused(path, MediaError, "huge.avi")
+
+
+def test_a_file_that_changes_while_it_is_read(clip: Path) -> None:
+    found = frames(clip, SamplingPlan(fps=1))
+    next(found)
+    with clip.open("ab") as file:
+        file.write(b"more")
+    with pytest.raises(DamagedVideo, match="changed while it was being read"):
+        list(found)
+
+
+def test_a_file_that_vanishes_while_it_is_read(clip: Path) -> None:
+    found = frames(clip, SamplingPlan(fps=1))
+    next(found)
+    clip.unlink()
+    with pytest.raises(MediaError, match="No such file"):
+        list(found)
+
+
+def test_a_device_that_is_not_there(clip: Path) -> None:
+    with av.open(str(clip)):
+        warnings: list[str] = []
+        found = list(frames(clip, SamplingPlan(fps=1), decode_device="cuda", on_warning=warnings.append))
+    assert len(found) == 10
+    if warnings:
+        assert "decoding on the CPU" in warnings[0]
+
+
+def claim(path: Path, box: bytes, duration: int) -> None:
+    """Write a duration into a version-0 MP4 header box."""
+    offset = {b"mvhd": 16, b"mdhd": 16, b"tkhd": 20}[box]
+    data = bytearray(path.read_bytes())
+    at = data.index(box) + 4 + offset
+    data[at : at + 4] = struct.pack(">I", duration)
+    path.write_bytes(data)
