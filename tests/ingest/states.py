@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
+import threading
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,3 +64,8 @@ def integrity(folder: Path) -> str:
         return str(answer)
     finally:
         connection.close()
+
+
+def threads_at_work() -> list[str]:
+    """Names of the threads of this package that still run."""
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("vidsearch")]

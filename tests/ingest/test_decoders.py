@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from tests.ingest.states import threads_at_work
 from vidsearch.errors import DamagedVideo, DecodeTimeout, LibraryNotWritable, MediaError
 from vidsearch.ingest.decoders import Decoders
 from vidsearch.ingest.work import Picture, PicturesEnd, VideoJob
@@ -102,7 +103,7 @@ def test_what_waits_is_bounded_in_number_and_in_bytes(max_waiting, max_bytes):
         # Five wait, and one is in the decoder's hand.
         assert len(made) <= 20 + 6
     decoders.close()
-    assert threading.active_count() == 1
+    assert threads_at_work() == []
 
 
 def test_a_picture_larger_than_the_bound_goes_through_alone():
@@ -154,4 +155,4 @@ def test_closing_stops_threads_that_wait_for_room():
     decoders = Decoders([Path("a"), Path("b")], job_of, three_pictures, num_workers=2, max_waiting=1)
     assert decoders.get(5) is not None
     decoders.close()
-    assert threading.active_count() == 1
+    assert threads_at_work() == []

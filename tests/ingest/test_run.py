@@ -11,7 +11,7 @@ import pytest
 
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
-from tests.ingest.states import integrity, state_of
+from tests.ingest.states import integrity, state_of, threads_at_work
 from vidsearch.errors import LibraryNotWritable, ModelOutOfMemory, ModelUnavailable
 from vidsearch.index.fingerprint import fingerprint
 from vidsearch.index.library import Library
@@ -276,7 +276,7 @@ def test_a_missing_model_ends_the_run(library, folder, models):
     models.embedder = FailsOnColour(1, ModelUnavailable("no weights"))
     with pytest.raises(ModelUnavailable, match="no weights"):
         models.index(library, folder)
-    assert threading.active_count() == 1
+    assert threads_at_work() == []
 
 
 def test_a_file_that_changes_while_it_is_read_is_reported_and_not_kept(library, folder, models):
@@ -310,7 +310,7 @@ def test_a_library_that_cannot_be_written_is_a_clean_error(library, folder, mode
     library.close()
     with Library.open(library.path, read_only=True) as read_only, pytest.raises(LibraryNotWritable):
         models.index(read_only, folder)
-    assert threading.active_count() == 1
+    assert threads_at_work() == []
 
 
 def test_a_file_in_work_elsewhere_is_left_there(library, folder, models):
@@ -365,7 +365,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path, folder, 
         # No model looked again at a frame that was committed.
         assert second.num_images == 18 - committed
         assert report.counts.num_frames == 18 - committed
-    assert threading.active_count() == 1
+    assert threads_at_work() == []
 
 
 def test_progress_counts_up_to_the_whole(library, folder, models):
