@@ -75,7 +75,18 @@ def index(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
-    retry_failed: Annotated[bool, typer.Option(help="Try files again that failed before.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try files again that failed before.")
+    ] = False,
+    timeout: Annotated[
+        float, typer.Option(min=0.1, help="Seconds without progress after which a video is given up.")
+    ] = 120.0,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate", help="Decode each file in a process of its own: a crash costs that file only."
+        ),
+    ] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -94,7 +105,7 @@ def index(
     """
     from vidsearch.cli import loading, progress
     from vidsearch.index.library import Library
-    from vidsearch.ingest import ingest, parse_caption_policy
+    from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
 
     plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
     policy = parse_caption_policy(caption_every)
@@ -119,6 +130,8 @@ def index(
                 plan=plan,
                 caption_policy=policy,
                 retry_failed=retry_failed,
+                isolate=isolate,
+                options=PipelineOptions(timeout_seconds=timeout),
                 on_progress=on_progress,
             )
     if as_json:

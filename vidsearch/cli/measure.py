@@ -1,21 +1,143 @@
-"""`vidsearch eval`: how well models find things, on data sets that people have."""
+"""`vidsearch bench` and `eval`: how fast this machine indexes, and how well models find things."""
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, TypeAlias
 
 import typer
 
 from vidsearch.cli import console, loading, options
 
+BENCH_SECONDS = 60
+RandomWeights: TypeAlias = Literal["clip", "blip"]
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
+    app.command()(bench)
     group = typer.Typer(no_args_is_help=True, help="Measure models on data sets that you have.")
     group.callback()(lambda: None)
     group.command()(retrieval)
     app.add_typer(group, name="eval")
+
+
+def bench(
+    video: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A video. [default: one minute of 1080p that is made for it]", show_default=False
+        ),
+    ] = None,
+    models: Annotated[
+        str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.MODEL_PANEL)
+    ] = "mini",
+    random_weights: Annotated[
+        RandomWeights | None,
+        typer.Option(
+            help="Published sizes with random weights: no download, the same speed.",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = None,
+    captions: Annotated[
+        bool,
+        typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
+    ] = True,
+    fps: Annotated[
+        float,
+        typer.Option(min=0.001, help="Frames per second of video.", rich_help_panel=options.SAMPLING_PANEL),
+    ] = 1.0,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure how fast this machine indexes: each part alone, the whole, and how well they overlap.
+
+    Examples:
+
+    - `vidsearch bench`
+
+    - `vidsearch bench holiday.mp4 --random-weights clip --no-captions`
+    """
+    from vidsearch.bench import bench as measure
+    from vidsearch.bench import write_clip
+
+    loaded = _bench_models(
+        models,
+        random_weights,
+        loading.ModelOptions(
+            models=models, wants_captions=captions, device=device, precision=precision, batch_size=batch_size
+        ),
+    )
+    with tempfile.TemporaryDirectory(prefix="vidsearch-bench-") as folder:
+        if video is None:
+            console.note(f"Making {BENCH_SECONDS} seconds of 1080p ...")
+            video = write_clip(Path(folder) / "bench.mp4", seconds=BENCH_SECONDS)
+        console.note(f"Measuring on {loaded.device.describe()} ...")
+        report = measure(
+            video,
+            embedders=loaded.embedders,
+            captioner=loaded.captioner,
+            plan=options.sampling_plan(fps=fps, max_frames=None, start=None, end=None),
+        )
+    if as_json:
+        console.say_json(
+            {
+                **asdict(report),
+                "video": str(report.video),
+                "device": loaded.device.describe(),
+                "times_real_time": report.times_real_time,
+                "whole_to_slowest_part": report.whole_to_slowest_part,
+                "whole_to_ideal": report.whole_to_ideal,
+            }
+        )
+        return
+    parts = (*report.parts, report.whole)
+    console.say_table(
+        (
+            (
+                part.name,
+                part.num_frames,
+                f"{part.frames_per_second:.1f}",
+                f"{report.video_seconds / part.wall_seconds:.1f}" if part.wall_seconds else "",
+                f"{part.wall_seconds:.2f}",
+                f"{part.cpu_seconds:.2f}",
+            )
+            for part in parts
+        ),
+        header=("part", "frames", "frames/s", "x real time", "seconds", "CPU seconds"),
+        right=frozenset(range(1, 6)),
+    )
+    console.say(f"The whole takes {report.whole_to_slowest_part:.2f} times its slowest part, and")
+    console.say(f"{report.whole_to_ideal:.2f} times the parts' CPU seconds over {report.num_cores} cores.")
+    console.say(
+        f"Memory: {report.models_memory_bytes / 1e6:,.0f} MB with the models loaded, "
+        f"{report.peak_memory_bytes / 1e6:,.0f} MB at the most."
+    )
+
+
+def _bench_models(
+    models: str, random_weights: RandomWeights | None, model_options: loading.ModelOptions
+) -> loading.LoadedModels:
+    if random_weights is None:
+        from vidsearch.models.registry import resolve_models
+
+        return loading.load(resolve_models(models).models, model_options)
+    from vidsearch.models.random_weights import random_captioner, random_embedder
+
+    device = loading.pick_device(
+        random_weights, device=model_options.device, precision=model_options.precision
+    )
+    return loading.LoadedModels(
+        embedders=[random_embedder(random_weights, device=device, batch_size=model_options.batch_size)],
+        captioner=random_captioner("blip", device=device, batch_size=model_options.batch_size)
+        if model_options.wants_captions
+        else None,
+        device=device,
+    )
 
 
 def retrieval(
