@@ -9,7 +9,9 @@ A path never comes from a request. Knows nothing of Streamlit.
 
 from __future__ import annotations
 
+import atexit
 import hashlib
+import shutil
 import tempfile
 import threading
 from pathlib import Path
@@ -122,14 +124,17 @@ class _Previews:
     """Transcoded parts of videos, made when asked for, in a folder that goes with the server."""
 
     def __init__(self) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="vidsearch-previews-")
+        self._folder: Path | None = None
         self._one_at_a_time = threading.Lock()
 
     def path(self, video: Video, start: int) -> Path:
         """Return the file with a video's part from `start` on. Raises MediaError, QueryError, ExportError."""
         name = hashlib.sha256(f"{video.content_hash} {start}".encode()).hexdigest()[:32]
-        path = Path(self._folder.name) / f"{name}.mp4"
         with self._one_at_a_time:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="vidsearch-previews-"))
+                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+            path = self._folder / f"{name}.mp4"
             if not path.exists():
                 cut_clip(
                     video.path,

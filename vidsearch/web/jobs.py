@@ -21,6 +21,9 @@ _NOTE = "index-run.json"
 _LOG = "index-run.log"
 _LOG_TAIL_BYTES = 20_000
 
+_children: list[subprocess.Popen[bytes]] = []
+"""What this process has started, held until it ends: nobody else reaps it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Job:
@@ -50,6 +53,7 @@ class Job:
 def start(library: Path, paths: Sequence[Path], options: Sequence[str] = ()) -> Job:
     """Start `vidsearch index` on paths, with its options as the command line takes them. Returns the run."""
     command = [sys.executable, "-m", "vidsearch", "index", "--library", str(library), *options, "--"]
+    _children[:] = [child for child in _children if child.poll() is None]
     library.mkdir(parents=True, exist_ok=True)
     with (library / _LOG).open("wb") as log:
         process = subprocess.Popen(
@@ -59,6 +63,7 @@ def start(library: Path, paths: Sequence[Path], options: Sequence[str] = ()) -> 
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+    _children.append(process)
     job = Job(process.pid, psutil.Process(process.pid).create_time(), tuple(map(str, paths)))
     (library / _NOTE).write_text(json.dumps(asdict(job)))
     return job

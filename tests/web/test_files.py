@@ -1,0 +1,153 @@
+"""Pictures and videos over HTTP: what is in the library, in ranges, and nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, replace
+from typing import Any
+
+import av
+import pytest
+from starlette.applications import Starlette
+
+from tests.captions.examples import video as example_video
+from tests.fakes import ColourEmbedder
+from tests.synthetic import numbered, write_video
+from vidsearch.index.library import Library
+from vidsearch.ingest import ingest
+from vidsearch.web.desk import Desk
+from vidsearch.web.files import plays_in_browser, preview_start, routes, video_url
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+def get(app: Starlette, path: str, **headers: str) -> Reply:
+    """Ask an ASGI application for a path, as a server would."""
+    scope: dict[str, Any] = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    sent: list[dict[str, Any]] = []
+
+    asked = [{"type": "http.request", "body": b"", "more_body": False}]
+
+    async def receive() -> dict[str, Any]:
+        if not asked:
+            await asyncio.Event().wait()  # a browser that stays until it has its answer
+        return asked.pop()
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    asyncio.run(app(scope, receive, send))
+    start = next(one for one in sent if one["type"] == "http.response.start")
+    return Reply(
+        start["status"],
+        {name.decode(): value.decode() for name, value in start["headers"]},
+        b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body"),
+    )
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A library of one clip, with a file beside it that is nobody's business."""
+    clip = write_video(tmp_path / "clip #1.mp4", numbered, num_frames=30, frame_rate=10)
+    (tmp_path / "secret.mp4").write_text("secret")
+    with Library.open(tmp_path / "library", create=True) as library:
+        ingest(library, [clip], embedders=[ColourEmbedder()])
+    return tmp_path
+
+
+@pytest.fixture
+def app(folder):
+    desk = Desk(folder / "library")
+    return Starlette(routes=routes(lambda: desk))
+
+
+def test_a_frame_is_a_jpeg_that_may_be_kept(app):
+    reply = get(app, "/files/frames/1")
+    assert reply.status == 200
+    assert reply.body.startswith(b"\xff\xd8")
+    assert reply.headers["content-type"] == "image/jpeg"
+    assert reply.headers["cache-control"] == "private, max-age=86400"
+
+
+def test_a_video_is_given_in_ranges(app, folder):
+    whole = (folder / "clip #1.mp4").read_bytes()
+    reply = get(app, "/files/videos/1", range="bytes=10-19")
+    assert (reply.status, reply.body) == (206, whole[10:20])
+    assert reply.headers["content-range"] == f"bytes 10-19/{len(whole)}"
+    assert reply.headers["content-type"] == "video/mp4"
+    assert get(app, "/files/videos/1").body == whole
+
+
+def test_a_preview_is_h264_that_browsers_play(app, tmp_path):
+    reply = get(app, "/files/previews/1/0")
+    assert reply.status == 200
+    (tmp_path / "preview.mp4").write_bytes(reply.body)
+    with av.open(str(tmp_path / "preview.mp4")) as preview:
+        assert preview.streams.video[0].codec_context.name == "h264"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/files/videos/2",
+        "/files/videos/999999999999999999999",
+        "/files/videos/-1",
+        "/files/videos/../secret.mp4",
+        "/files/videos/%2e%2e%2fsecret.mp4",
+        "/files/videos/clip #1.mp4",
+        "/files/frames/999",
+        "/files/previews/2/0",
+        "/files/previews/1/99999",
+        "/files/",
+    ],
+)
+def test_nothing_else_is_given(app, path):
+    assert get(app, path).status == 404
+
+
+def test_a_video_that_is_gone_is_not_found(app, folder):
+    (folder / "clip #1.mp4").unlink()
+    assert get(app, "/files/videos/1").status == 404
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "plays"),
+    [
+        ("a.mp4", "h264", True),
+        ("a.WEBM", "vp9", True),
+        ("a.mov", "h264", True),
+        ("a.mp4", "hevc", False),
+        ("a.mp4", "mpeg4", False),
+        ("a.mkv", "h264", False),
+        ("a.gif", "gif", False),
+    ],
+)
+def test_what_browsers_do_not_play_is_converted(name, codec, plays):
+    video = example_video(name)
+    video = replace(video, info=replace(video.info, codec=codec))
+    assert plays_in_browser(video) == plays
+    url = "/files/videos/1#t=100.000" if plays else "/files/previews/1/90#t=10.000"
+    assert video_url(video, 100.0) == url
+
+
+@pytest.mark.parametrize(
+    ("time_seconds", "start"), [(0.0, 0), (0.5, 0), (30.0, 0), (31.0, 30), (59.0, 30), (100.0, 90)]
+)
+def test_previews_begin_a_little_before_what_is_wanted(time_seconds, start):
+    assert preview_start(time_seconds) == start
+    assert preview_start(start + 1) == start
