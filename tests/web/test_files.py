@@ -60,9 +60,10 @@ def get(app: Starlette, path: str, **headers: str) -> Reply:
     )
 
 
-@pytest.fixture
-def folder(tmp_path):
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
     """A library of one clip, with a file beside it that is nobody's business."""
+    tmp_path = tmp_path_factory.mktemp("files")
     clip = write_video(tmp_path / "clip #1.mp4", numbered, num_frames=30, frame_rate=10)
     (tmp_path / "secret.mp4").write_text("secret")
     with Library.open(tmp_path / "library", create=True) as library:
@@ -70,7 +71,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def app(folder):
     desk = Desk(folder / "library")
     return Starlette(routes=routes(lambda: desk))
@@ -121,8 +122,12 @@ def test_nothing_else_is_given(app, path):
 
 
 def test_a_video_that_is_gone_is_not_found(app, folder):
-    (folder / "clip #1.mp4").unlink()
-    assert get(app, "/files/videos/1").status == 404
+    clip = folder / "clip #1.mp4"
+    clip.rename(folder / "elsewhere.mp4")
+    try:
+        assert get(app, "/files/videos/1").status == 404
+    finally:
+        (folder / "elsewhere.mp4").rename(clip)
 
 
 @pytest.mark.parametrize(
