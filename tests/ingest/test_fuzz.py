@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -25,8 +26,8 @@ with Library.open(Path(sys.argv[1]), create=True) as library:
         options=PipelineOptions(timeout_seconds=60),
     )
 print(json.dumps({
-    "indexed": [video.path.name for video in library.videos()],
-    "failed": {failure.path.name: failure.error for failure in report.failures},
+    "indexed": [path.name for video in library.videos() for path in video.paths],
+    "failed": [[failure.error, failure.reason] for failure in report.failures],
 }))
 """
 
@@ -70,8 +71,8 @@ def index_mutations(place: Path, num_files: int, *, seed: int) -> None:
     assert run.returncode == 0, run.stderr
     answer = json.loads(run.stdout)
     assert "whole.mp4" in answer["indexed"]
-    # A MediaError is what an exception that is not ours turns into.
-    assert set(answer["failed"].values()) <= {"NotAVideo", "DamagedVideo", "DecodeTimeout"}
+    # An exception that is not ours is named in the reason: "a.mp4: IndexError: list index out of range".
+    assert [reason for _, reason in answer["failed"] if re.search(r": \w+(Error|Exception): ", reason)] == []
     assert integrity(library) == "ok"
     with Library.open(library) as opened:
         for video in opened.videos():

@@ -12,11 +12,13 @@ import pytest
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity, state_of, threads_at_work
-from vidsearch.errors import LibraryNotWritable, ModelOutOfMemory, ModelUnavailable
+from vidsearch.errors import DamagedVideo, LibraryNotWritable, ModelOutOfMemory, ModelUnavailable
 from vidsearch.index.fingerprint import fingerprint
 from vidsearch.index.library import Library
 from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, Progress, ingest
-from vidsearch.types import SamplingPlan
+from vidsearch.ingest import pictures as pictures_module
+from vidsearch.media.decode import frames
+from vidsearch.types import Frame, SamplingPlan
 
 TWICE_A_SECOND = SamplingPlan(fps=2)
 
@@ -293,6 +295,29 @@ def test_a_file_that_changes_while_it_is_read_is_reported_and_not_kept(library, 
     assert library.failures() == []  # it may be tried again at once
     models.embedder = ColourEmbedder()
     assert models.index(library, folder / "a.mp4").num_indexed == 1
+
+
+def test_a_file_that_goes_away_is_taken_up_again_when_it_is_back(library, folder, models, monkeypatch):
+    # A network folder that is unmounted looks like a damaged file: it must not be remembered as one.
+    clip, away = folder / "c.mp4", folder.parent / "away.mp4"
+
+    def goes_away(path: Path, *arguments: Any, **options: Any) -> Iterator[Frame]:
+        for frame in frames(path, *arguments, **options):
+            if frame.instant_seconds >= 3 and path.exists():
+                path.rename(away)
+                raise DamagedVideo(f"{path}: breaks off at 0:03.0")
+            yield frame
+
+    monkeypatch.setattr(pictures_module, "frames", goes_away)
+    (failure,) = models.index(library, clip).failures
+    assert "went away while it was being read" in failure.reason
+    assert failure.seconds_kept >= 2.0
+    assert library.failures() == []
+    away.rename(clip)
+    monkeypatch.undo()
+    report = models.index(library, clip)
+    assert (report.num_indexed, report.num_resumed) == (1, 1)
+    assert len(captions(library, "c.mp4")) == 8
 
 
 def test_a_video_removed_meanwhile_is_reported(library, folder, models):

@@ -20,6 +20,7 @@ from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.policy import CaptionMemory
 from vidsearch.ingest.report import FileFailure
 from vidsearch.ingest.work import StretchDone, VideoDone, VideoJob
+from vidsearch.media.decode import measured_duration
 from vidsearch.media.probe import probe
 
 if TYPE_CHECKING:
@@ -214,6 +215,8 @@ class Keeper:
 
     def _finish(self, opened: OpenVideo, job: VideoJob) -> None:
         length = opened.video.info.duration_seconds
+        if length is None:
+            length = _measured_seconds(opened.path)
         self._library.finish_video(
             opened.video.id, duration_seconds=opened.until_seconds if length is None else length
         )
@@ -273,6 +276,13 @@ class Keeper:
 
     def _let_go(self, job: VideoJob) -> None:
         self._open_videos.pop(job.key).claim.close()
+
+
+def _measured_seconds(path: Path) -> float | None:
+    try:
+        return measured_duration(path)
+    except MediaError:
+        return None
 
 
 def _probed(path: Path) -> list[VideoInfo]:
