@@ -1,0 +1,318 @@
+"""Trained torch modules -> the shipped ONNX files.
+
+Weights of matrix products are stored as int8 with one scale per output channel and widened when a session opens:
+a quarter of the bytes, and no activation is ever quantised by a scale that a neighbour in the batch could change. The
+image tower's convolutions are int8 in and out (static scales, from train photographs).
+"""
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import onnx
+import torch
+from onnx import numpy_helper
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from training.mini.backbone import GRID, IMAGE_SIZE, Lite, normalise
+from training.mini.captioner import DECODER_LAYERS, HEADS, NUM_CELLS, NUM_SUMMARIES, WIDTH, Captioner, DecoderLayer
+from training.mini.combine import CAM_SHARPNESS, Gate
+from training.mini.embedder import Towers
+from training.mini.text import TextTower
+
+OPSET = 17
+TOP_CLASSES = 10
+
+
+class ImageGraph(nn.Module):
+    """The whole image tower. `grid_of` names the images whose grid is wanted; none costs nothing."""
+
+    def __init__(self, lite: Lite, towers: Towers, class_vectors: Tensor, gate: Gate) -> None:
+        super().__init__()
+        self.trunk, self.plain_top, self.tuned_top = lite.trunk, lite.top, towers.top
+        self.head, self.classifier, self.gate = towers.head, lite.classifier, gate
+        self.register_buffer("class_vectors", class_vectors)
+
+    def forward(self, images: Tensor, grid_of: Tensor) -> tuple[Tensor, ...]:
+        x = self.trunk(normalise(images))
+        plain, tuned = self.plain_top[:-1](x), self.tuned_top[:-1](x)
+        cells = torch.cat([plain, tuned], 1).flatten(2).transpose(1, 2)
+        plain = self.plain_top[-1](plain).flatten(2).transpose(1, 2)
+        tuned = self.tuned_top[-1](tuned).flatten(2).transpose(1, 2)
+        logits = self.classifier(plain.mean(1))
+        classes = logits.softmax(-1)
+        hidden = self.head.hidden((tuned.mean(1) - self.head.mean) / self.head.deviation)
+        passed = 0.5 * (1 + torch.erf(hidden * 0.5**0.5))  # GELU(x) = x * passed(x)
+        raw = self.head.out(hidden * passed)
+        raw_length = raw.norm(dim=-1, keepdim=True)
+        head = raw / raw_length
+        top, chosen = (logits / self.gate.temperature).softmax(-1).topk(TOP_CLASSES, -1)
+        named = (top[..., None] * self.class_vectors[chosen]).sum(1)
+        named_length = named.norm(dim=-1, keepdim=True)
+        conse = named / named_length
+        share = self.gate(head, conse, classes, raw_length)
+        mixed = head + share * conse
+        length = mixed.norm(dim=-1, keepdim=True)
+
+        tuned, plain = tuned[grid_of], plain[grid_of]
+        # Flattened, the head's matrices are the same constants as above, and are stored once.
+        hidden = self.head.hidden(((tuned - self.head.mean) / self.head.deviation).flatten(0, 1))
+        hidden = hidden.unflatten(0, (-1, GRID * GRID))
+        by_head = self.head.out((hidden * passed[grid_of][:, None]).flatten(0, 1)).unflatten(0, (-1, GRID * GRID))
+        by_head = by_head / raw_length[grid_of][:, None]
+        wanted = chosen[grid_of]
+        scores = plain @ self.classifier.weight[wanted].transpose(1, 2) * CAM_SHARPNESS
+        where = scores.softmax(1) * (GRID * GRID)
+        by_class = (where * top[grid_of][:, None]) @ self.class_vectors[wanted] / named_length[grid_of][:, None]
+        grid = (by_head + share[grid_of][:, None] * by_class) / length[grid_of][:, None]
+        return mixed / length, head, conse, classes, cells, grid.unflatten(1, (GRID, GRID))
+
+
+class TextGraph(nn.Module):
+    """Token ids of texts of one length (no padding) -> unit rows."""
+
+    def __init__(self, tower: TextTower) -> None:
+        super().__init__()
+        self.tower = tower
+
+    def forward(self, ids: Tensor) -> Tensor:
+        out: Tensor = self.tower(ids, torch.ones_like(ids))
+        return out
+
+
+class EncodeGraph(nn.Module):
+    """Cells and summaries -> the picture's keys and values, stacked: (layers, n, heads, 51, 64) each."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        super().__init__()
+        self.captioner = captioner
+
+    def forward(self, cells: Tensor, head: Tensor, conse: Tensor) -> tuple[Tensor, Tensor]:
+        pairs = self.captioner.encode(cells, torch.stack([head, conse], 1))
+        return torch.stack([k for k, _ in pairs]), torch.stack([v for _, v in pairs])
+
+
+class StepGraph(nn.Module):
+    """One word further: log-probabilities, the grown cache, and the mean attention over the 49 cells."""
+
+    def __init__(self, captioner: Captioner) -> None:
+        super().__init__()
+        self.captioner = captioner
+
+    def forward(
+        self, token: Tensor, past_keys: Tensor, past_values: Tensor, picture_keys: Tensor, picture_values: Tensor
+    ) -> tuple[Tensor, ...]:
+        captioner = self.captioner
+        position = past_keys.shape[3]
+        x = captioner.words(token[:, None]) * (0.3 * WIDTH**0.5) + captioner.positions[position : position + 1]
+        keys, values, seen = [], [], []
+        for i, layer in enumerate(captioner.decoder):
+            assert isinstance(layer, DecoderLayer)
+            x, (k, v), weights = layer(x, (past_keys[i], past_values[i]), None, (picture_keys[i], picture_values[i]))
+            keys.append(k)
+            values.append(v)
+            seen.append(weights[..., :NUM_CELLS].mean(1).flatten(0, 1))
+        scores = captioner.logits(captioner.norm(x[:, 0])).log_softmax(-1)
+        return scores, torch.stack(keys), torch.stack(values), torch.stack(seen).mean(0)
+
+
+def _to_onnx(
+    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: Sequence[str], outputs: Sequence[str],
+    axes: dict[str, dict[int, str]],
+) -> None:  # fmt: skip
+    torch.onnx.export(
+        module.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
+        dynamic_axes=axes, dynamo=False, opset_version=OPSET,
+    )  # fmt: skip
+
+
+def _rows(*names: str) -> dict[str, dict[int, str]]:
+    return {name: {0: f"n_{name}"} for name in names}
+
+
+def export_image(graph: ImageGraph, path: Path) -> None:
+    """Write the image tower, all in float32."""
+    inputs = (torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8), torch.tensor([0, 1]))
+    outputs = ("embedding", "head", "conse", "classes", "cells", "grid")
+    axes = {"images": {0: "n"}, "grid_of": {0: "m"}, "grid": {0: "m"}, **{name: {0: "n"} for name in outputs[:-1]}}
+    _to_onnx(graph, inputs, path, ("images", "grid_of"), outputs, axes)
+
+
+def export_text(tower: TextTower, path: Path) -> None:
+    """Write the text tower, all in float32."""
+    axes = {"ids": {0: "n", 1: "t"}, "embedding": {0: "n"}}
+    _to_onnx(TextGraph(tower), (torch.ones(2, 7, dtype=torch.int64),), path, ("ids",), ("embedding",), axes)
+
+
+def export_captioner(captioner: Captioner, encode_path: Path, step_path: Path) -> None:
+    """Write the captioner's two graphs, all in float32."""
+    unit = WIDTH // HEADS
+    cells = (torch.zeros(2, NUM_CELLS, 704), torch.zeros(2, 384), torch.zeros(2, 384))
+    _to_onnx(EncodeGraph(captioner), cells, encode_path, ("cells", "head", "conse"), ("keys", "values"),
+             {**_rows("cells", "head", "conse"), "keys": {1: "n"}, "values": {1: "n"}})  # fmt: skip
+    past = torch.zeros(DECODER_LAYERS, 6, HEADS, 3, unit)
+    picture = torch.zeros(DECODER_LAYERS, 2, HEADS, NUM_CELLS + NUM_SUMMARIES, unit)
+    _to_onnx(StepGraph(captioner), (torch.ones(6, dtype=torch.int64), past, past, picture, picture), step_path,
+             ("token", "past_keys", "past_values", "picture_keys", "picture_values"),
+             ("logprobs", "keys", "values", "attention"),
+             {"token": {0: "rows"}, "past_keys": {1: "rows", 3: "t"}, "past_values": {1: "rows", 3: "t"},
+              "picture_keys": {1: "n"}, "picture_values": {1: "n"}, "logprobs": {0: "rows"},
+              "keys": {1: "rows", 3: "t1"}, "values": {1: "rows", 3: "t1"}, "attention": {0: "rows"}})  # fmt: skip
+
+
+def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:
+    """Convolutions to int8, activations to uint8 by the range seen in `batches` (percentile, ONNX Runtime)."""
+    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+
+    class Reader(CalibrationDataReader):  # type: ignore[misc]
+        def get_next(self) -> dict[str, npt.NDArray[Any]] | None:
+            return next(batches, None)
+
+    with tempfile.TemporaryDirectory() as folder:
+        prepared = Path(folder) / "prepared.onnx"
+        quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        quantize_static(
+            str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv", "Add"],
+            calibrate_method=CalibrationMethod.MinMax, extra_options={"CalibMovingAverage": True},
+        )  # fmt: skip
+
+
+def shrink_matrices(source: Path, target: Path, *, min_values: int = 4_000) -> None:
+    """Store every float matrix or kernel of `min_values` or more as int8 with a scale per row or column.
+
+    A matrix that is looked up by row (Gather) stays int8 in memory; the others are widened once, when ONNX Runtime
+    folds constants.
+    """
+    model = onnx.load(str(source))
+    graph = model.graph
+    users: dict[str, list[Any]] = {}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node)
+    kept, added_nodes, added = [], [], []
+    for tensor in graph.initializer:
+        array = numpy_helper.to_array(tensor)
+        nodes = users.get(tensor.name, [])
+        if array.dtype != np.float32 or array.ndim not in (2, 4) or array.size < min_values:
+            kept.append(tensor)
+            continue
+        gathered = any(n.op_type == "Gather" and n.input[0] == tensor.name for n in nodes)
+        # Scales go along what is not summed over: a looked-up row, or an output column of x @ W.
+        by_row = gathered or array.ndim == 4 or any(n.op_type == "Gemm" and _is_transposed(n) for n in nodes)
+        axis = tuple(range(1, array.ndim)) if by_row else 0
+        scale = np.maximum(np.abs(array).max(axis=axis, keepdims=True), 1e-12) / 127
+        codes = np.clip(np.round(array / scale), -127, 127).astype(np.int8)
+        added += [numpy_helper.from_array(codes, tensor.name + "_int8"), numpy_helper.from_array(scale.astype(np.float32), tensor.name + "_scale")]
+        others = [n for n in nodes if not (n.op_type == "Gather" and n.input[0] == tensor.name)]
+        for n in nodes:
+            if n.op_type == "Gather" and n.input[0] == tensor.name:
+                out = n.output[0]
+                n.input[0] = tensor.name + "_int8"
+                n.output[0] = out + "_codes"
+                added_nodes += [
+                    (n, onnx.helper.make_node("Cast", [out + "_codes"], [out + "_wide"], to=onnx.TensorProto.FLOAT)),
+                    (n, onnx.helper.make_node("Gather", [tensor.name + "_scale", n.input[1]], [out + "_scales"], axis=0)),
+                    (n, onnx.helper.make_node("Mul", [out + "_wide", out + "_scales"], [out])),
+                ]
+        if others:
+            added_nodes += [
+                (None, onnx.helper.make_node("Cast", [tensor.name + "_int8"], [tensor.name + "_wide"], to=onnx.TensorProto.FLOAT)),
+                (None, onnx.helper.make_node("Mul", [tensor.name + "_wide", tensor.name + "_scale"], [tensor.name])),
+            ]
+    nodes = [node for after, node in added_nodes if after is None]
+    following: dict[int, list[Any]] = {}
+    for after, node in added_nodes:
+        if after is not None:
+            following.setdefault(id(after), []).append(node)
+    for node in graph.node:
+        nodes += [node, *following.get(id(node), [])]
+    nodes = [onnx.NodeProto.FromString(node.SerializeToString()) for node in nodes]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend(nodes)
+    graph.initializer.extend([*kept, *added])
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+TABLE_BLOCK = 32
+
+
+def shrink_table(source: Path, target: Path, name: str) -> None:
+    """Store the table `name`, used by one Gather, in 4 bits with a float16 scale per 32 values of a row.
+
+    The rows looked up are widened with plain integer arithmetic, so that any ONNX Runtime can do it.
+    """
+    model = onnx.load(str(source))
+    graph = model.graph
+    tensor = next(t for t in graph.initializer if t.name == name)
+    (gather,) = [n for n in graph.node if name in n.input]
+    table = numpy_helper.to_array(tensor)
+    rows, width = table.shape
+    blocks = table.reshape(rows, width // TABLE_BLOCK, TABLE_BLOCK)
+    scales = (np.maximum(np.abs(blocks).max(-1), 1e-6) / 7.5).astype(np.float16)
+    codes = np.clip(np.round(blocks / scales[..., None].astype(np.float32) + 7.5), 0, 15).astype(np.uint8).reshape(rows, width)
+    index, out = gather.input[1], gather.output[0]
+    constants = {
+        "packed": codes[:, : width // 2] * 16 + codes[:, width // 2 :], "scales": scales,
+        "sixteen": np.array(16, np.int32), "middle": np.array(7.5, np.float32),
+        "blocked": np.array([0, 0, -1, TABLE_BLOCK], np.int64), "flat": np.array([0, 0, -1], np.int64), "last": np.array([-1], np.int64),
+    }  # fmt: skip
+    graph.initializer.remove(tensor)
+    graph.initializer.extend(numpy_helper.from_array(np.asarray(v), f"{name}.{k}") for k, v in constants.items())
+
+    def node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:  # noqa: ANN401
+        known = [f"{name}.{i}" if i in constants or i.startswith("_") else i for i in inputs]
+        return onnx.helper.make_node(kind, known, [output if output == out else f"{name}.{output}"], **attributes)
+
+    to = onnx.TensorProto
+    widening = [
+        node("Gather", ["packed", index], "_bytes"), node("Cast", ["_bytes"], "_whole", to=to.INT32),
+        node("Div", ["_whole", "sixteen"], "_high"), node("Mod", ["_whole", "sixteen"], "_low"),
+        node("Concat", ["_high", "_low"], "_codes", axis=-1), node("Cast", ["_codes"], "_float", to=to.FLOAT),
+        node("Sub", ["_float", "middle"], "_centred"), node("Reshape", ["_centred", "blocked"], "_blocks"),
+        node("Gather", ["scales", index], "_half"), node("Cast", ["_half"], "_scale", to=to.FLOAT),
+        node("Unsqueeze", ["_scale", "last"], "_scale1"), node("Mul", ["_blocks", "_scale1"], "_rows"),
+        node("Reshape", ["_rows", "flat"], out),
+    ]  # fmt: skip
+    nodes = []
+    for each in graph.node:
+        nodes += widening if each is gather else [onnx.NodeProto.FromString(each.SerializeToString())]
+    del graph.node[:]
+    graph.node.extend(nodes)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(target))
+
+
+def _is_transposed(node: Any) -> bool:  # noqa: ANN401
+    return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
+
+
+def write_manifest(folder: Path, **facts: Any) -> None:  # noqa: ANN401
+    """Record size and SHA-256 of every file in `folder`, with `facts`."""
+    files = {
+        path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+        for path in sorted(folder.iterdir())
+        if path.name != "manifest.json"
+    }
+    text = json.dumps({**facts, "dim": 384, "preprocessing": "squeeze-224-area", "files": files}, indent=1)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+
+
+def build(folder: Path, steps: dict[str, Callable[[Path], None]]) -> None:
+    """Run each step to write its file, then move all of them to `folder` at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as temporary:
+        for name, step in steps.items():
+            step(Path(temporary) / name)
+            print(f"{name}: {(Path(temporary) / name).stat().st_size / 1e6:.1f} MB", flush=True)
+        for name in steps:
+            shutil.move(Path(temporary) / name, folder / name)

@@ -1,0 +1,109 @@
+"""Beam search over the captioner's decoder, in NumPy. Knows the decoder by one function and words by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32
+
+PAD, START, END, UNKNOWN = 0, 1, 2, 3
+_NEVER = -1e9
+
+# step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says which row of the
+# step before each row goes on from.
+Step = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64] | None], "Float32"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A finished caption: words by number without start and end, and the log-probability of each word."""
+
+    words: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    score: float
+    """Mean log-probability, the end's included, with a length penalty."""
+
+
+def forbidden(words: Sequence[int], function_words: frozenset[int]) -> set[int]:
+    """Words that would make a caption repeat itself.
+
+    A content word is said once; no word follows itself; no pair of words comes twice.
+    """
+    banned = {word for word in words if word not in function_words}
+    if words:
+        last = words[-1]
+        banned.add(last)
+        banned.update(after for before, after in zip(words, words[1:], strict=False) if before == last)
+    return banned
+
+
+def beam_search(
+    step: Step, num_images: int, *, function_words: frozenset[int], unfinished_ends: frozenset[int],
+    width: int = 4, max_words: int = 18, min_words: int = 4, length_power: float = 0.8,
+) -> list[list[Hypothesis]]:  # fmt: skip
+    """The best captions of each image, best first, `width` of them or fewer.
+
+    A caption never ends on one of `unfinished_ends` ("a", "of"). Images share no state: an image's captions do not
+    depend on its neighbours.
+    """
+    rows = num_images * width
+    words: list[list[int]] = [[] for _ in range(rows)]
+    logprobs: list[list[float]] = [[] for _ in range(rows)]
+    totals = np.full((num_images, width), _NEVER)
+    totals[:, 0] = 0.0
+    finished: list[list[Hypothesis]] = [[] for _ in range(num_images)]
+    open_images = np.ones(num_images, bool)
+    token = np.full(rows, START, np.int64)
+    parents: npt.NDArray[np.int64] | None = None
+    for position in range(max_words + 1):
+        scores = step(token, parents).astype(np.float64)
+        scores[:, [PAD, START, UNKNOWN]] = _NEVER
+        for row in range(rows):
+            scores[row, list(forbidden(words[row], function_words))] = _NEVER
+            if position < min_words or (words[row] and words[row][-1] in unfinished_ends):
+                scores[row, END] = _NEVER
+        vocabulary = scores.shape[1]
+        parents = np.repeat(np.arange(num_images) * width, width).astype(np.int64)
+        next_words: list[list[int]] = [[] for _ in range(rows)]
+        next_logprobs: list[list[float]] = [[] for _ in range(rows)]
+        next_totals = np.full((num_images, width), _NEVER)
+        for image in range(num_images):
+            if not open_images[image]:
+                continue
+            first = image * width
+            candidates = (totals[image][:, None] + scores[first : first + width]).ravel()
+            best = np.argpartition(-candidates, 2 * width)[: 2 * width]
+            kept = 0
+            for flat in best[np.argsort(-candidates[best], kind="stable")]:
+                if candidates[flat] <= _NEVER / 2 or kept == width:
+                    break
+                beam, word = divmod(int(flat), vocabulary)
+                row = first + beam
+                logprob = float(scores[row, word])
+                if word == END:
+                    score = float(candidates[flat]) / (len(words[row]) + 1) ** length_power
+                    finished[image].append(Hypothesis(tuple(words[row]), tuple(logprobs[row]), score))
+                elif position < max_words:
+                    target = first + kept
+                    parents[target] = row
+                    next_words[target] = [*words[row], word]
+                    next_logprobs[target] = [*logprobs[row], logprob]
+                    next_totals[image, kept] = candidates[flat]
+                    kept += 1
+            enough = len(finished[image]) >= width
+            if enough:
+                worst = sorted((h.score for h in finished[image]), reverse=True)[width - 1]
+                enough = kept == 0 or next_totals[image].max() / (position + 2) ** length_power < worst
+            if enough or kept == 0:
+                open_images[image] = False
+        words, logprobs, totals = next_words, next_logprobs, next_totals
+        token = np.array([row[-1] if row else PAD for row in words], np.int64)
+        if not open_images.any():
+            break
+    return [sorted(found, key=lambda h: -h.score)[:width] for found in finished]

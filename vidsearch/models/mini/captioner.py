@@ -1,0 +1,252 @@
+"""The captioner of `mini`: beam search over a small decoder, then the embedder's choice among what it found."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from vidsearch.models.mini import weights
+from vidsearch.models.mini.beam import END, START, UNKNOWN, Hypothesis, beam_search
+from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
+from vidsearch.models.mini.images import SIDE_PIXELS
+from vidsearch.models.mini.naming import Proposal, alone, likeliest_noun, renamed, with_article
+from vidsearch.models.mini.text import MiniTextEncoder
+from vidsearch.types import GeneratedCaption
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+    from vidsearch.types import Float32, UInt8Image
+
+_LAYERS, _HEADS, _HEAD_WIDTH = 3, 5, 64
+# Words that may come twice in a caption: they join, and name nothing.
+_FUNCTION_WORDS = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "in",
+        "on",
+        "of",
+        "and",
+        "is",
+        "are",
+        "with",
+        "to",
+        "at",
+        "by",
+        "his",
+        "her",
+        "their",
+        "its",
+        "it",
+        "while",
+        "as",
+        "for",
+        "from",
+        "through",
+        "over",
+        "into",
+        "up",
+        "down",
+        "out",
+        "near",
+        "next",
+        "off",
+        "behind",
+        "front",
+        "other",
+        "another",
+        "one",
+        "that",
+        "onto",
+        "around",
+        "along",
+        "under",
+    ]
+)
+_NEVER_LAST = frozenset(
+    [
+        "a",
+        "an",
+        "the",
+        "in",
+        "on",
+        "of",
+        "and",
+        "is",
+        "are",
+        "with",
+        "to",
+        "at",
+        "by",
+        "his",
+        "her",
+        "their",
+        "its",
+        "while",
+        "as",
+        "for",
+        "from",
+        "into",
+        "onto",
+        "near",
+        "next",
+        "through",
+        "that",
+        "wearing",
+        "two",
+        "three",
+        "another",
+        "front",
+    ]
+)
+
+
+class MiniCaptioner:
+    """Images to English sentences of 4 to 18 words."""
+
+    def __init__(
+        self, *, num_threads: int | None = None, num_beams: int = 4, folder: Path = weights.FOLDER
+    ) -> None:
+        self._tower = ImageTower(num_threads=num_threads, folder=folder)
+        self._encode = weights.session("caption_encode.onnx", num_threads=num_threads, folder=folder)
+        self._step = weights.session("caption_step.onnx", num_threads=num_threads, folder=folder)
+        self._text = MiniTextEncoder(num_threads=num_threads, folder=folder)
+        facts = weights.read_json("captioner.json", folder)
+        self._words: list[str] = facts["words"]
+        self._nouns: list[str | None] = facts["nouns"]
+        self._animals = frozenset(facts["animals"])
+        self._agreement: float = facts["agreement"]
+        self._alone_score: float = facts["alone_score"]
+        self._number = {word: i for i, word in enumerate(self._words)}
+        self._function_words = frozenset(self._number[w] for w in _FUNCTION_WORDS if w in self._number)
+        self._never_last = frozenset(self._number[w] for w in _NEVER_LAST if w in self._number)
+        self._num_beams = num_beams
+
+    @property
+    def model(self) -> str:
+        """The registry's name."""
+        return "mini"
+
+    @property
+    def prompt(self) -> str | None:
+        """None: the captioner takes no prompt."""
+        return None
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that an image needs to lose nothing."""
+        return SIDE_PIXELS
+
+    def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
+        """Caption images: one caption each, in order.
+
+        A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's classes it is the
+        classifier's, and words of a fixed phrase around that have 0.
+        """
+        out: list[GeneratedCaption] = []
+        for features in self._tower.features(images):
+            found = self._search(features)
+            out += [self._choose(hyps, features, i) for i, hyps in enumerate(found)]
+        return out
+
+    def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
+        """Where the decoder looks at each word: for each image float32 (num_words, 7, 7), each map summing to 1 or less.
+
+        `captions` holds each image's words (`GeneratedCaption.tokens`). The rest of a map's sum went to the tokens
+        that stand for the whole image. Words outside the vocabulary are read as unknown.
+        """
+        out: list[Float32] = []
+        first = 0
+        for features in self._tower.features(images):
+            for i in range(len(features.embedding)):
+                tokens = [self._number.get(word, UNKNOWN) for word in captions[first + i]]
+                decoder = _Decoder(self._step, *self._picture(features, slice(i, i + 1)), width=1)
+                maps = []
+                for token in [START, *tokens[:-1]] if tokens else []:
+                    decoder(np.array([token], np.int64), None)
+                    maps.append(decoder.attention[0].reshape(GRID, GRID))
+                out.append(np.array(maps, np.float32).reshape(len(maps), GRID, GRID))
+            first += len(features.embedding)
+        return out
+
+    def hypotheses(self, images: Sequence[UInt8Image]) -> list[list[tuple[Hypothesis, GeneratedCaption]]]:
+        """All the beams of each image, best first by the decoder alone. For evaluation."""
+        out = []
+        for features in self._tower.features(images):
+            for hyps in self._search(features):
+                out.append([(h, _caption(self._said(h), h.logprobs)) for h in hyps])
+        return out
+
+    def _picture(self, features: ImageFeatures, rows: slice) -> tuple[Float32, Float32]:
+        inputs = {"cells": features.cells[rows], "head": features.head[rows], "conse": features.conse[rows]}
+        keys, values = self._encode.run(["keys", "values"], inputs)
+        return keys, values
+
+    def _search(self, features: ImageFeatures) -> list[list[Hypothesis]]:
+        decoder = _Decoder(self._step, *self._picture(features, slice(None)), width=self._num_beams)
+        return beam_search(
+            decoder, len(features.embedding), width=self._num_beams,
+            function_words=self._function_words, unfinished_ends=self._never_last,
+        )  # fmt: skip
+
+    def _said(self, hypothesis: Hypothesis) -> tuple[str, ...]:
+        return with_article([self._words[i] for i in hypothesis.words if i != END])
+
+    def _choose(self, found: list[Hypothesis], features: ImageFeatures, i: int) -> GeneratedCaption:
+        """Re-rank by log-probability and by the embedder's similarity of image and sentence."""
+        proposals = [Proposal(self._said(h), h.logprobs, stands_alone=False) for h in found]
+        scores = [h.score for h in found]
+        noun = likeliest_noun(features.classes[i], self._nouns, self._animals)
+        if noun is not None:
+            for hypothesis, proposal in list(zip(found, proposals, strict=True)):
+                mended = renamed(proposal.words, proposal.logprobs, noun)
+                if mended is not None:
+                    proposals.append(mended)
+                    scores.append(hypothesis.score)
+            single = alone(proposals[0].words, noun)
+            if single is not None:
+                proposals.append(single)
+                scores.append(self._alone_score)
+        vectors = self._text.embed_texts([" ".join(p.words) for p in proposals])
+        agreement = vectors @ features.embedding[i]
+        best = int(np.argmax(np.array(scores) + self._agreement * agreement))
+        return _caption(proposals[best].words, proposals[best].logprobs)
+
+
+class _Decoder:
+    """The step function that beam search wants, with its cache. `attention` holds the last step's: (rows, 49)."""
+
+    def __init__(
+        self, session: onnxruntime.InferenceSession, keys: Float32, values: Float32, *, width: int
+    ) -> None:
+        self._session, self._keys, self._values = session, keys, values
+        rows = keys.shape[1] * width
+        self._past_keys = np.empty((_LAYERS, rows, _HEADS, 0, _HEAD_WIDTH), np.float32)
+        self._past_values = self._past_keys
+        self.attention: Float32 = np.empty((rows, GRID * GRID), np.float32)
+
+    def __call__(self, token: npt.NDArray[np.int64], rows: npt.NDArray[np.int64] | None) -> Float32:
+        if rows is not None:
+            self._past_keys, self._past_values = self._past_keys[:, rows], self._past_values[:, rows]
+        logprobs, self._past_keys, self._past_values, self.attention = self._session.run(
+            ["logprobs", "keys", "values", "attention"],
+            {
+                "token": token,
+                "past_keys": self._past_keys,
+                "past_values": self._past_values,
+                "picture_keys": self._keys,
+                "picture_values": self._values,
+            },
+        )
+        return logprobs  # type: ignore[no-any-return]
+
+
+def _caption(words: Sequence[str], logprobs: Sequence[float]) -> GeneratedCaption:
+    text = " ".join(words)
+    return GeneratedCaption(text=text, raw_text=text, tokens=tuple(words), token_logprobs=tuple(logprobs))

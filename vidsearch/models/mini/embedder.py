@@ -1,0 +1,102 @@
+"""The embedder of `mini`: images and texts in one space of 384 dimensions, and where in an image a vector comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.models.mini import weights
+from vidsearch.models.mini.images import SIDE_PIXELS, squeeze
+from vidsearch.models.mini.text import MiniTextEncoder
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32, Space, UInt8Image
+
+GRID = 7
+_BATCH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFeatures:
+    """What the image tower says of n images.
+
+    embedding: unit rows (n, 384). head: unit rows (n, 384), the trained part alone. conse: unit rows (n, 384), what
+    ImageNet's classes say. classes: ImageNet probabilities (n, 1000). cells: the captioner's view (n, 49, 704).
+    """
+
+    embedding: Float32
+    head: Float32
+    conse: Float32
+    classes: Float32
+    cells: Float32
+
+
+class ImageTower:
+    """The image half, shared by the embedder and the captioner."""
+
+    _OUTPUTS = ("embedding", "head", "conse", "classes", "cells")
+
+    def __init__(self, *, num_threads: int | None = None, folder: Path = weights.FOLDER) -> None:
+        self._session = weights.session("image.onnx", num_threads=num_threads, folder=folder)
+
+    def features(self, images: Sequence[UInt8Image]) -> Iterator[ImageFeatures]:
+        """Yield features of up to 16 images at a time, in order."""
+        nothing = np.empty(0, np.int64)
+        for start in range(0, len(images), _BATCH):
+            pixels = squeeze(images[start : start + _BATCH])
+            yield ImageFeatures(*self._session.run(self._OUTPUTS, {"images": pixels, "grid_of": nothing}))
+
+    def grid(self, images: Sequence[UInt8Image]) -> Float32:
+        """See `MiniEmbedder.grid`."""
+        out = np.empty((len(images), GRID, GRID, 384), np.float32)
+        for start in range(0, len(images), _BATCH):
+            pixels = squeeze(images[start : start + _BATCH])
+            rows = np.arange(len(pixels), dtype=np.int64)
+            out[start : start + len(pixels)] = self._session.run(
+                ["grid"], {"images": pixels, "grid_of": rows}
+            )[0]
+        return out
+
+
+class MiniEmbedder:
+    """Images and texts to unit vectors: EfficientNet-Lite2 and MiniLM, fine-tuned together."""
+
+    def __init__(self, *, num_threads: int | None = None, folder: Path = weights.FOLDER) -> None:
+        self._tower = ImageTower(num_threads=num_threads, folder=folder)
+        self._num_threads, self._folder = num_threads, folder
+        self._text: MiniTextEncoder | None = None
+        self._space = weights.space(folder)
+
+    @property
+    def space(self) -> Space:
+        """What made the vectors; the same as MiniTextEncoder's."""
+        return self._space
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that an image needs to lose nothing."""
+        return SIDE_PIXELS
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        """Embed images. Returns float32 (n, 384), unit rows. Raises ValueError for anything but uint8 (h, w, 3)."""
+        parts = [features.embedding for features in self._tower.features(images)]
+        return np.concatenate(parts) if parts else np.empty((0, self._space.dim), np.float32)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """Embed texts. Returns float32 (n, 384), unit rows. The text tower is loaded at the first call."""
+        if self._text is None:
+            self._text = MiniTextEncoder(num_threads=self._num_threads, folder=self._folder)
+        return self._text.embed_texts(texts)
+
+    def grid(self, images: Sequence[UInt8Image]) -> Float32:
+        """What each part of an image adds to its vector. Returns float32 (n, 7, 7, 384), rows from the top.
+
+        The decomposition is exact: the mean over the 49 cells, scaled to length 1, is the row that `embed_images`
+        gives. So `grid @ query` is each cell's share of the image's similarity to the query, the same idea as class
+        activation maps (Zhou et al., CVPR 2016).
+        """
+        return self._tower.grid(images)

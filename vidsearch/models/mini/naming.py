@@ -1,0 +1,145 @@
+"""Names for what the captioner's training photographs never showed: pandas, teapots, rockets.
+
+The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure of something else,
+this puts its name in the place of the captioner's nearest word ("a black and white dog" -> "panda"), or says it alone
+("a close up of a teapot"). Both are proposals only: the embedder picks. The idea is that of novel-object captioning
+(Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vidsearch.types import Float32
+
+# What the captioner calls animals; it knows few, and calls a cat or a panda a dog.
+_ANIMAL_WORDS = frozenset(
+    [
+        "dog",
+        "puppy",
+        "animal",
+        "cat",
+        "kitten",
+        "bird",
+        "horse",
+        "cow",
+        "sheep",
+        "goat",
+        "bear",
+        "duck",
+        "poodle",
+        "terrier",
+        "retriever",
+        "bulldog",
+        "collie",
+        "greyhound",
+        "labrador",
+        "dalmatian",
+        "rottweiler",
+    ]
+)
+_ANIMALS_WORDS = frozenset(
+    [
+        "dogs",
+        "puppies",
+        "animals",
+        "cats",
+        "birds",
+        "horses",
+        "cows",
+        "sheep",
+        "goats",
+        "ducks",
+        "greyhounds",
+        "poodles",
+    ]
+)
+_UNCHANGED_PLURALS = frozenset({"fish", "sheep"})
+_MIN_ANIMAL, _MIN_THING = 0.4, 0.55
+
+
+@dataclass(frozen=True, slots=True)
+class Noun:
+    """The everyday noun the classifier believes in, and how much."""
+
+    text: str
+    is_animal: bool
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A caption in words, with each word's log-probability, and whether it stands alone or mends a caption."""
+
+    words: tuple[str, ...]
+    logprobs: tuple[float, ...]
+    stands_alone: bool
+
+
+def likeliest_noun(classes: Float32, nouns: Sequence[str | None], animals: frozenset[str]) -> Noun | None:
+    """The noun whose classes have most probability together, if that is enough to say it. classes: (1000,)."""
+    sums: dict[str, float] = {}
+    for noun, probability in zip(nouns, classes.tolist(), strict=True):
+        if noun is not None and probability > 0.001:
+            sums[noun] = sums.get(noun, 0.0) + probability
+    if not sums:
+        return None
+    text = max(sums, key=lambda noun: sums[noun])
+    is_animal = text in animals
+    found = Noun(text, is_animal, min(sums[text], 1.0))
+    return found if found.probability >= (_MIN_ANIMAL if is_animal else _MIN_THING) else None
+
+
+def plural(noun: str) -> str:
+    """English plural of the nouns in use."""
+    if noun in _UNCHANGED_PLURALS:
+        return noun
+    if noun.endswith("y") and noun[-2] not in "aeiou":
+        return noun[:-1] + "ies"
+    if noun == "goose":
+        return "geese"
+    if noun.endswith(("wolf", "calf")):
+        return noun[:-1] + "ves"
+    return noun + ("es" if noun.endswith(("s", "x", "ch", "sh")) else "s")
+
+
+def with_article(words: Sequence[str]) -> tuple[str, ...]:
+    """`a` and `an` set right by the word that follows."""
+    out = list(words)
+    for i, (word, after) in enumerate(zip(words, words[1:], strict=False)):
+        if word in {"a", "an"}:
+            out[i] = "an" if after[0] in "aeiou" and not after.startswith(("uni", "one", "use")) else "a"
+    return tuple(out)
+
+
+def renamed(words: Sequence[str], logprobs: Sequence[float], noun: Noun) -> Proposal | None:
+    """The caption with `noun` in the place of its animal. None where there is no animal, or it's right already."""
+    if not noun.is_animal or noun.text in words or plural(noun.text) in words:
+        return None
+    spots = [i for i, word in enumerate(words) if word in _ANIMAL_WORDS or word in _ANIMALS_WORDS]
+    if len(spots) != 1 or noun.text == "dog":
+        return None
+    said: list[str] = []
+    beliefs: list[float] = []
+    for i, (word, logprob) in enumerate(zip(words, logprobs, strict=True)):
+        if i == spots[0]:
+            pieces = (plural(noun.text) if word in _ANIMALS_WORDS else noun.text).split()
+            said += pieces
+            beliefs += [log(noun.probability)] * len(pieces)
+        else:
+            said.append(word)
+            beliefs.append(logprob)
+    return Proposal(with_article(said), tuple(beliefs), stands_alone=False)
+
+
+def alone(words: Sequence[str], noun: Noun) -> Proposal | None:
+    """The noun by itself, where the caption `words` says nothing of it."""
+    if noun.text == "dog" or set(noun.text.split()) & set(words):
+        return None
+    pieces = noun.text.split()
+    said = with_article(["a", "close", "up", "of", "a", *pieces])
+    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), stands_alone=True)

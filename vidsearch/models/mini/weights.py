@@ -1,0 +1,89 @@
+"""The shipped files of `mini`: found, checked against their recorded digests, and opened as ONNX Runtime sessions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.types import Space
+
+if TYPE_CHECKING:
+    import onnxruntime
+
+FOLDER = Path(__file__).parent / "weights"
+MANIFEST = "manifest.json"
+_REINSTALL = "reinstall vidsearch (pip install --force-reinstall --no-deps vidsearch)"
+
+
+@lru_cache(maxsize=8)
+def manifest(folder: Path = FOLDER) -> dict[str, Any]:
+    """The manifest of the weights in `folder`. Raises ModelUnavailable."""
+    path = folder / MANIFEST
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelUnavailable(f"mini has no {MANIFEST} in {folder}: {_REINSTALL}") from error
+    except ValueError as error:
+        raise ModelUnavailable(f"mini's {path} is not JSON ({error}): {_REINSTALL}") from error
+    return found
+
+
+def read_checked(name: str, folder: Path = FOLDER) -> bytes:
+    """Bytes of one file, once its SHA-256 agrees with the manifest. Raises ModelUnavailable."""
+    recorded = manifest(folder)["files"].get(name)
+    if recorded is None:
+        raise ModelUnavailable(f"mini's manifest in {folder} knows no {name}: {_REINSTALL}")
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise ModelUnavailable(
+            f"mini's {folder / name} cannot be read ({error.strerror}): {_REINSTALL}"
+        ) from error
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != recorded["sha256"]:
+        raise ModelUnavailable(
+            f"mini's {folder / name} has SHA-256 {digest[:12]}, not the recorded {recorded['sha256'][:12]}: {_REINSTALL}"
+        )
+    return content
+
+
+def read_json(name: str, folder: Path = FOLDER) -> Any:
+    """A checked JSON file's content. Raises ModelUnavailable."""
+    return json.loads(read_checked(name, folder))
+
+
+def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onnxruntime.InferenceSession:
+    """Open one ONNX file on the CPU. `num_threads` None leaves the choice to ONNX Runtime. Raises ModelUnavailable."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    # The arena keeps its largest batch for ever; without it memory stays flat and speed is the same.
+    options.enable_cpu_mem_arena = False
+    if num_threads is not None:
+        options.intra_op_num_threads = num_threads
+    content = read_checked(name, folder)
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's errors share no base class but Exception
+        raise ModelUnavailable(
+            f"ONNX Runtime cannot open mini's {folder / name} ({error}): {_REINSTALL}"
+        ) from error
+
+
+def space(folder: Path = FOLDER) -> Space:
+    """What makes `mini`'s vectors: the digest covers the image tower, the text tower and the tokenizer."""
+    recorded = manifest(folder)
+    digest = hashlib.sha256()
+    for name in ("image.onnx", "text.onnx", "tokenizer.json"):
+        digest.update(recorded["files"][name]["sha256"].encode())
+    return Space(
+        model="mini",
+        weights_digest=digest.hexdigest(),
+        preprocessing=recorded["preprocessing"],
+        dim=recorded["dim"],
+    )
