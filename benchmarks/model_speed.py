@@ -22,6 +22,7 @@ from vidsearch.models.device import Device, choose_device
 from vidsearch.models.random_weights import random_captioner, random_embedder
 
 _NUM_RUNS = 3
+_HEADER = f"{'task':24} {'device':40} {'batch':>5} {'per s':>7} {'CPU s':>6} {'cosine':>8}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,13 @@ class Speed:
     """Processor time, all cores together: what other jobs on the machine do not change much."""
     cosine_with_fp32: float | None
     """Least cosine of a vector with the fp32 model's; None for captions."""
+
+    def describe(self) -> str:
+        cosine = "" if self.cosine_with_fp32 is None else f"{self.cosine_with_fp32:.6f}"
+        return (
+            f"{self.task:24} {self.device:40} {self.batch_size:5} {self.wall_per_second:7.2f} "
+            f"{self.cpu_seconds_per_image:6.3f} {cosine:>8}"
+        )
 
 
 def main() -> None:
@@ -55,31 +63,26 @@ def main() -> None:
     devices = [choose_device(kind, precision) for precision in precisions]
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 256, size=(384, 512, 3), dtype=np.uint8) for _ in range(options.images)]
+    print(_HEADER)
     lines: list[Speed] = []
     for name in ("clip", "blip"):
         reference: np.ndarray | None = None
         for device in devices:
             embedder = random_embedder(name, device=device, batch_size=options.batch_size)
-            rows = embedder.embed_images(images[:8])
+            rows = embedder.embed_images(images[:4])
             reference = rows if reference is None else reference
             cosine = float(np.sum(rows * reference, axis=1).min())
             lines.append(_measure(f"{name} embed", device, images, embedder.embed_images, cosine, embedder))
+            print(lines[-1].describe(), flush=True)
+    few = images[: options.caption_images]
     for num_beams in (1, 3):
         for device in devices:
             captioner = random_captioner(
                 "blip", device=device, num_beams=num_beams, batch_size=options.batch_size
             )
-            few = images[: options.caption_images]
-            lines.append(
-                _measure(f"blip caption, {num_beams} beams", device, few, captioner.captions, None, captioner)
-            )
-    print(f"{'task':24} {'device':48} {'batch':>5} {'per s':>7} {'CPU s':>6} {'cosine':>8}")
-    for line in lines:
-        cosine_text = "" if line.cosine_with_fp32 is None else f"{line.cosine_with_fp32:.6f}"
-        print(
-            f"{line.task:24} {line.device:48} {line.batch_size:5} {line.wall_per_second:7.2f} "
-            f"{line.cpu_seconds_per_image:6.3f} {cosine_text:>8}"
-        )
+            task = f"blip caption, {num_beams} beams"
+            lines.append(_measure(task, device, few, captioner.captions, None, captioner))
+            print(lines[-1].describe(), flush=True)
     if options.json:
         options.json.write_text(json.dumps([asdict(line) for line in lines], indent=1))
 
@@ -92,7 +95,7 @@ def _measure(
     cosine: float | None,
     model: object,
 ) -> Speed:
-    work(images[:8])
+    work(images[:2])
     walls, processors = [], []
     for _ in range(_NUM_RUNS):
         wall, processor = time.perf_counter(), time.process_time()

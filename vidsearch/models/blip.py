@@ -67,7 +67,7 @@ class BlipEmbedder:
         self.space = space
         self.device = device
         self.preprocessing = preprocessing
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         fuse_vision_attention(model.vision_model)
         self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
         self._runner = Runner(
@@ -94,14 +94,14 @@ class BlipEmbedder:
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        return _embed_texts(self.model, self._tokenizer, texts, self.space.dim)
+        return _embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def match_scores(self, images: Sequence[UInt8Image], text: str) -> Float32:
         """Return the probability that `text` fits each image, by the image-text matching head.
 
         float32 (n,), in [0, 1]. Raises ModelOutOfMemory.
         """
-        ids, mask = _encode(self.model, self._tokenizer, [text])
+        ids, mask = _encode(self.model, self.tokenizer, [text])
 
         def match(pixels: torch.Tensor) -> Sequence[float]:
             seen = self.model.vision_model(pixel_values=pixels).last_hidden_state

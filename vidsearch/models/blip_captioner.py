@@ -56,13 +56,15 @@ class BlipCaptioner:
         self.prompt = prompt
         self.device = device
         self.preprocessing = preprocessing
-        self._tokenizer = tokenizer
+        self.tokenizer = tokenizer
         fuse_vision_attention(torch_model.vision_model)
         self.torch_model: Any = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
         text = self.torch_model.config.text_config
         self._end_id = int(text.sep_token_id)
-        words = self._tokenizer.encode(prompt).ids[1:-1] if prompt else []
-        self._start_ids = [int(text.bos_token_id), *words]
+        self.end_token = self.tokenizer.id_to_token(self._end_id)
+        words: list[int] = self.tokenizer.encode(prompt).ids[1:-1] if prompt else []
+        self.start_ids = [int(text.bos_token_id), *words]
+        """What every caption begins with: a start token, and the prompt."""
         self._settings = GenerationConfig(
             do_sample=False,
             num_beams=num_beams,
@@ -98,7 +100,7 @@ class BlipCaptioner:
     def _generate(self, pixels: torch.Tensor) -> list[GeneratedCaption]:
         decoder = self.torch_model.text_decoder
         seen = self.torch_model.vision_model(pixel_values=pixels).last_hidden_state
-        starts = torch.tensor([self._start_ids] * len(pixels), device=pixels.device)
+        starts = torch.tensor([self.start_ids] * len(pixels), device=pixels.device)
         written = decoder.generate(
             input_ids=starts,
             attention_mask=torch.ones_like(starts),
@@ -113,17 +115,17 @@ class BlipCaptioner:
             None if is_greedy else written.beam_indices,
             normalize_logits=is_greedy,
         )
-        new_ids = written.sequences[:, len(self._start_ids) :]
+        new_ids = written.sequences[:, len(self.start_ids) :]
         return [self._caption(*row) for row in zip(new_ids.tolist(), logprobs.float().tolist(), strict=True)]
 
     def _caption(self, ids: list[int], logprobs: list[float]) -> GeneratedCaption:
         end = ids.index(self._end_id) if self._end_id in ids else len(ids)
-        raw = self._tokenizer.decode([*self._start_ids[1:], *ids[:end]], skip_special_tokens=True)
+        raw = self.tokenizer.decode([*self.start_ids[1:], *ids[:end]], skip_special_tokens=True)
         num_tokens = min(end + 1, len(ids))  # the end token counts: the model chose to stop there
         return GeneratedCaption(
             text=clean(raw),
             raw_text=raw,
-            tokens=tuple(self._tokenizer.id_to_token(token) or "" for token in ids[:num_tokens]),
+            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in ids[:num_tokens]),
             token_logprobs=tuple(logprobs[:num_tokens]),
         )
 

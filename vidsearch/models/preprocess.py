@@ -15,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.relevance import WHOLE, Region
 
 if TYPE_CHECKING:
     import torch
@@ -63,6 +64,15 @@ class Preprocessing:
     def short_side_pixels(self) -> int:
         """The shorter side that a picture needs to lose nothing."""
         return self.shortest_edge_pixels or max(self.height, self.width)
+
+    def region(self, height: int, width: int) -> Region:
+        """Return the part of a picture of this size that the model sees."""
+        if self.shortest_edge_pixels is None:
+            return WHOLE
+        short = min(height, width)
+        share_x = min(1.0, self.width * short / (self.shortest_edge_pixels * width))
+        share_y = min(1.0, self.height * short / (self.shortest_edge_pixels * height))
+        return Region((1 - share_x) / 2, (1 - share_y) / 2, (1 + share_x) / 2, (1 + share_y) / 2)
 
     def describe(self) -> str:
         """Return all that bears on the pixels, in one line: part of a vector space's identity."""

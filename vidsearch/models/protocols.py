@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from vidsearch.models.relevance import Relevance
     from vidsearch.types import Float32, GeneratedCaption, Space, UInt8Image
 
 
@@ -43,6 +44,18 @@ class Matcher(Protocol):
     def match_scores(self, images: Sequence[UInt8Image], text: str) -> Float32:
         """Return the probability that the text fits each image: float32 (n,). Raises ModelOutOfMemory."""
         ...
+
+
+class Explainer(Protocol):
+    """Says where in an image its similarity to a text comes from."""
+
+    def explain(self, image: UInt8Image, query: str) -> Relevance: ...
+
+
+class CaptionExplainer(Protocol):
+    """Says where in an image each word of its caption comes from."""
+
+    def explain_caption(self, image: UInt8Image) -> Relevance: ...
 
 
 class Captioner(Protocol):

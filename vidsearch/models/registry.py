@@ -7,7 +7,7 @@ model that needs them is loaded. A name is a registered one ("mini", "clip", "bl
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,14 @@ from vidsearch.types import LibraryModels
 if TYPE_CHECKING:
     from vidsearch.models.checkpoints import EmbedderCard, Role
     from vidsearch.models.device import Device
-    from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder
+    from vidsearch.models.protocols import (
+        Captioner,
+        CaptionExplainer,
+        Embedder,
+        Explainer,
+        Matcher,
+        TextEncoder,
+    )
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import Space
 
@@ -181,15 +188,9 @@ def load_captioner(
             )
         return MiniCaptioner() if num_beams is None else MiniCaptioner(num_beams=num_beams)
     from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, load_blip_captioner
-    from vidsearch.models.checkpoints import role_of
 
-    checkpoint = _locate(name, "captioner")
-    if role_of(checkpoint) != "captioner":
-        raise ModelUnavailable(
-            f"{name} embeds images and writes no captions: name a captioner, such as blip."
-        )
     return load_blip_captioner(
-        checkpoint,
+        _captioner_checkpoint(name),
         device=device,
         batch_size=batch_size,
         num_beams=num_beams or PUBLISHED_NUM_BEAMS,
@@ -205,6 +206,43 @@ def load_matcher(name: str, *, device: Device, batch_size: int | None = None) ->
     if card.family != "blip":
         raise ModelUnavailable(f"{name} has no image-text matching head: re-rank with blip.")
     return load_blip(card, device=device, batch_size=batch_size)
+
+
+def load_explainer(name: str, *, device: Device, space: Space | None = None) -> Explainer:
+    """Load what explains an embedder's matches. Raises ModelUnavailable.
+
+    It has its own copy of the model, in fp32: the gradients of small numbers are wanted.
+    """
+    if name == MINI:
+        from vidsearch.models.explain_mini import MiniExplainer
+        from vidsearch.models.mini import MiniEmbedder
+
+        return MiniExplainer(MiniEmbedder())
+    exact = replace(device, precision="fp32")
+    card = _card(name, space)
+    if card.family == "blip":
+        from vidsearch.models.blip import load_blip
+        from vidsearch.models.explain_blip import BlipExplainer
+
+        return BlipExplainer(load_blip(card, device=exact, batch_size=1))
+    from vidsearch.models.clip import load_clip
+    from vidsearch.models.explain_clip import ClipExplainer
+
+    return ClipExplainer(load_clip(card, device=exact, batch_size=1))
+
+
+def load_caption_explainer(name: str, *, device: Device) -> CaptionExplainer:
+    """Load what captions an image and explains each word. Raises ModelUnavailable."""
+    if name == MINI:
+        from vidsearch.models.explain_mini import MiniExplainer
+        from vidsearch.models.mini import MiniCaptioner, MiniEmbedder
+
+        return MiniExplainer(MiniEmbedder(), MiniCaptioner())
+    from vidsearch.models.blip_captioner import load_blip_captioner
+    from vidsearch.models.explain_blip import BlipCaptionExplainer
+
+    exact = replace(device, precision="fp32")
+    return BlipCaptionExplainer(load_blip_captioner(_captioner_checkpoint(name), device=exact, batch_size=1))
 
 
 def pull_model(name: str, *, show_progress: bool = True) -> Path:
@@ -335,6 +373,17 @@ def _remembered(space: Space) -> Checkpoint | None:
     except ModelUnavailable:
         return None
     return checkpoint if checkpoint.digest() == space.weights_digest else None
+
+
+def _captioner_checkpoint(name: str) -> Checkpoint:
+    from vidsearch.models.checkpoints import role_of
+
+    checkpoint = _locate(name, "captioner")
+    if role_of(checkpoint) != "captioner":
+        raise ModelUnavailable(
+            f"{name} embeds images and writes no captions: name a captioner, such as blip."
+        )
+    return checkpoint
 
 
 def _locate(name: str, role: Role) -> Checkpoint:
