@@ -10,7 +10,7 @@ import streamlit as st
 
 from vidsearch.captions.export import safe_name
 from vidsearch.media.clip import cut_clip
-from vidsearch.times import format_time
+from vidsearch.times import format_duration, format_time
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import show
 
@@ -125,13 +125,12 @@ def _heat_map(words: str, frame: IndexedFrame) -> None:
 
 
 def _filmstrip(found: Neighbourhood) -> None:
-    for column, (position, frame) in zip(
-        st.columns(2 * NUM_EACH_SIDE + 1), enumerate(found.frames), strict=False
-    ):
+    columns = st.columns(2 * NUM_EACH_SIDE + 1, gap="xsmall", wrap=False)
+    for column, (position, frame) in zip(columns, enumerate(found.frames), strict=False):
         with column:
             show.still(frame, is_here=position == found.chosen)
             st.button(
-                format_time(frame.time_seconds),
+                format_duration(frame.time_seconds),
                 key=f"strip-{frame.id}",
                 on_click=go_to,
                 args=(frame.id,),

@@ -58,6 +58,7 @@ def serve(
             "runner.magicEnabled": False,
             "client.showErrorDetails": "none",
             "client.toolbarMode": "minimal",
-            "theme.primaryColor": "#0f7a53",
+            "theme.light.primaryColor": "#0f7a53",
+            "theme.dark.primaryColor": "#3ecf96",
         }
     )

@@ -34,7 +34,9 @@ _STYLE = """<style>
 .vs-card img, .vs-strip img { width: 100%; aspect-ratio: 16/9; object-fit: contain; background: #000;
   border-radius: .4rem; display: block; }
 .vs-card p { margin: .35rem 0 0; font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; }
-.vs-card .vs-where { opacity: .7; font-variant-numeric: tabular-nums; font-size: .78rem; }
+.vs-card .vs-what { height: 2.7em; overflow: hidden; }
+.vs-where { opacity: .7; font-variant-numeric: tabular-nums; font-size: .78rem !important;
+  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 .vs-bar { height: .25rem; border-radius: .2rem; background: color-mix(in srgb, currentColor 15%, transparent);
   margin-top: .35rem; }
 .vs-bar i { display: block; height: 100%; border-radius: .2rem; background: #0f9d6b; }
@@ -115,7 +117,8 @@ def card(
     st.html(
         f'<div class="vs-card{" vs-faint" if is_faint else ""}">'
         f'<img loading="lazy" src="{frame_url(frame_id)}" alt="{alt}">{bar}'
-        f'<p class="vs-where">{escaped(where)}</p><p>{escaped(caption)}</p></div>'
+        f'<p class="vs-where" title="{escaped(where)}">{escaped(where)}</p>'
+        f'<p class="vs-what" title="{escaped(caption)}">{escaped(caption)}</p></div>'
     )
 
 
