@@ -24,6 +24,7 @@ LOCK_FILE = "write.lock"
 BUSY_SECONDS = 120.0
 """How long SQLite waits for another program (a backup, a database browser) that locks the file."""
 
+_WHAT_TO_DO = "Put a copy back if you have one; else move the folder away and index the videos again."
 _FULL_OR_FORBIDDEN = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full",
@@ -57,7 +58,7 @@ class Catalog:
             self.read_only = True
         with self.errors():
             version = self._format_version()
-            if version < schema.FORMAT_VERSION and not self.read_only:
+            if 0 < version < schema.FORMAT_VERSION and not self.read_only:
                 self._migrate()
                 version = self._format_version()
         if version != schema.FORMAT_VERSION:
@@ -134,6 +135,8 @@ class Catalog:
         with self._write_lock.turn(), self.errors():
             if self.path.exists():
                 return
+            for left_by_a_kill in self.folder.glob(f".{CATALOG_FILE}.*"):
+                left_by_a_kill.unlink(missing_ok=True)
             # Made beside, then renamed: no process ever sees a catalog that is half made.
             beside = self.folder / f".{CATALOG_FILE}.{os.getpid()}"
             connection = sqlite3.connect(beside, isolation_level=None)
@@ -190,6 +193,8 @@ class Catalog:
                 schema.migrate(self.connection)
 
     def _wrong_format(self, version: int) -> LibraryError:
+        if version == 0:  # an empty file, too: a library's is never empty
+            return LibraryDamaged(f"{self.path} is not a catalog of vidsearch. {_WHAT_TO_DO}")
         if version > schema.FORMAT_VERSION:
             return LibraryTooNew(
                 f"The library {self.folder} has format {version}; this program knows formats up to "
@@ -208,8 +213,8 @@ class Catalog:
                 "What was in it before is safe."
             )
         return LibraryDamaged(
-            f"{self.path} is not a sound catalog ({error}). Put a copy back, or mend it with "
-            f"`vidsearch verify --repair`; else move the folder away and index the videos again."
+            f"{self.path} is not a sound catalog ({error}). `vidsearch verify --repair` may mend it. "
+            f"{_WHAT_TO_DO}"
         )
 
 

@@ -367,7 +367,7 @@ class Library:
         """
         from vidsearch.index.verify import verify
 
-        return verify(self._catalog, self._index, repair=repair)
+        return verify(self._catalog, lambda: self._index, repair=repair)
 
     # --- captions -----------------------------------------------------------------------------------
 

@@ -222,8 +222,8 @@ class VectorFiles:
         keep = {path.name for path in self._paths(manifest)}
         if manifest.index is not None:
             keep.add(manifest.index.name)
-        for kind in ("rows", "positions", "faiss"):
-            for path in self._folder.glob(f"{self._space}.*.{kind}"):
+        for pattern in ("{}.*.rows", "{}.*.positions", "{}.*.faiss", ".{}.json.*"):
+            for path in self._folder.glob(pattern.format(self._space)):
                 if path.name not in keep:
                     with suppress(OSError):  # Windows keeps what somebody has mapped; the next sweep takes it
                         path.unlink()

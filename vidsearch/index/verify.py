@@ -8,7 +8,7 @@ that only a person could make again, and no file, is touched.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _FULL_TEXT_TABLES = ("captions_fts", "cues_fts")
 
 
-def verify(catalog: Catalog, vectors: Vectors, *, repair: bool) -> list[Problem]:
+def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) -> list[Problem]:
     """All that is wrong, and what was done about it; see `Library.verify`."""
     problems = list(_catalog(catalog, repair=repair))
     if any(problem.repaired is None for problem in problems):
@@ -36,7 +36,7 @@ def verify(catalog: Catalog, vectors: Vectors, *, repair: bool) -> list[Problem]
     checks = (_orphans, _vectors, _thumbnails, _files)
     for check in checks:
         problems += check(catalog, repair=repair)
-    problems += _caches(catalog, vectors, repair=repair)
+    problems += _caches(catalog, vectors(), repair=repair)
     return problems
 
 

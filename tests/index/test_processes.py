@@ -1,0 +1,256 @@
+"""Kills at any step, and several processes at once: the library is sound, and nothing is lost or twice."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.index.examples import SPACE, axis, four_frames, write_file
+from tests.index.kills import kill_everywhere
+from tests.index.writer import FRAMES_PER_STRETCH, index_all
+from vidsearch.index import schema, setting_rows
+from vidsearch.index import vectors as index_vectors
+from vidsearch.index.fingerprint import fingerprint
+from vidsearch.index.library import Library
+
+
+@pytest.fixture(params=[11, pytest.param(1, marks=pytest.mark.slow)], ids=["some steps", "every step"])
+def stride(request: pytest.FixtureRequest) -> int:
+    """How many steps further the next process gets than the one before."""
+    return int(request.param)
+
+
+State = list[tuple[str, bool, list[tuple[float, str, bytes, list[float]]]]]
+
+
+def state_of(library: Library) -> State:
+    """All that a library says of its videos, without ids."""
+    videos = []
+    for video in sorted(library.videos(), key=lambda video: video.path):
+        frames = library.frames(video.id)
+        ids, rows = library.vectors(SPACE, [frame.id for frame in frames])
+        assert ids.tolist() == [frame.id for frame in frames]
+        said = [
+            (
+                frame.time_seconds,
+                frame.caption.text if frame.caption else "",
+                library.thumbnail(frame.id),
+                row,
+            )
+            for frame, row in zip(frames, rows.tolist(), strict=True)
+        ]
+        videos.append((video.path.name, video.is_complete, said))
+    return videos
+
+
+def assert_sound(folder: Path) -> None:
+    with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
+    with Library.open(folder) as library:
+        assert library.verify() == []
+
+
+def make_files(folder: Path, count: int) -> Path:
+    for number in range(count):
+        write_file(folder / f"{number}.mp4", f"video {number}")
+    return folder
+
+
+def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
+    """From nothing to done: making the library, stretches, captions, vectors, the vector files."""
+    videos = make_files(tmp_path / "videos", 2)
+    with Library.open(tmp_path / "whole", create=True) as library:
+        index_all(library, videos)
+        expected = state_of(library)
+    folder = tmp_path / "library"
+    numbers_of_frames = []
+
+    def work() -> None:
+        with Library.open(folder, create=True) as library:
+            index_all(library, videos)
+
+    def check() -> None:
+        if (folder / "catalog.sqlite3").exists():
+            assert_sound(folder)
+            with Library.open(folder) as library:
+                done = state_of(library)
+                numbers_of_frames.append(sum(len(frames) for _, _, frames in done))
+        work()
+        assert_sound(folder)
+        with Library.open(folder) as library:
+            assert state_of(library) == expected
+        shutil.rmtree(folder)
+
+    assert kill_everywhere(work, check=check, every=min(3 * stride, stride**2)) > 5
+    assert numbers_of_frames == sorted(numbers_of_frames)
+    assert all(count % FRAMES_PER_STRETCH == 0 for count in numbers_of_frames), "half a stretch was kept"
+
+
+def test_removing_killed_on_the_way(tmp_path: Path, stride: int):
+    before = tmp_path / "before"
+    with Library.open(before, create=True) as library:
+        four_frames(library, tmp_path / "a.mp4")
+        four_frames(library, tmp_path / "b.mp4", word="cat")
+        library.refresh_vectors()
+        both = state_of(library)
+    folder = tmp_path / "library"
+    shutil.copytree(before, folder)
+
+    def work() -> None:
+        with Library.open(folder) as library:
+            library.remove(1)
+            library.refresh_vectors()
+
+    def check() -> None:
+        assert_sound(folder)
+        with Library.open(folder) as library:
+            assert state_of(library) in (both, both[1:])
+            ids, _ = library.nearest(SPACE, axis(0), 8)
+            assert len(set(ids[0].tolist()) - {-1}) == 4 * len(library.videos())
+        shutil.rmtree(folder)
+        shutil.copytree(before, folder)
+
+    assert kill_everywhere(work, check=check, every=stride) * stride > 20
+
+
+def test_writing_the_vector_files_killed_on_the_way(
+    tmp_path: Path, stride: int, monkeypatch: pytest.MonkeyPatch
+):
+    """With an approximate index in FAISS's format, too."""
+    monkeypatch.setattr(index_vectors, "EXACT_ROWS", 4)
+    before = tmp_path / "before"
+    with Library.open(before, create=True) as library:
+        index_all(library, make_files(tmp_path / "videos", 2))
+        expected = library.nearest(SPACE, axis(0), 6)[0].tolist()
+    for path in (before / "vectors").iterdir():
+        path.unlink()
+    folder = tmp_path / "library"
+    shutil.copytree(before, folder)
+
+    def work() -> None:
+        with Library.open(folder) as library:
+            library.refresh_vectors()
+
+    def check() -> None:
+        with Library.open(folder) as library:
+            assert library.nearest(SPACE, axis(0), 6)[0].tolist() == expected
+            library.refresh_vectors()
+        assert_sound(folder)
+        names = sorted(path.suffix for path in (folder / "vectors").iterdir())
+        assert names == [".faiss", ".json", ".lock", ".positions", ".rows"], "a kill's leavings are swept up"
+        shutil.rmtree(folder)
+        shutil.copytree(before, folder)
+
+    assert kill_everywhere(work, check=check, every=stride) * stride > 10
+
+
+def downgrade(folder: Path) -> None:
+    """Make a library what the first format was."""
+    with closing(sqlite3.connect(folder / "catalog.sqlite3", isolation_level=None)) as connection:
+        for table in ("tracks", "cues", "cues_fts", "corrections"):
+            connection.execute(f"DROP TABLE {table}")
+        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'subtitles'")
+        connection.execute("PRAGMA user_version = 1")
+
+
+def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
+    before = tmp_path / "before"
+    with Library.open(before, create=True) as library:
+        four_frames(library, tmp_path / "a.mp4")
+        expected = state_of(library)
+    downgrade(before)
+    folder = tmp_path / "library"
+    shutil.copytree(before, folder)
+
+    def work() -> None:
+        Library.open(folder).close()
+
+    def check() -> None:
+        with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            (tables,) = connection.execute(
+                "SELECT count(*) FROM sqlite_schema WHERE name IN ('tracks', 'cues', 'corrections')"
+            ).fetchone()
+            assert (version, tables) in ((1, 0), (2, 3))
+        assert_sound(folder)
+        with Library.open(folder) as library:
+            assert state_of(library) == expected
+            assert library.info().format_version == schema.FORMAT_VERSION
+        shutil.rmtree(folder)
+        shutil.copytree(before, folder)
+
+    assert kill_everywhere(work, check=check, every=stride) * stride > 10
+
+
+def start(command: str, folder: Path, what: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.index.writer", command, str(folder), str(what)],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
+    videos = make_files(tmp_path / "videos", 30)
+    folder = tmp_path / "library"
+    writers = [start("index", folder, videos) for _ in range(3)]
+    num_reads = 0
+    while any(writer.poll() is None for writer in writers):
+        if (folder / "catalog.sqlite3").exists():
+            with Library.open(folder, read_only=num_reads % 2 == 1) as library:
+                library.nearest(SPACE, axis(1), 5)
+                library.caption_matches("frame", 5)
+                for video in library.videos():
+                    assert len(library.frames(video.id)) % FRAMES_PER_STRETCH == 0, "half a stretch is seen"
+            num_reads += 1
+    for writer in writers:
+        _, errors = writer.communicate()
+        assert (writer.returncode, errors) == (0, "")
+    assert num_reads > 0
+    assert_sound(folder)
+    with Library.open(tmp_path / "alone", create=True) as alone, Library.open(folder) as library:
+        index_all(alone, videos)
+        assert len(library.videos()) == 30
+        assert state_of(library) == state_of(alone)
+        assert list((folder / "claims").iterdir()) == []
+
+
+def test_a_claim_is_given_back_by_a_process_that_dies(tmp_path: Path):
+    whole = fingerprint(write_file(tmp_path / "a.mp4", "a"))
+    folder = tmp_path / "library"
+    with Library.open(folder, create=True) as library:
+        assert not library.was_left_in_work(whole.content_hash)
+        holder = start("hold", folder, whole.content_hash)
+        try:
+            assert holder.stdout is not None
+            assert holder.stdout.readline() == "True\n"
+            with library.claim(whole.content_hash) as is_mine:
+                assert not is_mine
+            assert not library.was_left_in_work(whole.content_hash), "it is at work, not dead"
+        finally:
+            holder.kill()
+            holder.communicate()
+        assert library.was_left_in_work(whole.content_hash)
+        with library.claim(whole.content_hash) as is_mine:
+            assert is_mine
+            with library.claim(whole.content_hash) as is_mine_twice:
+                assert not is_mine_twice
+        assert not library.was_left_in_work(whole.content_hash)
+
+
+def test_every_library_has_an_identity_of_its_own(tmp_path: Path):
+    seen = set()
+    for name in ("one", "two"):
+        with Library.open(tmp_path / name, create=True) as library, library._catalog.read() as connection:
+            seen.add(setting_rows.get(connection, setting_rows.LIBRARY_ID))
+    assert len(seen) == 2

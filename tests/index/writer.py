@@ -1,0 +1,58 @@
+"""A process that indexes made-up videos into a library, for tests of several at once.
+
+python -m tests.index.writer index LIBRARY FOLDER     index every file there, with claims
+python -m tests.index.writer hold LIBRARY HASH        claim a content, say so, and wait to be killed
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+from tests.index.examples import PLAN, SPACE, axis, info, record
+from vidsearch.index.fingerprint import fingerprint
+from vidsearch.index.library import Library
+from vidsearch.types import Stretch
+
+NUM_STRETCHES = 4
+FRAMES_PER_STRETCH = 3
+
+
+def index_all(library: Library, folder: Path) -> None:
+    """Index every file in a folder that is not indexed, going on where an earlier run stopped."""
+    for path in sorted(folder.iterdir()):
+        if library.lookup(path).state == "complete":
+            continue
+        whole = fingerprint(path)
+        with library.claim(whole.content_hash) as is_mine:
+            if not is_mine:
+                continue
+            video = library.begin_video(path, whole, info(duration_seconds=None), PLAN, [SPACE])
+            for number in range(NUM_STRETCHES):
+                until = float((number + 1) * FRAMES_PER_STRETCH)
+                if until > video.indexed_until_seconds and not video.is_complete:
+                    library.add(video.id, stretch(until))
+            library.finish_video(video.id, duration_seconds=until)
+    library.refresh_vectors()
+
+
+def stretch(until: float) -> Stretch:
+    """The frames of the last seconds before a time, one each second."""
+    times = [until - before for before in range(FRAMES_PER_STRETCH, 0, -1)]
+    return Stretch(tuple(record(t, axis(int(t)), f"frame at {t:g}") for t in times), until_seconds=until)
+
+
+def main() -> None:
+    command, folder, what = sys.argv[1:]
+    with Library.open(folder, create=True) as library:
+        if command == "index":
+            index_all(library, Path(what))
+        else:
+            with library.claim(what) as is_mine:
+                print(is_mine, flush=True)
+                time.sleep(600)
+
+
+if __name__ == "__main__":
+    main()
