@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from vidsearch.models.device import Device
-from vidsearch.models.protocols import Embedder
-from vidsearch.models.registry import load_embedder
+from vidsearch.models.protocols import Captioner, Embedder, TextEncoder
+from vidsearch.models.registry import load_captioner, load_embedder, load_text_encoder
 
 CPU = Device("cpu", "fp32")
 
@@ -63,6 +63,21 @@ def tiny_siglip(tiny: TinyFolders) -> Embedder:
 @pytest.fixture(scope="session")
 def tiny_blip(tiny: TinyFolders) -> Embedder:
     return load_embedder(str(tiny.blip_retrieval), device=CPU)
+
+
+@pytest.fixture(scope="session")
+def mini_embedder() -> Embedder:
+    return load_embedder("mini", device=CPU)
+
+
+@pytest.fixture(scope="session")
+def mini_text() -> TextEncoder:
+    return load_text_encoder("mini")
+
+
+@pytest.fixture(scope="session")
+def mini_captioner() -> Captioner:
+    return load_captioner("mini", device=CPU)
 
 
 @pytest.fixture(scope="session")

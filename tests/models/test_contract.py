@@ -40,6 +40,24 @@ class TestTinyBlip(EmbedderContract):
         return tiny_blip
 
 
+class TestMini(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, mini_embedder):
+        return mini_embedder
+
+
+class TestMiniText(TextEncoderContract):
+    @pytest.fixture
+    def encoder(self, mini_text):
+        return mini_text
+
+
+class TestMiniCaptioner(CaptionerContract):
+    @pytest.fixture
+    def captioner(self, mini_captioner):
+        return mini_captioner
+
+
 @pytest.mark.parametrize("family", ["clip", "siglip", "blip_retrieval"])
 class TestTextTowers(TextEncoderContract):
     @pytest.fixture

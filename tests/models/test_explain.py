@@ -192,6 +192,26 @@ def test_captions_are_explained_word_by_word(tiny):
         assert each.grid.sum() <= 1 + 1e-5  # attention to patches; the rest went to the class token
 
 
+def test_minis_cells_add_up_to_the_similarity(mini_embedder):
+    """Mini's map is exact: its mean is the similarity that search uses, for the whole query and each word."""
+    explainer = load_explainer("mini", device=CPU)
+    image = pictures(1)[0]
+    words = QUERY.split()
+    similarities = mini_embedder.embed_texts([QUERY, *words]) @ mini_embedder.embed_images([image])[0]
+    relevance = explainer.explain(image, QUERY)
+    assert relevance.grid.shape == (7, 7)
+    assert relevance.region == WHOLE
+    assert [each.word for each in relevance.words] == words
+    means = [relevance.score, *(each.grid.mean() for each in relevance.words)]
+    np.testing.assert_allclose(means, similarities, atol=1e-4)
+
+
+def test_mini_explains_its_caption(mini_captioner):
+    relevance = load_caption_explainer("mini", device=CPU).explain_caption(pictures(1)[0])
+    assert relevance.text == mini_captioner.captions(pictures(1))[0].text
+    assert " ".join(each.word for each in relevance.words) == relevance.text
+
+
 @pytest.mark.parametrize(
     ("size", "expected"),
     [
