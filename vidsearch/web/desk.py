@@ -6,6 +6,7 @@ that touches it, so all questions are put in one. Knows nothing of Streamlit.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,17 +16,22 @@ from typing import TYPE_CHECKING, TypeVar
 from vidsearch.captions.describe import Describer, Description, Level, encoder_for
 from vidsearch.captions.export import find_format, render
 from vidsearch.captions.rewrite import correct
+from vidsearch.errors import ModelError
 from vidsearch.index.library import Library
 from vidsearch.search.engine import Searcher
 
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
     from vidsearch.index.records import LibraryInfo
+    from vidsearch.models.protocols import Explainer
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
     from vidsearch.types import Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")
+
+_HEAT_MAP_PIXELS = 360
+"""Shorter side of the picture that a heat map is drawn on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +53,8 @@ class Desk:
         self._library = self._thread.submit(Library.open, path, create=True).result()
         self._searcher = Searcher(self._library)
         self._describer: Describer | None = None
+        self._explainer: Explainer | None = None
+        self._heat_lock = threading.Lock()
         self._descriptions: dict[tuple[int, str], tuple[int, Description | None]] = {}
 
     def ask(self, question: Callable[[Library], Answer]) -> Answer:
@@ -126,7 +134,33 @@ class Desk:
         return self.ask(write)
 
     def heat_map(self, words: str, frame: IndexedFrame) -> bytes | None:
-        """Return a picture of where a frame matches words; None where the models cannot say."""
+        """Return a JPEG of where a frame matches words, from the video itself; None where no model can say.
+
+        Raises MediaError where the file does not decode.
+        """
+        from vidsearch.media.decode import frame_at
+        from vidsearch.media.images import encode_jpeg
+        from vidsearch.models.heatmap import overlay
+
+        video = self.ask(lambda library: library.video(frame.video_id))
+        with self._heat_lock:
+            if self._explainer is None:
+                self._explainer = self._load_explainer()
+            if self._explainer is None:
+                return None
+            picture = frame_at(video.path, frame.time_seconds, short_side_pixels=_HEAT_MAP_PIXELS)
+            relevance = self._explainer.explain(picture.image, words)
+        return encode_jpeg(overlay(picture.image, relevance, with_legend=False))
+
+    def _load_explainer(self) -> Explainer | None:
+        from vidsearch.models.device import Device
+        from vidsearch.models.registry import load_explainer
+
+        for space in self.ask(Library.spaces):
+            try:
+                return load_explainer(space.model, device=Device("cpu", "fp32"), space=space)
+            except ModelError:
+                continue
         return None
 
     def _describing(self) -> Describer:
