@@ -8,6 +8,7 @@ import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -246,6 +247,19 @@ def test_a_claim_is_given_back_by_a_process_that_dies(tmp_path: Path):
             with library.claim(whole.content_hash) as is_mine_twice:
                 assert not is_mine_twice
         assert not library.was_left_in_work(whole.content_hash)
+
+
+def test_threads_share_a_library_and_leave_nothing_open(tmp_path: Path):
+    """A page asks from a new thread each time; a connection for each would use up the file handles."""
+    with Library.open(tmp_path / "library", create=True) as library:
+        four_frames(library, tmp_path / "a.mp4")
+        found: list[list[int]] = []
+        for _ in range(20):
+            thread = Thread(target=lambda: found.append(library.nearest(SPACE, axis(2), 1)[0][0].tolist()))
+            thread.start()
+            thread.join()
+        assert found == [[3]] * 20
+        assert len(library._catalog._connections) <= 2
 
 
 def test_every_library_has_an_identity_of_its_own(tmp_path: Path):

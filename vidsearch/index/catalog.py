@@ -47,7 +47,7 @@ class Catalog:
         self.folder = folder
         self.path = folder / CATALOG_FILE
         self._threads = threading.local()
-        self._connections: list[sqlite3.Connection] = []
+        self._connections: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._connections_lock = threading.Lock()
         self.read_only = read_only
         self._write_lock = WriteLock(folder / LOCK_FILE)
@@ -72,8 +72,7 @@ class Catalog:
         if connection is None:
             connection = self._connect()
             self._threads.connection = connection
-            with self._connections_lock:
-                self._connections.append(connection)
+            self._keep(connection)
         return connection
 
     @contextmanager
@@ -118,10 +117,19 @@ class Catalog:
     def close(self) -> None:
         """Close every thread's connection. The last process to close leaves one file, with no log beside."""
         with self._connections_lock:
-            for connection in self._connections:
+            for _, connection in self._connections:
                 connection.close()
             self._connections.clear()
         self._threads = threading.local()
+
+    def _keep(self, connection: sqlite3.Connection) -> None:
+        """Remember a connection for closing it, and close those of threads that have ended."""
+        with self._connections_lock:
+            for thread, ended in self._connections:
+                if not thread.is_alive():
+                    ended.close()
+            living = [(thread, kept) for thread, kept in self._connections if thread.is_alive()]
+            self._connections = [*living, (threading.current_thread(), connection)]
 
     def _create(self) -> None:
         if self.path.exists():
