@@ -251,3 +251,93 @@ def test_an_empty_query_is_explained(run, sample_library):
 
     assert result.exit_code == 1
     assert "The query is empty" in result.stderr
+
+
+def test_explain_writes_a_heat_map_and_its_numbers(run, sample_videos, tmp_path):
+    picture, numbers = tmp_path / "heat.png", tmp_path / "heat.json"
+
+    assert run("explain", "a cat", f"{sample_videos / 'cat.mp4'}@6", "-o", picture).exit_code == 0
+    assert run("explain", "a cat", f"{sample_videos / 'cat.mp4'}@6", "-o", numbers).exit_code == 0
+
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    relevance = json.loads(numbers.read_text())
+    assert relevance["text"] == "a cat"
+    assert [len(relevance["grid"]), len(relevance["grid"][0])] == [7, 7]
+
+
+def test_clip_cuts_a_moment_out(run, sample_videos, tmp_path):
+    result = run("clip", f"{sample_videos / 'cat.mp4'}@4-6.5", "-o", tmp_path / "cat.mp4")
+
+    assert result.exit_code == 0, result.output
+    assert "0:00:04.0 to 0:00:06.5" in result.stderr
+
+
+def test_a_correction_is_found_and_outlives_recaptioning(run, own_library):
+    assert run("captions", "edit", "cat.mp4@6", "Bello the tomcat", "--library", own_library).exit_code == 0
+    assert run("recaption", "cat.mp4", "--library", own_library).exit_code == 0
+
+    hits = json.loads(run("search", "bello", "--mode", "caption", "--json", "--library", own_library).stdout)[
+        "hits"
+    ]
+    assert [(Path(hit["video"]).name, hit["time_seconds"], hit["caption"]) for hit in hits] == [
+        ("cat.mp4", 6.0, "Bello the tomcat")
+    ]
+
+
+def test_imported_subtitles_are_kept_beside_the_captions(run, own_library, tmp_path):
+    (tmp_path / "cat.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nWho is a good cat?\n")
+
+    result = run("import", "captions", tmp_path / "cat.srt", "cat.mp4", "--library", own_library)
+
+    assert result.exit_code == 0, result.output
+    assert result.stderr == "Added 1 line to cat.mp4.\n"
+
+
+def test_shell_answers_a_line_at_a_time(sample_library):
+    result = subprocess.run(
+        [sys.executable, "-m", "vidsearch", "shell", "--json", "-k", "1", "--library", str(sample_library)],
+        input='a cat\n\n{"text": "a rocket"}\n{bad\n',
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(answer["hits"][0]["video"]).name for answer in answers] == ["cat.mp4", "space.mp4"]
+    assert "not valid JSON" in result.stderr
+
+
+def test_many_queries_are_answered_in_order(run, sample_library, tmp_path):
+    (tmp_path / "queries.txt").write_text("a cat\na cup of coffee\n")
+
+    result = run("search", "--queries", tmp_path / "queries.txt", "--json", "--library", sample_library)
+
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert [Path(answer["hits"][0]["video"]).name for answer in answers] == ["cat.mp4", "cafe.mp4"]
+
+
+def test_hits_are_exported_for_an_editor(run, sample_library, tmp_path):
+    cut = tmp_path / "cut.edl"
+
+    assert run("search", "a cat", "-k", 2, "--export", cut, "--library", sample_library).exit_code == 0
+
+    assert "cat.mp4" in cut.read_text()
+
+
+def test_steps_are_found_in_order(run, sample_library):
+    result = run(
+        "search",
+        "a rocket",
+        "--then",
+        "stars in the sky",
+        "--within",
+        20,
+        "--json",
+        "--library",
+        sample_library,
+    )
+
+    best = json.loads(result.stdout)["hits"][0]
+    assert Path(best["video"]).name == "space.mp4"
+    first, second = (step["time_seconds"] for step in best["steps"])
+    assert first < 7 <= 14 <= second

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from vidsearch.models.heatmap import heat_map, overlay
-from vidsearch.models.relevance import WHOLE, Region, Relevance
+from vidsearch.models.heatmap import heat_map, overlay, word_sheet
+from vidsearch.models.relevance import WHOLE, Region, Relevance, WordRelevance
 
 
 def _relevance(grid, region=WHOLE, text="a dog"):
@@ -21,7 +21,7 @@ def test_the_hottest_place_is_where_the_grid_says():
     heat = heat_map(grid, WHOLE, 80, 120)
     assert heat.shape == (80, 120)
     row, column = np.unravel_index(int(heat.argmax()), heat.shape)
-    assert (row // 20, column // 30) == (1, 2)
+    assert (int(row) // 20, int(column) // 30) == (1, 2)
     assert heat.max() == pytest.approx(1, abs=0.05)
     assert heat[70, 10] == pytest.approx(0, abs=0.02)
 
@@ -55,3 +55,16 @@ def test_images_of_any_shape_can_be_drawn_on(size):
     image = np.zeros((*size, 3), dtype=np.uint8)
     drawn = overlay(image, _relevance(np.eye(7), region=Region(0.4, 0.4, 0.6, 0.6)))
     assert drawn.shape[1] == size[1]
+
+
+def test_a_word_sheet_has_a_tile_for_the_text_and_for_each_word():
+    grid = np.eye(2, dtype=np.float32)
+    words = tuple(WordRelevance(word, grid) for word in ("a", "cat", "asleep", "here"))
+    relevance = Relevance("a cat asleep here", grid, WHOLE, 0.5, "method", words)
+
+    sheet = word_sheet(np.zeros((100, 200, 3), dtype=np.uint8), relevance)
+
+    # Five tiles of 280 pixels, four to a row: the second row holds one.
+    assert sheet.shape[1] == 4 * 280
+    assert (sheet[-20:, 280:] == 255).all()
+    assert not (sheet[sheet.shape[0] // 2 :, :280] == 255).all()

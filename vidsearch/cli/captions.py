@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from vidsearch.cli import console, loading, options
+from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference
 from vidsearch.times import format_duration, format_time
 
@@ -51,6 +52,12 @@ def show(
     every_video: Annotated[
         bool, typer.Option("--all", help="One line for each video, and one for the whole library.")
     ] = False,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Write there which parts of the frames each word came from. Names one video."
+        ),
+    ] = None,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what a video shows: its captions, then the one line that sums them up.
@@ -72,7 +79,21 @@ def show(
         if video is None:
             _print_library(opened, describer, as_json=as_json)
         else:
-            _print_video(opened, describer, opened.video(video), level, as_json=as_json)
+            found = opened.video(video)
+            _print_video(opened, describer, found, level, as_json=as_json)
+            if explain is not None:
+                _explain(opened, found, explain)
+
+
+def _explain(library: Library, video: Video, folder: Path) -> None:
+    from vidsearch.cli import heatmaps
+
+    captioner = library.models.captioner if library.models else None
+    if captioner is None:
+        raise QueryError("The library has no captioner whose words could be explained.")
+    heatmaps.explain_captions(
+        library, video, folder, heatmaps.load_caption_explainer(captioner, device="auto")
+    )
 
 
 def _print_library(library: Library, describer: Describer, *, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
@@ -83,6 +84,24 @@ def say_table(
 def shown_path(path: Path) -> str:
     """A path as short as it stays useful: from the working folder where that is shorter, else whole."""
     return printable(min(str(path), os.path.relpath(path), key=len))
+
+
+def show_image(png: bytes) -> bool:
+    """Draw a PNG into the terminal by iTerm2's or kitty's protocol. Returns False where neither is spoken."""
+    if not sys.stdout.isatty():
+        return False
+    data = base64.standard_b64encode(png).decode("ascii")
+    if os.environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
+        typer.echo(f"\x1b]1337;File=inline=1;size={len(png)}:{data}\a")
+        return True
+    if "KITTY_WINDOW_ID" in os.environ or os.environ.get("TERM_PROGRAM") == "ghostty":
+        chunks = [data[start : start + 4096] for start in range(0, len(data), 4096)]
+        for number, chunk in enumerate(chunks):
+            head = "a=T,f=100," if number == 0 else ""
+            typer.echo(f"\x1b_G{head}m={int(number < len(chunks) - 1)};{chunk}\x1b\\", nl=False)
+        typer.echo()
+        return True
+    return False
 
 
 def is_interactive() -> bool:

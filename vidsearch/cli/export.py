@@ -84,4 +84,6 @@ def import_captions(
     with loading.open_library(library) as opened:
         found = opened.video(video)
         opened.set_subtitles(found.id, name or file.stem, cues)
-    console.note(f"Added {len(cues)} lines to {console.printable(found.path.name)}.")
+    console.note(
+        f"Added {len(cues):,} line{'s' if len(cues) != 1 else ''} to {console.printable(found.path.name)}."
+    )

@@ -1,15 +1,19 @@
-"""`vidsearch clip`: a moment taken out of its video."""
+"""`vidsearch clip` and `explain`: a moment taken out of its video, and why it matched."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from vidsearch.cli import console, loading, options
 from vidsearch.errors import QueryError
+from vidsearch.search.query import FrameReference
 from vidsearch.times import format_time, parse_time
+
+if TYPE_CHECKING:
+    from vidsearch.types import LibraryModels
 
 CONTEXT_SECONDS = 2.0
 
@@ -17,6 +21,7 @@ CONTEXT_SECONDS = 2.0
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(clip)
+    app.command()(explain)
 
 
 def clip(
@@ -62,6 +67,58 @@ def clip(
     )
 
 
+def explain(
+    text: Annotated[str, typer.Argument(help="What is to be seen, in your own words.")],
+    moment: Annotated[
+        str, typer.Argument(metavar="VIDEO@TIME", help="A video, by file or from the library, and a time.")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="A .png with the heat map, or a .json with its numbers."),
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="The embedder to explain. [default: the library's first, else mini]",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = None,
+    device: options.Device = "auto",
+) -> None:
+    """Show which parts of a frame speak for a query. Draws into the terminal where it can show pictures.
+
+    Examples:
+
+    - `vidsearch explain "a cat" cat.mp4@6.0 --output heat.png`
+
+    - `vidsearch explain "a red car" parking.mp4@1:02 --output heat.json --models clip`
+    """
+    from vidsearch.cli import heatmaps
+    from vidsearch.media.decode import frame_at
+    from vidsearch.models.heatmap import overlay
+
+    reference = FrameReference.parse(moment)
+    path, found = _video_file(reference.video, library)
+    frame = frame_at(path, reference.time_seconds)
+    name = models or (found.embedders[0] if found else "mini")
+    relevance = heatmaps.load_explainer(name, device=device).explain(frame.image, text)
+    is_shown = console.show_image(heatmaps.png(overlay(frame.image, relevance)))
+    if output is None and not is_shown:
+        output = Path("heat.png")
+    if output is not None:
+        heatmaps.write(output, frame.image, relevance)
+        console.note(f"Wrote {console.shown_path(output)}: {relevance.method}, {relevance.score:.3f}")
+
+
+def _video_file(video: str, library: Path) -> tuple[Path, LibraryModels | None]:
+    """A video's file, and the models of the library that it was looked up in."""
+    if Path(video).is_file():
+        return Path(video), None
+    with loading.open_library(library) as opened:
+        return opened.video(video).path, opened.models
+
+
 def _span(moment: str, library: Path) -> tuple[Path, float, float]:
     """The file and the span [start, end) that a moment names."""
     if moment.isdecimal():
@@ -80,7 +137,4 @@ def _span(moment: str, library: Path) -> tuple[Path, float, float]:
     if not (at and dash):
         raise QueryError(f"{moment!r} names no span. Write VIDEO@START-END, as in holiday.mp4@1:02-1:15.")
     seconds = parse_time(start), parse_time(end)
-    if Path(video).is_file():
-        return Path(video), *seconds
-    with loading.open_library(library) as opened:
-        return opened.video(video).path, *seconds
+    return _video_file(video, library)[0], *seconds

@@ -175,6 +175,14 @@ def search(
             rich_help_panel=options.OUTPUT_PANEL,
         ),
     ] = None,
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write a heat map of each hit there: which parts of the frame matched.",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = None,
     export: Annotated[
         Path | None,
         typer.Option(
@@ -240,6 +248,8 @@ def search(
         answer = _refined(searcher, query) if refine else searcher.search(query)
         if save is not None:
             answers.save_frames(searcher.library, answer.hits, save)
+        if explain is not None:
+            _explain(searcher, answer, explain)
         if export is not None:
             from vidsearch.captions.export.hits import export_hits
 
@@ -284,6 +294,15 @@ def shell(
                         console.note(f"{answer.num_frames:,} frames in {took_ms:.0f} ms")
             except VidsearchError as error:
                 console.fail(console.printable(error))
+
+
+def _explain(searcher: Searcher, answer: SearchAnswer, folder: Path) -> None:
+    from vidsearch.cli import heatmaps
+
+    if not answer.query.words or not answer.models:
+        raise QueryError("--explain shows where words are seen: give some, in mode visual or hybrid.")
+    explainer = heatmaps.load_explainer(answer.models[0], device="auto")
+    heatmaps.explain_hits(answer.hits, answer.query.words, folder, explainer)
 
 
 def _lines(*, is_talking: bool) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import cv2
@@ -16,12 +17,17 @@ _COLOURS = cv2.COLORMAP_INFERNO
 """Perceptually uniform, and readable without colour vision and in print (matplotlib's inferno)."""
 _STRONGEST = 0.75
 """Opacity of the heat map where it is hottest."""
+_TILE_PIXELS = 280
 _TEXT_PIXELS = 15
 _MARGIN_PIXELS = 8
 
 
-def overlay(image: UInt8Image, relevance: Relevance, *, with_legend: bool = True) -> UInt8Image:
+def overlay(
+    image: UInt8Image, relevance: Relevance, *, title: str | None = None, with_legend: bool = True
+) -> UInt8Image:
     """Draw the heat map over an image. Returns uint8 (height, width, 3), with a legend higher than the image.
+
+    The legend's `title` is the text that is explained and its score, unless another is given.
 
     The least relevant cell is left as it is, and the most relevant is hottest: a map shows where, and not how
     much.
@@ -30,8 +36,22 @@ def overlay(image: UInt8Image, relevance: Relevance, *, with_legend: bool = True
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), _COLOURS)[:, :, ::-1]
     opacity = (heat * _STRONGEST)[:, :, None]
     mixed: UInt8Image = np.round(image * (1 - opacity) + colours * opacity).astype(np.uint8)
-    parts = [mixed, _legend(relevance, image.shape[1])] if with_legend else [mixed]
+    title = title or f"“{relevance.text}”  {relevance.score:.3f}"
+    parts = [mixed, _legend(title, image.shape[1])] if with_legend else [mixed]
     return np.concatenate(parts)
+
+
+def word_sheet(image: UInt8Image, relevance: Relevance, *, num_columns: int = 4) -> UInt8Image:
+    """Draw a heat map for the whole text, then one for each of its words, row by row on one sheet."""
+    small = cv2.resize(image, (_TILE_PIXELS, _TILE_PIXELS * image.shape[0] // image.shape[1]))
+    tiles = [overlay(small, relevance)]
+    tiles += [overlay(small, replace(relevance, grid=word.grid), title=word.word) for word in relevance.words]
+    height = max(tile.shape[0] for tile in tiles)
+    blank = np.full((height, _TILE_PIXELS, 3), 255, dtype=np.uint8)
+    tiles = [np.concatenate([tile, blank[tile.shape[0] :]]) for tile in tiles]
+    tiles += [blank] * (-len(tiles) % num_columns)
+    rows = [np.concatenate(tiles[i : i + num_columns], axis=1) for i in range(0, len(tiles), num_columns)]
+    return np.concatenate(rows)
 
 
 def heat_map(grid: Float32, region: Region, height: int, width: int) -> Float32:
@@ -51,10 +71,10 @@ def heat_map(grid: Float32, region: Region, height: int, width: int) -> Float32:
     return out
 
 
-def _legend(relevance: Relevance, width: int) -> UInt8Image:
-    """Draw the text that is explained, and the colours from little to much."""
+def _legend(title: str, width: int) -> UInt8Image:
+    """Draw the title, and the colours from little to much."""
     font = ImageFont.load_default(size=_TEXT_PIXELS)
-    lines = _lines(f"“{relevance.text}”  {relevance.score:.3f}", font, width - 2 * _MARGIN_PIXELS)
+    lines = _lines(title, font, width - 2 * _MARGIN_PIXELS)
     line_height = _TEXT_PIXELS + 4
     height = 3 * _MARGIN_PIXELS + line_height * (len(lines) + 1)
     picture = Image.new("RGB", (width, height), "white")
