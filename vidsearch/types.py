@@ -76,6 +76,8 @@ class Frame:
     """The sampled instant at which this picture is on screen; at or after `time_seconds`, but for instants
     before the first picture."""
     image: UInt8Image
+    shot: Shot | None = None
+    """The shot that it stands for, where the plan looks for shots."""
 
 
 @dataclass(frozen=True, slots=True)

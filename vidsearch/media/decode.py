@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from itertools import chain, tee
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import av.error
 
@@ -16,6 +17,7 @@ from vidsearch.media.container import DecodeDevice, OnWarning, OpenVideo, open_v
 from vidsearch.media.decoder import PictureDecoder
 from vidsearch.media.picture import to_image
 from vidsearch.media.sampling import check_plan, instants, spread
+from vidsearch.media.shots import ANALYSIS_PIXELS, mark_cuts, pick_from_shots
 from vidsearch.times import format_time
 from vidsearch.types import Frame, SamplingPlan
 
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from vidsearch.media.decoder import TimedPicture
+    from vidsearch.types import Shot, UInt8Image
+
+Kept = TypeVar("Kept")
 
 _MISSING_SECONDS = 1.0
 """A file whose pictures end this much before the time that its header claims is said to break off."""
@@ -53,7 +58,7 @@ def frames(
     """
     check_plan(plan)
     duration_seconds = damage = None
-    if plan.max_frames is not None:
+    if plan.max_frames is not None and plan.sampling == "uniform":
         duration_seconds, damage = _measured(path, timeout_seconds)
     with open_video(
         path,
@@ -63,12 +68,15 @@ def frames(
         on_warning=on_warning,
     ) as video:
         decoder = PictureDecoder(video)
-        if plan.sampling == "keyframes":
-            sampled = _key_pictures(decoder, plan, duration_seconds, resume_from_seconds)
+        if plan.sampling == "shots":
+            yield from _shot_frames(decoder, plan, short_side_pixels, resume_from_seconds)
         else:
-            sampled = _pictures_at(decoder, instants(plan, duration_seconds), resume_from_seconds)
-        for one in sampled:
-            yield _frame(video, one, short_side_pixels)
+            if plan.sampling == "keyframes":
+                sampled = _key_pictures(decoder, plan, resume_from_seconds)
+            else:
+                sampled = _pictures_at(decoder, instants(plan, duration_seconds), resume_from_seconds)
+            for one in sampled:
+                yield _frame(video, one, short_side_pixels)
         if decoder.num_packets and not decoder.num_pictures:
             raise DamagedVideo(f"{path}: not one of its pictures decodes")
         damage = _breaks_off(decoder) or damage
@@ -195,7 +203,7 @@ def _is_shown_by(video: OpenVideo, ticks: int, instant: float) -> bool:
 
 
 def _key_pictures(
-    decoder: PictureDecoder, plan: SamplingPlan, duration_seconds: float | None, resume_from_seconds: float
+    decoder: PictureDecoder, plan: SamplingPlan, resume_from_seconds: float
 ) -> Iterator[_Sampled]:
     """The key frames in [start, end), no closer to each other than 1 / fps, `max_frames` of them at most."""
     video = decoder.video
@@ -219,6 +227,60 @@ def _key_pictures(
                 yield _Sampled(seconds, ticks, picture)
 
 
+def _shot_frames(
+    decoder: PictureDecoder, plan: SamplingPlan, short_side_pixels: int | None, resume_from_seconds: float
+) -> Iterator[Frame]:
+    """The pictures that stand for the shots in [start, end), found in one pass over all pictures there.
+
+    A resumed run passes over them again, so that it finds the same shots. With `max_frames`, that many of the
+    pictures, evenly, from a second pass.
+    """
+    video = decoder.video
+
+    def keep(seconds: float, picture: VideoFrame) -> Frame:
+        return _frame(
+            video, _Sampled(seconds, decoder.video.last_tick_at(seconds), picture), short_side_pixels
+        )
+
+    if plan.max_frames is None:
+        for shot, chosen in _shots(decoder, plan, keep):
+            for frame in chosen:
+                if frame.instant_seconds >= resume_from_seconds:
+                    yield replace(frame, shot=shot)
+        return
+    with open_video(video.path) as again:
+        found = [
+            (seconds, shot)
+            for shot, chosen in _shots(PictureDecoder(again), plan, lambda seconds, _: seconds)
+            for seconds in chosen
+        ]
+    shots_by_time = dict(spread(found, plan.max_frames))
+    for sampled in _pictures_at(decoder, iter(shots_by_time), resume_from_seconds):
+        frame = _frame(video, sampled, short_side_pixels)
+        yield replace(frame, shot=shots_by_time[sampled.instant_seconds])
+
+
+def _shots(
+    decoder: PictureDecoder, plan: SamplingPlan, keep: Callable[[float, VideoFrame], Kept]
+) -> Iterator[tuple[Shot, list[Kept]]]:
+    video = decoder.video
+    end_seconds = plan.end_seconds if plan.end_seconds is not None else math.inf
+
+    def pictures() -> Iterator[tuple[float, UInt8Image, VideoFrame]]:
+        decoder.go_near(max(0.0, plan.start_seconds - 2.0))  # containers seek by decoding time
+        for ticks, picture in decoder.all_pictures():
+            seconds = video.seconds(ticks)
+            if seconds >= end_seconds:
+                return
+            if seconds >= plan.start_seconds:
+                yield seconds, to_image(picture, short_side_pixels=ANALYSIS_PIXELS), picture
+
+    def find_end() -> float:
+        return min(video.seconds(decoder.picture_end_ticks or 0), end_seconds)
+
+    return pick_from_shots(mark_cuts(pictures()), keep, find_end)
+
+
 def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
     """What there is to say where the file, read to its end, ends before its header says."""
     claimed_seconds = decoder.video.claimed_duration_seconds()
@@ -231,6 +293,5 @@ def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
     reached_seconds = decoder.end_seconds
     if reached_seconds + _MISSING_SECONDS >= claimed_seconds:
         return None
-    return DamagedVideo(
-        f"{decoder.video.path}: breaks off at {format_time(reached_seconds)} of {format_time(claimed_seconds)}"
-    )
+    where = f"{format_time(reached_seconds)} of {format_time(claimed_seconds)}"
+    return DamagedVideo(f"{decoder.video.path}: breaks off at {where}")

@@ -10,11 +10,15 @@ import av.error
 
 from vidsearch.errors import DamagedVideo
 from vidsearch.media.container import OpenVideo, open_video
+from vidsearch.media.decode import measured_duration
 from vidsearch.media.picture import clockwise_turn, display_size
 from vidsearch.types import VideoInfo
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+_LATE_START_SECONDS = 1.0
+"""Of Matroska and FLV, some writers count the duration from 0 and some from the first picture."""
 
 
 def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
@@ -38,7 +42,7 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
             height=height,
             rotation_degrees=turn,
             frame_rate=float(rate) if rate is not None else None,
-            duration_seconds=video.claimed_duration_seconds(),
+            duration_seconds=_duration_seconds(video, timeout_seconds),
             num_audio_tracks=len(video.container.streams.audio),
             created_at=_created_at(video),
         )
@@ -53,6 +57,15 @@ def first_picture(video: OpenVideo) -> VideoFrame:
         except av.error.InvalidDataError:
             continue
     raise DamagedVideo(f"{video.path}: not one of its pictures decodes")
+
+
+def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float | None:
+    """What the header says, or where that may count from the start of the clock, what the packets say."""
+    claimed_seconds = video.claimed_duration_seconds()
+    start_seconds = float(video.start_ticks * video.time_base)
+    if claimed_seconds is None or video.stream.duration or start_seconds < _LATE_START_SECONDS:
+        return claimed_seconds
+    return measured_duration(video.path, timeout_seconds=timeout_seconds)
 
 
 def _created_at(video: OpenVideo) -> datetime | None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from itertools import count
+from typing import TYPE_CHECKING, TypeVar
 
 if TYPE_CHECKING:
     from vidsearch.types import SamplingPlan
+
+Item = TypeVar("Item")
 
 
 def instants(plan: SamplingPlan, duration_seconds: float | None) -> Iterator[float]:
@@ -26,28 +29,26 @@ def instants(plan: SamplingPlan, duration_seconds: float | None) -> Iterator[flo
     if end_seconds is None:
         if plan.max_frames is not None:
             raise ValueError("max_frames needs a known end to spread the instants over")
-        yield from _grid(plan.fps, plan.start_seconds, math.inf)
+        yield from (float(number / _exact(plan.fps)) for number in count(_first_number(plan)))
         return
     if plan.max_frames is not None and num_grid_instants(plan, end_seconds) > plan.max_frames:
         span_seconds = end_seconds - plan.start_seconds
         for part in range(plan.max_frames):
             yield plan.start_seconds + span_seconds * (part + 0.5) / plan.max_frames
         return
-    yield from _grid(plan.fps, plan.start_seconds, end_seconds)
+    yield from (float(number / _exact(plan.fps)) for number in _grid_numbers(plan, end_seconds))
 
 
 def num_grid_instants(plan: SamplingPlan, end_seconds: float) -> int:
     """How many k / fps lie in [plan.start_seconds, end_seconds)."""
-    fps = _exact(plan.fps)
-    first = math.ceil(_exact(plan.start_seconds) * fps)
-    return max(0, math.ceil(_exact(end_seconds) * fps) - first)
+    return len(_grid_numbers(plan, end_seconds))
 
 
-def spread(times: Sequence[float], max_items: int) -> list[float]:
-    """At most `max_items` of `times`, evenly: the middle one of each of that many equal runs."""
-    if len(times) <= max_items:
-        return list(times)
-    return [times[int(len(times) * (part + 0.5) / max_items)] for part in range(max_items)]
+def spread(items: Sequence[Item], max_items: int) -> list[Item]:
+    """At most `max_items` of `items`, evenly: the middle one of each of that many equal runs."""
+    if len(items) <= max_items:
+        return list(items)
+    return [items[int(len(items) * (part + 0.5) / max_items)] for part in range(max_items)]
 
 
 def check_plan(plan: SamplingPlan) -> None:
@@ -62,12 +63,13 @@ def check_plan(plan: SamplingPlan) -> None:
         raise ValueError(f"end ({plan.end_seconds}) must be after start ({plan.start_seconds})")
 
 
-def _grid(fps: float, start_seconds: float, end_seconds: float) -> Iterator[float]:
-    exact_fps = _exact(fps)
-    number = math.ceil(_exact(start_seconds) * exact_fps)
-    while (instant := float(number / exact_fps)) < end_seconds:
-        yield instant
-        number += 1
+def _grid_numbers(plan: SamplingPlan, end_seconds: float) -> range:
+    """The k of all k / fps in [start, end)."""
+    return range(_first_number(plan), math.ceil(Fraction(end_seconds) * _exact(plan.fps)))
+
+
+def _first_number(plan: SamplingPlan) -> int:
+    return math.ceil(_exact(plan.start_seconds) * _exact(plan.fps))
 
 
 def _exact(value: float) -> Fraction:
