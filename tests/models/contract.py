@@ -76,7 +76,7 @@ class EmbedderContract(TextEncoderContract):
         raise NotImplementedError
 
     @pytest.fixture
-    def encoder(self, embedder) -> TextEncoder:
+    def encoder(self, embedder: Embedder) -> TextEncoder:
         return embedder
 
     def test_images_are_unit_rows_of_the_spaces_dimension(self, embedder):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,7 +138,7 @@ def test_an_embedder_writes_no_captions_and_a_captioner_embeds_nothing(tiny):
 
 def test_running_out_of_memory_halves_the_batch(tiny, monkeypatch):
     """The whole way down: captions stay right and in order while memory runs out above two images."""
-    captioner = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=1, batch_size=8)
+    captioner: Any = load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=1, batch_size=8)
     images = pictures(5)
     expected = captioner.captions(images)
     see = captioner.torch_model.vision_model.forward

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -111,8 +112,8 @@ def test_published_variants_of_clip_export(tmp_path, activation, eos_token_id):
     folder = tiny_models.save_tiny_clip(
         tmp_path / "clip", activation=activation, eos_token_id=eos_token_id, dim=8
     )
-    embedder = load_embedder(str(folder), device=CPU)
-    encoder = load_text_encoder(str(folder))
+    embedder: Any = load_embedder(str(folder), device=CPU)
+    encoder: Any = load_text_encoder(str(folder))
     np.testing.assert_allclose(encoder.embed_texts(TEXTS), embedder.embed_texts(TEXTS), atol=1e-5)
     assert encoder.logit_scale == pytest.approx(embedder.logit_scale)
 

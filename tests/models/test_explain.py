@@ -4,6 +4,7 @@ are."""
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -74,7 +75,7 @@ def test_the_score_explained_is_the_matching_probability(explainers, tiny_blip):
 
 def test_explaining_leaves_the_model_as_it_was(tiny):
     """The plain attention is switched on for an explanation alone."""
-    explainer = load_explainer(str(tiny.clip), device=CPU)
+    explainer: Any = load_explainer(str(tiny.clip), device=CPU)
     embedder = explainer._embedder
     before = embedder.embed_images(pictures(3))
     assert embedder.model.vision_model.config._attn_implementation == "sdpa"
@@ -178,7 +179,7 @@ def test_blip_weighs_attention_by_the_matching_scores_gradient(explainers):
 
 
 def test_captions_are_explained_word_by_word(tiny):
-    explainer = load_caption_explainer(str(tiny.blip_captioner), device=CPU)
+    explainer: Any = load_caption_explainer(str(tiny.blip_captioner), device=CPU)
     relevance = explainer.explain_caption(pictures(1)[0])
     captioner = explainer._captioner
     (caption,) = captioner.captions(pictures(1))

@@ -132,7 +132,7 @@ def test_a_configuration_without_a_meaning_is_an_error(config: Any, reason: str)
 def test_description_names_all_that_bears_on_pixels():
     """Guards against two preprocessings sharing one vector space."""
     base = Preprocessing.from_config(LAION_CLIP, family="clip")
-    changes = [
+    changes: list[dict[str, Any]] = [
         {"resample": 2},
         {"size": 256},
         {"crop_size": 192},

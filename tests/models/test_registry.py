@@ -40,7 +40,7 @@ RETRIEVAL_ID = "Salesforce/blip-itm-base-coco"
 
 
 @pytest.fixture
-def empty_cache(tmp_path, monkeypatch) -> Path:
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give the hub client an empty cache, and the exports another."""
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path / "cache"))

@@ -6,14 +6,14 @@ model that needs them is loaded. A name is a registered one ("mini", "clip", "bl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models import hub, weights
-from vidsearch.types import LibraryModels
+from vidsearch.models.choosing import ModelChoice, resolve_models, uses_torch
+from vidsearch.models.known import MINI, MINI_FOLDER, ModelEntry, hub_id_of, known_models
 
 if TYPE_CHECKING:
     from vidsearch.models.checkpoints import EmbedderCard, Role
@@ -29,98 +29,21 @@ if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import Space
 
-MINI = "mini"
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    name: str
-    kind: Role
-    hub_id: str
-    megabytes: int
-    """Of the files that are fetched, about."""
-    terms: str
-
-
-_KNOWN = (
-    _Known("clip", "embedder", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 610, "MIT"),
-    _Known("clip-openai", "embedder", "openai/clip-vit-base-patch32", 610, "MIT"),
-    _Known("siglip", "embedder", "google/siglip-base-patch16-224", 820, "Apache-2.0"),
-    _Known("siglip2", "embedder", "google/siglip2-base-patch16-224", 1530, "Apache-2.0"),
-    _Known("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
-    _Known("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
-    _Known("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
-)
-
-_AUTO_EMBEDDER = "clip"
-_AUTO_CAPTIONER = "blip"
-
-
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
-    """One line of the list of models."""
-
-    name: str
-    kind: str
-    """"embedder", "captioner", or both."""
-    source: str
-    """Hub id, or where else it comes from."""
-    size_bytes: int
-    """On this disk where it is here, else about what would be fetched."""
-    terms: str
-    is_cached: bool
-    path: Path | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "path": None if self.path is None else str(self.path)}
-
-
-@dataclass(frozen=True, slots=True)
-class ModelChoice:
-    """Models for a library, and why these where the user did not name them."""
-
-    models: LibraryModels
-    reason: str | None
-    """One line for people, or None where there is nothing to say."""
-
-
-def known_models() -> tuple[ModelEntry, ...]:
-    """Return all models that have a name, the built-in ones first. Uses no network."""
-    folder = Path(__file__).parent / MINI
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-    entries = [
-        ModelEntry(
-            MINI, "embedder, captioner", "built in", size, "see models/mini/MODEL_CARD.md", True, folder
-        )
-    ]
-    for known in _KNOWN:
-        here = weights.cached(known.hub_id)
-        entries.append(
-            ModelEntry(
-                name=known.name,
-                kind=known.kind,
-                source=known.hub_id,
-                size_bytes=known.megabytes * 10**6 if here is None else here.size_bytes,
-                terms=known.terms,
-                is_cached=here is not None,
-                path=None if here is None else here.folder,
-            )
-        )
-    return tuple(entries)
-
-
-def resolve_models(name: str = "auto", *, embedder: str | None = None) -> ModelChoice:
-    """Choose a library's models.
-
-    `name` is "auto" or a comma list of names, hub ids and folders. With "auto", `clip` and `blip` are taken
-    where their weights are cached or the hub answers for them, else `mini`. "blip" and "mini" both embed and
-    caption; beside another embedder they only caption. `embedder`, a comma list, replaces the embedders.
-    Raises ModelUnavailable for a name that means nothing, several captioners, or no embedder.
-    """
-    embedders, captioner, reason = _auto() if name == "auto" else _named(_split(name), embedder is not None)
-    if embedder is not None:
-        embedders = tuple(_canonical(each, "embedder") for each in _split(embedder))
-    return ModelChoice(LibraryModels(embedders=embedders, captioner=captioner), reason)
+__all__ = [
+    "ModelChoice",
+    "ModelEntry",
+    "known_models",
+    "load_caption_explainer",
+    "load_captioner",
+    "load_embedder",
+    "load_explainer",
+    "load_matcher",
+    "load_text_encoder",
+    "pull_model",
+    "resolve_models",
+    "uses_torch",
+    "where_is",
+]
 
 
 def load_embedder(
@@ -259,7 +182,7 @@ def pull_model(name: str, *, show_progress: bool = True) -> Path:
     if weights.is_folder_name(name):
         checkpoint = weights.from_folder(Path(name))
     else:
-        checkpoint = hub.fetch(_hub_id(name, "captioner"))
+        checkpoint = hub.fetch(hub_id_of(name, "captioner"))
     if name == "blip":
         pull_model("blip-itm", show_progress=show_progress)
     if role_of(checkpoint) == "embedder":
@@ -270,79 +193,15 @@ def pull_model(name: str, *, show_progress: bool = True) -> Path:
 def where_is(name: str) -> Path:
     """Return the folder of a model's weights. Raises ModelUnavailable where they are not on this machine."""
     if name == MINI:
-        return Path(__file__).parent / MINI
+        return MINI_FOLDER
     if weights.is_folder_name(name):
         return weights.from_folder(Path(name)).folder
-    here = weights.cached(_hub_id(name, "captioner"))
+    here = weights.cached(hub_id_of(name, "captioner"))
     if here is None:
         raise ModelUnavailable(
             f"{name} is not on this machine. Fetch it with `vidsearch models pull {name}`."
         )
     return here.folder
-
-
-def uses_torch(names: Iterable[str]) -> bool:
-    """Return whether any of these models runs on torch, and so on the chosen device."""
-    return any(name != MINI for name in names)
-
-
-def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
-    wanted = [_hub_id(_AUTO_EMBEDDER, "embedder"), _hub_id(_AUTO_CAPTIONER, "captioner")]
-    absent = [hub_id for hub_id in wanted if weights.cached(hub_id) is None]
-    if not absent:
-        return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, None
-    if all(hub.can_fetch(hub_id) for hub_id in absent):
-        reason = f"models: clip and blip; fetching {', '.join(absent)} once (--models mini needs no download)"
-        return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, reason
-    reason = (
-        "models: mini, built in, as clip and blip are not on this machine and the hub does not answer "
-        "(`vidsearch models pull all`, then --models clip,blip, for better ones)"
-    )
-    return (MINI,), MINI, reason
-
-
-def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...], str | None, str | None]:
-    embedders = [name for name in names if _embeds_only(name)]
-    others = [name for name in names if name not in embedders]
-    captioners = [_canonical(name, "captioner") for name in others]
-    if len(captioners) > 1:
-        raise ModelUnavailable(f"A library has one captioner, and not {', '.join(captioners)}.")
-    if not embedders:
-        embedders = [name for name in others if name in (MINI, "blip")]
-    if not embedders and not has_embedder:
-        raise ModelUnavailable(
-            f"{', '.join(names)} embeds nothing to search by: add an embedder (--models clip,{names[0]})."
-        )
-    reason = None if captioners else "no captions, as no captioner is named (--models clip,blip has one)"
-    chosen = tuple(_canonical(name, "embedder") for name in embedders)
-    return chosen, captioners[0] if captioners else None, reason
-
-
-def _embeds_only(name: str) -> bool:
-    """Return whether a model embeds and does not caption."""
-    from vidsearch.models.checkpoints import role_of
-
-    if name in (MINI, "blip"):
-        return False
-    known = _find(name)
-    if known is not None:
-        return known.kind == "embedder"
-    is_folder = weights.is_folder_name(name)
-    checkpoint = weights.from_folder(Path(name)) if is_folder else hub.config_only(name)
-    return role_of(checkpoint) == "embedder"
-
-
-def _canonical(name: str, role: Role) -> str:
-    """Return a name that still means the same from another folder. Raises ModelUnavailable."""
-    known = _find(name)
-    if name == MINI or (known is not None and known.kind == role) or name == "blip":
-        return name
-    if known is not None:
-        raise ModelUnavailable(f"{name} is no {role}: it is an {known.kind}.")
-    if weights.is_folder_name(name):
-        return str(weights.from_folder(Path(name)).folder.absolute())
-    weights.check_hub_id(name)
-    return name
 
 
 def _card(name: str, space: Space | None) -> EmbedderCard:
@@ -387,23 +246,4 @@ def _captioner_checkpoint(name: str) -> Checkpoint:
 
 
 def _locate(name: str, role: Role) -> Checkpoint:
-    return hub.locate(name if weights.is_folder_name(name) else _hub_id(name, role))
-
-
-def _hub_id(name: str, role: Role) -> str:
-    if name == "blip" and role == "embedder":
-        name = "blip-itm"
-    known = _find(name)
-    return name if known is None else known.hub_id
-
-
-def _find(name: str) -> _Known | None:
-    return next((known for known in _KNOWN if known.name == name), None)
-
-
-def _split(names: str) -> tuple[str, ...]:
-    parts: Iterable[str] = (part.strip() for part in names.split(","))
-    unique = tuple(dict.fromkeys(part for part in parts if part))
-    if not unique:
-        raise ModelUnavailable("No model is named: give --models auto, mini or clip,blip.")
-    return unique
+    return hub.locate(name if weights.is_folder_name(name) else hub_id_of(name, role))

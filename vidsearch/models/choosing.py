@@ -1,0 +1,114 @@
+"""Which models a library is made with: from what the user asked for, and what can be had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models import hub, weights
+from vidsearch.models.known import MINI, find_known, hub_id_of
+from vidsearch.types import LibraryModels
+
+if TYPE_CHECKING:
+    from vidsearch.models.checkpoints import Role
+
+_AUTO_EMBEDDER = "clip"
+_AUTO_CAPTIONER = "blip"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelChoice:
+    """Models for a library, and why these where the user did not name them."""
+
+    models: LibraryModels
+    reason: str | None
+    """One line for people, or None where there is nothing to say."""
+
+
+def resolve_models(name: str = "auto", *, embedder: str | None = None) -> ModelChoice:
+    """Choose a library's models.
+
+    `name` is "auto" or a comma list of names, hub ids and folders. With "auto", `clip` and `blip` are taken
+    where their weights are cached or the hub answers for them, else `mini`. "blip" and "mini" both embed and
+    caption; beside another embedder they only caption. `embedder`, a comma list, replaces the embedders.
+    Raises ModelUnavailable for a name that means nothing, several captioners, or no embedder.
+    """
+    embedders, captioner, reason = _auto() if name == "auto" else _named(_split(name), embedder is not None)
+    if embedder is not None:
+        embedders = tuple(_canonical(each, "embedder") for each in _split(embedder))
+    return ModelChoice(LibraryModels(embedders=embedders, captioner=captioner), reason)
+
+
+def uses_torch(names: Iterable[str]) -> bool:
+    """Return whether any of these models runs on torch, and so on the chosen device."""
+    return any(name != MINI for name in names)
+
+
+def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
+    wanted = [hub_id_of(_AUTO_EMBEDDER, "embedder"), hub_id_of(_AUTO_CAPTIONER, "captioner")]
+    absent = [hub_id for hub_id in wanted if weights.cached(hub_id) is None]
+    if not absent:
+        return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, None
+    if all(hub.can_fetch(hub_id) for hub_id in absent):
+        reason = f"models: clip and blip; fetching {', '.join(absent)} once (--models mini needs no download)"
+        return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, reason
+    reason = (
+        "models: mini, built in, as clip and blip are not on this machine and the hub does not answer "
+        "(`vidsearch models pull all`, then --models clip,blip, for better ones)"
+    )
+    return (MINI,), MINI, reason
+
+
+def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...], str | None, str | None]:
+    embedders = [name for name in names if _embeds_only(name)]
+    others = [name for name in names if name not in embedders]
+    captioners = [_canonical(name, "captioner") for name in others]
+    if len(captioners) > 1:
+        raise ModelUnavailable(f"A library has one captioner, and not {', '.join(captioners)}.")
+    if not embedders:
+        embedders = [name for name in others if name in (MINI, "blip")]
+    if not embedders and not has_embedder:
+        raise ModelUnavailable(
+            f"{', '.join(names)} embeds nothing to search by: add an embedder (--models clip,{names[0]})."
+        )
+    reason = None if captioners else "no captions, as no captioner is named (--models clip,blip has one)"
+    chosen = tuple(_canonical(name, "embedder") for name in embedders)
+    return chosen, captioners[0] if captioners else None, reason
+
+
+def _embeds_only(name: str) -> bool:
+    """Return whether a model embeds and does not caption."""
+    from vidsearch.models.checkpoints import role_of
+
+    if name in (MINI, "blip"):
+        return False
+    known = find_known(name)
+    if known is not None:
+        return known.kind == "embedder"
+    is_folder = weights.is_folder_name(name)
+    checkpoint = weights.from_folder(Path(name)) if is_folder else hub.config_only(name)
+    return role_of(checkpoint) == "embedder"
+
+
+def _canonical(name: str, role: Role) -> str:
+    """Return a name that still means the same from another folder. Raises ModelUnavailable."""
+    known = find_known(name)
+    if name == MINI or (known is not None and known.kind == role) or name == "blip":
+        return name
+    if known is not None:
+        raise ModelUnavailable(f"{name} is no {role}, but a model of another kind: {known.kind}.")
+    if weights.is_folder_name(name):
+        return str(weights.from_folder(Path(name)).folder.absolute())
+    weights.check_hub_id(name)
+    return name
+
+
+def _split(names: str) -> tuple[str, ...]:
+    parts: Iterable[str] = (part.strip() for part in names.split(","))
+    unique = tuple(dict.fromkeys(part for part in parts if part))
+    if not unique:
+        raise ModelUnavailable("No model is named: give --models auto, mini or clip,blip.")
+    return unique

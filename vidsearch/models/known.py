@@ -1,0 +1,91 @@
+"""The models that have a name, and which of them are on this machine. Uses no network."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.models import weights
+
+if TYPE_CHECKING:
+    from vidsearch.models.checkpoints import Role
+
+MINI = "mini"
+MINI_FOLDER = Path(__file__).parent / MINI
+
+
+@dataclass(frozen=True, slots=True)
+class KnownModel:
+    """A model with a name, from the hub."""
+
+    name: str
+    kind: Role
+    hub_id: str
+    megabytes: int
+    """Of the files that are fetched, about."""
+    terms: str
+
+
+KNOWN_MODELS = (
+    KnownModel("clip", "embedder", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 610, "MIT"),
+    KnownModel("clip-openai", "embedder", "openai/clip-vit-base-patch32", 610, "MIT"),
+    KnownModel("siglip", "embedder", "google/siglip-base-patch16-224", 820, "Apache-2.0"),
+    KnownModel("siglip2", "embedder", "google/siglip2-base-patch16-224", 1530, "Apache-2.0"),
+    KnownModel("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
+    KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
+    KnownModel("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One line of the list of models."""
+
+    name: str
+    kind: str
+    """"embedder", "captioner", or both."""
+    source: str
+    """Hub id, or where else it comes from."""
+    size_bytes: int
+    """On this disk where it is here, else about what would be fetched."""
+    terms: str
+    is_cached: bool
+    path: Path | None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "path": None if self.path is None else str(self.path)}
+
+
+def known_models() -> tuple[ModelEntry, ...]:
+    """Return all models that have a name, the built-in ones first."""
+    size = sum(path.stat().st_size for path in MINI_FOLDER.rglob("*") if path.is_file())
+    terms = "Apache-2.0; see its model card"
+    entries = [ModelEntry(MINI, "embedder, captioner", "built in", size, terms, True, MINI_FOLDER)]
+    for known in KNOWN_MODELS:
+        here = weights.cached(known.hub_id)
+        entries.append(
+            ModelEntry(
+                name=known.name,
+                kind=known.kind,
+                source=known.hub_id,
+                size_bytes=known.megabytes * 10**6 if here is None else here.size_bytes,
+                terms=known.terms,
+                is_cached=here is not None,
+                path=None if here is None else here.folder,
+            )
+        )
+    return tuple(entries)
+
+
+def find_known(name: str) -> KnownModel | None:
+    """Return the model of a name, or None."""
+    return next((known for known in KNOWN_MODELS if known.name == name), None)
+
+
+def hub_id_of(name: str, role: Role) -> str:
+    """Return a name's hub id; a hub id stays itself. "blip" is two models, one for each role."""
+    if name == "blip" and role == "embedder":
+        name = "blip-itm"
+    known = find_known(name)
+    return name if known is None else known.hub_id
