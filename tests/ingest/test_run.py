@@ -12,13 +12,13 @@ import pytest
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity, state_of, threads_at_work
-from vidsearch.errors import DamagedVideo, LibraryNotWritable, ModelOutOfMemory, ModelUnavailable
+from vidsearch.errors import DamagedVideo, LibraryNotWritable, ModelOutOfMemory, ModelUnavailable, QueryError
 from vidsearch.index.fingerprint import fingerprint
 from vidsearch.index.library import Library
 from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, Progress, ingest
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.media.decode import frames
-from vidsearch.types import Frame, SamplingPlan
+from vidsearch.types import Frame, SamplingPlan, Shot
 
 TWICE_A_SECOND = SamplingPlan(fps=2)
 
@@ -124,6 +124,22 @@ def test_caption_policies(library, folder, models, policy, written):
     assert report.counts.num_captions_written == written
     assert models.captioner.num_images == written
     assert report.counts.num_captions_carried_over == 8 - written
+
+
+def test_captions_per_shot(library, tmp_path, models):
+    clip = colour_clip(tmp_path / "cuts.mp4", ["red", "blue", "red"], frame_rate=10, is_moving=False)
+    plan = SamplingPlan(sampling="shots")
+    report = models.index(library, clip, plan=plan, caption_policy=CaptionPolicy(rule="shot"))
+    (video,) = library.videos()
+    assert library.shots(video.id) == [Shot(0.0, 1.0), Shot(1.0, 2.0), Shot(2.0, 3.0)]
+    assert [text for _, text, _ in captions(library, "cuts.mp4")] == [
+        "a red picture",
+        "a blue picture",
+        "a red picture",
+    ]
+    assert report.counts.num_captions_written == 3
+    with pytest.raises(QueryError, match="--sampling shots"):
+        models.index(library, clip, caption_policy=CaptionPolicy(rule="shot"))
 
 
 def test_still_pictures_are_looked_at_once_a_stretch(library, tmp_path, models):

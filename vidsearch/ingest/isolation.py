@@ -28,6 +28,11 @@ _POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
+class _Ready:
+    """What the child says first."""
+
+
+@dataclass(frozen=True, slots=True)
 class _Ended:
     """What the child says last."""
 
@@ -55,6 +60,9 @@ def isolated(
         with suppress(BrokenPipeError), child.stdin:
             pickle.dump(sys.path, child.stdin)
             pickle.dump(call, child.stdin)
+        # An interpreter takes its time to start on a busy machine: the deadline is for what it runs.
+        ready = _receive(child, child.stdout, watchdog, name)
+        assert isinstance(ready, _Ready)
         while True:
             with watchdog:
                 item = _receive(child, child.stdout, watchdog, name)
@@ -76,6 +84,8 @@ def serve() -> None:
     answers = sys.stdout.buffer
     sys.stdout = sys.stderr
     call = pickle.load(sys.stdin.buffer)
+    pickle.dump(_Ready(), answers)
+    answers.flush()
     error: Exception | None = None
     try:
         for item in call():

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Signature: TypeAlias = NDArray[np.uint8]
 
 SIDE = 32
-MAX_CELL_CHANGE = 3
+MAX_CELL_CHANGE = 4
 """In steps of 1/255 of any channel of any cell."""
 
 

@@ -81,4 +81,5 @@ def prepared(
             image=None if blank or repeats else frame.image,
             is_blank=blank,
             is_repeat=repeats,
+            shot=frame.shot,
         )

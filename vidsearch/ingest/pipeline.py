@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -62,13 +62,15 @@ class PipelineOptions:
         own: int = getattr(captioner, "batch_size", _CAPTION_BATCH_SIZE)
         return self.caption_batch_size or own
 
-    @property
-    def num_workers(self) -> int:
-        return self.num_decode_threads or max(2, min(4, num_cores()))
+    def num_workers(self, num_videos: int) -> int:
+        """Threads that decode a video each."""
+        return min(num_videos, self.num_decode_threads or max(2, min(8, num_cores() // 2)))
 
-    @property
-    def threads_per_codec(self) -> int:
-        return self.num_codec_threads or max(1, num_cores() // self.num_workers)
+    def threads_per_codec(self, num_workers: int) -> int:
+        """FFmpeg's own threads for each of so many videos: one more than fit, for when another one ends."""
+        if self.num_codec_threads is not None:
+            return self.num_codec_threads
+        return num_cores() if num_workers <= 1 else num_cores() // num_workers + 1
 
 
 def num_cores() -> int:
@@ -85,7 +87,7 @@ def largest_side(embedders: Sequence[Embedder], captioner: Captioner | None) -> 
 
 
 def process(
-    paths: Iterable[Path],
+    paths: Sequence[Path],
     open_job: Callable[[Path], VideoJob | None],
     *,
     embedders: Sequence[Embedder],
@@ -101,10 +103,11 @@ def process(
     work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's
     `open_job` raises; an error of one video comes with its `VideoDone`.
     """
+    num_workers = options.num_workers(len(paths))
     decode = partial(
         pictures,
         short_side_pixels=largest_side(embedders, captioner),
-        num_threads=options.threads_per_codec,
+        num_threads=options.threads_per_codec(num_workers),
         timeout_seconds=options.timeout_seconds,
         stretch_frames=options.stretch_frames,
     )
@@ -112,7 +115,7 @@ def process(
         paths,
         open_job,
         decode,
-        num_workers=options.num_workers,
+        num_workers=num_workers,
         max_waiting=2 * options.images_per_call(embedders),
         timeout_seconds=options.timeout_seconds,
     )

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.errors import MediaError
+from vidsearch.errors import MediaError, QueryError
 from vidsearch.ingest.keeper import Keeper
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy
@@ -48,8 +48,11 @@ def ingest(
 
     A KeyboardInterrupt, or `stop` being set from another thread, ends the run after the commit in hand; what
     was committed stays, and the next run goes on from there. `on_progress` is called in this thread. Raises
-    LibraryNotWritable and ModelUnavailable; what was committed before stays.
+    LibraryNotWritable and ModelUnavailable; what was committed before stays. QueryError for captions per shot
+    of frames that are not sampled by shot.
     """
+    if caption_policy.rule == "shot" and plan.sampling != "shots":
+        raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
     found = find_videos(paths)
     tally = Tally(found.videos)
     for path, reason in found.problems:
