@@ -64,6 +64,8 @@ def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onn
     options.log_severity_level = 3
     # The arena keeps its largest batch for ever; without it memory stays flat and speed is the same.
     options.enable_cpu_mem_arena = False
+    # Threads that wait spin by default, and take the cores from those that decode video.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if num_threads is not None:
         options.intra_op_num_threads = num_threads
     content = read_checked(name, folder)
