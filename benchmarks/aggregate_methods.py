@@ -2,15 +2,16 @@
 
     python benchmarks/aggregate_methods.py ../shared/data/flickr8k_224
 
-Each video shows several photographs of the `dev` split, one after the other, each for some seconds under a
-slow pan and zoom: one lasts longest, and its five human captions are the references for the whole video.
-Frames are captioned and embedded by `mini`. For each method:
+Each video shows four photographs of the `dev` split, one after the other, each for some seconds: one lasts
+longest, and its five human captions are the references for the whole video. Every few seconds the window on
+the photograph moves; that look is captioned and embedded by `mini`, and stands until the next one, as the
+frames of an index run do whose captions are carried over. For each method:
 
 - CIDEr, BLEU-4 and ROUGE-L (pycocoevalcap, lower-cased words without punctuation) of the chosen line;
 - `contradicts`: how often the line was taken from another scene than the longest-lasting one;
 - and, for `split`, how well boundaries between photographs are found at several penalties.
 
-Frames are made and described once, and kept in --cache.
+Looks are made and described once, and kept in --cache. Ctrl-C goes on with the videos described so far.
 """
 
 from __future__ import annotations
@@ -42,34 +43,39 @@ if TYPE_CHECKING:
 
 SCENE_SECONDS = ((7, 9), (3, 5), (2, 4), (1, 3))
 """Shortest and longest time of a video's scenes, the longest-lasting one first."""
+LOOK_SECONDS = 3
+"""How long the window on a photograph stands still, at most."""
 PENALTIES = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0)
 
 
 @dataclass(frozen=True)
 class PseudoVideo:
-    """Frames at one a second."""
+    """Looks, each with its time."""
 
     scene_of_frame: tuple[int, ...]
     """0 is the longest-lasting scene."""
+    seconds: tuple[float, ...]
     captions: tuple[Caption, ...]
     vectors: Float32
     references: tuple[str, ...]
 
 
-def compose(rows: list[dict[str, Any]], rng: np.random.Generator) -> list[tuple[list[int], list[int]]]:
-    """Return videos as lists of (photograph of each frame, scene of each frame)."""
+def compose(rows: list[dict[str, Any]], rng: np.random.Generator) -> list[list[tuple[int, int, float]]]:
+    """Return videos as lists of looks: photograph, scene, seconds."""
     order = rng.permutation(len(rows))
     videos = []
     for at in range(0, len(order) - len(SCENE_SECONDS) + 1, len(SCENE_SECONDS)):
         scenes = list(enumerate(order[at : at + len(SCENE_SECONDS)].tolist()))
         rng.shuffle(scenes)
-        photographs, scene_of_frame = [], []
+        looks = []
         for scene, photograph in scenes:
             shortest, longest = SCENE_SECONDS[scene]
-            seconds = int(rng.integers(shortest, longest + 1))
-            photographs += [photograph] * seconds
-            scene_of_frame += [scene] * seconds
-        videos.append((photographs, scene_of_frame))
+            left = int(rng.integers(shortest, longest + 1))
+            while left > 0:
+                seconds = int(rng.integers(1, LOOK_SECONDS + 1))
+                looks.append((photograph, scene, float(min(seconds, left))))
+                left -= seconds
+        videos.append(looks)
     return videos
 
 
@@ -84,28 +90,36 @@ def pan(image: UInt8Image, progress: float, rng: np.random.Generator) -> UInt8Im
 
 
 def describe(folder: Path, num_videos: int, seed: int) -> list[PseudoVideo]:
-    """Compose the videos, then caption and embed their frames."""
+    """Compose the videos, then caption and embed their looks."""
     rng = np.random.default_rng(seed)
     lines = (folder / "captions.jsonl").read_text().splitlines()
     rows = [row for row in map(json.loads, lines) if row["split"] == "dev"]
     device = choose_device("cpu")
     embedder, captioner = load_embedder("mini", device=device), load_captioner("mini", device=device)
-    videos = []
-    for photographs, scene_of_frame in compose(rows, rng)[:num_videos]:
-        images = [
-            pan(_read(folder / rows[photograph]["image"]), rng.random(), rng) for photograph in photographs
-        ]
-        captions = tuple(
-            Caption(one.text, one.raw_text, mean_logprob=float(np.mean(one.token_logprobs)))
-            for one in captioner.captions(images)
-        )
-        main = photographs[scene_of_frame.index(0)]
-        videos.append(
-            PseudoVideo(
-                tuple(scene_of_frame), captions, embedder.embed_images(images), tuple(rows[main]["captions"])
+    videos: list[PseudoVideo] = []
+    try:
+        for looks in compose(rows, rng)[:num_videos]:
+            images = [
+                pan(_read(folder / rows[photograph]["image"]), rng.random(), rng)
+                for photograph, _, _ in looks
+            ]
+            captions = tuple(
+                Caption(one.text, one.raw_text, mean_logprob=float(np.mean(one.token_logprobs)))
+                for one in captioner.captions(images)
             )
-        )
-        print(f"\r{len(videos)} videos described", end="", flush=True)
+            main = next(photograph for photograph, scene, _ in looks if scene == 0)
+            videos.append(
+                PseudoVideo(
+                    tuple(scene for _, scene, _ in looks),
+                    tuple(seconds for _, _, seconds in looks),
+                    captions,
+                    embedder.embed_images(images),
+                    tuple(rows[main]["captions"]),
+                )
+            )
+            print(f"\r{len(videos)} videos described", end="", flush=True)
+    except KeyboardInterrupt:
+        print("\nstopped", end="")
     print()
     return videos
 
@@ -148,7 +162,7 @@ def compare(videos: list[PseudoVideo], encoder: TextEncoder) -> None:
                 )
                 chosen = aggregate(
                     captions,
-                    [1.0] * len(captions),
+                    video.seconds,
                     image_vectors=video.vectors,
                     embed_texts=encoder.embed_texts,
                     method=method,
@@ -170,9 +184,11 @@ def find_boundaries(videos: list[PseudoVideo]) -> None:
     for penalty in PENALTIES:
         found = right = there = 0
         for video in videos:
-            scenes = np.asarray(video.scene_of_frame)
+            by_second = np.repeat(np.arange(len(video.seconds)), np.asarray(video.seconds, dtype=int))
+            scenes = np.asarray(video.scene_of_frame)[by_second]
             true = set((np.flatnonzero(np.diff(scenes)) + 1).tolist())
-            guessed = {run.start for run in split(video.vectors, penalty=penalty)} - {0}
+            runs = split(video.vectors[by_second], penalty=penalty)
+            guessed = {run.start for run in runs} - {0}
             found, right, there = found + len(guessed), right + len(guessed & true), there + len(true)
         print(f"{penalty:7.2f} {right / max(found, 1):9.3f} {right / there:6.3f}")
 
@@ -199,6 +215,7 @@ def save(path: Path, videos: list[PseudoVideo]) -> None:
     records = [
         {
             "scenes": video.scene_of_frame,
+            "seconds": video.seconds,
             "captions": [(caption.text, caption.mean_logprob) for caption in video.captions],
             "references": video.references,
         }
@@ -218,7 +235,11 @@ def load(path: Path) -> list[PseudoVideo]:
         captions = tuple(Caption(text, text, mean_logprob=logprob) for text, logprob in record["captions"])
         videos.append(
             PseudoVideo(
-                tuple(record["scenes"]), captions, kept["vectors"][at:end], tuple(record["references"])
+                tuple(record["scenes"]),
+                tuple(record["seconds"]),
+                captions,
+                kept["vectors"][at:end],
+                tuple(record["references"]),
             )
         )
         at = end

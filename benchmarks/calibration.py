@@ -1,27 +1,32 @@
 """Fit and measure a space's calibration: whether a library holds what is asked for.
 
-    python benchmarks/calibration.py --data ../shared/data/flickr8k_224 [--model mini] [--write] [--cache FILE]
+    python benchmarks/calibration.py --data ../shared/data/flickr8k_224 [--model mini] [--write]
 
 Data: Flickr8k. The development photographs are parted in two halves: the first fits the map, the second
 measures it. (The photographs that a model was trained on would not do for fitting: it knows their captions by
 heart, and would call itself surer than it has a right to be.) Libraries of 50, 500 and 5,000 frames, one
 photograph a video, are filled up with training photographs, which are asked for by no query.
 
-A query is *present* where the photograph that it was written for is in the library, *absent* where it is
-not; *nonsense* is absent everywhere. An absent caption is a hard case: a library of 500 photographs holds
-some dog on some lawn, and its best hit may well satisfy who asked.
+A query is *present* where the photograph that it was written for is in the library. Three kinds are not:
+- *another photograph*: a caption of one that is not there. A hard case, and not always a fair one: a library
+  of 500 such photographs has some dog on some lawn, and its best hit may well satisfy who asked.
+- *another subject*: a caption with a word such as "horse", and the library has no photograph with that word
+  in any of its captions.
+- *nonsense*: words without a picture, and pictures of another world.
 
 AUROC: how often a present query's best hit is surer than an absent one's. False accepts: the share of absent
-queries that pass a threshold which 90% of the present ones pass. `--write` stores the map beside
-`vidsearch/search/calibration.py`, and as the default of other spaces; `--figure` draws the reliability.
+queries that pass a threshold which 90% of the present ones pass. Together: the three kinds count alike.
+`--write` stores the map beside `vidsearch/search/calibration.py`, and one of the library's own scores alone
+as the default of other spaces; `--figure` draws the reliability.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,7 +37,14 @@ from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
 from vidsearch.media.images import read_image
 from vidsearch.models.device import choose_device
 from vidsearch.models.registry import load_embedder
-from vidsearch.search.calibration import FOLDER, Calibration, score_statistics
+from vidsearch.search.calibration import (
+    Calibration,
+    ScoreStatistics,
+    UsualPictures,
+    path_of,
+    score_statistics,
+    to_json,
+)
 from vidsearch.search.timeline import Timeline
 
 if TYPE_CHECKING:
@@ -54,20 +66,41 @@ NONSENSE = (
 )  # fmt: skip
 """Queries that no family photograph answers: words without a picture, and pictures of another world."""
 
+SUBJECTS = (
+    "horse|horses|pony", "bicycle|bicycles|bike|bikes|cyclist|biker|bmx", "snow|ski|skis|skier|skiing",
+    "soccer|football", "basketball", "tennis", "guitar|drums|band", "surfer|surfing|surfboard|wave|waves",
+    "climbing|climber|climbs", "motorcycle|motorcycles|motorbike|motocross", "bird|birds|duck|seagull",
+    "car|cars|truck|bus", "skateboard|skateboarder|skateboarding", "boat|canoe|kayak", "baby|toddler|infant",
+    "pool|swimming|swimmer|swim", "ball|baseball|volleyball", "dog|dogs|puppy",
+)  # fmt: skip
+"""Words by which a library is made to hold nothing of a subject."""
+KINDS = ("another photograph", "another subject", "nonsense")
 SIZES = (50, 500, 5000)
-MEASURED_SIZE = 500
-NUM_DRAWS = 6
-_PRESENT_PER_DRAW = 200
+NUM_DRAWS = 4
+_NUM_DIRECTIONS = 32
+_QUERIES_PER_DRAW = 200
 _CAPTIONS_PER_PHOTO = 3
 
 
 @dataclass(frozen=True)
-class Vectors:
-    """Photographs and captions in one space."""
+class Photos:
+    """Photographs in one space, and which subjects their captions name."""
 
-    photos: Float32
+    vectors: Float32
+    subjects: np.ndarray
+    """(photographs, subjects), true or false."""
+
+
+@dataclass(frozen=True)
+class Data:
+    """Everything that is asked, and of what."""
+
+    dev: Photos
     captions: Float32
-    """(photographs, captions each, dim)."""
+    """Of the development photographs: (photographs, captions each, dim)."""
+    others: Photos
+    nonsense: Float32
+    weights_digest: str
 
 
 @dataclass(frozen=True)
@@ -75,27 +108,31 @@ class Case:
     """The best hit of one query in one library."""
 
     kind: str
-    """present, absent or nonsense."""
+    """present, or one of KINDS."""
+    size: int
+    vector: Float32
+    """The query's."""
     cosines: Float32
     """Of the query with a sample of the library."""
     best: float
     num_frames: float
 
 
-def embed(model: str, data: Path, cache: Path | None) -> tuple[Vectors, Vectors, Float32, str]:
-    """Vectors of the development and the training photographs and of nonsense, and the weights' digest."""
+def subjects_of(dataset: RetrievalSet, num_photos: int) -> np.ndarray:
+    """Which photographs name which subjects in any of their captions."""
+    patterns = [re.compile(rf"\b({words})\b", re.IGNORECASE) for words in SUBJECTS]
+    found = np.zeros((num_photos, len(SUBJECTS)), dtype=bool)
+    for text, number in zip(dataset.texts, dataset.described, strict=True):
+        if number < num_photos:
+            found[number] |= [pattern.search(text) is not None for pattern in patterns]
+    return found
+
+
+def read(model: str, folder: Path, num_others: int, cache: Path | None) -> Data:
+    """Embed the photographs and the captions, or take them from the cache."""
     embedder = load_embedder(model, device=choose_device())
     digest = embedder.space.weights_digest
-    if cache is not None and cache.exists():
-        kept = np.load(cache)
-        if str(kept["digest"]) == digest:
-            return (
-                Vectors(kept["dev"], kept["texts"]),
-                Vectors(kept["train"], kept["texts"][:0]),
-                kept["none"],
-                digest,
-            )
-    dev, train = (open_dataset(data, kind="flickr8k-lines", split=split) for split in ("dev", "train"))
+    dev, train = (open_dataset(folder, kind="flickr8k-lines", split=split) for split in ("dev", "train"))
     assert isinstance(dev, RetrievalSet)
     assert isinstance(train, RetrievalSet)
 
@@ -105,90 +142,126 @@ def embed(model: str, data: Path, cache: Path | None) -> tuple[Vectors, Vectors,
             [embedder.embed_images([read_image(path) for path in group]) for group in groups]
         )
 
-    by_photo: list[list[str]] = [[] for _ in dev.paths]
-    for text, number in zip(dev.texts, dev.described, strict=True):
-        by_photo[number].append(text)
-    texts = [text for captions in by_photo for text in captions[:_CAPTIONS_PER_PHOTO]]
-    captions = embedder.embed_texts(texts).reshape(len(dev.paths), _CAPTIONS_PER_PHOTO, -1)
-    found = photos(dev.paths), photos(train.paths[: SIZES[-1]]), embedder.embed_texts(NONSENSE)
-    if cache is not None:
-        np.savez(cache, digest=digest, dev=found[0], texts=captions, train=found[1], none=found[2])
-    return Vectors(found[0], captions), Vectors(found[1], captions[:0]), found[2], digest
+    kept = np.load(cache) if cache is not None and cache.exists() else None
+    if kept is None or str(kept["digest"]) != digest or len(kept["others"]) < num_others:
+        by_photo: list[list[str]] = [[] for _ in dev.paths]
+        for text, number in zip(dev.texts, dev.described, strict=True):
+            by_photo[number].append(text)
+        texts = [text for captions in by_photo for text in captions[:_CAPTIONS_PER_PHOTO]]
+        kept = {
+            "dev": photos(dev.paths),
+            "captions": embedder.embed_texts(texts).reshape(len(dev.paths), _CAPTIONS_PER_PHOTO, -1),
+            "others": photos(train.paths[:num_others]),
+            "nonsense": embedder.embed_texts(NONSENSE),
+        }
+        if cache is not None:
+            np.savez(cache, digest=digest, **kept)
+    return Data(
+        dev=Photos(kept["dev"], subjects_of(dev, len(kept["dev"]))),
+        captions=kept["captions"],
+        others=Photos(kept["others"][:num_others], subjects_of(train, num_others)),
+        nonsense=kept["nonsense"],
+        weights_digest=digest,
+    )
 
 
-def cases(
-    dev: Vectors, others: Float32, nonsense: Float32, half: int, size: int, rng: np.random.Generator
-) -> Iterator[Case]:
-    """Ask a library of `size` photographs, some of one half of the development set, the rest others."""
-    numbers = rng.permutation(np.arange(half, len(dev.photos), 2))
-    inside = numbers[: min(_PRESENT_PER_DRAW, size // 2)]
-    outside = numbers[-_PRESENT_PER_DRAW:]
-    fill = rng.permutation(len(others))[: size - len(inside)]
-    vectors = np.concatenate([dev.photos[inside], others[fill]])
-    ids = np.arange(len(vectors))
-    timeline = Timeline(ids, ids, np.zeros(len(ids)), vectors)
-    for kind, queries in (
-        ("present", dev.captions[inside].reshape(-1, vectors.shape[1])),
-        ("absent", dev.captions[outside].reshape(-1, vectors.shape[1])),
-        ("nonsense", nonsense),
-    ):
-        for query in queries:
-            cosines = timeline.sample @ query
-            yield Case(kind, cosines, float((vectors @ query).max()), timeline.num_distinct)
+def ask(data: Data, photos: Float32, kind: str, queries: Float32) -> Iterator[Case]:
+    """Ask a library of one-frame videos."""
+    ids = np.arange(len(photos))
+    timeline = Timeline(ids, ids, np.zeros(len(ids)), photos)
+    for query in queries.reshape(-1, photos.shape[1]):
+        best = float((photos @ query).max())
+        yield Case(kind, len(photos), query, timeline.sample @ query, best, timeline.num_distinct)
 
 
-def features(found: Sequence[Case], calibration: Calibration) -> np.ndarray:
-    """(cases, 3): one, the best hit's standard score, the logarithm of the number of frames."""
-    rows = []
-    for case in found:
-        statistics = score_statistics(case.cosines, calibration)
-        rows.append((1.0, (case.best - statistics.mean) / statistics.deviation, np.log(case.num_frames)))
-    return np.asarray(rows)
+def cases(data: Data, half: int, size: int, rng: np.random.Generator) -> Iterator[Case]:
+    """Ask libraries of `size` photographs, some of one half of the development set, filled up with others."""
+    numbers = rng.permutation(np.arange(half, len(data.captions), 2))
+    inside = numbers[: min(_QUERIES_PER_DRAW, size // 2)]
+    outside = numbers[-_QUERIES_PER_DRAW:]
+    fill = rng.permutation(len(data.others.vectors))
+    photos = np.concatenate([data.dev.vectors[inside], data.others.vectors[fill[: size - len(inside)]]])
+    yield from ask(data, photos, "present", data.captions[inside])
+    yield from ask(data, photos, "another photograph", data.captions[outside])
+    yield from ask(data, photos, "nonsense", data.nonsense)
+    for subject in range(len(SUBJECTS)):
+        asked = numbers[data.dev.subjects[numbers, subject]][:8]
+        others = [n for n in inside if not data.dev.subjects[n, subject]]
+        rest = fill[~data.others.subjects[fill, subject]][: size - len(others)]
+        without = np.concatenate([data.dev.vectors[others], data.others.vectors[rest]])
+        # Of a photograph's captions, those that name the subject are about it; the first one mostly does.
+        yield from ask(data, without, "another subject", data.captions[asked, :1])
+
+
+def shares(kinds: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Weights: each size counts alike, in it present and absent, and of the absent each kind."""
+    weights = np.zeros(len(kinds))
+    for size in np.unique(sizes):
+        for kind, share in (("present", 1 / 2), *((kind, 1 / 6) for kind in KINDS)):
+            chosen = (kinds == kind) & (sizes == size)
+            weights[chosen] = share / max(chosen.sum(), 1)
+    return np.asarray(weights / weights.sum())
 
 
 def logistic(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Maximum likelihood by Newton's method."""
-    found = np.zeros(rows.shape[1])
+    """Maximum likelihood by Newton's method; a sign that never varies gets no weight."""
+    varies = rows.std(axis=0) > 0
+    varies[0] = True
+    used, found = rows[:, varies], np.zeros(int(varies.sum()))
     for _ in range(30):
-        sure = 1 / (1 + np.exp(-rows @ found))
-        slope = rows.T @ (weights * (labels - sure)) - 1e-3 * found
-        curve = (rows * (weights * sure * (1 - sure))[:, None]).T @ rows + 1e-3 * np.eye(len(found))
+        sure = 1 / (1 + np.exp(-used @ found))
+        slope = used.T @ (weights * (labels - sure)) - 1e-5 * found
+        curve = (used * (weights * sure * (1 - sure))[:, None]).T @ used + 1e-5 * np.eye(len(found))
         found = found + np.linalg.solve(curve, slope)
-    return found
+    everything = np.zeros(rows.shape[1])
+    everything[varies] = found
+    return everything
 
 
-def fit(dev: Vectors, others: Float32, nonsense: Float32, rng: np.random.Generator) -> Calibration:
-    """Fit the map on the first half: present queries against absent ones and nonsense, half and half."""
-    unrelated = (dev.captions[::2, 0] @ dev.photos[::2].T)[~np.eye(len(dev.photos[::2]), dtype=bool)]
-    start = Calibration(0.0, 0.0, 0.0, float(unrelated.mean()), float(unrelated.std()), likely=0.5)
-    found = [case for size in SIZES for case in cases(dev, others, nonsense, 0, size, rng)]
-    kinds = np.asarray([case.kind for case in found])
-    sizes = np.asarray([round(np.log10(case.num_frames / 5)) for case in found])
-    weights = np.zeros(len(found))
-    for size in np.unique(sizes):
-        for kind, share in (("present", 0.5), ("absent", 0.25), ("nonsense", 0.25)):
-            chosen = (kinds == kind) & (sizes == size)
-            weights[chosen] = share * 1000 / chosen.sum()
-    rows, labels = features(found, start), (kinds == "present").astype(float)
-    intercept, per_deviation, per_log_frames = (
-        round(float(value), 4) for value in logistic(rows, labels, weights)
-    )
-    fitted = replace(
-        start,
-        intercept=intercept,
-        per_deviation=per_deviation,
-        per_log_frames=per_log_frames,
-        usual_mean=round(start.usual_mean or 0.0, 4),
-        usual_deviation=round(start.usual_deviation or 0.0, 4),
-    )
+def fit(found: Sequence[Case], usual: UsualPictures | None) -> Calibration:
+    """Fit a map on cases."""
+    kinds, sizes = kinds_and_sizes(found)
+    start = Calibration((0.0,) * 5, 0.5, usual)
+    rows = np.asarray([signs(case, start) for case in found])
+    weights = logistic(rows, (kinds == "present").astype(float), shares(kinds, sizes))
+    fitted = replace(start, weights=tuple(round(float(weight), 4) for weight in weights))
     sure = confidences(found, fitted)
     return replace(fitted, likely=round(float(np.quantile(sure[kinds == "present"], 0.1)), 2))
 
 
+def usual_pictures(data: Data) -> UsualPictures:
+    """The first half of the development photographs, as mean and main directions."""
+    photos = data.dev.vectors[::2]
+    mean = photos.mean(axis=0)
+    _, lengths, directions = np.linalg.svd(photos - mean, full_matrices=False)
+    kept = (lengths / np.sqrt(len(photos)))[:_NUM_DIRECTIONS, None] * directions[:_NUM_DIRECTIONS]
+    cosines = data.captions[::2, 0] @ photos.T
+    return UsualPictures(mean, np.asarray(kept, np.float32), round(float(cosines.std(axis=1).mean()), 4))
+
+
+def statistics(case: Case, calibration: Calibration) -> ScoreStatistics:
+    """What a case's query scores against its library."""
+    return score_statistics(case.cosines, case.vector, calibration)
+
+
+def signs(case: Case, calibration: Calibration) -> tuple[float, ...]:
+    """What the map is a map of, for one case."""
+    return calibration.signs(case.best, statistics(case, calibration), case.num_frames, case.vector)
+
+
+def kinds_and_sizes(found: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
+    """Each case's kind, and its library's size."""
+    return np.asarray([case.kind for case in found]), np.asarray([case.size for case in found])
+
+
 def confidences(found: Sequence[Case], calibration: Calibration) -> np.ndarray:
     """What a search says of each case's best hit."""
-    rows = features(found, calibration)
-    return np.asarray([calibration.confidence(row[1], np.exp(row[2])) for row in rows])
+    return np.asarray(
+        [
+            calibration.confidence(case.best, statistics(case, calibration), case.num_frames, case.vector)
+            for case in found
+        ]
+    )
 
 
 def auroc(present: np.ndarray, absent: np.ndarray) -> float:
@@ -208,17 +281,12 @@ def reliability(
 ) -> list[tuple[float, float, float]]:
     """(mean confidence, share present, weight) of ten bins of confidence."""
     bins = []
-    for low in np.arange(0, 1, 0.1):
-        inside = (sure >= low) & (sure < low + 0.1 + 1e-9)
-        if weights[inside].sum() > 0:
-            total = weights[inside].sum()
-            bins.append(
-                (
-                    float((weights * sure)[inside].sum() / total),
-                    float((weights * labels)[inside].sum() / total),
-                    float(total / weights.sum()),
-                )
-            )
+    for number in range(10):
+        inside = np.minimum((sure * 10).astype(int), 9) == number
+        total = float(weights[inside].sum())
+        if total > 0:
+            said, right = (float((weights * what)[inside].sum() / total) for what in (sure, labels))
+            bins.append((said, right, total / float(weights.sum())))
     return bins
 
 
@@ -253,32 +321,25 @@ def draw(curves: dict[str, list[tuple[float, float, float]]], path: Path) -> Non
     cv2.imwrite(str(path), image)
 
 
-def measure(
-    dev: Vectors, others: Float32, nonsense: Float32, calibration: Calibration, figure: Path | None
-) -> None:
+def measure(data: Data, calibration: Calibration, figure: Path | None) -> None:
     """Print the figures on the second half, and draw them."""
     curves = {}
-    print(
-        "| frames | AUROC | against absent captions | against nonsense | false accepts at 90% recall | error |"
-    )
+    print("AUROC, and false accepts at 90% recall, against each kind of absent query:")
+    print(f"| frames | together | {' | '.join(KINDS)} | calibration error |")
     print("|---|---|---|---|---|---|")
-    for size in SIZES:
+    for size in [size for size in SIZES if size - _QUERIES_PER_DRAW <= len(data.others.vectors)]:
         rng = np.random.default_rng(1)
-        found = [c for _ in range(NUM_DRAWS) for c in cases(dev, others, nonsense, 1, size, rng)]
-        sure, kinds = confidences(found, calibration), np.asarray([case.kind for case in found])
-        present, absent, none = (sure[kinds == kind] for kind in ("present", "absent", "nonsense"))
-        weights = np.select(
-            [kinds == "present", kinds == "absent"],
-            [0.5 / len(present), 0.25 / len(absent)],
-            0.25 / len(none),
-        )
-        bins = reliability(sure, (kinds == "present").astype(float), weights)
+        found = [case for _ in range(NUM_DRAWS) for case in cases(data, 1, size, rng)]
+        sure, (kinds, _) = confidences(found, calibration), kinds_and_sizes(found)
+        absent = {kind: sure[kinds == kind] for kind in KINDS}
+        present = sure[kinds == "present"]
+        areas = [auroc(present, each) for each in absent.values()]
+        accepts = [false_accepts(present, each) for each in absent.values()]
+        bins = reliability(sure, (kinds == "present").astype(float), shares(kinds, np.full(len(kinds), size)))
         error = sum(share * abs(said - right) for said, right, share in bins)
-        both = (auroc(present, absent) + auroc(present, none)) / 2
-        accepts = [false_accepts(present, absent), false_accepts(present, none)]
+        cells = [f"{area:.2f}, {accept:.0%}" for area, accept in zip(areas, accepts, strict=True)]
         print(
-            f"| {size:,} | {both:.3f} | {auroc(present, absent):.3f} | {auroc(present, none):.3f} "
-            f"| {np.mean(accepts):.0%} ({accepts[0]:.0%}, {accepts[1]:.0%}) | {error:.3f} |"
+            f"| {size:,} | {np.mean(areas):.2f}, {np.mean(accepts):.0%} | {' | '.join(cells)} | {error:.2f} |"
         )
         curves[f"{size:,} frames"] = bins
     if figure is not None:
@@ -291,20 +352,28 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with captions.jsonl and images/")
     parser.add_argument("--model", default="mini")
     parser.add_argument(
+        "--num-others", type=int, default=5000, help="training photographs to fill libraries up with"
+    )
+    parser.add_argument(
         "--cache", type=Path, default=None, help="keep vectors here (.npz), and use them again"
     )
     parser.add_argument("--write", action="store_true", help="store the map")
     parser.add_argument("--figure", type=Path, default=None, help="draw the reliability diagram (.png)")
     options = parser.parse_args()
-    dev, train, nonsense, digest = embed(options.model, options.data, options.cache)
-    fitted = fit(dev, train.photos, nonsense, np.random.default_rng(0))
-    print(json.dumps(asdict(fitted), indent=2))
-    measure(dev, train.photos, nonsense, fitted, options.figure)
+    data = read(options.model, options.data, options.num_others, options.cache)
+    rng = np.random.default_rng(0)
+    sizes = [size for size in SIZES if size - _QUERIES_PER_DRAW <= len(data.others.vectors)]
+    found = [case for size in sizes for _ in range(2) for case in cases(data, 0, size, rng)]
+    fitted, plain = fit(found, usual_pictures(data)), fit(found, None)
+    for name, calibration in ((options.model, fitted), ("default", plain)):
+        print(f"{name}: weights {calibration.weights}, likely from {calibration.likely}")
+        measure(data, calibration, options.figure if calibration is fitted else None)
     if options.write:
-        values = {"weights_digest": digest, **asdict(fitted)}
-        (FOLDER / f"{options.model.replace('/', '--')}.json").write_text(json.dumps(values, indent=2) + "\n")
-        default = {**asdict(fitted), "usual_mean": None, "usual_deviation": None}
-        (FOLDER / "default.json").write_text(json.dumps(default, indent=2) + "\n")
+        for path, calibration, digest in (
+            (path_of(options.model), fitted, data.weights_digest),
+            (path_of("default"), plain, ""),
+        ):
+            path.write_text(json.dumps(to_json(calibration, digest), indent=2) + "\n")
 
 
 if __name__ == "__main__":

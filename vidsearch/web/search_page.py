@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.types import SearchHit
 
-NUM_HITS = 1000
+NUM_HITS = 240
+MAX_HITS = 1000
+"""How far down an answer is followed at first, and at most: the time grows with it."""
 HITS_PER_PAGE = 24
 CARDS_PER_ROW = 4
 
@@ -90,7 +92,7 @@ def _ask() -> Query | None:
             within_seconds=float(st.session_state.get("within", 30)),
             filter=where,
             mode="auto" if mode is None or (steps and mode == "caption") else mode,
-            num_hits=NUM_HITS,
+            num_hits=MAX_HITS if st.session_state.get("all_for") == text else NUM_HITS,
             group=not frames_only,
             min_confidence=least or None,
         )
@@ -185,6 +187,12 @@ def _show(answer: SearchAnswer) -> None:
         for column, hit in zip(st.columns(CARDS_PER_ROW), row, strict=False):
             with column:
                 _card(hit, is_faint=answer.nothing_matches)
+    if page == num_pages and len(answer.hits) == NUM_HITS:
+        st.button(f"Look further, for up to {MAX_HITS:,}", on_click=_look_further, key="further")
+
+
+def _look_further() -> None:
+    st.session_state["all_for"] = st.session_state["q"]
 
 
 def _card(hit: SearchHit, *, is_faint: bool) -> None:

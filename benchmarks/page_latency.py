@@ -1,0 +1,126 @@
+"""How long the page takes to answer from a warm state, in a library of 10,000 frames.
+
+    python benchmarks/page_latency.py [--frames 10000] [--runs 10]
+
+The whole script run of a search is timed through Streamlit's own test runner: the text encoder, the search
+for 240 moments, and all that the page then sends; not the drawing in a browser. The library holds random
+vectors and captions of random words; its models are `mini`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from streamlit.testing.v1 import AppTest
+
+import vidsearch.web
+from vidsearch.index.library import Library
+from vidsearch.media.images import encode_jpeg
+from vidsearch.models.registry import load_text_encoder
+from vidsearch.types import (
+    Caption,
+    Fingerprint,
+    FrameRecord,
+    LibraryModels,
+    SamplingPlan,
+    Stretch,
+    VideoInfo,
+)
+
+FRAMES_PER_VIDEO = 500
+WORDS = (
+    "man",
+    "woman",
+    "dog",
+    "cat",
+    "ball",
+    "grass",
+    "street",
+    "car",
+    "red",
+    "blue",
+    "runs",
+    "sits",
+    "water",
+)
+
+
+def build(path: Path, num_frames: int) -> None:
+    """Fill a library with videos of random vectors."""
+    rng = np.random.default_rng(0)
+    space = load_text_encoder("mini").space
+    jpeg = encode_jpeg(rng.integers(0, 255, (90, 160, 3), dtype=np.uint8))
+    with Library.open(path, create=True) as library:
+        library.set_models(LibraryModels(("mini",), "mini"))
+        for number in range(num_frames // FRAMES_PER_VIDEO):
+            info = VideoInfo(
+                1000,
+                "mp4",
+                "h264",
+                640,
+                360,
+                0,
+                25.0,
+                float(FRAMES_PER_VIDEO),
+                0,
+                datetime(2024, 1, 1, tzinfo=UTC),
+            )
+            key = f"{number:064x}"
+            file = path.parent / f"video {number}.mp4"
+            file.write_bytes(key.encode())
+            video = library.begin_video(
+                file, Fingerprint(key, key, 64, number), info, SamplingPlan(), [space]
+            )
+            vectors = rng.normal(size=(FRAMES_PER_VIDEO, space.dim)).astype(np.float32)
+            vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+            texts = [" ".join(rng.choice(WORDS, size=7)) for _ in range(FRAMES_PER_VIDEO)]
+            library.add(
+                video.id,
+                Stretch(
+                    tuple(
+                        FrameRecord(float(second), jpeg, {space: vector}, Caption(text, text))
+                        for second, (vector, text) in enumerate(zip(vectors, texts, strict=True))
+                    ),
+                    until_seconds=float(FRAMES_PER_VIDEO),
+                ),
+            )
+            library.finish_video(video.id, duration_seconds=float(FRAMES_PER_VIDEO))
+        library.refresh_vectors()
+
+
+def main() -> None:
+    """Build the library, then time searches of different words."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--frames", type=int, default=10_000)
+    parser.add_argument("--runs", type=int, default=10)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        library = Path(folder) / "library"
+        build(library, arguments.frames)
+        os.environ["VIDSEARCH_LIBRARY"] = str(library)
+        app = AppTest.from_file(
+            str(Path(vidsearch.web.__file__).with_name("app.py")), default_timeout=120
+        ).run()
+        app.text_input(key="q").set_value("a dog").run()
+        wall, processor = [], []
+        for number in range(arguments.runs):
+            app.text_input(key="q").set_value(f"a {WORDS[number % len(WORDS)]} on the grass")
+            began, began_processor = time.perf_counter(), time.process_time()
+            app.run()
+            wall.append(time.perf_counter() - began)
+            processor.append(time.process_time() - began_processor)
+        if app.exception:
+            raise SystemExit(app.exception[0].message)
+        print(f"{arguments.frames} frames, {arguments.runs} searches, milliseconds:")
+        for name, values in (("wall time", wall), ("processor time", processor)):
+            print(f"  {name:<15} median {1000 * np.median(values):6.0f}, most {1000 * max(values):6.0f}")
+
+
+if __name__ == "__main__":
+    main()
