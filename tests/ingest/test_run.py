@@ -180,6 +180,18 @@ def test_new_content_under_an_old_name_and_time_is_indexed(library, folder, mode
     assert captions(library, "a.mp4")[0] == (0.0, "a magenta picture", False)
 
 
+def test_names_that_were_passed_on_need_a_model_for_new_content_alone(library, folder, models):
+    # a.mp4 made way for something new, and lives on under a name that is looked at later.
+    models.index(library, folder)
+    before, state = models.num_images, state_of(library)
+    (folder / "a.mp4").rename(folder / "z.mp4")
+    colour_clip(folder / "a.mp4", ["magenta"])
+    report = models.index(library, folder)
+    assert (report.num_indexed, report.num_skipped, report.num_replaced) == (1, 3, 0)
+    assert models.num_images == before + 2
+    assert state_of(library)["z.mp4"] == state["a.mp4"]
+
+
 def test_two_files_of_one_content_are_indexed_once(library, folder, models):
     (folder / "b.mp4").unlink()
     (folder / "c.mp4").unlink()
@@ -351,6 +363,7 @@ def test_a_library_that_cannot_be_written_is_a_clean_error(library, folder, mode
     library.close()
     with Library.open(library.path, read_only=True) as read_only, pytest.raises(LibraryNotWritable):
         models.index(read_only, folder)
+    assert models.num_images == 0
     assert threads_at_work() == []
 
 

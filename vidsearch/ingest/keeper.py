@@ -7,8 +7,10 @@ and the library stands `keep`, which runs in the one thread that writes.
 from __future__ import annotations
 
 import itertools
+import os
+import threading
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
     from vidsearch.types import Caption, Fingerprint, SamplingPlan, Space, Video, VideoInfo
 
 
+_ANSWER_SECONDS = 10.0
+"""A network folder that is gone may keep whoever asks waiting for ever."""
+
+
 @dataclass(slots=True)
 class OpenVideo:
     """A video that this run works on, and holds the claim to."""
@@ -37,8 +43,6 @@ class OpenVideo:
     video: Video
     fingerprint: Fingerprint
     claim: ExitStack
-    replaces: Video | None
-    """What the library had at this path before the file became this one."""
     seconds: float | None
     """How much of it is still to come, where its length is known."""
     until_seconds: float = 0.0
@@ -96,7 +100,8 @@ class Keeper:
     def keep(self, result: StretchDone | VideoDone) -> None:
         """Put a result into the library. Raises LibraryError."""
         if result.job is None:
-            self._fail(result.path, result.error or MediaError(f"{result.path} could not be opened."))
+            # Its disk did not answer, which is not the file's fault; touching it again would hang here.
+            self._tally.fail(result.path, result.error or MediaError(f"{result.path} could not be opened."))
             return
         opened = self._open_videos.get(result.job.key)
         if opened is None:
@@ -117,6 +122,10 @@ class Keeper:
             removed = MediaError(f"{opened.path} was removed from the library while it was being indexed.")
             self._tally.fail(opened.path, removed)
             self._let_go(result.job)
+
+    def forget_replaced(self) -> None:
+        """Remove the videos whose files hold something else now, once every file had its turn to be found."""
+        self._tally.replace(len(self._library.prune()))
 
     def close(self) -> None:
         """Give back all claims; what is not finished is for the next run."""
@@ -159,7 +168,6 @@ class Keeper:
                 video=video,
                 fingerprint=print_of_file,
                 claim=claim.pop_all(),
-                replaces=state.replaces,
                 seconds=_seconds_to_come(video),
                 until_seconds=video.indexed_until_seconds,
                 num_frames=video.num_frames,
@@ -223,7 +231,7 @@ class Keeper:
         self._count_finished(opened, job)
 
     def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError) -> None:
-        if not opened.path.exists():
+        if _stat(opened.path) is None:
             error = MediaError(
                 f"{opened.path} went away while it was being read. Index it again when it is back."
             )
@@ -243,8 +251,6 @@ class Keeper:
 
     def _count_finished(self, opened: OpenVideo, job: VideoJob) -> None:
         covered = opened.until_seconds - max(job.resume_from_seconds, job.plan.start_seconds)
-        if opened.replaces is not None:
-            self._tally.replace(len(self._library.prune()))
         self._tally.finish(
             job,
             seconds=max(0.0, covered) if opened.seconds is None else opened.seconds,
@@ -254,15 +260,14 @@ class Keeper:
 
     def _fail(self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0) -> None:
         # A model's trouble is not the file's: only what will happen again is remembered.
-        if isinstance(error, (MediaError, ModelOutOfMemory)) and path.exists():
+        if isinstance(error, (MediaError, ModelOutOfMemory)) and _stat(path) is not None:
             self._library.record_failure(path, error)
         self._tally.fail(path, error, seconds_kept=seconds_kept)
 
     def _check_unchanged(self, opened: OpenVideo) -> None:
         """Raise MediaError where a file is not any more what its frames are kept under."""
-        try:
-            now = opened.path.stat()
-        except OSError:
+        now = _stat(opened.path)
+        if now is None:
             return  # gone, but what was open is still the same
         known = opened.fingerprint
         if (now.st_size, now.st_mtime_ns) == (known.size_bytes, known.mtime_ns):
@@ -276,6 +281,20 @@ class Keeper:
 
     def _let_go(self, job: VideoJob) -> None:
         self._open_videos.pop(job.key).claim.close()
+
+
+def _stat(path: Path) -> os.stat_result | None:
+    """A file's state; None where it is gone, or where its disk does not answer."""
+    found: list[os.stat_result] = []
+
+    def look() -> None:
+        with suppress(OSError):
+            found.append(path.stat())
+
+    thread = threading.Thread(target=look, name="vidsearch-stat", daemon=True)
+    thread.start()
+    thread.join(_ANSWER_SECONDS)
+    return found[0] if found else None
 
 
 def _measured_seconds(path: Path) -> float | None:

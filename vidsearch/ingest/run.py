@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.errors import MediaError, QueryError
+from vidsearch.errors import LibraryNotWritable, MediaError, QueryError
 from vidsearch.ingest.keeper import Keeper
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy
@@ -92,6 +93,10 @@ def ingest(
         # Files of which another process, or a copy among these, had the same content in work.
         with Writer() as writer:
             work_on(keeper.take_put_off(), writer)
+        if not stop.is_set():
+            keeper.forget_replaced()
+            with suppress(LibraryNotWritable):  # a cache: without it, the first search takes longer
+                library.refresh_vectors()
     except KeyboardInterrupt:
         stop.set()
     finally:
