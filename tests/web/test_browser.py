@@ -25,7 +25,8 @@ PATIENCE_SECONDS = 120
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
-    for _ in range(PATIENCE_SECONDS * 5):
+    give_up = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < give_up:
         found = condition()
         if found:
             return found
@@ -41,14 +42,14 @@ def address(tmp_path_factory):
         port = free.getsockname()[1]
     library = tmp_path_factory.mktemp("page") / "library"
     options = ["--library", str(library), "--port", str(port), "--no-browser"]
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    server = subprocess.Popen([sys.executable, "-m", "vidsearch", "ui", *options], **quiet)
+    command = [sys.executable, "-m", "vidsearch", "ui", *options]
+    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     url = f"http://127.0.0.1:{port}"
 
     def answers() -> bool:
         try:
             with urllib.request.urlopen(f"{url}/_stcore/health") as reply:
-                return reply.status == 200
+                return bool(reply.status == 200)
         except OSError:
             return False
 
@@ -131,7 +132,7 @@ def test_index_search_open_explain_and_export(visitor, address, sample_videos):
     visitor.find("h3", "Indexing")
     visitor.browser.refresh()  # progress survives a reload
     visitor.find("h3", "The last run")
-    visitor.find("code", "Indexed 4 videos")
+    visitor.find("[data-testid='stCode']", "Indexed 4 videos")
     visitor.picture("index")
 
     visitor.browser.get(address)

@@ -128,6 +128,16 @@ def _one(video: Video) -> None:
             )
         )
     _timeline(video, frames)
+    for track in desk.ask(lambda library: library.subtitles(video.id)):
+        with st.expander(f"Subtitles: {show.plain(track.name)}", icon=":material/subtitles:"):
+            st.dataframe(
+                {
+                    "from": [format_time(cue.start_seconds) for cue in track.cues],
+                    "to": [format_time(cue.end_seconds) for cue in track.cues],
+                    "words": [cue.text for cue in track.cues],
+                },
+                hide_index=True,
+            )
 
 
 def _timeline(video: Video, frames: list[IndexedFrame]) -> None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vidsearch.captions.export.document import one_line, path_text
-from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START
 from vidsearch.times import format_duration, format_time
 from vidsearch.web.desk import Desk
 from vidsearch.web.files import frame_url, plays_in_browser, video_url
@@ -45,7 +44,6 @@ _STYLE = """<style>
 .vs-strip img { border: 2px solid transparent; }
 .vs-strip.vs-here img { border-color: #0f9d6b; }
 .vs-line { font-size: 1.05rem; margin: 0; }
-mark { background: #ffe58a; color: #222; border-radius: .2rem; padding: 0 .1em; }
 </style>"""
 
 
@@ -83,12 +81,6 @@ def length_of(video: Video) -> str:
     """Return a video's length, or "?"."""
     seconds = video.info.duration_seconds
     return "?" if seconds is None else format_duration(seconds)
-
-
-def highlighted(text: str) -> str:
-    """Return a caption from a full-text search as HTML, with its matches marked."""
-    marked = escape(text, quote=True)
-    return marked.replace(HIGHLIGHT_START, "<mark>").replace(HIGHLIGHT_END, "</mark>")
 
 
 def card(
