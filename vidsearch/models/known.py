@@ -60,7 +60,7 @@ class ModelEntry:
 def known_models() -> tuple[ModelEntry, ...]:
     """Return all models that have a name, the built-in ones first."""
     size = sum(path.stat().st_size for path in MINI_FOLDER.rglob("*") if path.is_file())
-    terms = "Apache-2.0; see its model card"
+    terms = "research and education (trained on Flickr8k); see its model card"
     entries = [ModelEntry(MINI, "embedder, captioner", "built in", size, terms, True, MINI_FOLDER)]
     for known in KNOWN_MODELS:
         here = weights.cached(known.hub_id)

@@ -1,0 +1,51 @@
+"""Batches that fit a GPU's free memory, and models of published size."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.models.conftest import CPU
+from tests.models.contract import pictures
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models.random_weights import random_captioner, random_embedder
+from vidsearch.models.torch_model import fitting_batch_size
+
+GIB = 1 << 30
+
+
+@pytest.mark.parametrize(
+    ("gib_per_image", "free_gib", "expected"),
+    [
+        (0.1, 80, 256),  # more would fit, and would not be faster
+        (0.1, 8, 32),
+        (1.0, 8, 4),
+        (4.0, 8, 1),
+        (100.0, 8, 1),  # one image is tried in any case, and its failure is an error of its own
+        (0.0, 8, 256),
+    ],
+)
+def test_a_batch_takes_a_share_of_the_free_memory(gib_per_image, free_gib, expected):
+    def peak_bytes(num_images: int) -> int:
+        weights = 2 * GIB
+        return weights + int(num_images * gib_per_image * GIB)
+
+    assert fitting_batch_size(peak_bytes, free_gib * GIB) == expected
+
+
+def test_random_weights_are_of_known_models():
+    with pytest.raises(ModelUnavailable, match="choose clip or blip"):
+        random_embedder("mini", device=CPU)
+    with pytest.raises(ModelUnavailable, match="choose blip"):
+        random_captioner("clip", device=CPU)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "dim", "num_million"), [("clip", 512, 151), ("blip", 256, 223)])
+def test_random_embedders_have_the_published_size(name, dim, num_million):
+    embedder = random_embedder(name, device=CPU)
+    count = sum(weight.numel() for weight in embedder.model.parameters())  # type: ignore[attr-defined]
+    assert round(count / 1e6) == num_million
+    rows = embedder.embed_images(pictures(1))
+    assert rows.shape == (1, dim)
+    assert np.isfinite(embedder.embed_texts(["a dog"])).all()
