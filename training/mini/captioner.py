@@ -205,9 +205,9 @@ class Pictures:
 class CaptionTraining:
     """How the captioner is trained by cross-entropy."""
 
-    epochs: int = 12
+    epochs: int = 8
     batch: int = 64
-    captions: int = 5
+    captions: int = 4
     rate: float = 8e-4
     weight_decay: float = 0.03
     smoothing: float = 0.1

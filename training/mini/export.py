@@ -57,7 +57,7 @@ class ImageGraph(nn.Module):
         named = (top[..., None] * self.class_vectors[chosen]).sum(1)
         named_length = named.norm(dim=-1, keepdim=True)
         conse = named / named_length
-        share = self.gate(head, conse, classes, raw_length)
+        share = self.gate(head)
         mixed = head + share * conse
         length = mixed.norm(dim=-1, keepdim=True)
 
@@ -179,9 +179,12 @@ def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
+        # ReLU6 is a Clip: quantised together with its convolution, whose codes then span 0 to 6 and no more.
+        backbone = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type in {"Conv", "Clip", "Add"}
+                    and n.name.startswith(("/trunk", "/plain_top", "/tuned_top"))]  # fmt: skip
         quantize_static(
             str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, op_types_to_quantize=["Conv", "Add"],
+            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_quantize=backbone,
             calibrate_method=CalibrationMethod.MinMax, extra_options={"CalibMovingAverage": True},
         )  # fmt: skip
 

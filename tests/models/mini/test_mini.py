@@ -1,0 +1,195 @@
+"""`mini` means what it says: real pictures, real words, and the promises its docstrings make."""
+
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniTextEncoder, weights
+from vidsearch.models.mini.beam import beam_search, forbidden
+from vidsearch.models.mini.naming import Noun, alone, likeliest_noun, plural, renamed, with_article
+
+
+@pytest.fixture(scope="module")
+def embedder():
+    return MiniEmbedder(num_threads=2)
+
+
+@pytest.fixture(scope="module")
+def captioner():
+    return MiniCaptioner(num_threads=2)
+
+
+@pytest.fixture(scope="module")
+def photographs():
+    data = pytest.importorskip("skimage.data", reason="the photographs that scikit-image ships")
+    return {name: getattr(data, name)() for name in ("astronaut", "chelsea", "coffee", "rocket")}
+
+
+class TestEmbedder:
+    @pytest.mark.parametrize(
+        ("query", "wanted"),
+        [
+            ("a cat", "chelsea"),
+            ("a cup of coffee", "coffee"),
+            ("a rocket on its launch pad", "rocket"),
+            ("a smiling woman in an orange suit", "astronaut"),
+        ],
+    )
+    def test_finds_what_is_asked_for(self, embedder, photographs, query, wanted):
+        scores = embedder.embed_images(list(photographs.values())) @ embedder.embed_texts([query])[0]
+        assert list(photographs)[int(scores.argmax())] == wanted
+
+    def test_rows_are_unit_float32_in_one_space(self, embedder, photographs):
+        images = embedder.embed_images(list(photographs.values()))
+        texts = embedder.embed_texts(["a cat", ""])
+        assert images.dtype == texts.dtype == np.float32
+        assert images.shape == (4, embedder.space.dim)
+        np.testing.assert_allclose(np.linalg.norm(np.concatenate([images, texts]), axis=1), 1, atol=1e-5)
+        assert embedder.space == MiniTextEncoder(num_threads=1).space
+
+    def test_an_empty_batch_is_empty(self, embedder):
+        assert embedder.embed_images([]).shape == (0, 384)
+        assert embedder.embed_texts([]).shape == (0, 384)
+        assert embedder.grid([]).shape == (0, 7, 7, 384)
+
+    def test_a_result_does_not_depend_on_neighbours(self, embedder, photographs):
+        images = list(photographs.values()) * 5
+        together = embedder.embed_images(images)
+        np.testing.assert_allclose(embedder.embed_images(images[2:3])[0], together[2], atol=1e-4)
+        texts = ["a cat", "a much longer sentence about a cat that sits on a mat", "dogs"]
+        np.testing.assert_allclose(embedder.embed_texts(texts)[2], embedder.embed_texts(texts[2:])[0], atol=1e-5)
+
+    def test_the_grid_adds_up_to_the_vector(self, embedder, photographs):
+        images = list(photographs.values())
+        grid = embedder.grid(images)
+        assert grid.shape == (4, 7, 7, 384)
+        np.testing.assert_allclose(grid.mean(axis=(1, 2)), embedder.embed_images(images), atol=1e-4)
+
+    def test_the_heat_map_points_at_the_cat(self, embedder, photographs):
+        canvas = np.full((448, 448, 3), 128, np.uint8)
+        canvas[256:, 256:] = photographs["chelsea"][60:252, 100:292]
+        heat = embedder.grid([canvas])[0] @ embedder.embed_texts(["a cat"])[0]
+        row, column = np.unravel_index(heat.argmax(), heat.shape)
+        assert row >= 3
+        assert column >= 3
+
+    @pytest.mark.parametrize("shape", [(10, 10), (10, 10, 4), (0, 10, 3)])
+    def test_refuses_what_is_no_picture(self, embedder, shape):
+        with pytest.raises(ValueError, match="uint8"):
+            embedder.embed_images([np.zeros(shape, np.uint8)])
+
+
+class TestCaptioner:
+    def test_says_what_is_there(self, captioner, photographs):
+        said = [c.text for c in captioner.captions([photographs["chelsea"], photographs["coffee"]])]
+        assert "cat" in said[0].split()
+        assert "coffee" in said[1].split()
+
+    def test_a_caption_has_a_log_probability_per_word_and_none_repeats(self, captioner, photographs):
+        captions = captioner.captions(list(photographs.values()))
+        assert len(captions) == 4
+        for caption in captions:
+            assert caption.text == " ".join(caption.tokens)
+            assert len(caption.tokens) == len(caption.token_logprobs)
+            assert all(value <= 0 for value in caption.token_logprobs)
+            assert all(a != b for a, b in zip(caption.tokens, caption.tokens[1:], strict=False))
+
+    def test_no_image_changes_its_neighbour(self, captioner, photographs):
+        images = list(photographs.values())
+        together = [c.text for c in captioner.captions(images)]
+        assert [captioner.captions([image])[0].text for image in images] == together
+        assert captioner.captions([]) == []
+
+    def test_attention_has_a_map_per_word(self, captioner, photographs):
+        (maps,) = captioner.attention([photographs["chelsea"]], [("a", "cat", "xylophonist")])
+        assert maps.shape == (3, 7, 7)
+        assert (maps >= 0).all()
+        assert (maps.sum(axis=(1, 2)) <= 1 + 1e-5).all()
+
+
+class TestWeights:
+    def test_all_of_it_is_under_40_megabytes_and_listed(self):
+        files = [path for path in weights.FOLDER.iterdir() if path.name != weights.MANIFEST]
+        assert {path.name for path in files} == set(weights.manifest()["files"])
+        assert {path.suffix for path in files} == {".json", ".onnx"}
+        assert sum(path.stat().st_size for path in files) <= 40_000_000
+
+    def test_a_changed_file_is_refused(self, tmp_path):
+        folder = tmp_path / "weights"
+        shutil.copytree(weights.FOLDER, folder)
+        with (folder / "text.onnx").open("r+b") as file:
+            file.seek(1000)
+            file.write(b"changed")
+        with pytest.raises(ModelUnavailable, match=r"text\.onnx has SHA-256 .* reinstall"):
+            MiniTextEncoder(folder=folder)
+
+    def test_a_missing_file_is_named(self, tmp_path):
+        with pytest.raises(ModelUnavailable, match=r"manifest\.json"):
+            weights.read_checked("text.onnx", tmp_path)
+
+    def test_a_search_imports_no_torch_and_no_opencv(self):
+        code = (
+            "import sys; from vidsearch.models.mini import MiniTextEncoder;"
+            "MiniTextEncoder(num_threads=1).embed_texts(['a']);"
+            "print([m for m in ('torch', 'transformers', 'cv2') if m in sys.modules])"
+        )
+        out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+        assert out.stdout.strip() == "[]"
+
+
+class TestBeamSearch:
+    def test_finds_the_likeliest_sentence_that_a_greedy_search_misses(self):
+        # Word 4 starts better and ends worse than word 5.
+        table = {1: {4: -0.5, 5: -0.9}, 4: {6: -3.0}, 5: {7: -0.1}, 6: {2: -0.1}, 7: {2: -0.1}}
+
+        def step(token, rows):
+            scores = np.full((len(token), 8), -50.0, np.float32)
+            for row, word in enumerate(token.tolist()):
+                for after, value in table.get(word, {}).items():
+                    scores[row, after] = value
+            return scores
+
+        found = beam_search(
+            step, 1, function_words=frozenset(), unfinished_ends=frozenset(), width=2, min_words=0, max_words=4
+        )
+        assert found[0][0].words == (5, 7)
+        assert found[0][0].logprobs == pytest.approx((-0.9, -0.1))
+
+    def test_a_content_word_is_said_once_and_a_pair_never_twice(self):
+        function_words = frozenset({10, 11})
+        assert forbidden([10, 20, 11, 10], function_words) == {20, 10}
+        assert forbidden([10, 11, 20, 10], function_words) == {20, 10, 11}
+
+
+class TestNaming:
+    def test_sums_the_classes_of_one_noun(self):
+        classes = np.array([0.3, 0.3, 0.2, 0.2], np.float32)
+        nouns = ["cat", "cat", "sofa", None]
+        noun = likeliest_noun(classes, nouns, frozenset({"cat"}))
+        assert noun is not None
+        assert (noun.text, noun.is_animal, round(noun.probability, 3)) == ("cat", True, 0.6)
+        assert likeliest_noun(classes, ["cat", "sofa", None, None], frozenset({"cat"})) is None
+
+    def test_puts_the_animal_in_the_captions_words(self):
+        noun = Noun("elephant", is_animal=True, probability=0.9)
+        mended = renamed("a brown dog is standing".split(), [-1.0] * 5, noun)
+        assert mended is not None
+        assert mended.words == ("a", "brown", "elephant", "is", "standing")
+        assert renamed("a man is standing".split(), [-1.0] * 4, noun) is None
+        assert renamed("two dogs and a dog".split(), [-1.0] * 5, noun) is None
+
+    def test_says_a_thing_alone_with_its_article(self):
+        proposal = alone("a man is standing".split(), Noun("umbrella", is_animal=False, probability=0.9))
+        assert proposal is not None
+        assert proposal.words == ("a", "close", "up", "of", "an", "umbrella")
+        assert alone("a man with an umbrella".split(), Noun("umbrella", is_animal=False, probability=0.9)) is None
+
+    def test_plurals_and_articles(self):
+        assert [plural(w) for w in ("cat", "butterfly", "monkey", "fox", "sheep", "goose", "wolf")] == [
+            "cats", "butterflies", "monkeys", "foxes", "sheep", "geese", "wolves",
+        ]  # fmt: skip
+        assert with_article(["a", "orange", "on", "an", "table"]) == ("an", "orange", "on", "a", "table")
