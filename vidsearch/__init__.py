@@ -12,7 +12,6 @@ Names below load on first use, so that importing vidsearch is quick.
 from __future__ import annotations
 
 from importlib import import_module
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,10 +19,7 @@ if TYPE_CHECKING:
     from vidsearch.ingest import ingest
     from vidsearch.search.query import Query
 
-try:
-    __version__ = version("vidsearch")
-except PackageNotFoundError:  # a checkout that is not installed
-    __version__ = "0.0.0"
+    __version__: str
 
 _HOMES = {
     "Library": "vidsearch.index.library",
@@ -35,6 +31,13 @@ __all__ = ["Library", "Query", "__version__", "ingest"]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import PackageNotFoundError, version
+
+        try:
+            return version("vidsearch")
+        except PackageNotFoundError:  # a checkout that is not installed
+            return "0.0.0"
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -11,7 +11,6 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from vidsearch import __version__
 from vidsearch.cli import (
     captions,
     console,
@@ -57,6 +56,8 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
+        from vidsearch import __version__
+
         console.say(f"vidsearch {__version__}")
         raise typer.Exit
 
