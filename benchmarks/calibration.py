@@ -41,8 +41,8 @@ from vidsearch.search.calibration import (
     Calibration,
     ScoreStatistics,
     UsualPictures,
+    library_scores,
     path_of,
-    score_statistics,
     to_json,
 )
 from vidsearch.search.timeline import Timeline
@@ -76,8 +76,7 @@ SUBJECTS = (
 """Words by which a library is made to hold nothing of a subject."""
 KINDS = ("another photograph", "another subject", "nonsense")
 SIZES = (50, 500, 5000)
-NUM_DRAWS = 4
-_NUM_DIRECTIONS = 32
+NUM_DRAWS = 3
 _QUERIES_PER_DRAW = 200
 _CAPTIONS_PER_PHOTO = 3
 
@@ -112,8 +111,8 @@ class Case:
     size: int
     vector: Float32
     """The query's."""
-    cosines: Float32
-    """Of the query with a sample of the library."""
+    in_library: ScoreStatistics
+    """What the query scores against the library at large."""
     best: float
     num_frames: float
 
@@ -171,7 +170,9 @@ def ask(data: Data, photos: Float32, kind: str, queries: Float32) -> Iterator[Ca
     timeline = Timeline(ids, ids, np.zeros(len(ids)), photos)
     for query in queries.reshape(-1, photos.shape[1]):
         best = float((photos @ query).max())
-        yield Case(kind, len(photos), query, timeline.sample @ query, best, timeline.num_distinct)
+        yield Case(
+            kind, len(photos), query, library_scores(query, timeline.sample), best, timeline.num_distinct
+        )
 
 
 def cases(data: Data, half: int, size: int, rng: np.random.Generator) -> Iterator[Case]:
@@ -204,49 +205,43 @@ def shares(kinds: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def logistic(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Maximum likelihood by Newton's method; a sign that never varies gets no weight."""
-    varies = rows.std(axis=0) > 0
-    varies[0] = True
-    used, found = rows[:, varies], np.zeros(int(varies.sum()))
+    """Maximum likelihood by Newton's method."""
+    found = np.zeros(rows.shape[1])
     for _ in range(30):
-        sure = 1 / (1 + np.exp(-used @ found))
-        slope = used.T @ (weights * (labels - sure)) - 1e-5 * found
-        curve = (used * (weights * sure * (1 - sure))[:, None]).T @ used + 1e-5 * np.eye(len(found))
+        sure = 1 / (1 + np.exp(-rows @ found))
+        slope = rows.T @ (weights * (labels - sure)) - 1e-5 * found
+        curve = (rows * (weights * sure * (1 - sure))[:, None]).T @ rows + 1e-5 * np.eye(len(found))
         found = found + np.linalg.solve(curve, slope)
-    everything = np.zeros(rows.shape[1])
-    everything[varies] = found
-    return everything
+    return found
 
 
 def fit(found: Sequence[Case], usual: UsualPictures | None) -> Calibration:
     """Fit a map on cases."""
     kinds, sizes = kinds_and_sizes(found)
-    start = Calibration((0.0,) * 5, 0.5, usual)
-    rows = np.asarray([signs(case, start) for case in found])
-    weights = logistic(rows, (kinds == "present").astype(float), shares(kinds, sizes))
-    fitted = replace(start, weights=tuple(round(float(weight), 4) for weight in weights))
+    labels = (kinds == "present").astype(float)
+    rows = np.stack([np.ones(len(found)), heights(found, usual), log_frames(found)], axis=1)
+    weights = [round(float(weight), 4) for weight in logistic(rows, labels, shares(kinds, sizes))]
+    fitted = Calibration(weights[0], weights[1], weights[2], likely=0.5, usual=usual)
     sure = confidences(found, fitted)
     return replace(fitted, likely=round(float(np.quantile(sure[kinds == "present"], 0.1)), 2))
 
 
 def usual_pictures(data: Data) -> UsualPictures:
-    """The first half of the development photographs, as mean and main directions."""
+    """The first half of the development photographs."""
     photos = data.dev.vectors[::2]
-    mean = photos.mean(axis=0)
-    _, lengths, directions = np.linalg.svd(photos - mean, full_matrices=False)
-    kept = (lengths / np.sqrt(len(photos)))[:_NUM_DIRECTIONS, None] * directions[:_NUM_DIRECTIONS]
     cosines = data.captions[::2, 0] @ photos.T
-    return UsualPictures(mean, np.asarray(kept, np.float32), round(float(cosines.std(axis=1).mean()), 4))
+    return UsualPictures(photos.mean(axis=0), round(float(cosines.std(axis=1).mean()), 4))
 
 
-def statistics(case: Case, calibration: Calibration) -> ScoreStatistics:
-    """What a case's query scores against its library."""
-    return score_statistics(case.cosines, case.vector, calibration)
+def heights(found: Sequence[Case], usual: UsualPictures | None) -> np.ndarray:
+    """How far each best hit stands above usual pictures, or above its library, in deviations."""
+    references = [case.in_library if usual is None else usual.scores(case.vector) for case in found]
+    return np.asarray([(c.best - r.mean) / r.deviation for c, r in zip(found, references, strict=True)])
 
 
-def signs(case: Case, calibration: Calibration) -> tuple[float, ...]:
-    """What the map is a map of, for one case."""
-    return calibration.signs(case.best, statistics(case, calibration), case.num_frames, case.vector)
+def log_frames(found: Sequence[Case]) -> np.ndarray:
+    """Natural logarithms of the numbers of distinct frames."""
+    return np.log([case.num_frames for case in found])
 
 
 def kinds_and_sizes(found: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
@@ -256,11 +251,9 @@ def kinds_and_sizes(found: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
 
 def confidences(found: Sequence[Case], calibration: Calibration) -> np.ndarray:
     """What a search says of each case's best hit."""
+    above = heights(found, calibration.usual)
     return np.asarray(
-        [
-            calibration.confidence(case.best, statistics(case, calibration), case.num_frames, case.vector)
-            for case in found
-        ]
+        [calibration.confidence(float(h), c.num_frames) for h, c in zip(above, found, strict=True)]
     )
 
 
@@ -363,10 +356,10 @@ def main() -> None:
     data = read(options.model, options.data, options.num_others, options.cache)
     rng = np.random.default_rng(0)
     sizes = [size for size in SIZES if size - _QUERIES_PER_DRAW <= len(data.others.vectors)]
-    found = [case for size in sizes for _ in range(2) for case in cases(data, 0, size, rng)]
+    found = [case for size in sizes for case in cases(data, 0, size, rng)]
     fitted, plain = fit(found, usual_pictures(data)), fit(found, None)
     for name, calibration in ((options.model, fitted), ("default", plain)):
-        print(f"{name}: weights {calibration.weights}, likely from {calibration.likely}")
+        print(f"{name}: {replace(calibration, usual=None)}")
         measure(data, calibration, options.figure if calibration is fitted else None)
     if options.write:
         for path, calibration, digest in (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.search.calibration import Calibration, ScoreStatistics, calibration_for, score_statistics
+from vidsearch.search.calibration import Calibration, ScoreStatistics, calibration_for, library_scores
 
 if TYPE_CHECKING:
     from vidsearch.search.timeline import Timeline
@@ -28,7 +28,7 @@ class View:
     @classmethod
     def of(cls, space: Space, timeline: Timeline, vector: Float32) -> View:
         calibration = calibration_for(space)
-        statistics = score_statistics(timeline.sample @ vector, calibration)
+        statistics = library_scores(vector, timeline.sample)
         return cls(space, timeline, vector, statistics, calibration)
 
     def cosines(self, frame_ids: Int64) -> Float32:
@@ -38,9 +38,11 @@ class View:
         return np.where(places >= 0, found, np.nan).astype(np.float32)
 
     def confidence(self, cosine: float) -> float:
-        """Probability in [0, 1] that a frame with this cosine is what was asked for."""
-        standard = (cosine - self.statistics.mean) / self.statistics.deviation
-        return self.calibration.confidence(standard, self.timeline.num_distinct)
+        """Probability in [0, 1] that the library holds what was asked for, by a frame with this cosine."""
+        usual = self.calibration.reference(self.vector, self.timeline.sample)
+        return self.calibration.confidence(
+            (cosine - usual.mean) / usual.deviation, self.timeline.num_distinct
+        )
 
 
 def standard_scores(views: Sequence[View], first: int, end: int) -> Float32:
