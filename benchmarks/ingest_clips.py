@@ -17,7 +17,7 @@ from statistics import median
 import av
 
 from vidsearch.bench import write_clip
-from vidsearch.bench.clip import FRAME_RATE
+from vidsearch.bench.clip import append
 from vidsearch.index.library import Library
 from vidsearch.ingest import ingest
 from vidsearch.models.device import choose_device
@@ -45,8 +45,8 @@ def main() -> None:
         clips = place / "clips"
         clips.mkdir()
         for number in range(options.clips):
-            join(one, 1, clips / f"{number:04}.mp4", title=str(number))
-        long = join(one, options.clips, place / "long.mp4", title="long")
+            join(one, 1, clips / f"{number:04}.mp4", seconds=options.seconds, title=str(number))
+        long = join(one, options.clips, place / "long.mp4", seconds=options.seconds, title="long")
         ratios = []
         for _ in range(options.rounds):
             of_long, of_clips = (frames_per_second(source, embedder) for source in (long, clips))
@@ -64,21 +64,12 @@ def frames_per_second(source: Path, embedder: Embedder) -> float:
         return report.counts.num_frames / (time.perf_counter() - started)
 
 
-def join(clip: Path, num_times: int, path: Path, *, title: str) -> Path:
+def join(clip: Path, num_times: int, path: Path, *, seconds: int, title: str) -> Path:
     """Put a clip one after the other without encoding; the title makes the content another."""
     with av.open(str(path), "w") as output:
         output.metadata["title"] = title
         for turn in range(num_times):
-            with av.open(str(clip)) as source:
-                (stream,) = source.streams.video
-                copy = output.streams.video[0] if turn else output.add_stream_from_template(stream)
-                offset = Fraction(turn * stream.frames, FRAME_RATE)
-                for packet in source.demux(stream):
-                    if packet.dts is None or packet.pts is None or packet.time_base is None:
-                        continue
-                    ticks = round(offset / packet.time_base)
-                    packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, copy
-                    output.mux(packet)
+            append(clip, output, offset=Fraction(turn * seconds))
     return path
 
 

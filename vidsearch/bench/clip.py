@@ -1,11 +1,12 @@
 """A video to measure speed on, made on the spot: H.264 that is about as hard to decode as a filmed one.
 
 Textures as busy as photographs (noise with a 1/f spectrum) pass by at a walking camera's pace, with film
-grain, and a hard cut every five seconds. Ten seconds are encoded; a longer video repeats them as they are.
+grain, and a hard cut every five seconds. Ten seconds or less are encoded; a longer video repeats them.
 """
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,11 +31,12 @@ _PIXELS_PER_FRAME = 3
 
 def write_clip(path: Path, *, seconds: float, width: int = 1920, height: int = 1080) -> Path:
     """Write a video of any length: 30 frames a second, x264 at its usual quality and key frame distance."""
-    loop_frames = round(min(seconds, LOOP_SECONDS) * FRAME_RATE)
+    num_turns = max(1, math.ceil(seconds / LOOP_SECONDS))
+    loop_frames = round(seconds * FRAME_RATE / num_turns)
     loop = path.with_name(f"{path.stem}.loop.mp4")
     try:
         _encode(loop, _pictures(loop_frames, width, height), width, height)
-        _repeat(loop, path, num_frames=round(seconds * FRAME_RATE), loop_frames=loop_frames)
+        _repeat(loop, path, num_turns=num_turns, loop_seconds=Fraction(loop_frames, FRAME_RATE))
     finally:
         loop.unlink(missing_ok=True)
     return path
@@ -77,21 +79,20 @@ def _encode(path: Path, pictures: Iterator[UInt8Image], width: int, height: int)
         output.mux(stream.encode(None))
 
 
-def _repeat(loop: Path, path: Path, *, num_frames: int, loop_frames: int) -> None:
+def _repeat(loop: Path, path: Path, *, num_turns: int, loop_seconds: Fraction) -> None:
     with av.open(str(path), "w") as output:
-        for turn in range(-(-num_frames // loop_frames)):
-            frames_left = num_frames - turn * loop_frames
-            _append(loop, output, offset=Fraction(turn * loop_frames, FRAME_RATE), num_packets=frames_left)
+        for turn in range(num_turns):
+            append(loop, output, offset=turn * loop_seconds)
 
 
-def _append(loop: Path, output: OutputContainer, *, offset: Fraction, num_packets: int) -> None:
+def append(loop: Path, output: OutputContainer, *, offset: Fraction) -> None:
+    """Copy a video's packets to the end of another one, `offset` seconds later than they were."""
     with av.open(str(loop)) as source:
         (stream,) = source.streams.video
         copy = output.streams.video[0] if output.streams.video else output.add_stream_from_template(stream)
-        for number, packet in enumerate(source.demux(stream)):
-            if packet.dts is None or packet.pts is None or number >= num_packets:
-                return
-            assert packet.time_base is not None
+        for packet in source.demux(stream):
+            if packet.dts is None or packet.pts is None or packet.time_base is None:
+                continue  # the last one, which is empty
             ticks = round(offset / packet.time_base)
             packet.pts, packet.dts, packet.stream = packet.pts + ticks, packet.dts + ticks, copy
             output.mux(packet)

@@ -18,6 +18,7 @@ from vidsearch.media.images import is_blank, thumbnail
 if TYPE_CHECKING:
     from vidsearch.ingest.likeness import Signature
     from vidsearch.ingest.work import VideoJob
+    from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.types import Frame
 
 STRETCH_FRAMES = 64
@@ -30,6 +31,8 @@ def pictures(
     short_side_pixels: int,
     num_threads: int = 0,
     timeout_seconds: float | None = None,
+    decode_device: DecodeDevice = "cpu",
+    on_warning: OnWarning | None = None,
     stretch_frames: int = STRETCH_FRAMES,
 ) -> Iterator[Picture]:
     """Decode what a job asks for, in order of time, in a process of its own where the job says so.
@@ -44,11 +47,12 @@ def pictures(
         resume_from_seconds=job.resume_from_seconds,
         num_threads=num_threads,
         timeout_seconds=timeout_seconds,
+        decode_device=decode_device,
     )
     if job.is_isolated:
         decoded: Iterator[Frame] = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
     else:
-        decoded = decode()
+        decoded = decode(on_warning=on_warning)
     return prepared(decoded, job, stretch_frames=stretch_frames)
 
 

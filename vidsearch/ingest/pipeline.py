@@ -24,6 +24,7 @@ from vidsearch.ingest.stretches import CaptionSlot, VideoInWork
 from vidsearch.ingest.work import Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob, WorkResult
 
 if TYPE_CHECKING:
+    from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.types import UInt8Image
 
@@ -50,6 +51,7 @@ class PipelineOptions:
     num_codec_threads: int | None = None
     """Threads of each decoder; None shares the cores out."""
     stretch_frames: int = STRETCH_FRAMES
+    decode_device: DecodeDevice = "cpu"
     timeout_seconds: float | None = 120.0
     """A video that makes no progress for so long is given up; None waits for ever."""
 
@@ -94,14 +96,15 @@ def process(
     captioner: Captioner | None = None,
     policy: CaptionPolicy = NOVEL,
     options: PipelineOptions = PipelineOptions(),
+    on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[WorkResult]:
     """Yield the stretches of all files, each video's in order, and a `VideoDone` after the last one of each.
 
     `open_job` turns a path into a job, or into None where there is nothing to do; it is called in decoding
-    threads, some files ahead, and a MediaError of it fails that file alone. Once `stop` is set, stretches in
-    work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's
-    `open_job` raises; an error of one video comes with its `VideoDone`.
+    threads, some files ahead, and a MediaError of it fails that file alone. So is `on_warning`. Once `stop`
+    is set, stretches in work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else
+    of vidsearch's `open_job` raises; an error of one video comes with its `VideoDone`.
     """
     num_workers = options.num_workers(len(paths))
     decode = partial(
@@ -109,6 +112,8 @@ def process(
         short_side_pixels=largest_side(embedders, captioner),
         num_threads=options.threads_per_codec(num_workers),
         timeout_seconds=options.timeout_seconds,
+        decode_device=options.decode_device,
+        on_warning=on_warning,
         stretch_frames=options.stretch_frames,
     )
     decoders = Decoders(

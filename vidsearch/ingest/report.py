@@ -87,6 +87,8 @@ class IngestReport:
     wall_seconds: float
     interrupted: bool
     """True where the run was stopped before its end: another one goes on from there."""
+    warnings: tuple[str, ...] = ()
+    """What else the user should know: a GPU asked for that cannot decode."""
 
     @property
     def num_failed(self) -> int:

@@ -78,6 +78,7 @@ def ingest(
             captioner=captioner,
             policy=caption_policy,
             options=options,
+            on_warning=tally.warn,
             stop=stop,
         ):
             if isinstance(result, VideoAdvanced):

@@ -39,6 +39,7 @@ class Tally:
         self._num_replaced = 0
         self._failures: list[FileFailure] = []
         self._counts = Counts()
+        self._warnings: dict[str, None] = {}
 
     def open(self, path: Path, *, seconds: float | None) -> None:
         """Count a video that is worked on, and the seconds of it that are to come, where known."""
@@ -103,6 +104,11 @@ class Tally:
             if not was_indexed:
                 self._close(path)
 
+    def warn(self, message: str) -> None:
+        """Keep a warning for the report, once however often it comes."""
+        with self._lock:
+            self._warnings[message] = None
+
     def pass_over(self, failure: FileFailure) -> None:
         """Count a file that failed in an earlier run."""
         with self._lock:
@@ -142,6 +148,7 @@ class Tally:
                 video_seconds=sum(self._seconds_done.values()),
                 wall_seconds=time.monotonic() - self._started,
                 interrupted=interrupted,
+                warnings=tuple(self._warnings),
             )
 
     def _close(self, path: Path) -> None:
