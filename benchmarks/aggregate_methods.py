@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,12 @@ def measure(chosen: list[str], videos: list[PseudoVideo]) -> tuple[float, float,
 def compare(videos: list[PseudoVideo], encoder: TextEncoder) -> None:
     """Print a line for each method, with and without the captions' confidence."""
     print(f"{'method':<14} {'weights':<22} {'CIDEr':>6} {'BLEU-4':>6} {'ROUGE-L':>7} {'contradicts':>11}")
+    texts = sorted({caption.text for video in videos for caption in video.captions})
+    vector_of = dict(zip(texts, encoder.embed_texts(texts), strict=True))
+
+    def embed(some: Sequence[str]) -> Float32:
+        return np.asarray([vector_of[text] for text in some])
+
     rng = np.random.default_rng(0)
     random_frames = [int(rng.integers(len(video.captions))) for video in videos]
     best_frames = [video.scene_of_frame.index(0) for video in videos]
@@ -155,17 +162,13 @@ def compare(videos: list[PseudoVideo], encoder: TextEncoder) -> None:
         for label, is_confident in (("seconds", False), ("seconds x confidence", True)):
             frames = []
             for video in videos:
-                captions = (
-                    video.captions
-                    if is_confident
-                    else [Caption(caption.text, caption.raw_text) for caption in video.captions]
-                )
                 chosen = aggregate(
-                    captions,
+                    video.captions,
                     video.seconds,
                     image_vectors=video.vectors,
-                    embed_texts=encoder.embed_texts,
+                    embed_texts=embed,
                     method=method,
+                    by_confidence=is_confident,
                 )
                 frames.append(0 if chosen is None else chosen.index)
             _report(method, label, frames, videos)

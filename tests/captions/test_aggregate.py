@@ -92,7 +92,7 @@ def test_the_order_of_frames_decides_nothing_but_ties(method):
 
 
 def test_without_vectors_words_decide_and_say_so():
-    assert choose([said("a dog"), said("a cat")], [1, 2]).method == "mbr_words"
+    assert choose([said("a dog"), said("a cat")], [1, 2], method="combined").method == "mbr_words"
 
 
 def test_nothing_said_is_no_caption():
@@ -112,7 +112,8 @@ def test_frames_of_no_length_count_alike():
 
 def test_a_person_outweighs_an_unsure_model():
     captions = [said("a dog", mean_logprob=-2.0), said("a fox", origin=CaptionOrigin.HUMAN)]
-    assert choose(captions, [3, 1], method="majority").text == "a fox"
+    assert choose(captions, [3, 1], method="majority", by_confidence=True).text == "a fox"
+    assert choose(captions, [3, 1], method="majority").text == "a dog"
 
 
 def test_confidence():
@@ -135,7 +136,11 @@ def test_of_very_many_captions_few_are_embedded():
     embedder = ColourEmbedder()
     images = embedder.embed_images([solid("red")] * len(texts))
     chosen = choose(
-        [said(text) for text in texts], [1.0] * 500, image_vectors=images, embed_texts=embedder.embed_texts
+        [said(text) for text in texts],
+        [1.0] * 500,
+        image_vectors=images,
+        embed_texts=embedder.embed_texts,
+        method="consensus",
     )
     assert chosen.text == "a red car 0"
     assert embedder.num_texts == 64

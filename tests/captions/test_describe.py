@@ -26,7 +26,7 @@ def test_a_video_is_what_most_of_it_shows(library, tmp_path):
     described = Describer(library, encoder=EMBEDDER).video(video)
     assert described is not None
     assert described.caption.text == "a red picture"
-    assert described.caption.method == "combined"
+    assert described.caption.method == "mbr_words"
     assert described.caption.support == pytest.approx(2 / 3)
     assert (described.start_seconds, described.end_seconds) == (0.0, 9.0)
     assert described.frame_id in [frame.id for frame in library.frames(video.id)[:6]]

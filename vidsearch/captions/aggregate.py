@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 
 Method: TypeAlias = Literal["majority", "mbr_words", "mbr_vectors", "consensus", "combined"]
 
-DEFAULT_METHOD: Method = "combined"
+DEFAULT_METHOD: Method = "mbr_words"
+"""The best one measured: docs/captions.md."""
 
 Float64: TypeAlias = NDArray[np.float64]
 
@@ -95,33 +96,36 @@ def aggregate(
     image_vectors: Float32 | None = None,
     embed_texts: Callable[[Sequence[str]], Float32] | None = None,
     method: Method = DEFAULT_METHOD,
+    by_confidence: bool = False,
 ) -> AggregatedCaption | None:
     """Choose the caption that describes a run of frames best; None where no caption says anything.
 
     `captions`, `durations_seconds` and the rows of `image_vectors`, float32 (n, dim), go in step, one per
-    frame; `embed_texts` gives unit rows of the same space. A frame weighs its duration times its caption's
-    `confidence`. Without the vectors that a method needs, `mbr_words` decides. Of very many distinct captions
-    only the best by `mbr_words` are embedded. Ties go to the caption that comes first.
+    frame; `embed_texts` gives unit rows of the same space. A frame weighs its duration, `by_confidence` times
+    its caption's `confidence`. Without the vectors that a method needs, `mbr_words` decides. Of very many
+    distinct captions only the best by `mbr_words` are embedded. Ties go to the caption that comes first.
     """
     said = np.asarray([i for i, caption in enumerate(captions) if caption.text], dtype=np.int64)
     if len(said) == 0:
         return None
     positions: dict[str, int] = {}
     text_of_frame = np.asarray([positions.setdefault(captions[i].text, len(positions)) for i in said])
-    frame_weights = _weights([captions[i] for i in said], [durations_seconds[i] for i in said])
+    sure = np.asarray([confidence(captions[i]) if by_confidence else 1.0 for i in said])
+    frame_weights = _weights(np.asarray([durations_seconds[i] for i in said], dtype=np.float64), sure)
     text_weights = np.bincount(text_of_frame, frame_weights).astype(np.float64)
     evidence = Evidence(tuple(positions), text_weights, frame_weights)
-    if image_vectors is not None and embed_texts is not None:
-        evidence = _with_vectors(evidence, image_vectors[said], embed_texts)
-    elif method in _NEEDS_VECTORS:
-        method = "mbr_words"
+    if method in _NEEDS_VECTORS:
+        if image_vectors is None or embed_texts is None:
+            method = "mbr_words"
+        else:
+            evidence = _with_vectors(evidence, image_vectors[said], embed_texts)
     scores = METHODS[method](evidence)
     best = int(np.flatnonzero(scores >= scores.max() - 1e-9)[0])
     text = evidence.texts[best]
     frames = np.flatnonzero(text_of_frame == positions[text])
     values = frame_weights[frames]
-    if evidence.image_vectors is not None and evidence.text_vectors is not None:
-        values = evidence.image_vectors[frames] @ evidence.text_vectors[best]
+    if image_vectors is not None and embed_texts is not None and len(frames) > 1:
+        values = image_vectors[said[frames]] @ embed_texts([text])[0]
     return AggregatedCaption(
         text=text,
         index=int(said[frames[np.argmax(values)]]),
@@ -130,11 +134,11 @@ def aggregate(
     )
 
 
-def _weights(captions: Sequence[Caption], durations_seconds: Sequence[float]) -> Float64:
-    seconds = np.maximum(np.asarray(durations_seconds, dtype=np.float64), 0.0)
+def _weights(seconds: Float64, sure: Float64) -> Float64:
+    seconds = np.maximum(seconds, 0.0)
     if seconds.sum() <= 0:
-        seconds = np.ones(len(captions))
-    weights: Float64 = seconds * np.asarray([confidence(caption) for caption in captions])
+        seconds = np.ones(len(seconds))
+    weights: Float64 = seconds * sure
     weights /= weights.sum()
     return weights
 

@@ -13,7 +13,7 @@ import numpy as np
 if TYPE_CHECKING:
     from vidsearch.types import Float32
 
-CHAPTER_PENALTY = 2.0
+CHAPTER_PENALTY = 1.0
 SHOT_PENALTY = 0.5
 
 
