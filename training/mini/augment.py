@@ -12,7 +12,10 @@ def _crop(image: Image, rng: np.random.Generator) -> Image:
     """A random part, at least 55 % of the area, of any shape up to 16:9 either way, squeezed back to a square."""
     height, width = image.shape[:2]
     area, aspect = rng.uniform(0.55, 1.0), np.exp(rng.uniform(-0.45, 0.45))
-    crop_w, crop_h = min(width, int(width * np.sqrt(area * aspect))), min(height, int(height * np.sqrt(area / aspect)))
+    crop_w, crop_h = (
+        min(width, int(width * np.sqrt(area * aspect))),
+        min(height, int(height * np.sqrt(area / aspect))),
+    )
     left, top = rng.integers(0, width - crop_w + 1), rng.integers(0, height - crop_h + 1)
     part = image[top : top + crop_h, left : left + crop_w]
     return cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)

@@ -35,7 +35,12 @@ class Conv(nn.Module):
         total = kernel - stride if stride > 1 else kernel - 1
         self.pad = (total // 2, total - total // 2) * 2 if stride > 1 else None
         self.conv = nn.Conv2d(
-            conv.in_channels, conv.out_channels, kernel, stride, 0 if self.pad else kernel // 2, groups=conv.groups
+            conv.in_channels,
+            conv.out_channels,
+            kernel,
+            stride,
+            0 if self.pad else kernel // 2,
+            groups=conv.groups,
         )
         self.conv.weight.data.copy_(weight)
         assert self.conv.bias is not None
@@ -93,7 +98,9 @@ def load_lite(version: int) -> Lite:
         head = Conv(source._conv_head, source._bn1)
     strides = [next(m.conv.stride[0] for m in b.layers if m.conv.groups > 1) for b in blocks]
     cut = max(i for i, stride in enumerate(strides) if stride == 2)
-    return Lite(nn.Sequential(stem, *blocks[:cut]).eval(), nn.Sequential(*blocks[cut:], head).eval(), source._fc)
+    return Lite(
+        nn.Sequential(stem, *blocks[:cut]).eval(), nn.Sequential(*blocks[cut:], head).eval(), source._fc
+    )
 
 
 def normalise(images: Tensor) -> Tensor:

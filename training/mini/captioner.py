@@ -67,7 +67,11 @@ class FeedForward(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm, self.up, self.down = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 4 * WIDTH), nn.Linear(4 * WIDTH, WIDTH)
+        self.norm, self.up, self.down = (
+            nn.LayerNorm(WIDTH),
+            nn.Linear(WIDTH, 4 * WIDTH),
+            nn.Linear(4 * WIDTH, WIDTH),
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.down(_thin(F.gelu(self.up(self.norm(x))), 0.1, training=self.training))
@@ -79,7 +83,11 @@ class EncoderLayer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm, self.qkv, self.out = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.norm, self.qkv, self.out = (
+            nn.LayerNorm(WIDTH),
+            nn.Linear(WIDTH, 3 * WIDTH),
+            nn.Linear(WIDTH, WIDTH),
+        )
         self.feed = FeedForward()
 
     def forward(self, x: Tensor) -> Tensor:
@@ -94,13 +102,21 @@ class DecoderLayer(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.norm, self.qkv, self.out = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, 3 * WIDTH), nn.Linear(WIDTH, WIDTH)
+        self.norm, self.qkv, self.out = (
+            nn.LayerNorm(WIDTH),
+            nn.Linear(WIDTH, 3 * WIDTH),
+            nn.Linear(WIDTH, WIDTH),
+        )
         self.picture_norm, self.query = nn.LayerNorm(WIDTH), nn.Linear(WIDTH, WIDTH)
         self.picture_kv, self.picture_out = nn.Linear(WIDTH, 2 * WIDTH), nn.Linear(WIDTH, WIDTH)
         self.feed = FeedForward()
 
     def forward(
-        self, x: Tensor, past: tuple[Tensor, Tensor] | None, bias: Tensor | None, picture: tuple[Tensor, Tensor]
+        self,
+        x: Tensor,
+        past: tuple[Tensor, Tensor] | None,
+        bias: Tensor | None,
+        picture: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
         """x (images * k, t, WIDTH); `picture` keys and values (images, HEADS, tokens, d), shared by an image's k rows."""
         q, keys, values = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
@@ -168,7 +184,11 @@ class Captioner(nn.Module):
         return F.linear(hidden, self.words.weight)
 
     def step(
-        self, picture: list[tuple[Tensor, Tensor]], token: Tensor, past: list[tuple[Tensor, Tensor]] | None, position: int
+        self,
+        picture: list[tuple[Tensor, Tensor]],
+        token: Tensor,
+        past: list[tuple[Tensor, Tensor]] | None,
+        position: int,
     ) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
         """One word further. token (rows,) -> logits (rows, vocabulary) and the grown cache."""
         x = self.embed(token[:, None], position)
@@ -190,11 +210,16 @@ class Pictures:
     summaries: list[npt.NDArray[np.float16]]
 
     def batch(
-        self, chosen: npt.NDArray[np.int64], views: npt.NDArray[np.int64], flip: npt.NDArray[np.bool_] | None = None
+        self,
+        chosen: npt.NDArray[np.int64],
+        views: npt.NDArray[np.int64],
+        flip: npt.NDArray[np.bool_] | None = None,
     ) -> tuple[Tensor, Tensor]:
         """The chosen photographs, each in its view, mirrored where `flip`."""
         cells = torch.from_numpy(np.stack([self.cells[v][i] for v, i in zip(views, chosen, strict=True)]))
-        summaries = torch.from_numpy(np.stack([self.summaries[v][i] for v, i in zip(views, chosen, strict=True)]))
+        summaries = torch.from_numpy(
+            np.stack([self.summaries[v][i] for v, i in zip(views, chosen, strict=True)])
+        )
         if flip is not None:
             mirrored = cells.unflatten(1, (7, 7)).flip(2).flatten(1, 2)
             cells = torch.where(torch.from_numpy(flip)[:, None, None], mirrored, cells)
@@ -264,7 +289,9 @@ def train_captioner(
         lr=config.rate, betas=(0.9, 0.98),
     )  # fmt: skip
     per_epoch = len(train) // config.batch
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, config.rate, config.epochs * per_epoch, pct_start=0.12)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, config.rate, config.epochs * per_epoch, pct_start=0.12
+    )
     average = Average(model, config.ema)
     first = 0
     if checkpoint.exists():
@@ -298,7 +325,10 @@ def train_captioner(
             average.update()
             total += loss.item()
             if step % 20 == 0:
-                print(f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step", flush=True)
+                print(
+                    f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step",
+                    flush=True,
+                )
         torch.save(
             {"model": model.state_dict(), "average": average.mean, "epoch": epoch + 1,
              "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, checkpoint,

@@ -58,4 +58,3 @@ def conse(logits: Tensor, vectors: Tensor, *, temperature: float, top: int = 10)
     """Unit rows (n, d) from classifier logits (n, 1000) and class vectors (1000, d)."""
     weights, chosen = (logits / temperature).softmax(-1).topk(top, -1)
     return F.normalize((weights[..., None] * vectors[chosen]).sum(1), dim=-1)
-

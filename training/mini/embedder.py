@@ -95,7 +95,9 @@ def recall(images: Tensor, texts: Tensor) -> dict[str, float]:
     return {f"R@{k}": round(100 * (ranks < k).float().mean().item(), 2) for k in (1, 5, 10)}
 
 
-def train_head(pooled: Tensor, captions: Tensor, train: Tensor, *, epochs: int, seed: int) -> tuple[ImageHead, nn.Linear]:
+def train_head(
+    pooled: Tensor, captions: Tensor, train: Tensor, *, epochs: int, seed: int
+) -> tuple[ImageHead, nn.Linear]:
     """The head alone, on frozen features. pooled (n, views, 1280), captions (n, 5, 384). A minute.
 
     Returns the head and the text side's linear map.
@@ -113,7 +115,9 @@ def train_head(pooled: Tensor, captions: Tensor, train: Tensor, *, epochs: int, 
         + [{"params": [log_scale], "lr": rates[2], "weight_decay": 0.0}],
         weight_decay=0.05,
     )
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rates, total_steps=epochs * (len(train) // batch))
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, rates, total_steps=epochs * (len(train) // batch)
+    )
     for _ in range(epochs):
         for chosen in train[torch.randperm(len(train))].split(batch):
             if len(chosen) < batch:
@@ -156,7 +160,9 @@ class Averaged:
     def __init__(self, towers: Towers, decay: float) -> None:
         self._decay, self._towers = decay, towers
         self._steps = 0
-        self._mean = {n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in towers.modules().items()}
+        self._mean = {
+            n: {k: v.clone() for k, v in m.state_dict().items()} for n, m in towers.modules().items()
+        }
 
     def update(self) -> None:
         self._steps += 1
@@ -177,7 +183,12 @@ def embed_photos(towers: Towers, work: Path, chosen: npt.NDArray[np.int64], view
     """Unit rows of the chosen photographs in one view."""
     trunk = np.load(view_path(work, view), mmap_mode="r")
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-        return torch.cat([towers.images(torch.from_numpy(trunk[part])) for part in np.array_split(chosen, max(1, len(chosen) // 100))])
+        return torch.cat(
+            [
+                towers.images(torch.from_numpy(trunk[part]))
+                for part in np.array_split(chosen, max(1, len(chosen) // 100))
+            ]
+        )
 
 
 def embed_captions(towers: Towers, lower: LowerStates, chosen: npt.NDArray[np.int64]) -> Tensor:
@@ -207,7 +218,10 @@ def fine_tune(
     views = [np.load(view_path(work, view), mmap_mode="r") for view in range(num_views)]
     for parameter in towers.text.parameters():
         parameter.requires_grad_(False)
-    upper = [*towers.text.layers[-(len(towers.text.layers) - _frozen()) :].parameters(), *towers.text.project.parameters()]
+    upper = [
+        *towers.text.layers[-(len(towers.text.layers) - _frozen()) :].parameters(),
+        *towers.text.project.parameters(),
+    ]
     for parameter in upper:
         parameter.requires_grad_(True)
     groups = [
@@ -248,7 +262,9 @@ def fine_tune(
                 images = towers.images(trunk)
                 texts = towers.text.upper(*lower.batch(rows.tolist()))
                 held = towers.text.upper(*anchors.batch(anchor_rows.tolist()))
-            loss = contrastive_loss(images, texts.view(len(chosen), config.captions, WIDTH), towers.log_scale.exp())
+            loss = contrastive_loss(
+                images, texts.view(len(chosen), config.captions, WIDTH), towers.log_scale.exp()
+            )
             drift = 1 - (texts * caption_originals[rows]).sum(-1).mean()
             held_drift = 1 - (held * anchor_originals[anchor_rows]).sum(-1).mean()
             optimizer.zero_grad()
@@ -259,14 +275,20 @@ def fine_tune(
             averaged.update()
             losses.append((loss.item(), drift.item(), held_drift.item()))
             if step % 5 == 0:
-                print(f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.1f} s/step", flush=True)
+                print(
+                    f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.1f} s/step",
+                    flush=True,
+                )
         state = {"towers": towers.state(), "averaged": averaged.state(), "epoch": epoch + 1,
                  "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
         torch.save(state, checkpoint)
         line = f"epoch {epoch} loss, drifts {np.mean(losses, 0).round(3)} scale {towers.log_scale.exp().item():.1f}"
         if len(held_out):
             current = towers.state()
-            current = {n: ({k: v.clone() for k, v in s.items()} if isinstance(s, dict) else s.clone()) for n, s in current.items()}
+            current = {
+                n: ({k: v.clone() for k, v in s.items()} if isinstance(s, dict) else s.clone())
+                for n, s in current.items()
+            }
             towers.load(averaged.state())
             for module in towers.modules().values():
                 module.eval()

@@ -33,7 +33,10 @@ def ranks(queries: Vectors, items: Vectors, own: npt.NDArray[np.int64]) -> npt.N
 
 def recalls(found: npt.NDArray[np.int64], levels: Sequence[int]) -> dict[str, float]:
     """Per cent of ranks below each level, and the median rank counted from 1."""
-    return {**{f"R@{k}": round(100 * float((found < k).mean()), 1) for k in levels}, "median": float(np.median(found) + 1)}
+    return {
+        **{f"R@{k}": round(100 * float((found < k).mean()), 1) for k in levels},
+        "median": float(np.median(found) + 1),
+    }
 
 
 def retrieval(photos: Sequence[Photo], num_threads: int) -> dict[str, Any]:
@@ -60,7 +63,10 @@ def caption_scores(said: Sequence[str], references: Sequence[Sequence[str]]) -> 
     guess = {i: [" ".join(words(s))] for i, s in enumerate(said)}
     bleu, _ = Bleu(4).compute_score(truth, guess, verbose=0)
     cider, _ = Cider().compute_score(truth, guess)
-    return {**{f"BLEU-{n + 1}": round(100 * b, 1) for n, b in enumerate(bleu)}, "CIDEr": round(100 * float(cider), 1)}
+    return {
+        **{f"BLEU-{n + 1}": round(100 * b, 1) for n, b in enumerate(bleu)},
+        "CIDEr": round(100 * float(cider), 1),
+    }
 
 
 def repeats(caption: str) -> bool:
@@ -118,7 +124,11 @@ def frames_of(path: Path, count: int = 8) -> list[Image]:
         frames.append(frame[:, :, ::-1])
         if len(frames) > 1200:
             frames = frames[::2]
-    return [np.ascontiguousarray(frames[int(i)]) for i in np.linspace(0, len(frames) - 1, count)] if frames else []
+    return (
+        [np.ascontiguousarray(frames[int(i)]) for i in np.linspace(0, len(frames) - 1, count)]
+        if frames
+        else []
+    )
 
 
 def out_of_domain_images(videos: Path) -> dict[str, list[Image]]:

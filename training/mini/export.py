@@ -22,7 +22,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from training.mini.backbone import GRID, IMAGE_SIZE, Lite, normalise
-from training.mini.captioner import DECODER_LAYERS, HEADS, NUM_CELLS, NUM_SUMMARIES, WIDTH, Captioner, DecoderLayer
+from training.mini.captioner import (
+    DECODER_LAYERS,
+    HEADS,
+    NUM_CELLS,
+    NUM_SUMMARIES,
+    WIDTH,
+    Captioner,
+    DecoderLayer,
+)
 from training.mini.combine import CAM_SHARPNESS, Gate
 from training.mini.embedder import Towers
 from training.mini.text import TextTower
@@ -65,12 +73,16 @@ class ImageGraph(nn.Module):
         # Flattened, the head's matrices are the same constants as above, and are stored once.
         hidden = self.head.hidden(((tuned - self.head.mean) / self.head.deviation).flatten(0, 1))
         hidden = hidden.unflatten(0, (-1, GRID * GRID))
-        by_head = self.head.out((hidden * passed[grid_of][:, None]).flatten(0, 1)).unflatten(0, (-1, GRID * GRID))
+        by_head = self.head.out((hidden * passed[grid_of][:, None]).flatten(0, 1)).unflatten(
+            0, (-1, GRID * GRID)
+        )
         by_head = by_head / raw_length[grid_of][:, None]
         wanted = chosen[grid_of]
         scores = plain @ self.classifier.weight[wanted].transpose(1, 2) * CAM_SHARPNESS
         where = scores.softmax(1) * (GRID * GRID)
-        by_class = (where * top[grid_of][:, None]) @ self.class_vectors[wanted] / named_length[grid_of][:, None]
+        by_class = (
+            (where * top[grid_of][:, None]) @ self.class_vectors[wanted] / named_length[grid_of][:, None]
+        )
         grid = (by_head + share[grid_of][:, None] * by_class) / length[grid_of][:, None]
         return mixed / length, head, conse, classes, cells, grid.unflatten(1, (GRID, GRID))
 
@@ -107,15 +119,25 @@ class StepGraph(nn.Module):
         self.captioner = captioner
 
     def forward(
-        self, token: Tensor, past_keys: Tensor, past_values: Tensor, picture_keys: Tensor, picture_values: Tensor
+        self,
+        token: Tensor,
+        past_keys: Tensor,
+        past_values: Tensor,
+        picture_keys: Tensor,
+        picture_values: Tensor,
     ) -> tuple[Tensor, ...]:
         captioner = self.captioner
         position = past_keys.shape[3]
-        x = captioner.words(token[:, None]) * (0.3 * WIDTH**0.5) + captioner.positions[position : position + 1]
+        x = (
+            captioner.words(token[:, None]) * (0.3 * WIDTH**0.5)
+            + captioner.positions[position : position + 1]
+        )
         keys, values, seen = [], [], []
         for i, layer in enumerate(captioner.decoder):
             assert isinstance(layer, DecoderLayer)
-            x, (k, v), weights = layer(x, (past_keys[i], past_values[i]), None, (picture_keys[i], picture_values[i]))
+            x, (k, v), weights = layer(
+                x, (past_keys[i], past_values[i]), None, (picture_keys[i], picture_values[i])
+            )
             keys.append(k)
             values.append(v)
             seen.append(weights[..., :NUM_CELLS].mean(1).flatten(0, 1))
@@ -141,7 +163,12 @@ def export_image(graph: ImageGraph, path: Path) -> None:
     """Write the image tower, all in float32."""
     inputs = (torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8), torch.tensor([0, 1]))
     outputs = ("embedding", "head", "conse", "classes", "cells", "grid")
-    axes = {"images": {0: "n"}, "grid_of": {0: "m"}, "grid": {0: "m"}, **{name: {0: "n"} for name in outputs[:-1]}}
+    axes = {
+        "images": {0: "n"},
+        "grid_of": {0: "m"},
+        "grid": {0: "m"},
+        **{name: {0: "n"} for name in outputs[:-1]},
+    }
     _to_onnx(graph, inputs, path, ("images", "grid_of"), outputs, axes)
 
 
@@ -169,7 +196,13 @@ def export_captioner(captioner: Captioner, encode_path: Path, step_path: Path) -
 
 def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:
     """Convolutions to int8, activations to uint8 by the range seen in `batches` (percentile, ONNX Runtime)."""
-    from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+    from onnxruntime.quantization import (
+        CalibrationDataReader,
+        CalibrationMethod,
+        QuantFormat,
+        QuantType,
+        quantize_static,
+    )
     from onnxruntime.quantization.shape_inference import quant_pre_process
 
     class Reader(CalibrationDataReader):  # type: ignore[misc]
@@ -214,7 +247,10 @@ def shrink_matrices(source: Path, target: Path, *, min_values: int = 4_000) -> N
         axis = tuple(range(1, array.ndim)) if by_row else 0
         scale = np.maximum(np.abs(array).max(axis=axis, keepdims=True), 1e-12) / 127
         codes = np.clip(np.round(array / scale), -127, 127).astype(np.int8)
-        added += [numpy_helper.from_array(codes, tensor.name + "_int8"), numpy_helper.from_array(scale.astype(np.float32), tensor.name + "_scale")]
+        added += [
+            numpy_helper.from_array(codes, tensor.name + "_int8"),
+            numpy_helper.from_array(scale.astype(np.float32), tensor.name + "_scale"),
+        ]
         others = [n for n in nodes if not (n.op_type == "Gather" and n.input[0] == tensor.name)]
         for n in nodes:
             if n.op_type == "Gather" and n.input[0] == tensor.name:
@@ -222,14 +258,34 @@ def shrink_matrices(source: Path, target: Path, *, min_values: int = 4_000) -> N
                 n.input[0] = tensor.name + "_int8"
                 n.output[0] = out + "_codes"
                 added_nodes += [
-                    (n, onnx.helper.make_node("Cast", [out + "_codes"], [out + "_wide"], to=onnx.TensorProto.FLOAT)),
-                    (n, onnx.helper.make_node("Gather", [tensor.name + "_scale", n.input[1]], [out + "_scales"], axis=0)),
+                    (
+                        n,
+                        onnx.helper.make_node(
+                            "Cast", [out + "_codes"], [out + "_wide"], to=onnx.TensorProto.FLOAT
+                        ),
+                    ),
+                    (
+                        n,
+                        onnx.helper.make_node(
+                            "Gather", [tensor.name + "_scale", n.input[1]], [out + "_scales"], axis=0
+                        ),
+                    ),
                     (n, onnx.helper.make_node("Mul", [out + "_wide", out + "_scales"], [out])),
                 ]
         if others:
             added_nodes += [
-                (None, onnx.helper.make_node("Cast", [tensor.name + "_int8"], [tensor.name + "_wide"], to=onnx.TensorProto.FLOAT)),
-                (None, onnx.helper.make_node("Mul", [tensor.name + "_wide", tensor.name + "_scale"], [tensor.name])),
+                (
+                    None,
+                    onnx.helper.make_node(
+                        "Cast", [tensor.name + "_int8"], [tensor.name + "_wide"], to=onnx.TensorProto.FLOAT
+                    ),
+                ),
+                (
+                    None,
+                    onnx.helper.make_node(
+                        "Mul", [tensor.name + "_wide", tensor.name + "_scale"], [tensor.name]
+                    ),
+                ),
             ]
     nodes = [node for after, node in added_nodes if after is None]
     following: dict[int, list[Any]] = {}
@@ -262,7 +318,11 @@ def shrink_table(source: Path, target: Path, name: str) -> None:
     rows, width = table.shape
     blocks = table.reshape(rows, width // TABLE_BLOCK, TABLE_BLOCK)
     scales = (np.maximum(np.abs(blocks).max(-1), 1e-6) / 7.5).astype(np.float16)
-    codes = np.clip(np.round(blocks / scales[..., None].astype(np.float32) + 7.5), 0, 15).astype(np.uint8).reshape(rows, width)
+    codes = (
+        np.clip(np.round(blocks / scales[..., None].astype(np.float32) + 7.5), 0, 15)
+        .astype(np.uint8)
+        .reshape(rows, width)
+    )
     index, out = gather.input[1], gather.output[0]
     constants = {
         "packed": codes[:, : width // 2] * 16 + codes[:, width // 2 :], "scales": scales,
@@ -270,11 +330,15 @@ def shrink_table(source: Path, target: Path, name: str) -> None:
         "blocked": np.array([0, 0, -1, TABLE_BLOCK], np.int64), "flat": np.array([0, 0, -1], np.int64), "last": np.array([-1], np.int64),
     }  # fmt: skip
     graph.initializer.remove(tensor)
-    graph.initializer.extend(numpy_helper.from_array(np.asarray(v), f"{name}.{k}") for k, v in constants.items())
+    graph.initializer.extend(
+        numpy_helper.from_array(np.asarray(v), f"{name}.{k}") for k, v in constants.items()
+    )
 
     def node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:  # noqa: ANN401
         known = [f"{name}.{i}" if i in constants or i.startswith("_") else i for i in inputs]
-        return onnx.helper.make_node(kind, known, [output if output == out else f"{name}.{output}"], **attributes)
+        return onnx.helper.make_node(
+            kind, known, [output if output == out else f"{name}.{output}"], **attributes
+        )
 
     to = onnx.TensorProto
     widening = [

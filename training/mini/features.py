@@ -50,7 +50,9 @@ def _view(photo: Photo, position: int, view: int, seed: int) -> npt.NDArray[np.u
     return image if view == 0 else augmented(image, np.random.default_rng((seed, view, position)))
 
 
-def extract(photos: list[Photo], work: Path, *, version: int, num_views: int, seed: int, threads: int) -> None:
+def extract(
+    photos: list[Photo], work: Path, *, version: int, num_views: int, seed: int, threads: int
+) -> None:
     """Compute what is missing of the views 0 to `num_views` - 1."""
     work.mkdir(parents=True, exist_ok=True)
     onnx_path = work / f"trunk{version}.onnx"
@@ -74,7 +76,9 @@ def extract(photos: list[Photo], work: Path, *, version: int, num_views: int, se
         with ThreadPoolExecutor(threads) as pool:
             for start in range(state["done"], len(photos), _CHUNK):
                 stop = min(start + _CHUNK, len(photos))
-                batch = np.stack(list(pool.map(lambda i, v=view: _view(photos[i], i, v, seed), range(start, stop))))
+                batch = np.stack(
+                    list(pool.map(lambda i, v=view: _view(photos[i], i, v, seed), range(start, stop)))
+                )
                 out[start:stop] = session.run(None, {"images": batch})[0]
                 if start % (_CHUNK * 20) == 0 or stop == len(photos):
                     out.flush()

@@ -98,7 +98,9 @@ class ImageNetClass:
 @lru_cache(maxsize=1)
 def classes() -> tuple[ImageNetClass, ...]:
     """The 1,000 classes in the classifier's order."""
-    names: list[str] = json.loads((Path(__file__).parent / "imagenet_classes.json").read_text(encoding="utf-8"))
+    names: list[str] = json.loads(
+        (Path(__file__).parent / "imagenet_classes.json").read_text(encoding="utf-8")
+    )
     nouns: dict[int, str] = {}
     kinds: dict[int, str] = {}
     animals: set[int] = set()

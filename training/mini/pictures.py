@@ -22,7 +22,12 @@ class _Tops(nn.Module):
 
     def __init__(self, lite: Lite, towers: Towers, class_vectors: Tensor, temperature: float) -> None:
         super().__init__()
-        self.plain, self.tuned, self.head, self.classifier = lite.top, towers.top, towers.head, lite.classifier
+        self.plain, self.tuned, self.head, self.classifier = (
+            lite.top,
+            towers.top,
+            towers.head,
+            lite.classifier,
+        )
         self.register_buffer("class_vectors", class_vectors)
         self.temperature = temperature
 
@@ -40,7 +45,14 @@ def _paths(work: Path, view: int) -> tuple[Path, Path, Path]:
 
 
 def compute_pictures(
-    lite: Lite, towers: Towers, class_vectors: Tensor, work: Path, *, temperature: float, num_views: int, threads: int
+    lite: Lite,
+    towers: Towers,
+    class_vectors: Tensor,
+    work: Path,
+    *,
+    temperature: float,
+    num_views: int,
+    threads: int,
 ) -> Pictures:
     """Compute what is missing, then open all views, memory-mapped. Logits (n, 1000) are kept beside them."""
     graph = work / "tops.onnx"
@@ -65,7 +77,9 @@ def compute_pictures(
             for path, shape in zip(_paths(work, view), shapes, strict=True)
         ]
         for start in range(0, len(trunk), _CHUNK):
-            for out, values in zip(outs, session.run(None, {"trunk": trunk[start : start + _CHUNK]}), strict=True):
+            for out, values in zip(
+                outs, session.run(None, {"trunk": trunk[start : start + _CHUNK]}), strict=True
+            ):
                 out[start : start + _CHUNK] = values
         for out in outs:
             out.flush()
@@ -77,4 +91,6 @@ def compute_pictures(
 def open_pictures(work: Path, num_views: int) -> Pictures:
     """The views computed before, memory-mapped."""
     paths = [_paths(work, view) for view in range(num_views)]
-    return Pictures([np.load(p[0], mmap_mode="r") for p in paths], [np.load(p[1], mmap_mode="r") for p in paths])
+    return Pictures(
+        [np.load(p[0], mmap_mode="r") for p in paths], [np.load(p[1], mmap_mode="r") for p in paths]
+    )

@@ -41,12 +41,17 @@ class CiderReward:
         self._log_num = math.log(len(references))
         self._frequency = {gram: math.log(count) for gram, count in frequency.items()}
         self._references = [
-            [(self._vector(one), self._norms(self._vector(one)), len(words)) for one, words in zip(group, raw, strict=True)]
+            [
+                (self._vector(one), self._norms(self._vector(one)), len(words))
+                for one, words in zip(group, raw, strict=True)
+            ]
             for group, raw in zip(counts, references, strict=True)
         ]
 
     def _vector(self, counts: collections.Counter[NGram]) -> dict[NGram, float]:
-        return {gram: count * (self._log_num - self._frequency.get(gram, 0.0)) for gram, count in counts.items()}
+        return {
+            gram: count * (self._log_num - self._frequency.get(gram, 0.0)) for gram, count in counts.items()
+        }
 
     @staticmethod
     def _norms(vector: dict[NGram, float]) -> list[float]:
@@ -66,7 +71,9 @@ class CiderReward:
                 other = reference.get(gram)
                 if other is not None:
                     products[len(gram)] += min(value, other) * other
-            similarity = sum(products[n] / (norms[n] * reference_norms[n]) for n in range(1, _ORDERS + 1)) / _ORDERS
+            similarity = (
+                sum(products[n] / (norms[n] * reference_norms[n]) for n in range(1, _ORDERS + 1)) / _ORDERS
+            )
             total += similarity * math.exp(-((len(words) - length) ** 2) / (2 * _SIGMA**2))
         return 10 * total / len(self._references[photo])
 
@@ -92,7 +99,7 @@ def sample(model: Captioner, picture: list[tuple[Tensor, Tensor]], rows: int) ->
 class SelfCritical:
     """How the captioner is trained by its own samples."""
 
-    steps: int = 480
+    steps: int = 260
     batch: int = 48
     samples: int = 5
     rate: float = 4e-5
@@ -139,7 +146,9 @@ def train_self_critical(
         rewards = torch.tensor(
             [
                 [reward.score(position, _ended(row)) for row in rows]
-                for position, rows in zip(positions.tolist(), sampled.view(config.batch, config.samples, -1).tolist(), strict=True)
+                for position, rows in zip(
+                    positions.tolist(), sampled.view(config.batch, config.samples, -1).tolist(), strict=True
+                )
             ]
         )
         others = (rewards.sum(1, keepdim=True) - rewards) / (config.samples - 1)
@@ -155,7 +164,10 @@ def train_self_critical(
         average.update()
         history.append(rewards.mean().item())
         if step % 10 == 9:
-            print(f"step {step + 1}/{config.steps} reward of samples {np.mean(history[-10:]):.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step", flush=True)
+            print(
+                f"step {step + 1}/{config.steps} reward of samples {np.mean(history[-10:]):.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step",
+                flush=True,
+            )
         if step % 50 == 49 or step == config.steps - 1:
             torch.save(average.mean, checkpoint)
     model.load_state_dict(average.mean)

@@ -35,7 +35,9 @@ def kept_tokens() -> dict[str, int]:
 
     Cut are unused slots and other scripts (2,900 of 30,522 rows), which this English-only model can't use.
     """
-    vocabulary = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))["model"]["vocab"]
+    vocabulary = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))["model"][
+        "vocab"
+    ]
     plain = re.compile(r"(##)?[\x21-\x7e]+")
     return {w: i for w, i in vocabulary.items() if plain.fullmatch(w) and not w.startswith("[unused")}
 
@@ -73,7 +75,9 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
         """x (n, t, 384), bias (n, 1, 1, t): 0 where there is a token, a large negative number elsewhere."""
-        q, k, v = self.qkv(x).unflatten(-1, (3, NUM_HEADS, WIDTH // NUM_HEADS)).permute(2, 0, 3, 1, 4).unbind(0)
+        q, k, v = (
+            self.qkv(x).unflatten(-1, (3, NUM_HEADS, WIDTH // NUM_HEADS)).permute(2, 0, 3, 1, 4).unbind(0)
+        )
         scores = q @ k.transpose(-1, -2) * (WIDTH // NUM_HEADS) ** -0.5 + bias
         mixed = (scores.softmax(-1) @ v).transpose(1, 2).flatten(2)
         x = self.norm1(x + self.out(mixed))
@@ -147,7 +151,10 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Tensor, Tensor
     """Ids and mask, int64 (n, t), padded to the longest text."""
     rows = [encoding.ids for encoding in tokenizer.encode_batch(list(texts))]
     longest = max(len(row) for row in rows)
-    ids, mask = torch.zeros(len(rows), longest, dtype=torch.int64), torch.zeros(len(rows), longest, dtype=torch.int64)
+    ids, mask = (
+        torch.zeros(len(rows), longest, dtype=torch.int64),
+        torch.zeros(len(rows), longest, dtype=torch.int64),
+    )
     for i, row in enumerate(rows):
         ids[i, : len(row)] = torch.tensor(row)
         mask[i, : len(row)] = 1
@@ -161,7 +168,9 @@ class LowerStates:
         self._states, self._offsets = torch.from_numpy(states), offsets
 
     @classmethod
-    def compute(cls, tower: TextTower, tokenizer: Tokenizer, texts: Sequence[str], path: Path) -> "LowerStates":
+    def compute(
+        cls, tower: TextTower, tokenizer: Tokenizer, texts: Sequence[str], path: Path
+    ) -> "LowerStates":
         """Load from `path` (.npz), or compute and save there."""
         if not path.exists():
             order = np.argsort([len(text) for text in texts], kind="stable")
@@ -186,7 +195,10 @@ class LowerStates:
         """Hidden states float32 (n, t, 384) and mask (n, t) of the chosen texts."""
         spans = [(int(self._offsets[i]), int(self._offsets[i + 1])) for i in chosen]
         longest = max(stop - start for start, stop in spans)
-        states, mask = torch.zeros(len(spans), longest, WIDTH), torch.zeros(len(spans), longest, dtype=torch.int64)
+        states, mask = (
+            torch.zeros(len(spans), longest, WIDTH),
+            torch.zeros(len(spans), longest, dtype=torch.int64),
+        )
         for row, (start, stop) in enumerate(spans):
             states[row, : stop - start] = self._states[start:stop].float()
             mask[row, : stop - start] = 1

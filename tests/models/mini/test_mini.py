@@ -61,7 +61,9 @@ class TestEmbedder:
         together = embedder.embed_images(images)
         np.testing.assert_allclose(embedder.embed_images(images[2:3])[0], together[2], atol=1e-4)
         texts = ["a cat", "a much longer sentence about a cat that sits on a mat", "dogs"]
-        np.testing.assert_allclose(embedder.embed_texts(texts)[2], embedder.embed_texts(texts[2:])[0], atol=1e-5)
+        np.testing.assert_allclose(
+            embedder.embed_texts(texts)[2], embedder.embed_texts(texts[2:])[0], atol=1e-5
+        )
 
     def test_the_grid_adds_up_to_the_vector(self, embedder, photographs):
         images = list(photographs.values())
@@ -154,7 +156,13 @@ class TestBeamSearch:
             return scores
 
         found = beam_search(
-            step, 1, function_words=frozenset(), unfinished_ends=frozenset(), width=2, min_words=0, max_words=4
+            step,
+            1,
+            function_words=frozenset(),
+            unfinished_ends=frozenset(),
+            width=2,
+            min_words=0,
+            max_words=4,
         )
         assert found[0][0].words == (5, 7)
         assert found[0][0].logprobs == pytest.approx((-0.9, -0.1))
@@ -176,17 +184,20 @@ class TestNaming:
 
     def test_puts_the_animal_in_the_captions_words(self):
         noun = Noun("elephant", is_animal=True, probability=0.9)
-        mended = renamed("a brown dog is standing".split(), [-1.0] * 5, noun)
+        mended = renamed(["a", "brown", "dog", "is", "standing"], [-1.0] * 5, noun)
         assert mended is not None
         assert mended.words == ("a", "brown", "elephant", "is", "standing")
-        assert renamed("a man is standing".split(), [-1.0] * 4, noun) is None
-        assert renamed("two dogs and a dog".split(), [-1.0] * 5, noun) is None
+        assert renamed(["a", "man", "is", "standing"], [-1.0] * 4, noun) is None
+        assert renamed(["two", "dogs", "and", "a", "dog"], [-1.0] * 5, noun) is None
 
     def test_says_a_thing_alone_with_its_article(self):
-        proposal = alone("a man is standing".split(), Noun("umbrella", is_animal=False, probability=0.9))
+        proposal = alone(["a", "man", "is", "standing"], Noun("umbrella", is_animal=False, probability=0.9))
         assert proposal is not None
         assert proposal.words == ("a", "close", "up", "of", "an", "umbrella")
-        assert alone("a man with an umbrella".split(), Noun("umbrella", is_animal=False, probability=0.9)) is None
+        assert (
+            alone(["a", "man", "with", "an", "umbrella"], Noun("umbrella", is_animal=False, probability=0.9))
+            is None
+        )
 
     def test_plurals_and_articles(self):
         assert [plural(w) for w in ("cat", "butterfly", "monkey", "fox", "sheep", "goose", "wolf")] == [

@@ -45,7 +45,7 @@ def forbidden(words: Sequence[int], function_words: frozenset[int]) -> set[int]:
 
 def beam_search(
     step: Step, num_images: int, *, function_words: frozenset[int], unfinished_ends: frozenset[int],
-    width: int = 4, max_words: int = 18, min_words: int = 4, length_power: float = 0.8,
+    width: int = 4, max_words: int = 18, min_words: int = 5, length_power: float = 0.8,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """The best captions of each image, best first, `width` of them or fewer.
 

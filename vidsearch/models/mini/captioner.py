@@ -105,10 +105,12 @@ _NEVER_LAST = frozenset(
         "front",
     ]
 )
+# The gate's share for a picture like the training ones.
+_KNOWN_SHARE = 0.3
 
 
 class MiniCaptioner:
-    """Images to English sentences of 4 to 18 words."""
+    """Images to English sentences of 5 to 18 words."""
 
     def __init__(
         self, *, num_threads: int | None = None, num_beams: int = 4, folder: Path = weights.FOLDER
@@ -147,7 +149,7 @@ class MiniCaptioner:
         """Caption images: one caption each, in order.
 
         A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's classes it is the
-        classifier's, and words of a fixed phrase around that have 0.
+        classifier's, and the words of "a close up of" before that have 0.
         """
         out: list[GeneratedCaption] = []
         for features in self._tower.features(images):
@@ -202,7 +204,8 @@ class MiniCaptioner:
         """Re-rank by log-probability and by the embedder's similarity of image and sentence."""
         proposals = [Proposal(self._said(h), h.logprobs, stands_alone=False) for h in found]
         scores = [h.score for h in found]
-        noun = likeliest_noun(features.classes[i], self._nouns, self._animals)
+        strange = strangeness(features.head[i], features.conse[i], features.embedding[i])
+        noun = likeliest_noun(features.classes[i], self._nouns, self._animals, strange=strange)
         if noun is not None:
             for hypothesis, proposal in list(zip(found, proposals, strict=True)):
                 mended = renamed(proposal.words, proposal.logprobs, noun)
@@ -217,6 +220,16 @@ class MiniCaptioner:
         agreement = vectors @ features.embedding[i]
         best = int(np.argmax(np.array(scores) + self._agreement * agreement))
         return _caption(proposals[best].words, proposals[best].logprobs)
+
+
+def strangeness(head: Float32, conse: Float32, embedding: Float32) -> float:
+    """How unlike the training photographs an image is, 0 to 1: what the tower's gate made of it.
+
+    The embedding is head + share * conse, scaled; the share follows from its cosines with both.
+    """
+    between, ratio = float(head @ conse), float(embedding @ conse) / float(embedding @ head)
+    share = (ratio - between) / (1 - ratio * between)
+    return min(max((share - _KNOWN_SHARE) / (1 - _KNOWN_SHARE), 0.0), 1.0)
 
 
 class _Decoder:

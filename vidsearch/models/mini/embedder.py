@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Space, UInt8Image
 
 GRID = 7
-_BATCH = 16
+_BATCH = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class ImageTower:
         self._session = weights.session("image.onnx", num_threads=num_threads, folder=folder)
 
     def features(self, images: Sequence[UInt8Image]) -> Iterator[ImageFeatures]:
-        """Yield features of up to 16 images at a time, in order."""
+        """Yield features of up to 8 images at a time, in order."""
         nothing = np.empty(0, np.int64)
         for start in range(0, len(images), _BATCH):
             pixels = squeeze(images[start : start + _BATCH])
