@@ -1,7 +1,7 @@
 """A walk through the page in a real browser: index the sample videos, search, open a hit, see where, export.
 
 Needs Chromium and its driver (Debian: chromium, chromium-driver), and skips where they are absent. With
-VIDSEARCH_SCREENSHOTS=FOLDER, each stop is kept as a picture: the ones in docs/ were made so.
+VIDSEARCH_SCREENSHOTS=FOLDER, each stop is kept as a picture.
 """
 
 from __future__ import annotations
@@ -134,8 +134,7 @@ def test_index_search_open_explain_and_export(visitor, address, sample_videos):
     visitor.find("[data-testid='stCode']", "Indexed 4 videos")
     visitor.picture("index")
 
-    visitor.browser.get(address)
-    visitor.type("What do you want to see?", "a cat")
+    visitor.browser.get(f"{address}/?q=a+cat")
     visitor.find(".vs-card", "cat.mp4")
     assert "cat.mp4" in str(visitor.run("document.querySelector('.vs-card').innerText"))
     assert wait_for(lambda: visitor.run("document.querySelector('.vs-card img').naturalWidth"), "a thumbnail")
