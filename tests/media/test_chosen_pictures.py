@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from tests.synthetic import numbered, write_video
-from vidsearch.media.decode import frames
+from vidsearch.media.decode import frame_at, frames
 from vidsearch.media.picture import to_image
 from vidsearch.media.sampling import instants
 from vidsearch.types import SamplingPlan
@@ -186,3 +186,15 @@ def _everything(path: Path) -> tuple[list[tuple[float, UInt8Image]], float]:
         ]
     end_seconds = len(decoded) / 25 if path.suffix == ".avi" else float(max(ends) * time_base - start)
     return list(zip(times, images, strict=True)), end_seconds
+
+
+def test_packets_falsely_marked_as_key_frames_do_not_give_green_pictures(real_videos):
+    """The cockatoo's file marks packets at 3.8 s and 7.25 s as key frames that do not decode alone."""
+    path = real_videos / "cockatoo.mp4"
+    every = {
+        frame.time_seconds: frame.image for frame in frames(path, SamplingPlan(fps=20), short_side_pixels=45)
+    }
+
+    for frame in frames(path, SamplingPlan(fps=1), short_side_pixels=45):
+        np.testing.assert_array_equal(frame.image, every[frame.time_seconds])
+    np.testing.assert_array_equal(frame_at(path, 6.0, short_side_pixels=45).image, every[6.0])

@@ -100,7 +100,8 @@ class PictureDecoder:
             return
         for packet in self._packets():
             if packet.is_keyframe and not packet.is_discard:
-                yield from self._timed(self._decode([packet], flush=True))
+                pictures = self._decode([packet], flush=True)
+                yield from self._timed(picture for picture in pictures if not picture.is_corrupt)
 
     def key_ticks(self) -> list[int]:
         """Presentation ticks of the key frames, without decoding where the container marks them."""
@@ -142,7 +143,8 @@ class PictureDecoder:
                 packets = self._skipping(gop, plan, in_run=in_run)
                 for ticks, picture in self._timed(self._decode(packets, flush=ends_run)):
                     num_in_run += 1
-                    if num_in_run == 1 and not picture.key_frame:
+                    # A packet that is marked as a key frame and is none comes out flagged, in green and grey.
+                    if num_in_run == 1 and (picture.is_corrupt or not picture.key_frame):
                         raise _UntrueContainerError
                     # A field of an interlaced picture may be a packet of its own: not to be passed over.
                     if is_first_picture and picture.interlaced_frame:
