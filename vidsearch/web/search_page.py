@@ -176,7 +176,8 @@ def _show(answer: SearchAnswer) -> None:
         st.warning("Nothing in this library matches well. These come closest:")
     said, save = st.columns([3, 1], vertical_alignment="center")
     num_pages = -(-len(answer.hits) // HITS_PER_PAGE)
-    kind = "moments" if answer.query.group else "frames"
+    kind = "moment" if answer.query.group else "frame"
+    kind += "s" if len(answer.hits) != 1 else ""
     said.caption(f"{len(answer.hits):,} {kind} of {answer.num_frames:,} frames, best first")
     with save.popover("Save these", icon=":material/download:", width="stretch"):
         _downloads(answer)
