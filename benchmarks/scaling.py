@@ -85,7 +85,7 @@ def main() -> None:
     cv2.setNumThreads(1)
     for path in arguments.videos:
         with open_video(path, num_threads=2) as video:
-            wanted = (video.last_tick_at(float(second)) for second in range(arguments.pictures))
+            wanted = [float(second) for second in range(arguments.pictures)]
             pictures = [picture for _, picture in PictureDecoder(video).pictures_at(wanted)][
                 : arguments.pictures
             ]

@@ -153,6 +153,19 @@ def test_key_frames_where_the_container_does_not_mark_them(tmp_path: Path) -> No
     assert numbers(list(frames(path, SamplingPlan(sampling="keyframes", fps=25)))) == [0, 20, 40]
 
 
+def test_a_clock_that_jumps_by_years(tmp_path: Path) -> None:
+    """Guards against a step for each of the billion instants that a broken clock passes over."""
+    jump = 80_000.0
+    path = write_video(tmp_path / "jump.mkv", numbered, num_frames=4, times=[0.0, 0.5, jump, jump + 0.5])
+    found = list(frames(path, SamplingPlan(fps=50_000)))
+    assert list(zip(numbers(found), times(found), strict=True)) == [
+        (0, 0.0),
+        (1, 0.5),
+        (2, jump),
+        (3, jump + 0.5),
+    ]
+
+
 # --- going on ---------------------------------------------------------------------------------------
 
 
@@ -289,8 +302,7 @@ def test_what_no_instant_needs_is_not_decoded(tmp_path: Path) -> None:
     path = write_video(tmp_path / "long.mp4", numbered, num_frames=600, frame_rate=10, gop=10, b_frames=0)
     with open_video(path) as video:
         decoder = PictureDecoder(video)
-        wanted = [video.last_tick_at(float(second)) for second in (0, 20, 40)]
-        pictures = list(decoder.pictures_at(iter(wanted)))
+        pictures = list(decoder.pictures_at([0.0, 20.0, 40.0]))
         assert [video.seconds(ticks) for ticks, _ in pictures] == [0.0, 20.0, 40.0]
         assert decoder.num_packets == 3
 

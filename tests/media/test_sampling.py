@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -34,12 +32,12 @@ def test_instants(plan: SamplingPlan, duration: float, expected: list[float]) ->
 
 
 def test_no_known_end_goes_on_for_ever() -> None:
-    assert list(islice(instants(SamplingPlan(fps=4), None), 5)) == [0.0, 0.25, 0.5, 0.75, 1.0]
+    assert list(instants(SamplingPlan(fps=4), None)[:5]) == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
 def test_an_unknown_end_cannot_be_spread_over() -> None:
     with pytest.raises(ValueError, match="known end"):
-        next(instants(SamplingPlan(max_frames=3), None))
+        instants(SamplingPlan(max_frames=3), None)
 
 
 def test_rounding_loses_no_instant_and_adds_none() -> None:
@@ -60,7 +58,7 @@ def test_rounding_loses_no_instant_and_adds_none() -> None:
 )
 def test_plans_that_mean_nothing(plan: SamplingPlan, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        next(instants(plan, 10.0))
+        instants(plan, 10.0)
 
 
 @given(

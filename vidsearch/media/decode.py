@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from itertools import chain, tee
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
 import av.error
 
 from vidsearch.errors import DamagedVideo
 from vidsearch.media.container import DecodeDevice, OnWarning, OpenVideo, open_video
 from vidsearch.media.decoder import PictureDecoder
+from vidsearch.media.gops import Wanted
 from vidsearch.media.picture import to_image
 from vidsearch.media.sampling import check_plan, instants, spread
 from vidsearch.media.shots import ANALYSIS_PIXELS, mark_cuts, pick_from_shots
@@ -91,12 +92,11 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
     """
     with open_video(path) as video:
         decoder = PictureDecoder(video)
-        for one in _pictures_at(decoder, iter([time_seconds]), resume_from_seconds=-math.inf):
+        for one in _pictures_at(decoder, [time_seconds], resume_from_seconds=-math.inf):
             return _frame(video, one, short_side_pixels)
     with open_video(path) as video:
         decoder = PictureDecoder(video)
-        end_ticks = video.last_tick_at(measured_duration(path) - 1e-5)
-        last = deque(decoder.pictures_at(iter([end_ticks])), maxlen=1)
+        last = deque(decoder.pictures_at([measured_duration(path) - 1e-5]), maxlen=1)
         if not last:
             raise DamagedVideo(f"{path}: no picture decodes at {format_time(time_seconds)}")
         return _frame(video, _Sampled(time_seconds, *last[0]), short_side_pixels)
@@ -147,51 +147,43 @@ def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -
 
 
 def _pictures_at(
-    decoder: PictureDecoder, wanted: Iterator[float], resume_from_seconds: float
+    decoder: PictureDecoder, wanted: Sequence[float], resume_from_seconds: float
 ) -> Iterator[_Sampled]:
     """The picture on screen at each of `wanted`, each picture once."""
-    video = decoder.video
-    before: float | None = None
-    first = next(wanted, None)
-    while first is not None and first < resume_from_seconds:
-        before, first = first, next(wanted, None)
-    if first is None:
-        return
-    for_screen, for_decoder = tee(chain([first], wanted))
-    pictures = decoder.pictures_at(video.last_tick_at(instant) for instant in for_decoder)
-    for sampled in _on_screen(decoder, pictures, for_screen):
+    num_before = bisect_left(wanted, resume_from_seconds)
+    before = wanted[num_before - 1] if num_before else None
+    for sampled in _on_screen(decoder, wanted[num_before:]):
         # What was on screen at an instant before the resumed one was given by the run before.
-        if before is None or not _is_shown_by(video, sampled.ticks, before):
+        if before is None or not _is_shown_by(decoder.video, sampled.ticks, before):
             yield sampled
 
 
-def _on_screen(
-    decoder: PictureDecoder, pictures: Iterator[TimedPicture], wanted: Iterator[float]
-) -> Iterator[_Sampled]:
+def _on_screen(decoder: PictureDecoder, wanted: Sequence[float]) -> Iterator[_Sampled]:
     """Match ascending instants with the last picture that starts at or before each.
 
     Instants before the first picture go to it. Those after the last picture has left the screen go to none.
     """
-    video = decoder.video
-    instant = next(wanted, None)
+    if not wanted:
+        return
+    instants = Wanted(wanted, decoder.video.last_tick_at)
     shown: TimedPicture | None = None
     is_given = False
-    for ticks, picture in pictures:
-        passed: float | None = None
-        while instant is not None and video.last_tick_at(instant) < ticks:
-            passed = instant if passed is None else passed
-            instant = next(wanted, None)
+    for ticks, picture in decoder.pictures_at(wanted):
+        instant = instants.instant
         starts_given = False
-        if passed is not None and shown is None:
-            yield _Sampled(passed, ticks, picture)
-            starts_given = True
-        elif passed is not None and shown is not None and not is_given:
-            yield _Sampled(passed, *shown)
-        if instant is None:
+        if instant is not None and cast("int", instants.ticks) < ticks:
+            if shown is None:
+                yield _Sampled(instant, ticks, picture)
+                starts_given = True
+            elif not is_given:
+                yield _Sampled(instant, *shown)
+            instants.skip_to(ticks)
+        if instants.instant is None:
             return
         shown, is_given = (ticks, picture), starts_given
-    if shown is not None and instant is not None and not is_given:
-        is_over = decoder.is_at_end and video.last_tick_at(instant) >= (decoder.picture_end_ticks or 0)
+    instant, ticks_left = instants.instant, instants.ticks
+    if shown is not None and not is_given and instant is not None and ticks_left is not None:
+        is_over = decoder.is_at_end and ticks_left >= (decoder.picture_end_ticks or 0)
         if not is_over:
             yield _Sampled(instant, *shown)
 
@@ -214,7 +206,7 @@ def _key_pictures(
             chosen = spread(
                 [time for time in times if plan.start_seconds <= time < end_seconds], plan.max_frames
             )
-        yield from _pictures_at(decoder, iter(chosen), resume_from_seconds)
+        yield from _pictures_at(decoder, chosen, resume_from_seconds)
         return
     next_seconds = plan.start_seconds
     for ticks, picture in decoder.key_pictures():
@@ -255,7 +247,7 @@ def _shot_frames(
             for seconds in chosen
         ]
     shots_by_time = dict(spread(found, plan.max_frames))
-    for sampled in _pictures_at(decoder, iter(shots_by_time), resume_from_seconds):
+    for sampled in _pictures_at(decoder, list(shots_by_time), resume_from_seconds):
         frame = _frame(video, sampled, short_side_pixels)
         yield replace(frame, shot=shots_by_time[sampled.instant_seconds])
 

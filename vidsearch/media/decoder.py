@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -72,8 +72,8 @@ class PictureDecoder:
             return self._ascending(self._pictures_in_decoding_time())
         return self._ascending(self._timed(self._decode(self._packets())))
 
-    def pictures_at(self, wanted_ticks: Iterator[int]) -> Iterator[TimedPicture]:
-        """Decode at least the pictures that are on screen at each of `wanted_ticks` (ascending).
+    def pictures_at(self, instants: Sequence[float]) -> Iterator[TimedPicture]:
+        """Decode at least the pictures that are on screen at each of `instants` (ascending, seconds).
 
         They are the very pictures that decoding everything gives. Others may come out between them. Where the
         container does not say enough to choose, or what it says turns out to be wrong, all are decoded.
@@ -83,7 +83,7 @@ class PictureDecoder:
             return
         last_ticks: int | None = None
         try:
-            for ticks, picture in self._ascending(self._chosen(wanted_ticks)):
+            for ticks, picture in self._ascending(self._chosen(instants)):
                 last_ticks = ticks
                 yield ticks, picture
         except _UntrueContainerError:
@@ -125,15 +125,15 @@ class PictureDecoder:
             pass
         return self.picture_end_ticks
 
-    def _chosen(self, wanted_ticks: Iterator[int]) -> Iterator[TimedPicture]:
-        wanted = Wanted(wanted_ticks)
+    def _chosen(self, instants: Sequence[float]) -> Iterator[TimedPicture]:
+        wanted = Wanted(instants, self.video.last_tick_at)
         gops = read_gops(self._packets())
         gop, is_first = next(gops, None), True
         carried: frozenset[int] = frozenset()
         # A run is what is decoded between two emptyings of the decoder; it starts at a key frame.
         in_run, num_in_run = False, 0
         is_first_picture = True
-        while gop is not None and (wanted.next is not None or carried):
+        while gop is not None and (wanted.ticks is not None or carried):
             following = next(gops, None)
             plan = plan_gop(
                 gop, following, carried, wanted, is_first=is_first, end_ticks=self.picture_end_ticks or 0
@@ -155,8 +155,8 @@ class PictureDecoder:
                     raise _UntrueContainerError
                 in_run, num_in_run = not ends_run, 0 if ends_run else num_in_run
             carried, is_first = plan.wanted_of_next, False
-            if following is not None and not in_run and self._is_far_ahead(wanted.next, following):
-                following, gops = self._seek(cast("int", wanted.next), following)
+            if following is not None and not in_run and self._is_far_ahead(wanted.ticks, following):
+                following, gops = self._seek(cast("int", wanted.ticks), following)
             gop = following
 
     def _skipping(self, gop: Gop, plan: GopPlan, *, in_run: bool) -> Iterator[VideoPacket]:

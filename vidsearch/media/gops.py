@@ -9,8 +9,8 @@ they are wanted.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -92,19 +92,19 @@ def plan_gop(
     gop: Gop,
     following: Gop | None,
     carried: frozenset[int],
-    wanted_ticks: Wanted,
+    instants: Wanted,
     *,
     is_first: bool,
     end_ticks: int,
 ) -> GopPlan:
-    """Plan the decoding of `gop`, and take from `wanted_ticks` all that fall on pictures up to `following`.
+    """Plan the decoding of `gop`, and take from `instants` all that fall on pictures up to `following`.
 
     `carried` are the `wanted_of_next` of the GOP before. A time before the first picture of all (`is_first`)
     falls on that picture. `end_ticks` is when the last picture of all those read leaves the screen.
     """
     if not (gop.is_orderly and (following is None or following.is_orderly)) or _is_tangled(gop, following):
         if following is not None:
-            wanted_ticks.take_before(following.first_ticks)
+            instants.skip_to(following.first_ticks)
         return GopPlan(len(gop.packets), frozenset(), frozenset(), decode_all=True)
 
     own = {_ticks(packet) for packet in gop.trailing() if not packet.is_discard}
@@ -112,10 +112,11 @@ def plan_gop(
     order = sorted(own | of_next)
     end_ticks = following.first_ticks if following is not None else end_ticks
     wanted = set()
-    for ticks in wanted_ticks.take_before(end_ticks):
-        place = bisect_right(order, ticks) - 1
+    while instants.ticks is not None and instants.ticks < end_ticks:
+        place = bisect_right(order, instants.ticks) - 1
         if place >= 0 or (is_first and order):
             wanted.add(order[max(place, 0)])
+        instants.skip_to(min(order[place + 1], end_ticks) if place + 1 < len(order) else end_ticks)
     wanted_of_next = frozenset(wanted & of_next)
     wanted = (wanted & own) | carried
     if wanted_of_next:
@@ -128,17 +129,44 @@ def plan_gop(
 
 
 class Wanted:
-    """Ascending ticks, of which the next one can be looked at before it is taken."""
+    """Ascending instants on a track's clock, taken one after the other.
 
-    def __init__(self, ticks: Iterator[int]) -> None:
-        self._ticks = ticks
-        self.next: int | None = next(ticks, None)
+    A jump of the clock, which a broken file may make by years, must not cost a step for each instant in it.
+    """
 
-    def take_before(self, end_ticks: int) -> Iterator[int]:
-        """Take all that lie before `end_ticks`."""
-        while self.next is not None and self.next < end_ticks:
-            yield self.next
-            self.next = next(self._ticks, None)
+    def __init__(self, instants: Sequence[float], to_ticks: Callable[[float], int]) -> None:
+        self._instants = instants
+        self._to_ticks = to_ticks
+        self._place = 0
+
+    @property
+    def instant(self) -> float | None:
+        """The next one, in seconds; None where there are no more."""
+        return self._instants[self._place] if self._place < len(self._instants) else None
+
+    @property
+    def ticks(self) -> int | None:
+        """The next one, in ticks."""
+        instant = self.instant
+        return None if instant is None else self._to_ticks(instant)
+
+    def skip_to(self, ticks: int) -> None:
+        """Pass over all before `ticks`."""
+        step = 1
+        while self._is_before(self._place + step - 1, ticks):
+            self._place += step
+            step *= 2
+        # What is looked for is less than a step ahead.
+        self._place = bisect_left(
+            self._instants,
+            ticks,
+            lo=min(self._place, len(self._instants)),
+            hi=min(self._place + step - 1, len(self._instants)),
+            key=self._to_ticks,
+        )
+
+    def _is_before(self, place: int, ticks: int) -> bool:
+        return place < len(self._instants) and self._to_ticks(self._instants[place]) < ticks
 
 
 def _is_tangled(gop: Gop, following: Gop | None) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from fractions import Fraction
-from itertools import count
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeVar, overload
 
 if TYPE_CHECKING:
     from vidsearch.types import SamplingPlan
 
 Item = TypeVar("Item")
 
+_FOR_EVER = 2**62
 
-def instants(plan: SamplingPlan, duration_seconds: float | None) -> Iterator[float]:
+
+def instants(plan: SamplingPlan, duration_seconds: float | None) -> Sequence[float]:
     """The sampled instants of a `uniform` plan, ascending, in [start, end).
 
     Each k / fps, counted from the start of the video and not of the span, so that two overlapping spans look
@@ -22,21 +23,42 @@ def instants(plan: SamplingPlan, duration_seconds: float | None) -> Iterator[flo
     middle of each is looked at, so that neither a black first picture nor a faded last one stands for it.
 
     With no end known (`duration_seconds` and `plan.end_seconds` None) the instants go on for ever, and
-    `max_frames` cannot be spread: ValueError.
+    `max_frames` cannot be spread: ValueError. They are made as they are looked at.
     """
     check_plan(plan)
     end_seconds = _earlier(plan.end_seconds, duration_seconds)
     if end_seconds is None:
         if plan.max_frames is not None:
             raise ValueError("max_frames needs a known end to spread the instants over")
-        yield from (float(number / _exact(plan.fps)) for number in count(_first_number(plan)))
-        return
+        return _Grid(range(_first_number(plan), _FOR_EVER), _exact(plan.fps))
     if plan.max_frames is not None and num_grid_instants(plan, end_seconds) > plan.max_frames:
         span_seconds = end_seconds - plan.start_seconds
-        for part in range(plan.max_frames):
-            yield plan.start_seconds + span_seconds * (part + 0.5) / plan.max_frames
-        return
-    yield from (float(number / _exact(plan.fps)) for number in _grid_numbers(plan, end_seconds))
+        return [
+            plan.start_seconds + span_seconds * (part + 0.5) / plan.max_frames
+            for part in range(plan.max_frames)
+        ]
+    return _Grid(_grid_numbers(plan, end_seconds), _exact(plan.fps))
+
+
+class _Grid(Sequence[float]):
+    """Each k / fps, for a range of k."""
+
+    def __init__(self, numbers: range, fps: Fraction) -> None:
+        self._numbers = numbers
+        self._fps = fps
+
+    def __len__(self) -> int:
+        return len(self._numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> float: ...
+    @overload
+    def __getitem__(self, place: slice) -> _Grid: ...
+    def __getitem__(self, place: int | slice) -> float | _Grid:
+        if isinstance(place, slice):
+            return _Grid(self._numbers[place], self._fps)
+        # The quotient of two whole numbers is rounded once.
+        return self._numbers[place] * self._fps.denominator / self._fps.numerator
 
 
 def num_grid_instants(plan: SamplingPlan, end_seconds: float) -> int:
