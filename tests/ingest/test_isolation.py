@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from functools import partial
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
-from tests.ingest.states import state_of
+from tests.ingest.states import state_of, threads_at_work
 from vidsearch.errors import DamagedVideo, DecodeTimeout, NotAVideo
 from vidsearch.index.fingerprint import fingerprint
 from vidsearch.index.library import Library
@@ -119,9 +120,12 @@ def test_a_file_at_which_a_run_died_is_isolated_by_the_next_one(tmp_path, folder
         assert not list(claims.iterdir())
 
 
+LET_GO = threading.Event()
+
+
 def hangs_on_green(path: Path, *arguments, **options):
     if path.name == "green.mp4":
-        time.sleep(600)
+        LET_GO.wait()
     from vidsearch.media.decode import frames
 
     return frames(path, *arguments, **options)
@@ -135,3 +139,6 @@ def test_a_decoder_that_hangs_fails_its_video_alone(tmp_path, folder, monkeypatc
         (failure,) = report.failures
         assert (failure.path.name, failure.error) == ("green.mp4", "DecodeTimeout")
         assert report.num_indexed == 2
+        LET_GO.set()
+        while threads_at_work():
+            time.sleep(0.01)
