@@ -125,6 +125,15 @@ def caption_of(columns: Sequence[Any]) -> Caption | None:
     )
 
 
+def corrected_frames(connection: sqlite3.Connection) -> Int64:
+    """Ids, int64 (n,) ascending, of the frames whose caption a person wrote."""
+    query = """
+        SELECT f.id FROM corrections r
+        JOIN frames f ON f.video_id = r.video_id AND f.time_seconds = r.time_seconds ORDER BY f.id
+    """
+    return np.asarray([row[0] for row in connection.execute(query)], dtype=np.int64)
+
+
 def versions(connection: sqlite3.Connection, frame_id: int) -> list[CaptionVersion]:
     """All captions that a frame has had, the first one first."""
     query = f"""

@@ -389,6 +389,11 @@ class Library:
                 if caption.origin is CaptionOrigin.HUMAN:
                     caption_rows.put_correction(connection, int(frame_id), caption.text)
 
+    def corrected_frames(self) -> Int64:
+        """Ids, int64 (n,) ascending, of the frames whose caption a person wrote."""
+        with self._catalog.read() as connection:
+            return caption_rows.corrected_frames(connection)
+
     def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
         """All captions that a frame has had, the first one first."""
         with self._catalog.read() as connection:

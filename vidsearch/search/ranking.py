@@ -1,9 +1,11 @@
 """Rankings of frames to one ranking of moments.
 
 Each view, and the captions, rank frames. The frames that any of them ranks high are joined into spans of
-their videos; then every ranking is read as a ranking of spans, by its first frame in each; and these are
-fused by reciprocal rank. Spans first, ranks after: else sixty near-identical frames of one video would push
-the next video to rank sixty.
+their videos; and spans are ranked by how far their pictures stand above the library's usual ones, plus
+something for captions that have the words.
+
+Reciprocal rank fusion (Cormack, Clarke, Büttcher, SIGIR 2009) was the first choice and measured far worse:
+it gives a captioner that is often wrong as much say as the pictures (`benchmarks/search_fusion.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.search.fusion import reciprocal_rank_fusion
 from vidsearch.search.moments import Curve, Span, spans
 
 if TYPE_CHECKING:
@@ -30,6 +31,9 @@ class Ranking:
     places: Int64
     scores: Float32
     """Higher is better; not comparable with other rankings'."""
+    evidence: Float32 | None = None
+    """What each frame's caption adds to its pictures' standard score; None for rankings by pictures, whose
+    say is the curve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,17 +56,20 @@ def rank_moments(
 ) -> list[Moment]:
     """Fuse rankings of frames into a ranking of at most `limit` moments, best first.
 
-    One ranking keeps its scores; several get the fused ones, and where those are equal, which is common among
-    the first few, the higher on the curve comes first. Without `join`, each frame is a moment of its own.
+    One ranking keeps its scores. Of several, a moment's score is its height on the curve, in standard
+    deviations, and what its best caption adds. Without `join`, each frame is a moment of its own.
     """
     made = _spans(rankings, curve if join else None, bounds_of, limit)
-    by_span = [_by_span(ranking, made) for ranking in rankings]
+    by_span = [_by_span(ranking, ranking.scores, made) for ranking in rankings]
     if len(rankings) == 1:
-        fused = dict(by_span[0])
+        fused = by_span[0]
     else:
-        fused = reciprocal_rank_fusion([list(scores) for scores in by_span])
-    heights = {number: _height(made[number], curve) for number in fused} if len(rankings) > 1 else {}
-    best_first = sorted(fused, key=lambda number: (-fused[number], -heights.get(number, 0.0)))
+        fused = {number: _height(span, curve) for number, span in enumerate(made)}
+        for ranking in rankings:
+            if ranking.evidence is not None:
+                for number, added in _by_span(ranking, ranking.evidence, made).items():
+                    fused[number] += added
+    best_first = sorted(fused, key=lambda number: -fused[number])
     return [
         Moment(
             span=made[number],
@@ -114,14 +121,14 @@ def _height(span: Span, curve: Curve) -> float:
     return float(curve(span.best, span.best + 1)[0])
 
 
-def _by_span(ranking: Ranking, made: Sequence[Span]) -> dict[int, float]:
-    """The ranking's best score for each span, by its number, best first."""
+def _by_span(ranking: Ranking, values: Float32, made: Sequence[Span]) -> dict[int, float]:
+    """For each span, by its number, the value of the frame in it that the ranking puts first."""
     order = sorted(range(len(made)), key=lambda number: made[number].first)
     starts = np.asarray([made[number].first for number in order], dtype=np.int64)
     ends = np.asarray([made[number].end for number in order], dtype=np.int64)
     at = np.searchsorted(starts, ranking.places, side="right") - 1
     inside = (at >= 0) & (ranking.places < ends[at])
     scores: dict[int, float] = {}
-    for where, score in zip(at[inside], ranking.scores[inside], strict=True):
+    for where, score in zip(at[inside], values[inside], strict=True):
         scores.setdefault(order[int(where)], float(score))
     return scores
