@@ -1,1 +1,2 @@
-"""Everything that made the weights of `mini`: one command from the data folder to the shipped files."""
+"""Everything that made the weights of `mini`: one command from the data folder to the shipped
+files."""

@@ -1,7 +1,10 @@
-"""Make the weights of `mini`: `python -m training.mini --data ../shared/data --out vidsearch/models/mini/weights`.
+"""Make the weights of `mini`: `python -m training.mini --data ../shared/data --out
+vidsearch/models/mini/weights`.
 
-Stages, each skipped where its output exists: trunk activations of six views, the head on frozen features, fine-tuning
-of both towers, what the captioner sees, cross-entropy, self-critical training, export. Ends with the figures on dev.
+Stages, each skipped where its output exists: trunk activations of six views, the head on frozen
+features, fine-tuning
+of both towers, what the captioner sees, cross-entropy, self-critical training, export. Ends with
+the figures on dev.
 """
 
 import argparse
@@ -12,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from training.mini import evaluate
 from training.mini.backbone import load_lite
 from training.mini.captioner import (
-    CaptionTraining,
     Captioner,
+    CaptionTraining,
     build_vocabulary,
     encode_captions,
     train_captioner,
@@ -108,9 +111,17 @@ def train_towers(
         head, project = train_head(_pooled(work), captions, torch.from_numpy(train), epochs=25, seed=0)
         towers = new_towers(load_lite(BACKBONE), load_minilm(), head, project)
         fine_tune(
-            towers, work, lower, anchors, (originals, anchor_originals), train, held_out, FineTuning(),
-            num_views=NUM_VIEWS, checkpoint=work / "towers.checkpoint",
-        )  # fmt: skip
+            towers,
+            work,
+            lower,
+            anchors,
+            (originals, anchor_originals),
+            train,
+            held_out,
+            FineTuning(),
+            num_views=NUM_VIEWS,
+            checkpoint=work / "towers.checkpoint",
+        )
         torch.save(towers.state(), finished)
     for module in towers.modules().values():
         module.eval()
@@ -180,14 +191,29 @@ def main() -> None:
 
     export(arguments.out, work, photos, train, towers, vectors, gate, captioner, vocabulary)
     dev = [photos[i] for i in indices(photos, "dev")]
-    print(json.dumps({"retrieval": evaluate.retrieval(dev, threads), "captions": evaluate.captions(dev, threads),
-                      "pointing": evaluate.pointing(dev, threads)}, indent=1))  # fmt: skip
+    print(
+        json.dumps(
+            {
+                "retrieval": evaluate.retrieval(dev, threads),
+                "captions": evaluate.captions(dev, threads),
+                "pointing": evaluate.pointing(dev, threads),
+            },
+            indent=1,
+        )
+    )
 
 
 def export(
-    out: Path, work: Path, photos: list[Photo], train: npt.NDArray[np.int64], towers: Towers, vectors: Tensor, gate: Gate,
-    captioner: Captioner, vocabulary: list[str],
-) -> None:  # fmt: skip
+    out: Path,
+    work: Path,
+    photos: list[Photo],
+    train: npt.NDArray[np.int64],
+    towers: Towers,
+    vectors: Tensor,
+    gate: Gate,
+    captioner: Captioner,
+    vocabulary: list[str],
+) -> None:
     """Write the shipped files and their manifest to `out`."""
     captioner.eval()
     scratch = work / "onnx"
@@ -214,18 +240,25 @@ def export(
 
     known = classes()
     facts = {
-        "words": vocabulary, "nouns": [c.noun for c in known],
+        "words": vocabulary,
+        "nouns": [c.noun for c in known],
         "animals": sorted({c.noun for c in known if c.is_animal and c.noun}),
-        "agreement": AGREEMENT, "alone_score": ALONE_SCORE,
-    }  # fmt: skip
-    build(out, {
-        "image.onnx": image,
-        "text.onnx": text,
-        "tokenizer.json": lambda path: void(path.write_text(build_tokenizer().to_str(), encoding="utf-8")),
-        "caption_encode.onnx": encode,
-        "caption_step.onnx": lambda path: shrink_matrices(scratch / "step.onnx", path),
-        "captioner.json": lambda path: void(path.write_text(json.dumps(facts), encoding="utf-8")),
-    })  # fmt: skip
+        "agreement": AGREEMENT,
+        "alone_score": ALONE_SCORE,
+    }
+    build(
+        out,
+        {
+            "image.onnx": image,
+            "text.onnx": text,
+            "tokenizer.json": lambda path: void(
+                path.write_text(build_tokenizer().to_str(), encoding="utf-8")
+            ),
+            "caption_encode.onnx": encode,
+            "caption_step.onnx": lambda path: shrink_matrices(scratch / "step.onnx", path),
+            "captioner.json": lambda path: void(path.write_text(json.dumps(facts), encoding="utf-8")),
+        },
+    )
     write_manifest(out, model="mini")
 
 

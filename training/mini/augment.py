@@ -1,4 +1,5 @@
-"""Views of a photograph as a video would show it: cropped, stretched, letterboxed, dark, blurred, blocky, grey."""
+"""Views of a photograph as a video would show it: cropped, stretched, letterboxed, dark, blurred,
+blocky, grey."""
 
 import cv2
 import numpy as np
@@ -9,7 +10,8 @@ SIZE = 224
 
 
 def _crop(image: Image, rng: np.random.Generator) -> Image:
-    """A random part, at least 55 % of the area, of any shape up to 16:9 either way, squeezed back to a square."""
+    """A random part, at least 55 % of the area, of any shape up to 16:9 either way, squeezed back
+    to a square."""
     height, width = image.shape[:2]
     area, aspect = rng.uniform(0.55, 1.0), np.exp(rng.uniform(-0.45, 0.45))
     crop_w, crop_h = (
@@ -62,7 +64,8 @@ def _degrade(image: Image, rng: np.random.Generator) -> Image:
 
 
 def augmented(image: Image, rng: np.random.Generator) -> Image:
-    """One random view: uint8 (224, 224, 3) in, same out. About a third of the views keep their pixels but are cropped."""
+    """One random view: uint8 (224, 224, 3) in, same out. About a third of the views keep their
+    pixels but are cropped."""
     view = _crop(image, rng) if rng.random() < 0.85 else image
     if rng.random() < 0.5:
         view = view[:, ::-1]

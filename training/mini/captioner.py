@@ -1,7 +1,10 @@
-"""The captioner: grid cells and a few summary tokens -> a sentence, as a small transformer trained from scratch.
+"""The captioner: grid cells and a few summary tokens -> a sentence, as a small transformer trained
+from scratch.
 
-One encoder layer over the picture's tokens, three decoder layers, tied word embeddings. The decoder's attention to the
-picture is shared by all captions (or beams) of an image, so the encoder runs once per image. Knows no file format.
+One encoder layer over the picture's tokens, three decoder layers, tied word embeddings. The
+decoder's attention to the
+picture is shared by all captions (or beams) of an image, so the encoder runs once per image. Knows
+no file format.
 """
 
 import collections
@@ -15,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from training.mini.data import words
 
@@ -118,7 +121,8 @@ class DecoderLayer(nn.Module):
         bias: Tensor | None,
         picture: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, tuple[Tensor, Tensor], Tensor]:
-        """x (images * k, t, WIDTH); `picture` keys and values (images, HEADS, tokens, d), shared by an image's k rows."""
+        """x (images * k, t, WIDTH); `picture` keys and values (images, HEADS, tokens, d), shared
+        by an image's k rows."""
         q, keys, values = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
         if past is not None:
             keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
@@ -151,7 +155,8 @@ class Captioner(nn.Module):
         nn.init.normal_(self.words.weight, std=0.05)
 
     def encode(self, cells: Tensor, summaries: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The picture's keys and values for each decoder layer, each (n, HEADS, 51, WIDTH / HEADS)."""
+        """The picture's keys and values for each decoder layer, each (n, HEADS, 51, WIDTH /
+        HEADS)."""
         x = (cells.float() - self.cell_mean) / self.cell_deviation
         x = self.cell_in(_thin(x, 0.3, training=self.training)) + self.cell_positions
         # Unit rows of 384 have entries near 0.05; scaled to match the cells' spread.
@@ -170,7 +175,8 @@ class Captioner(nn.Module):
         return _thin(x, 0.2, training=self.training)
 
     def forward(self, picture: list[tuple[Tensor, Tensor]], tokens: Tensor) -> Tensor:
-        """Teacher forcing. tokens (images * k, t) -> hidden states (images * k, t, WIDTH); `logits` goes on."""
+        """Teacher forcing. tokens (images * k, t) -> hidden states (images * k, t, WIDTH);
+        `logits` goes on."""
         length = tokens.shape[1]
         bias = torch.triu(torch.full((length, length), -1e4), 1)
         x = self.embed(tokens)
@@ -273,10 +279,16 @@ def greedy(model: Captioner, cells: Tensor, summaries: Tensor) -> Tensor:
 
 
 def train_captioner(
-    model: Captioner, pictures: Pictures, tokens: Tensor, train: npt.NDArray[np.int64], config: CaptionTraining,
-    *, checkpoint: Path,
-) -> None:  # fmt: skip
-    """Cross-entropy training, in place; leaves the averaged weights. Resumes from `checkpoint`. tokens (n, 5, 20)."""
+    model: Captioner,
+    pictures: Pictures,
+    tokens: Tensor,
+    train: npt.NDArray[np.int64],
+    config: CaptionTraining,
+    *,
+    checkpoint: Path,
+) -> None:
+    """Cross-entropy training, in place; leaves the averaged weights. Resumes from `checkpoint`.
+    tokens (n, 5, 20)."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     sample = torch.from_numpy(pictures.cells[0][train[:1000]]).float()
@@ -286,8 +298,9 @@ def train_captioner(
     plain = [p for p in model.parameters() if p.dim() <= 1]
     optimizer = torch.optim.AdamW(
         [{"params": decayed, "weight_decay": config.weight_decay}, {"params": plain, "weight_decay": 0.0}],
-        lr=config.rate, betas=(0.9, 0.98),
-    )  # fmt: skip
+        lr=config.rate,
+        betas=(0.9, 0.98),
+    )
     per_epoch = len(train) // config.batch
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, config.rate, config.epochs * per_epoch, pct_start=0.12
@@ -326,13 +339,20 @@ def train_captioner(
             total += loss.item()
             if step % 20 == 0:
                 print(
-                    f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step",
+                    f"  step {step}/{per_epoch} loss {loss.item():.3f} "
+                    f"{(time.monotonic() - started) / (step + 1):.2f} s/step",
                     flush=True,
                 )
         torch.save(
-            {"model": model.state_dict(), "average": average.mean, "epoch": epoch + 1,
-             "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}, checkpoint,
-        )  # fmt: skip
+            {
+                "model": model.state_dict(),
+                "average": average.mean,
+                "epoch": epoch + 1,
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+            },
+            checkpoint,
+        )
         print(f"epoch {epoch} loss {total / per_epoch:.3f} {time.monotonic() - started:.0f} s", flush=True)
     model.load_state_dict(average.mean)
     model.eval()

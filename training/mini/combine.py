@@ -1,13 +1,15 @@
 """How much to trust the trained head, and how much ImageNet's class names, for each image.
 
-ConSE (Norouzi et al., ICLR 2014): the classifier's likeliest classes, as weights over the vectors of their names. On
-photographs like the training ones the head is better; on others ConSE is. A small gate tells them apart.
+ConSE (Norouzi et al., ICLR 2014): the classifier's likeliest classes, as weights over the vectors
+of their names. On
+photographs like the training ones the head is better; on others ConSE is. A small gate tells them
+apart.
 """
 
 import torch
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from training.mini.imagenet import classes
 from training.mini.text import TextTower, tokenize
@@ -18,10 +20,13 @@ MIDDLE, SOFTNESS = 0.44, 0.06
 
 
 class Gate(nn.Module):
-    """ConSE's share for each image: `KNOWN_SHARE` near the training photographs, `STRANGE_SHARE` far from them.
+    """ConSE's share for each image: `KNOWN_SHARE` near the training photographs, `STRANGE_SHARE`
+    far from them.
 
-    How near an image is, is its head vector's highest cosine with 128 centroids of the training photographs' head
-    vectors. `MIDDLE` is what 11 % of photographs held out of training fall below. STRANGE_SHARE 1 is the fixed
+    How near an image is, is its head vector's highest cosine with 128 centroids of the training
+    photographs' head
+    vectors. `MIDDLE` is what 11 % of photographs held out of training fall below. STRANGE_SHARE 1
+    is the fixed
     `normalise(0.5 head + 0.5 conse)`, which no training photograph had a say in.
     """
 

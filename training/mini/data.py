@@ -1,4 +1,5 @@
-"""The captioned photographs: which there are, which split each is in, and their words. Knows no model."""
+"""The captioned photographs: which there are, which split each is in, and their words. Knows no
+model."""
 
 import json
 import re

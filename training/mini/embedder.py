@@ -1,6 +1,8 @@
-"""Image and text towers trained into one space: frozen-feature head first, then the last blocks of both.
+"""Image and text towers trained into one space: frozen-feature head first, then the last blocks of
+both.
 
-The loss is InfoNCE in both directions over a batch, with several of a photograph's captions as positives. Knows
+The loss is InfoNCE in both directions over a batch, with several of a photograph's captions as
+positives. Knows
 nothing of ImageNet's classes: what the classifier knows is added afterwards, in `combine.py`.
 """
 
@@ -14,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from training.mini.backbone import Lite, top_cells
 from training.mini.data import CAPTIONS_PER_PHOTO
@@ -25,7 +27,8 @@ HIDDEN = 1024
 
 
 def shared_dropout(x: Tensor, rate: float, *, training: bool) -> Tensor:
-    """Dropout with one mask for all positions of an item: (n, t, c) -> same. Far cheaper than a full mask."""
+    """Dropout with one mask for all positions of an item: (n, t, c) -> same. Far cheaper than a
+    full mask."""
     if not training or rate == 0:
         return x
     mask = (torch.rand(x.shape[0], *(1,) * (x.dim() - 2), x.shape[-1]) >= rate).to(x.dtype) / (1 - rate)
@@ -51,7 +54,8 @@ class ImageHead(nn.Module):
 
 @dataclass
 class Towers:
-    """What is trained: the image side's top and head, the text side's upper layers, and the temperature."""
+    """What is trained: the image side's top and head, the text side's upper layers, and the
+    temperature."""
 
     top: nn.Sequential
     head: ImageHead
@@ -76,7 +80,8 @@ class Towers:
 
 
 def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, *, smoothing: float = 0.1) -> Tensor:
-    """InfoNCE, image to text and text to image. images (n, d), texts (n, k, d): k positives per image."""
+    """InfoNCE, image to text and text to image. images (n, d), texts (n, k, d): k positives per
+    image."""
     n, k, _ = texts.shape
     loss = images.new_zeros(())
     targets = torch.arange(n)
@@ -88,7 +93,8 @@ def contrastive_loss(images: Tensor, texts: Tensor, scale: Tensor, *, smoothing:
 
 
 def recall(images: Tensor, texts: Tensor) -> dict[str, float]:
-    """Text to image. images (n, d), texts (n, 5, d): per cent of captions whose photograph is among the first k."""
+    """Text to image. images (n, d), texts (n, 5, d): per cent of captions whose photograph is
+    among the first k."""
     scores = texts.flatten(0, 1) @ images.T
     own = scores.gather(1, torch.arange(len(images)).repeat_interleave(texts.shape[1])[:, None])
     ranks = (scores > own).sum(1)
@@ -204,13 +210,24 @@ def embed_captions(towers: Towers, lower: LowerStates, chosen: npt.NDArray[np.in
 
 
 def fine_tune(
-    towers: Towers, work: Path, lower: LowerStates, anchors: LowerStates, originals: tuple[Tensor, Tensor],
-    train: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64], config: FineTuning, *, num_views: int, checkpoint: Path,
-) -> None:  # fmt: skip
+    towers: Towers,
+    work: Path,
+    lower: LowerStates,
+    anchors: LowerStates,
+    originals: tuple[Tensor, Tensor],
+    train: npt.NDArray[np.int64],
+    held_out: npt.NDArray[np.int64],
+    config: FineTuning,
+    *,
+    num_views: int,
+    checkpoint: Path,
+) -> None:
     """Fine-tune in place; leaves the averaged weights in `towers`. Resumes from `checkpoint`.
 
-    `lower` holds all captions' states, `anchors` those of texts from outside the training captions, and `originals`
-    the untouched tower's vectors for both: the text tower is held near them, so that words which no training caption
+    `lower` holds all captions' states, `anchors` those of texts from outside the training
+    captions, and `originals`
+    the untouched tower's vectors for both: the text tower is held near them, so that words which
+    no training caption
     has keep their place.
     """
     torch.manual_seed(config.seed)
@@ -276,13 +293,19 @@ def fine_tune(
             losses.append((loss.item(), drift.item(), held_drift.item()))
             if step % 5 == 0:
                 print(
-                    f"  step {step}/{per_epoch} loss {loss.item():.3f} {(time.monotonic() - started) / (step + 1):.1f} s/step",
+                    f"  step {step}/{per_epoch} loss {loss.item():.3f} "
+                    f"{(time.monotonic() - started) / (step + 1):.1f} s/step",
                     flush=True,
                 )
-        state = {"towers": towers.state(), "averaged": averaged.state(), "epoch": epoch + 1,
-                 "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict()}  # fmt: skip
+        state = {
+            "towers": towers.state(),
+            "averaged": averaged.state(),
+            "epoch": epoch + 1,
+            "optimizer": optimizer.state_dict(),
+            "schedule": schedule.state_dict(),
+        }
         torch.save(state, checkpoint)
-        line = f"epoch {epoch} loss, drifts {np.mean(losses, 0).round(3)} scale {towers.log_scale.exp().item():.1f}"
+        line = f"epoch {epoch} loss, drifts {np.mean(losses, 0).round(3)}"
         if len(held_out):
             current = towers.state()
             current = {
@@ -292,7 +315,8 @@ def fine_tune(
             towers.load(averaged.state())
             for module in towers.modules().values():
                 module.eval()
-            line += f" held out {recall(embed_photos(towers, work, held_out), embed_captions(towers, lower, held_out))}"
+            images, texts = embed_photos(towers, work, held_out), embed_captions(towers, lower, held_out)
+            line += f" held out {recall(images, texts)}"
             towers.load(current)
         print(f"{line} {time.monotonic() - started:.0f} s", flush=True)
     towers.load(averaged.state())

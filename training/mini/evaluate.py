@@ -1,11 +1,14 @@
-"""Every figure of the model card, from the shipped ONNX files: `python -m training.mini.evaluate --data ...`.
+"""Every figure of the model card, from the shipped ONNX files: `python -m training.mini.evaluate
+--data ...`.
 
-Retrieval and captions on the dev photographs, heat maps on composites of them, and retrieval outside their world on
+Retrieval and captions on the dev photographs, heat maps on composites of them, and retrieval
+outside their world on
 photographs that packages ship and on the sample videos (skipped, saying so, where absent).
 """
 
 import argparse
 import importlib.util
+import itertools
 import json
 import sys
 from collections.abc import Callable, Sequence
@@ -70,9 +73,10 @@ def caption_scores(said: Sequence[str], references: Sequence[Sequence[str]]) -> 
 
 
 def repeats(caption: str) -> bool:
-    """Whether a caption says a word twice running, or any pair of words twice with a content word in it."""
+    """Whether a caption says a word twice running, or any pair of words twice with a content word
+    in it."""
     said = caption.split()
-    pairs = list(zip(said, said[1:], strict=False))
+    pairs = list(itertools.pairwise(said))
     joining = {"a", "an", "the", "in", "on", "of", "and", "is", "are", "with", "to", "at", "his", "her"}
     telling = [pair for pair in pairs if not joining.issuperset(pair)]
     return any(a == b for a, b in pairs) or len(set(telling)) < len(telling)
@@ -89,7 +93,8 @@ def captions(photos: Sequence[Photo], num_threads: int) -> dict[str, Any]:
 
 
 def pointing(photos: Sequence[Photo], num_threads: int, *, seed: int = 0) -> dict[str, float]:
-    """One photograph pasted small on another: how often the heat map's maximum falls on it, per cent.
+    """One photograph pasted small on another: how often the heat map's maximum falls on it, per
+    cent.
 
     The pasted square is 3 by 3 of the 7 by 7 cells, so chance is 18.4 per cent.
     """
@@ -152,7 +157,7 @@ def out_of_domain_images(videos: Path) -> dict[str, list[Image]]:
             elif (videos / item).exists():
                 found[name] = frames_of(videos / item)
                 continue
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  (a package without its pictures)
             print(f"{name}: {error}", file=sys.stderr)
         if image is None:
             print(f"skipped, absent: {name}", file=sys.stderr)
@@ -164,7 +169,8 @@ def out_of_domain_images(videos: Path) -> dict[str, list[Image]]:
 
 
 def out_of_domain(videos: Path, num_threads: int) -> dict[str, Any]:
-    """Text to picture among things Flickr8k hardly shows, for the parts alone, fixed mixtures, and what is shipped."""
+    """Text to picture among things Flickr8k hardly shows, for the parts alone, fixed mixtures, and
+    what is shipped."""
     named = json.loads((Path(__file__).parent / "out_of_domain.json").read_text(encoding="utf-8"))
     images = out_of_domain_images(videos)
     text, tower = MiniTextEncoder(num_threads=num_threads), ImageTower(num_threads=num_threads)

@@ -1,7 +1,9 @@
 """Trained torch modules -> the shipped ONNX files.
 
-Weights of matrix products are stored as int8 with one scale per output channel and widened when a session opens:
-a quarter of the bytes, and no activation is ever quantised by a scale that a neighbour in the batch could change. The
+Weights of matrix products are stored as int8 with one scale per output channel and widened when a
+session opens:
+a quarter of the bytes, and no activation is ever quantised by a scale that a neighbour in the
+batch could change. The
 image tower's convolutions are int8 in and out (static scales, from train photographs).
 """
 
@@ -19,7 +21,6 @@ import onnx
 import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from training.mini.backbone import GRID, IMAGE_SIZE, Lite, normalise
 from training.mini.captioner import (
@@ -40,7 +41,8 @@ TOP_CLASSES = 10
 
 
 class ImageGraph(nn.Module):
-    """The whole image tower. `grid_of` names the images whose grid is wanted; none costs nothing."""
+    """The whole image tower. `grid_of` names the images whose grid is wanted; none costs
+    nothing."""
 
     def __init__(self, lite: Lite, towers: Towers, class_vectors: Tensor, gate: Gate) -> None:
         super().__init__()
@@ -100,7 +102,8 @@ class TextGraph(nn.Module):
 
 
 class EncodeGraph(nn.Module):
-    """Cells and summaries -> the picture's keys and values, stacked: (layers, n, heads, 51, 64) each."""
+    """Cells and summaries -> the picture's keys and values, stacked: (layers, n, heads, 51, 64)
+    each."""
 
     def __init__(self, captioner: Captioner) -> None:
         super().__init__()
@@ -112,7 +115,8 @@ class EncodeGraph(nn.Module):
 
 
 class StepGraph(nn.Module):
-    """One word further: log-probabilities, the grown cache, and the mean attention over the 49 cells."""
+    """One word further: log-probabilities, the grown cache, and the mean attention over the 49
+    cells."""
 
     def __init__(self, captioner: Captioner) -> None:
         super().__init__()
@@ -146,13 +150,23 @@ class StepGraph(nn.Module):
 
 
 def _to_onnx(
-    module: nn.Module, inputs: tuple[Tensor, ...], path: Path, names: Sequence[str], outputs: Sequence[str],
+    module: nn.Module,
+    inputs: tuple[Tensor, ...],
+    path: Path,
+    names: Sequence[str],
+    outputs: Sequence[str],
     axes: dict[str, dict[int, str]],
-) -> None:  # fmt: skip
+) -> None:
     torch.onnx.export(
-        module.eval(), inputs, str(path), input_names=list(names), output_names=list(outputs),
-        dynamic_axes=axes, dynamo=False, opset_version=OPSET,
-    )  # fmt: skip
+        module.eval(),
+        inputs,
+        str(path),
+        input_names=list(names),
+        output_names=list(outputs),
+        dynamic_axes=axes,
+        dynamo=False,
+        opset_version=OPSET,
+    )
 
 
 def _rows(*names: str) -> dict[str, dict[int, str]]:
@@ -182,20 +196,39 @@ def export_captioner(captioner: Captioner, encode_path: Path, step_path: Path) -
     """Write the captioner's two graphs, all in float32."""
     unit = WIDTH // HEADS
     cells = (torch.zeros(2, NUM_CELLS, 704), torch.zeros(2, 384), torch.zeros(2, 384))
-    _to_onnx(EncodeGraph(captioner), cells, encode_path, ("cells", "head", "conse"), ("keys", "values"),
-             {**_rows("cells", "head", "conse"), "keys": {1: "n"}, "values": {1: "n"}})  # fmt: skip
+    _to_onnx(
+        EncodeGraph(captioner),
+        cells,
+        encode_path,
+        ("cells", "head", "conse"),
+        ("keys", "values"),
+        {**_rows("cells", "head", "conse"), "keys": {1: "n"}, "values": {1: "n"}},
+    )
     past = torch.zeros(DECODER_LAYERS, 6, HEADS, 3, unit)
     picture = torch.zeros(DECODER_LAYERS, 2, HEADS, NUM_CELLS + NUM_SUMMARIES, unit)
-    _to_onnx(StepGraph(captioner), (torch.ones(6, dtype=torch.int64), past, past, picture, picture), step_path,
-             ("token", "past_keys", "past_values", "picture_keys", "picture_values"),
-             ("logprobs", "keys", "values", "attention"),
-             {"token": {0: "rows"}, "past_keys": {1: "rows", 3: "t"}, "past_values": {1: "rows", 3: "t"},
-              "picture_keys": {1: "n"}, "picture_values": {1: "n"}, "logprobs": {0: "rows"},
-              "keys": {1: "rows", 3: "t1"}, "values": {1: "rows", 3: "t1"}, "attention": {0: "rows"}})  # fmt: skip
+    _to_onnx(
+        StepGraph(captioner),
+        (torch.ones(6, dtype=torch.int64), past, past, picture, picture),
+        step_path,
+        ("token", "past_keys", "past_values", "picture_keys", "picture_values"),
+        ("logprobs", "keys", "values", "attention"),
+        {
+            "token": {0: "rows"},
+            "past_keys": {1: "rows", 3: "t"},
+            "past_values": {1: "rows", 3: "t"},
+            "picture_keys": {1: "n"},
+            "picture_values": {1: "n"},
+            "logprobs": {0: "rows"},
+            "keys": {1: "rows", 3: "t1"},
+            "values": {1: "rows", 3: "t1"},
+            "attention": {0: "rows"},
+        },
+    )
 
 
 def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:
-    """Convolutions to int8, activations to uint8 by the range seen in `batches` (percentile, ONNX Runtime)."""
+    """Convolutions to int8, activations to uint8 by the range seen in `batches` (percentile, ONNX
+    Runtime)."""
     from onnxruntime.quantization import (
         CalibrationDataReader,
         CalibrationMethod,
@@ -212,20 +245,34 @@ def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str
     with tempfile.TemporaryDirectory() as folder:
         prepared = Path(folder) / "prepared.onnx"
         quant_pre_process(str(source), str(prepared), skip_symbolic_shape=True)
-        # ReLU6 is a Clip: quantised together with its convolution, whose codes then span 0 to 6 and no more.
-        backbone = [n.name for n in onnx.load(str(prepared)).graph.node if n.op_type in {"Conv", "Clip", "Add"}
-                    and n.name.startswith(("/trunk", "/plain_top", "/tuned_top"))]  # fmt: skip
+        # ReLU6 is a Clip: quantised together with its convolution, whose codes then span 0 to 6
+        # and no more.
+        backbone = [
+            n.name
+            for n in onnx.load(str(prepared)).graph.node
+            if n.op_type in {"Conv", "Clip", "Add"}
+            and n.name.startswith(("/trunk", "/plain_top", "/tuned_top"))
+        ]
         quantize_static(
-            str(prepared), str(target), Reader(), quant_format=QuantFormat.QDQ, per_channel=True,
-            activation_type=QuantType.QUInt8, weight_type=QuantType.QInt8, nodes_to_quantize=backbone,
-            calibrate_method=CalibrationMethod.MinMax, extra_options={"CalibMovingAverage": True},
-        )  # fmt: skip
+            str(prepared),
+            str(target),
+            Reader(),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            activation_type=QuantType.QUInt8,
+            weight_type=QuantType.QInt8,
+            nodes_to_quantize=backbone,
+            calibrate_method=CalibrationMethod.MinMax,
+            extra_options={"CalibMovingAverage": True},
+        )
 
 
 def shrink_matrices(source: Path, target: Path, *, min_values: int = 4_000) -> None:
-    """Store every float matrix or kernel of `min_values` or more as int8 with a scale per row or column.
+    """Store every float matrix or kernel of `min_values` or more as int8 with a scale per row or
+    column.
 
-    A matrix that is looked up by row (Gather) stays int8 in memory; the others are widened once, when ONNX Runtime
+    A matrix that is looked up by row (Gather) stays int8 in memory; the others are widened once,
+    when ONNX Runtime
     folds constants.
     """
     model = onnx.load(str(source))
@@ -306,9 +353,11 @@ TABLE_BLOCK = 32
 
 
 def shrink_table(source: Path, target: Path, name: str) -> None:
-    """Store the table `name`, used by one Gather, in 4 bits with a float16 scale per 32 values of a row.
+    """Store the table `name`, used by one Gather, in 4 bits with a float16 scale per 32 values of
+    a row.
 
-    The rows looked up are widened with plain integer arithmetic, so that any ONNX Runtime can do it.
+    The rows looked up are widened with plain integer arithmetic, so that any ONNX Runtime can do
+    it.
     """
     model = onnx.load(str(source))
     graph = model.graph
@@ -325,16 +374,20 @@ def shrink_table(source: Path, target: Path, name: str) -> None:
     )
     index, out = gather.input[1], gather.output[0]
     constants = {
-        "packed": codes[:, : width // 2] * 16 + codes[:, width // 2 :], "scales": scales,
-        "sixteen": np.array(16, np.int32), "middle": np.array(7.5, np.float32),
-        "blocked": np.array([0, 0, -1, TABLE_BLOCK], np.int64), "flat": np.array([0, 0, -1], np.int64), "last": np.array([-1], np.int64),
-    }  # fmt: skip
+        "packed": codes[:, : width // 2] * 16 + codes[:, width // 2 :],
+        "scales": scales,
+        "sixteen": np.array(16, np.int32),
+        "middle": np.array(7.5, np.float32),
+        "blocked": np.array([0, 0, -1, TABLE_BLOCK], np.int64),
+        "flat": np.array([0, 0, -1], np.int64),
+        "last": np.array([-1], np.int64),
+    }
     graph.initializer.remove(tensor)
     graph.initializer.extend(
         numpy_helper.from_array(np.asarray(v), f"{name}.{k}") for k, v in constants.items()
     )
 
-    def node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:  # noqa: ANN401
+    def node(kind: str, inputs: Sequence[str], output: str, **attributes: Any) -> Any:
         known = [f"{name}.{i}" if i in constants or i.startswith("_") else i for i in inputs]
         return onnx.helper.make_node(
             kind, known, [output if output == out else f"{name}.{output}"], **attributes
@@ -342,14 +395,20 @@ def shrink_table(source: Path, target: Path, name: str) -> None:
 
     to = onnx.TensorProto
     widening = [
-        node("Gather", ["packed", index], "_bytes"), node("Cast", ["_bytes"], "_whole", to=to.INT32),
-        node("Div", ["_whole", "sixteen"], "_high"), node("Mod", ["_whole", "sixteen"], "_low"),
-        node("Concat", ["_high", "_low"], "_codes", axis=-1), node("Cast", ["_codes"], "_float", to=to.FLOAT),
-        node("Sub", ["_float", "middle"], "_centred"), node("Reshape", ["_centred", "blocked"], "_blocks"),
-        node("Gather", ["scales", index], "_half"), node("Cast", ["_half"], "_scale", to=to.FLOAT),
-        node("Unsqueeze", ["_scale", "last"], "_scale1"), node("Mul", ["_blocks", "_scale1"], "_rows"),
+        node("Gather", ["packed", index], "_bytes"),
+        node("Cast", ["_bytes"], "_whole", to=to.INT32),
+        node("Div", ["_whole", "sixteen"], "_high"),
+        node("Mod", ["_whole", "sixteen"], "_low"),
+        node("Concat", ["_high", "_low"], "_codes", axis=-1),
+        node("Cast", ["_codes"], "_float", to=to.FLOAT),
+        node("Sub", ["_float", "middle"], "_centred"),
+        node("Reshape", ["_centred", "blocked"], "_blocks"),
+        node("Gather", ["scales", index], "_half"),
+        node("Cast", ["_half"], "_scale", to=to.FLOAT),
+        node("Unsqueeze", ["_scale", "last"], "_scale1"),
+        node("Mul", ["_blocks", "_scale1"], "_rows"),
         node("Reshape", ["_rows", "flat"], out),
-    ]  # fmt: skip
+    ]
     nodes = []
     for each in graph.node:
         nodes += widening if each is gather else [onnx.NodeProto.FromString(each.SerializeToString())]
@@ -359,11 +418,11 @@ def shrink_table(source: Path, target: Path, name: str) -> None:
     onnx.save(model, str(target))
 
 
-def _is_transposed(node: Any) -> bool:  # noqa: ANN401
+def _is_transposed(node: Any) -> bool:
     return any(attribute.name == "transB" and attribute.i for attribute in node.attribute)
 
 
-def write_manifest(folder: Path, **facts: Any) -> None:  # noqa: ANN401
+def write_manifest(folder: Path, **facts: Any) -> None:
     """Record size and SHA-256 of every file in `folder`, with `facts`."""
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}

@@ -1,6 +1,8 @@
-"""Trunk activations of every photograph, in several views, computed once and kept on disk as float16.
+"""Trunk activations of every photograph, in several views, computed once and kept on disk as
+float16.
 
-`VIEW 0` is the photograph as it is; the others are augmented. Written block by block, so an interrupted run goes on.
+`VIEW 0` is the photograph as it is; the others are augmented. Written block by block, so an
+interrupted run goes on.
 """
 
 import argparse
@@ -35,9 +37,15 @@ def export_trunk(version: int, path: Path) -> None:
     module = _TrunkForExport(load_lite(version).trunk).eval()
     dummy = torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8)
     torch.onnx.export(
-        module, (dummy,), str(path), input_names=["images"], output_names=["trunk"],
-        dynamic_axes={"images": {0: "n"}, "trunk": {0: "n"}}, dynamo=False, opset_version=17,
-    )  # fmt: skip
+        module,
+        (dummy,),
+        str(path),
+        input_names=["images"],
+        output_names=["trunk"],
+        dynamic_axes={"images": {0: "n"}, "trunk": {0: "n"}},
+        dynamo=False,
+        opset_version=17,
+    )
 
 
 def view_path(work: Path, view: int) -> Path:
@@ -95,6 +103,10 @@ if __name__ == "__main__":
     parser.add_argument("--views", type=int, default=6)
     arguments = parser.parse_args()
     extract(
-        read_photos(arguments.data), arguments.work,
-        version=arguments.version, num_views=arguments.views, seed=0, threads=2,
-    )  # fmt: skip
+        read_photos(arguments.data),
+        arguments.work,
+        version=arguments.version,
+        num_views=arguments.views,
+        seed=0,
+        threads=2,
+    )

@@ -1,3 +1,4 @@
+# ruff: noqa: E501
 """What ImageNet's 1,000 classes are called, in words that people use.
 
 Class names as torchvision lists them (BSD-3-Clause). Many name a breed or a sense that a sentence encoder doesn't know

@@ -1,4 +1,5 @@
-"""What the captioner sees of every photograph, in every view: computed once by the trained towers, kept on disk."""
+"""What the captioner sees of every photograph, in every view: computed once by the trained towers,
+kept on disk."""
 
 import json
 from pathlib import Path
@@ -54,15 +55,21 @@ def compute_pictures(
     num_views: int,
     threads: int,
 ) -> Pictures:
-    """Compute what is missing, then open all views, memory-mapped. Logits (n, 1000) are kept beside them."""
+    """Compute what is missing, then open all views, memory-mapped. Logits (n, 1000) are kept
+    beside them."""
     graph = work / "tops.onnx"
     if not graph.exists():
         module = _Tops(lite, towers, class_vectors, temperature).eval()
         torch.onnx.export(
-            module, (torch.zeros(2, 14, 14, lite.top[0].layers[0].conv.in_channels, dtype=torch.float16),), str(graph),
-            input_names=["trunk"], output_names=["cells", "summaries", "logits"], dynamo=False, opset_version=17,
+            module,
+            (torch.zeros(2, 14, 14, lite.top[0].layers[0].conv.in_channels, dtype=torch.float16),),
+            str(graph),
+            input_names=["trunk"],
+            output_names=["cells", "summaries", "logits"],
+            dynamo=False,
+            opset_version=17,
             dynamic_axes={name: {0: "n"} for name in ("trunk", "cells", "summaries", "logits")},
-        )  # fmt: skip
+        )
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])

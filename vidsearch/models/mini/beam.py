@@ -1,7 +1,9 @@
-"""Beam search over the captioner's decoder, in NumPy. Knows the decoder by one function and words by number."""
+"""Beam search over the captioner's decoder, in NumPy. Knows the decoder by one function and words
+by number."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,14 +17,16 @@ if TYPE_CHECKING:
 PAD, START, END, UNKNOWN = 0, 1, 2, 3
 _NEVER = -1e9
 
-# step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says which row of the
+# step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says
+# which row of the
 # step before each row goes on from.
 Step = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64] | None], "Float32"]
 
 
 @dataclass(frozen=True, slots=True)
 class Hypothesis:
-    """A finished caption: words by number without start and end, and the log-probability of each word."""
+    """A finished caption: words by number without start and end, and the log-probability of each
+    word."""
 
     words: tuple[int, ...]
     logprobs: tuple[float, ...]
@@ -39,7 +43,7 @@ def forbidden(words: Sequence[int], function_words: frozenset[int]) -> set[int]:
     if words:
         last = words[-1]
         banned.add(last)
-        banned.update(after for before, after in zip(words, words[1:], strict=False) if before == last)
+        banned.update(after for before, after in itertools.pairwise(words) if before == last)
     return banned
 
 
@@ -49,7 +53,8 @@ def beam_search(
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """The best captions of each image, best first, `width` of them or fewer.
 
-    A caption never ends on one of `unfinished_ends` ("a", "of"). Images share no state: an image's captions do not
+    A caption never ends on one of `unfinished_ends` ("a", "of"). Images share no state: an image's
+    captions do not
     depend on its neighbours.
     """
     rows = num_images * width

@@ -1,4 +1,5 @@
-"""The captioner of `mini`: beam search over a small decoder, then the embedder's choice among what it found."""
+"""The captioner of `mini`: beam search over a small decoder, then the embedder's choice among what
+it found."""
 
 from __future__ import annotations
 
@@ -107,6 +108,8 @@ _NEVER_LAST = frozenset(
 )
 # The gate's share for a picture like the training ones.
 _KNOWN_SHARE = 0.3
+# From here on a picture is unlike them, and a thing's name alone may be its caption.
+_STRANGE = 0.5
 
 
 class MiniCaptioner:
@@ -148,7 +151,8 @@ class MiniCaptioner:
     def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
         """Caption images: one caption each, in order.
 
-        A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's classes it is the
+        A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's
+        classes it is the
         classifier's, and the words of "a close up of" before that have 0.
         """
         out: list[GeneratedCaption] = []
@@ -158,9 +162,11 @@ class MiniCaptioner:
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
-        """Where the decoder looks at each word: for each image float32 (num_words, 7, 7), each map summing to 1 or less.
+        """Where the decoder looks at each word: for each image float32 (num_words, 7, 7), each map
+        summing to 1 or less.
 
-        `captions` holds each image's words (`GeneratedCaption.tokens`). The rest of a map's sum went to the tokens
+        `captions` holds each image's words (`GeneratedCaption.tokens`). The rest of a map's sum
+        went to the tokens
         that stand for the whole image. Words outside the vocabulary are read as unknown.
         """
         out: list[Float32] = []
@@ -179,10 +185,11 @@ class MiniCaptioner:
 
     def hypotheses(self, images: Sequence[UInt8Image]) -> list[list[tuple[Hypothesis, GeneratedCaption]]]:
         """All the beams of each image, best first by the decoder alone. For evaluation."""
-        out = []
+        out: list[list[tuple[Hypothesis, GeneratedCaption]]] = []
         for features in self._tower.features(images):
-            for hyps in self._search(features):
-                out.append([(h, _caption(self._said(h), h.logprobs)) for h in hyps])
+            out += [
+                [(h, _caption(self._said(h), h.logprobs)) for h in found] for found in self._search(features)
+            ]
         return out
 
     def _picture(self, features: ImageFeatures, rows: slice) -> tuple[Float32, Float32]:
@@ -213,7 +220,7 @@ class MiniCaptioner:
                     proposals.append(mended)
                     scores.append(hypothesis.score)
             single = alone(proposals[0].words, noun)
-            if single is not None:
+            if single is not None and strange >= _STRANGE:
                 proposals.append(single)
                 scores.append(self._alone_score)
         vectors = self._text.embed_texts([" ".join(p.words) for p in proposals])
@@ -233,7 +240,8 @@ def strangeness(head: Float32, conse: Float32, embedding: Float32) -> float:
 
 
 class _Decoder:
-    """The step function that beam search wants, with its cache. `attention` holds the last step's: (rows, 49)."""
+    """The step function that beam search wants, with its cache. `attention` holds the last step's:
+    (rows, 49)."""
 
     def __init__(
         self, session: onnxruntime.InferenceSession, keys: Float32, values: Float32, *, width: int

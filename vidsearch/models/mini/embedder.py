@@ -1,4 +1,5 @@
-"""The embedder of `mini`: images and texts in one space of 384 dimensions, and where in an image a vector comes from."""
+"""The embedder of `mini`: images and texts in one space of 384 dimensions, and where in an image a
+vector comes from."""
 
 from __future__ import annotations
 
@@ -24,8 +25,10 @@ _BATCH = 8
 class ImageFeatures:
     """What the image tower says of n images.
 
-    embedding: unit rows (n, 384). head: unit rows (n, 384), the trained part alone. conse: unit rows (n, 384), what
-    ImageNet's classes say. classes: ImageNet probabilities (n, 1000). cells: the captioner's view (n, 49, 704).
+    embedding: unit rows (n, 384). head: unit rows (n, 384), the trained part alone. conse: unit
+    rows (n, 384), what
+    ImageNet's classes say. classes: ImageNet probabilities (n, 1000). cells: the captioner's view
+    (n, 49, 704).
     """
 
     embedding: Float32
@@ -82,21 +85,26 @@ class MiniEmbedder:
         return SIDE_PIXELS
 
     def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
-        """Embed images. Returns float32 (n, 384), unit rows. Raises ValueError for anything but uint8 (h, w, 3)."""
+        """Embed images. Returns float32 (n, 384), unit rows. Raises ValueError for anything but
+        uint8 (h, w, 3)."""
         parts = [features.embedding for features in self._tower.features(images)]
         return np.concatenate(parts) if parts else np.empty((0, self._space.dim), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
-        """Embed texts. Returns float32 (n, 384), unit rows. The text tower is loaded at the first call."""
+        """Embed texts. Returns float32 (n, 384), unit rows. The text tower is loaded at the first
+        call."""
         if self._text is None:
             self._text = MiniTextEncoder(num_threads=self._num_threads, folder=self._folder)
         return self._text.embed_texts(texts)
 
     def grid(self, images: Sequence[UInt8Image]) -> Float32:
-        """What each part of an image adds to its vector. Returns float32 (n, 7, 7, 384), rows from the top.
+        """What each part of an image adds to its vector. Returns float32 (n, 7, 7, 384), rows from
+        the top.
 
-        The decomposition is exact: the mean over the 49 cells, scaled to length 1, is the row that `embed_images`
-        gives. So `grid @ query` is each cell's share of the image's similarity to the query, the same idea as class
+        The decomposition is exact: the mean over the 49 cells, scaled to length 1, is the row that
+        `embed_images`
+        gives. So `grid @ query` is each cell's share of the image's similarity to the query, the
+        same idea as class
         activation maps (Zhou et al., CVPR 2016).
         """
         return self._tower.grid(images)

@@ -16,7 +16,8 @@ SIDE_PIXELS = 224
 def squeeze(images: Sequence[UInt8Image]) -> UInt8Image:
     """Squeeze images to a square, whole and without bars: uint8 (n, 224, 224, 3).
 
-    The tower was trained on squeezed photographs, so a cell of its grid is always 1/7 of the frame's width and height.
+    The tower was trained on squeezed photographs, so a cell of its grid is always 1/7 of the
+    frame's width and height.
     Raises ValueError for anything but uint8 (height, width, 3).
     """
     import cv2  # here, because a search imports this package and never resizes

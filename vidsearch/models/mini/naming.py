@@ -1,13 +1,17 @@
 """Names for what the captioner's training photographs never showed: pandas, teapots, rockets.
 
-The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure of something else,
-this puts its name in the place of the captioner's nearest word ("a black and white dog" -> "panda"), or says it alone
-("a close up of a teapot"). Both are proposals only: the embedder picks. The idea is that of novel-object captioning
+The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure
+of something else,
+this puts its name in the place of the captioner's nearest word ("a black and white dog" ->
+"panda"), or says it alone
+("a close up of a teapot"). Both are proposals only: the embedder picks. The idea is that of
+novel-object captioning
 (Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no model.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log
@@ -73,7 +77,8 @@ class Noun:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A caption in words, with each word's log-probability, and whether it stands alone or mends a caption."""
+    """A caption in words, with each word's log-probability, and whether it stands alone or mends a
+    caption."""
 
     words: tuple[str, ...]
     logprobs: tuple[float, ...]
@@ -83,7 +88,8 @@ class Proposal:
 def likeliest_noun(
     classes: Float32, nouns: Sequence[str | None], animals: frozenset[str], *, strange: float = 0.0
 ) -> Noun | None:
-    """The noun whose classes have most probability together, if that is enough to say it. classes: (1000,).
+    """The noun whose classes have most probability together, if that is enough to say it. classes:
+    (1000,).
 
     What is enough falls by half as `strange` goes from 0 to 1: there the captioner knows less.
     """
@@ -116,14 +122,15 @@ def plural(noun: str) -> str:
 def with_article(words: Sequence[str]) -> tuple[str, ...]:
     """`a` and `an` set right by the word that follows."""
     out = list(words)
-    for i, (word, after) in enumerate(zip(words, words[1:], strict=False)):
+    for i, (word, after) in enumerate(itertools.pairwise(words)):
         if word in {"a", "an"}:
             out[i] = "an" if after[0] in "aeiou" and not after.startswith(("uni", "one", "use")) else "a"
     return tuple(out)
 
 
 def renamed(words: Sequence[str], logprobs: Sequence[float], noun: Noun) -> Proposal | None:
-    """The caption with `noun` in the place of its animal. None where there is no animal, or it's right already."""
+    """The caption with `noun` in the place of its animal. None where there is no animal, or it's
+    right already."""
     if not noun.is_animal or noun.text in words or plural(noun.text) in words:
         return None
     spots = [i for i, word in enumerate(words) if word in _ANIMAL_WORDS or word in _ANIMALS_WORDS]

@@ -1,4 +1,5 @@
-"""The text tower of `mini`. Knows nothing of images, so that a search loads this and nothing else."""
+"""The text tower of `mini`. Knows nothing of images, so that a search loads this and nothing
+else."""
 
 from __future__ import annotations
 
@@ -17,7 +18,8 @@ _BATCH = 32
 
 
 class MiniTextEncoder:
-    """Words to vectors: a fine-tuned MiniLM of 6 layers. English; reads the first 46 word pieces."""
+    """Words to vectors: a fine-tuned MiniLM of 6 layers. English; reads the first 46 word
+    pieces."""
 
     def __init__(self, *, num_threads: int | None = None, folder: Path = weights.FOLDER) -> None:
         from tokenizers import Tokenizer
@@ -35,7 +37,8 @@ class MiniTextEncoder:
         """Embed texts. Returns float32 (n, 384), unit rows."""
         rows = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         vectors = np.empty((len(rows), self._space.dim), np.float32)
-        # Texts of one length go together: without padding, no text's vector depends on its neighbours.
+        # Texts of one length go together: without padding, no text's vector depends on its
+        # neighbours.
         by_length: dict[int, list[int]] = {}
         for i, row in enumerate(rows):
             by_length.setdefault(len(row), []).append(i)

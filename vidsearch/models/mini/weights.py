@@ -1,4 +1,5 @@
-"""The shipped files of `mini`: found, checked against their recorded digests, and opened as ONNX Runtime sessions."""
+"""The shipped files of `mini`: found, checked against their recorded digests, and opened as ONNX
+Runtime sessions."""
 
 from __future__ import annotations
 
@@ -46,7 +47,8 @@ def read_checked(name: str, folder: Path = FOLDER) -> bytes:
     digest = hashlib.sha256(content).hexdigest()
     if digest != recorded["sha256"]:
         raise ModelUnavailable(
-            f"mini's {folder / name} has SHA-256 {digest[:12]}, not the recorded {recorded['sha256'][:12]}: {_REINSTALL}"
+            f"mini's {folder / name} has SHA-256 {digest[:12]}, not the recorded "
+            f"{recorded['sha256'][:12]}: {_REINSTALL}"
         )
     return content
 
@@ -57,12 +59,14 @@ def read_json(name: str, folder: Path = FOLDER) -> Any:
 
 
 def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onnxruntime.InferenceSession:
-    """Open one ONNX file on the CPU. `num_threads` None leaves the choice to ONNX Runtime. Raises ModelUnavailable."""
+    """Open one ONNX file on the CPU. `num_threads` None leaves the choice to ONNX Runtime. Raises
+    ModelUnavailable."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
-    # The arena keeps its largest batch for ever; without it memory stays flat and speed is the same.
+    # The arena keeps its largest batch for ever; without it memory stays flat and speed is the
+    # same.
     options.enable_cpu_mem_arena = False
     # Threads that wait spin by default, and take the cores from those that decode video.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -78,7 +82,8 @@ def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onn
 
 
 def space(folder: Path = FOLDER) -> Space:
-    """What makes `mini`'s vectors: the digest covers the image tower, the text tower and the tokenizer."""
+    """What makes `mini`'s vectors: the digest covers the image tower, the text tower and the
+    tokenizer."""
     recorded = manifest(folder)
     digest = hashlib.sha256()
     for name in ("image.onnx", "text.onnx", "tokenizer.json"):
