@@ -2,6 +2,7 @@
 # Everything runs in .venv, which is made on first use and again when the requirements change.
 
 PYTHON ?= python3
+DATA ?= ../shared/data
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
@@ -32,6 +33,11 @@ $(STAMP): pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
+
+# Trains the mini models anew, from the photographs to the shipped weights: hours, and 8 GB in build/.
+mini: $(STAMP)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[training]'
+	$(BIN)/python -m training.mini --data $(DATA)
 
 docs/commands.md: $(STAMP) $(wildcard vidsearch/cli/*.py)
 	$(BIN)/typer vidsearch.cli.app utils docs --name vidsearch --output $@

@@ -25,8 +25,8 @@ from transformers import (
     SiglipModel,
 )
 
-TEXT = """a an the red green blue yellow dog cat man woman child car boat house tree ball picture photo of on in
-with and is runs sits stands plays small big old young grass water street sky"""
+TEXT = """a an the red green blue yellow dog cat man woman child car boat house tree ball picture photo
+of on in with and is runs sits stands plays small big old young grass water street sky"""
 WORDS = TEXT.split()
 CORPUS = [" ".join(WORDS), "a red dog runs on the grass", "a woman with a child in the street"]
 

@@ -27,6 +27,8 @@ def parse_time(text: str) -> float:
     """Seconds from "83.5", "1:23.5" or "0:01:23.5". Raises QueryError for anything else."""
     match = _CLOCK.match(text.strip())
     if match is None:
-        raise QueryError(f"{text!r} is not a time: write seconds (83.5), m:ss (1:23.5) or h:mm:ss (0:01:23.5).")
+        raise QueryError(
+            f"{text!r} is not a time: write seconds (83.5), m:ss (1:23.5) or h:mm:ss (0:01:23.5)."
+        )
     hours, minutes, seconds = match.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(seconds)

@@ -134,6 +134,8 @@ class LibraryModels:
 
 
 class CaptionOrigin(StrEnum):
+    """Who wrote a caption."""
+
     MODEL = "model"
     HUMAN = "human"
 

@@ -71,6 +71,13 @@ def test_command_reference_documents_every_option():
     assert missing == []
 
 
+def test_export_help_names_every_format():
+    from vidsearch.captions.export import FORMATS
+    from vidsearch.cli.export import FORMAT_HELP
+
+    assert [name for name in FORMATS if name not in FORMAT_HELP] == []
+
+
 def test_help_imports_nothing_heavy():
     program = (
         "import sys\n"

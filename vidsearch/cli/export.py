@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+if TYPE_CHECKING:
+    from vidsearch.captions.export.registry import Need
+
 from vidsearch.cli import console, loading, options
+
+FORMAT_HELP = (
+    "txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. [default: by --output's name]"
+)
+"""Written out, as importing the formats takes a tenth of a second that `--help` need not wait for."""
 
 
 def register(app: typer.Typer) -> None:
@@ -28,12 +36,12 @@ def export(
     ],
     format_name: Annotated[
         str | None,
-        typer.Option(
-            "--format",
-            "-f",
-            help="txt, srt, vtt, chapters, json, jsonl, csv or frames. [default: by --output's name]",
-        ),
+        typer.Option("--format", "-f", help=FORMAT_HELP),
     ] = None,
+    vectors: Annotated[
+        bool,
+        typer.Option("--vectors", help="With parquet: the frames' vectors too. (npy holds nothing else.)"),
+    ] = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
 ) -> None:
     """Write captions to a file, or a file per video.
@@ -45,16 +53,20 @@ def export(
     - `vidsearch export all --format vtt --output subtitles/`
 
     - `vidsearch export all --format jsonl --output -`
+
+    - `vidsearch export all --vectors --output frames.parquet`
     """
     from vidsearch.captions.describe import Describer, encoder_for
     from vidsearch.captions.export import export as write
     from vidsearch.captions.export import find_format, render
+    from vidsearch.captions.export.registry import ALSO_VECTORS
 
     chosen = find_format(format_name or output.suffix.removeprefix(".") or "txt")
     with loading.open_library(library) as opened:
         videos = opened.videos() if video == "all" else [opened.video(video)]
         describer = Describer(opened, encoder=encoder_for(opened))
-        documents = (describer.document(each, needs=chosen.needs) for each in videos)
+        needs: frozenset[Need] = chosen.needs | ALSO_VECTORS if vectors else chosen.needs
+        documents = (describer.document(each, needs=needs) for each in videos)
         if output == Path("-"):
             sys.stdout.buffer.write(render(documents, format_name=chosen.name))
             return

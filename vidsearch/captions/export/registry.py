@@ -13,6 +13,8 @@ from vidsearch.captions.export.document import CaptionedVideo
 from vidsearch.errors import ExportError
 
 Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
+ALSO_VECTORS: frozenset[Need] = frozenset({"vectors"})
+"""What to add to a format's needs where its vectors are wanted too."""
 
 
 @dataclass(frozen=True, slots=True)
