@@ -131,7 +131,7 @@ def main() -> None:
     for kind in ("wall", "cpu"):
         pairs = zip(taken["plain loop"], taken["vidsearch"], strict=True)
         ratios = [round(plain[kind] / ours[kind], 2) for plain, ours in pairs]
-        print(f"plain loop / vidsearch, {kind}: median {median(ratios)}, all {ratios}")
+        print(f"plain loop / vidsearch, {kind}: median {median(ratios):.2f}, all {ratios}")
 
 
 def run_alone(name: str, video: Path, *, with_captions: bool) -> dict[str, float]:

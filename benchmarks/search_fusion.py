@@ -101,7 +101,7 @@ def fusions(pictures: Scores, captions: Scores) -> dict[str, Scores]:
     by_rank = 1 / (RANK_CONSTANT + _ranks(pictures)) + np.where(
         captions > 0, 1 / (RANK_CONSTANT + _ranks(captions)), 0.0
     )
-    sums = {f"standard scores, captions {w:g}": pictures + w * share for w in (0.2, CAPTION_WEIGHT, 0.8, 1.6)}
+    sums = {f"standard scores, captions {w:g}": pictures + w * share for w in (CAPTION_WEIGHT, 0.4, 0.8, 1.6)}
     return {"pictures alone": pictures, "captions alone": captions, "reciprocal rank": by_rank, **sums}
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from vidsearch.cli.demo import expected_answers
 
-HIT = re.compile(r"^1  (?P<time>\d:\d\d:\d\d\.\d) ", re.MULTILINE)
+HIT = re.compile(r"^ *1  (?P<time>\d:\d\d:\d\d\.\d) ", re.MULTILINE)
 
 
 @pytest.fixture

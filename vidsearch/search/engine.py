@@ -38,7 +38,7 @@ Model = TypeVar("Model")
 
 CAPTIONS = "caption"
 """Name of the ranking by what captions say."""
-CAPTION_WEIGHT = 0.4
+CAPTION_WEIGHT = 0.2
 """What the best match of the query's words with a model's caption adds to the pictures' score, in standard
 deviations: as measured by `benchmarks/search_fusion.py`."""
 CORRECTION_WEIGHT = 4.0
