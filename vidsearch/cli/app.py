@@ -26,9 +26,6 @@ from vidsearch.cli import (
 )
 from vidsearch.errors import VidsearchError
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
-
 
 class _ErrorBoundary(TyperGroup):
     """Turns the errors that vidsearch raises on purpose into one line and an exit code."""
@@ -38,10 +35,10 @@ class _ErrorBoundary(TyperGroup):
             return super().invoke(ctx)
         except VidsearchError as error:
             console.fail("\n".join(map(console.printable, str(error).splitlines())))
-            raise typer.Exit(EXIT_FAILED) from error
+            raise typer.Exit(console.EXIT_FAILED) from error
         except KeyboardInterrupt as interrupt:
             console.note("Stopped.")
-            raise typer.Exit(EXIT_INTERRUPTED) from interrupt
+            raise typer.Exit(console.EXIT_INTERRUPTED) from interrupt
 
 
 app = typer.Typer(

@@ -12,6 +12,9 @@ from typing import Any
 
 import typer
 
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+
 
 def printable(text: object) -> str:
     """Text with control characters and undecodable bytes escaped: a file name must not move the cursor."""

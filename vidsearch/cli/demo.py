@@ -20,8 +20,6 @@ from vidsearch.times import format_duration, format_time
 if TYPE_CHECKING:
     from vidsearch.types import SearchHit
 
-EXIT_FAILED = 1
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -85,7 +83,7 @@ def demo(
     console.say("Index your own videos:  vidsearch index FOLDER")
     console.say('Then search them:       vidsearch search "a dog on grass"')
     if num_right < len(expected):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(console.EXIT_FAILED)
 
 
 def sample_folder() -> Path:

@@ -16,9 +16,6 @@ from vidsearch.types import Sampling
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
 
-EXIT_FAILED = 1
-EXIT_INTERRUPTED = 130
-
 
 Fps = Annotated[
     float,
@@ -140,9 +137,9 @@ def index(
         print_report(report, device=loaded.device.describe())
     if report.interrupted:
         console.note("Stopped. What was indexed is kept; run the same command again to go on.")
-        raise typer.Exit(EXIT_INTERRUPTED)
+        raise typer.Exit(console.EXIT_INTERRUPTED)
     if report.failures and not (report.num_indexed or report.num_skipped):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(console.EXIT_FAILED)
 
 
 def watch(

@@ -13,8 +13,6 @@ from vidsearch.times import format_duration
 if TYPE_CHECKING:
     from vidsearch.types import Failure, Video
 
-EXIT_FAILED = 1
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
@@ -219,4 +217,4 @@ def verify(
         if not problems:
             console.note("The library is sound.")
     if any(problem.repaired is None for problem in problems):
-        raise typer.Exit(EXIT_FAILED)
+        raise typer.Exit(console.EXIT_FAILED)
