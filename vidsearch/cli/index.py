@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -72,6 +72,10 @@ def index(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
+    decode_device: Annotated[
+        Literal["cpu", "cuda"],
+        typer.Option(help="What decodes: cuda where FFmpeg has it, else the CPU with a warning."),
+    ] = "cpu",
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try files again that failed before.")
     ] = False,
@@ -128,7 +132,7 @@ def index(
                 caption_policy=policy,
                 retry_failed=retry_failed,
                 isolate=isolate,
-                options=PipelineOptions(timeout_seconds=timeout),
+                options=PipelineOptions(timeout_seconds=timeout, decode_device=decode_device),
                 on_progress=on_progress,
             )
     if as_json:
@@ -218,6 +222,7 @@ def report_as_dict(report: IngestReport, *, device: str) -> dict[str, Any]:
             for failure in report.failures
         ],
         **asdict(report.counts),
+        "warnings": list(report.warnings),
         "video_seconds": report.video_seconds,
         "wall_seconds": report.wall_seconds,
         "device": device,
@@ -249,6 +254,8 @@ def print_report(report: IngestReport, *, device: str) -> None:
         console.say(
             f"  {_count(report.num_left_to_others, 'file')} left to another run that is at work on it"
         )
+    for warning in report.warnings:
+        console.warn(console.printable(warning))
     if report.failures:
         console.say(f"  {_count(report.num_failed, 'file')} failed:", colour="red")
     for failure in report.failures:
