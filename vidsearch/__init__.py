@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
-    from vidsearch.ingest import ingest
     from vidsearch.search.query import Query
 
     __version__: str
@@ -24,10 +23,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Library": "vidsearch.index.library",
     "Query": "vidsearch.search.query",
-    "ingest": "vidsearch.ingest",
 }
 
-__all__ = ["Library", "Query", "__version__", "ingest"]
+__all__ = ["Library", "Query", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,7 +10,7 @@ from vidsearch.web import jobs
 STUB = """\
 #!/bin/sh
 exec {python} -c 'import signal, sys, time
-signal.signal(signal.SIGINT, lambda *_: (print("stopped", flush=True), sys.exit(130)))
+signal.signal(signal.SIGTERM, lambda *_: (print("stopped", flush=True), sys.exit(130)))
 print(sys.argv[1:], flush=True)
 time.sleep(60)' "$@"
 """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -40,6 +41,11 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(index)
     app.command()(watch)
+
+
+def _stop_on_terminate() -> None:
+    """Let `kill`, a service manager or the page stop a run as Ctrl-C does."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def index(
@@ -88,6 +94,10 @@ def index(
             "--isolate", help="Decode each file in a process of its own: a crash costs that file only."
         ),
     ] = False,
+    reindex: Annotated[
+        bool,
+        typer.Option("--reindex", help="Begin anew what is here with other options, such as another --fps."),
+    ] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -108,6 +118,7 @@ def index(
     from vidsearch.index.library import Library
     from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
 
+    _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
     policy = parse_caption_policy(caption_every)
     model_options = loading.ModelOptions(
@@ -131,6 +142,7 @@ def index(
                 plan=plan,
                 caption_policy=policy,
                 retry_failed=retry_failed,
+                reindex=reindex,
                 isolate=isolate,
                 options=PipelineOptions(timeout_seconds=timeout, decode_device=decode_device),
                 on_progress=on_progress,
@@ -173,6 +185,7 @@ def watch(
     from vidsearch.ingest import ingest, parse_caption_policy
     from vidsearch.ingest.watch import watch as watch_folders
 
+    _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=None, start=None, end=None)
     policy = parse_caption_policy(caption_every)
     model_options = loading.ModelOptions(
@@ -210,6 +223,8 @@ def report_as_dict(report: IngestReport, *, device: str) -> dict[str, Any]:
         "num_indexed": report.num_indexed,
         "num_resumed": report.num_resumed,
         "num_skipped": report.num_skipped,
+        "num_skipped_as_other": report.num_skipped_as_other,
+        "num_replaced": report.num_replaced,
         "num_left_to_others": report.num_left_to_others,
         "failures": [
             {
@@ -250,6 +265,12 @@ def print_report(report: IngestReport, *, device: str) -> None:
         console.say(f"  {', '.join(filter(None, made))}")
     if report.num_skipped:
         console.say(f"  {_count(report.num_skipped, 'file')} passed over: already here")
+    if report.num_skipped_as_other:
+        console.say(
+            f"    {report.num_skipped_as_other} of them with other options; --reindex begins those anew"
+        )
+    if report.num_replaced:
+        console.say(f"  {_count(report.num_replaced, 'video')} left the library: replaced by other content")
     if report.num_left_to_others:
         console.say(
             f"  {_count(report.num_left_to_others, 'file')} left to another run that is at work on it"

@@ -79,11 +79,11 @@ def latest(library: Path) -> Job | None:
 
 
 def stop(job: Job) -> None:
-    """Ask a run to stop as Ctrl-C does: what it has committed stays."""
+    """Ask a run to stop: what it has committed stays. Unlike Ctrl-C's, the signal is not lost at start-up."""
     process = job.process()
     if process is not None:
         with contextlib.suppress(psutil.Error):
-            process.send_signal(signal.SIGINT)
+            process.send_signal(signal.SIGTERM)
 
 
 def log(library: Path) -> str:
