@@ -291,6 +291,19 @@ def test_imported_subtitles_are_kept_beside_the_captions(run, own_library, tmp_p
 
     assert result.exit_code == 0, result.output
     assert result.stderr == "Added 1 line to cat.mp4.\n"
+    found = json.loads(run("captions", "find", "goods", "--json", "--library", own_library).stdout)
+    assert [(match["track"], match["time_seconds"], match["text"]) for match in found] == [
+        ("cat", 4.0, "Who is a good cat?")
+    ]
+
+
+def test_words_are_found_in_captions_once_for_frames_that_share_one(run, sample_library):
+    result = run("captions", "find", "coffee", "--library", sample_library)
+
+    lines = result.stdout.splitlines()
+    assert lines
+    assert all("cafe.mp4" in line and "coffee" in line for line in lines)
+    assert "\x02" not in result.stdout
 
 
 def test_shell_answers_a_line_at_a_time(sample_library):

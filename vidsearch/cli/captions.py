@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
@@ -25,6 +26,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     group = typer.Typer(cls=_ShowsByDefault, help="What videos show, in words: read it, or put it right.")
     group.command("show")(show)
+    group.command("find")(find)
     group.command("edit")(edit)
     app.add_typer(group, name="captions")
     app.command()(recaption)
@@ -243,6 +245,70 @@ def caption(
     console.say()
     console.say("===== Final aggregated caption =====")
     console.say(console.printable(final.text) if final else "")
+
+
+def find(
+    words: Annotated[
+        str, typer.Argument(help='Words: stemmed, sun* for a beginning, "red car" as it stands.')
+    ],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    num_hits: Annotated[
+        int, typer.Option("--top", "-k", min=1, help="How many captions and subtitles.")
+    ] = 20,
+    as_json: options.AsJson = False,
+) -> None:
+    """Find words in captions and in the subtitles that were imported, and mark them.
+
+    Example: `vidsearch captions find "birthday cake"`
+    """
+    with loading.open_library(library) as opened:
+        matches = _word_matches(opened, words, num_hits)
+    if as_json:
+        console.say_json([match.as_dict() for match in matches])
+        return
+    if not matches:
+        console.note("No caption and no subtitle has these words.")
+    for match in matches:
+        where = f"{console.shown_path(match.video.path)}  {format_time(match.time_seconds)}"
+        console.say(f"{where}  {console.highlighted(match.highlighted)}")
+
+
+@dataclass(frozen=True, slots=True)
+class _WordMatch:
+    """A caption or a subtitle that has the words, and where."""
+
+    video: Video
+    time_seconds: float
+    track: str | None
+    """The subtitle track's name; None for a caption."""
+    highlighted: str
+    score: float
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "video": str(self.video.path),
+            "time_seconds": round(self.time_seconds, 6),
+            "track": self.track,
+            "text": console.unmarked(self.highlighted),
+            "score": self.score,
+        }
+
+
+def _word_matches(library: Library, words: str, num_hits: int) -> list[_WordMatch]:
+    """The best captions and subtitles, best first; of neighbours that say the same, the first."""
+    videos = {video.id: video for video in library.videos()}
+    captions = library.caption_matches(words, num_hits)
+    frames = {frame.id: frame for frame in library.frames_by_id([match.frame_id for match in captions])}
+    found = [
+        _WordMatch(videos[frame.video_id], frame.time_seconds, None, match.highlighted, match.score)
+        for match in captions
+        if not ((frame := frames[match.frame_id]).caption and frame.caption.carried_over)
+    ]
+    found += [
+        _WordMatch(videos[cue.video_id], cue.cue.start_seconds, cue.track, cue.highlighted, cue.score)
+        for cue in library.subtitle_matches(words, num_hits)
+    ]
+    return sorted(found, key=lambda match: -match.score)[:num_hits]
 
 
 def edit(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -87,6 +88,26 @@ def say_table(
 def shown_path(path: Path) -> str:
     """A path as short as it stays useful: from the working folder where that is shorter, else whole."""
     return printable(min(str(path), os.path.relpath(path), key=len))
+
+
+def highlighted(text: str) -> str:
+    """Text whose matched words are marked, with the marks made bold; on a terminal alone are they seen."""
+    from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START
+
+    parts = re.split(f"({HIGHLIGHT_START}[^{HIGHLIGHT_END}]*{HIGHLIGHT_END})", text)
+    return "".join(
+        typer.style(printable(part[1:-1]), bold=True, fg="yellow")
+        if part.startswith(HIGHLIGHT_START)
+        else printable(part)
+        for part in parts
+    )
+
+
+def unmarked(text: str) -> str:
+    """Text without the marks around its matched words."""
+    from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START
+
+    return text.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
 
 
 def show_image(png: bytes) -> bool:
