@@ -16,7 +16,7 @@ from vidsearch.errors import ModelUnavailable, QueryError, VideoNotFound
 from vidsearch.index.library import Library
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.types import FrameFilter, Shot, Space
+from vidsearch.types import Caption, CaptionOrigin, FrameFilter, Shot, Space
 
 ENCODERS = {COLOUR.space: COLOUR}
 
@@ -355,3 +355,26 @@ print(sorted(set(sys.modules) & {{"torch", "transformers"}}))
 
 def test_vectors_of_colours_are_unit():
     assert np.linalg.norm(unit((0.8, 0.0, 0.6))) == pytest.approx(1.0)
+
+
+def test_a_video_removed_in_the_middle_of_a_search_is_said_and_no_crash(library, monkeypatch):
+    add_video(library, "/videos/a.mp4", ["red", "red"])
+    searcher = Searcher(library, encoders={COLOUR.space: COLOUR})
+    monkeypatch.setattr(library, "frames_by_id", lambda frame_ids: [])
+
+    with pytest.raises(VideoNotFound, match="search again"):
+        searcher.search(Query(text="red"))
+
+
+@pytest.mark.parametrize(("origin", "first"), [("model", "fire.mp4"), ("human", "sea.mp4")])
+def test_pictures_lead_a_models_captions_and_follow_a_persons(library, origin, first):
+    """Reciprocal rank would tie the two: a captioner that is wrong had as much say as the pictures."""
+    add_video(library, "/videos/fire.mp4", ["red", "red"])
+    sea = add_video(library, "/videos/sea.mp4", ["blue", "blue"])
+    caption = Caption("red", "red", origin=CaptionOrigin(origin))
+    library.set_caption(library.frames(sea.id)[0].id, caption)
+
+    answer = ask(library, "red")
+
+    assert answer.mode == "hybrid"
+    assert answer.hits[0].video.path.name == first

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.errors import VideoNotFound
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
 from vidsearch.search.views import confidences
 from vidsearch.types import SearchHit, StepHit
@@ -108,7 +109,10 @@ class HitMaker:
     def _frames(self, places: Sequence[int]) -> dict[int, IndexedFrame]:
         unique = list(dict.fromkeys(places))
         ids = [int(frame_id) for frame_id in self._timeline.frame_ids[unique]] if unique else []
-        return dict(zip(unique, self._library.frames_by_id(ids), strict=True))
+        frames = self._library.frames_by_id(ids)
+        if len(frames) != len(ids):
+            raise VideoNotFound("A video was removed from the library while it was searched: search again.")
+        return dict(zip(unique, frames, strict=True))
 
     def _video(self, video_id: int) -> Video:
         if video_id not in self._videos:
