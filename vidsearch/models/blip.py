@@ -18,7 +18,7 @@ from transformers import BlipForImageTextRetrieval
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower
 from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import Runner, load_model, numpy_state, unit_rows
+from vidsearch.models.torch_model import TorchEmbedder, load_model, numpy_state, unit_rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -50,7 +50,7 @@ _NAMES = TowerNames(
 )
 
 
-class BlipEmbedder:
+class BlipEmbedder(TorchEmbedder):
     """An Embedder, and a Matcher, over a BLIP retrieval model."""
 
     def __init__(
@@ -64,33 +64,16 @@ class BlipEmbedder:
         batch_size: int | None = None,
     ) -> None:
         """Put a model onto a device. `model` is transformers' BlipForImageTextRetrieval."""
-        self.space = space
-        self.device = device
-        self.preprocessing = preprocessing
-        self.tokenizer = tokenizer
         fuse_vision_attention(model.vision_model)
-        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
-        self._runner = Runner(
-            device,
-            preprocessing,
+        super().__init__(
+            model,
+            tokenizer,
+            space=space,
+            preprocessing=preprocessing,
+            device=device,
             batch_size=batch_size,
             cpu_batch_size=_CPU_BATCH,
-            try_batch=self._image_rows,
         )
-
-    @property
-    def short_side_pixels(self) -> int:
-        return self.preprocessing.short_side_pixels
-
-    @property
-    def batch_size(self) -> int:
-        """Images per batch at present; it shrinks where memory runs out."""
-        return self._runner.batch_size
-
-    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
-        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
-        rows = self._runner.run(images, lambda pixels: list(unit_rows(self._image_rows(pixels))))
-        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""

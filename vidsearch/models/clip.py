@@ -18,14 +18,14 @@ from vidsearch.errors import ModelUnavailable
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.text_export import LayerNames, Pool, TowerNames, TransformerSpec, ensure_tower
 from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import Runner, load_model, numpy_state, unit_rows
+from vidsearch.models.torch_model import TorchEmbedder, load_model, numpy_state, unit_rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import Float32, Space
 
 _CPU_BATCH = 16
 _TEXT_BATCH = 256
@@ -42,7 +42,7 @@ _LAYER = LayerNames(
 )
 
 
-class ClipEmbedder:
+class ClipEmbedder(TorchEmbedder):
     """An Embedder over a CLIP or SigLIP model."""
 
     def __init__(
@@ -56,41 +56,24 @@ class ClipEmbedder:
         batch_size: int | None = None,
     ) -> None:
         """Put a model onto a device. `model` is transformers' CLIPModel or SiglipModel."""
-        self.space = space
-        self.device = device
-        self.preprocessing = preprocessing
         self.logit_scale = float(model.logit_scale.exp())
         """What a cosine is multiplied by before the softmax (CLIP) or the sigmoid (SigLIP)."""
         bias = getattr(model, "logit_bias", None)
         self.logit_bias = None if bias is None else float(bias)
         """SigLIP: added after that."""
-        self._tokenizer = tokenizer
-        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
-        self._runner = Runner(
-            device,
-            preprocessing,
+        super().__init__(
+            model,
+            tokenizer,
+            space=space,
+            preprocessing=preprocessing,
+            device=device,
             batch_size=batch_size,
             cpu_batch_size=_CPU_BATCH,
-            try_batch=self._image_rows,
         )
-
-    @property
-    def short_side_pixels(self) -> int:
-        return self.preprocessing.short_side_pixels
-
-    @property
-    def batch_size(self) -> int:
-        """Images per batch at present; it shrinks where memory runs out."""
-        return self._runner.batch_size
-
-    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
-        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
-        rows = self._runner.run(images, lambda pixels: list(unit_rows(self._image_rows(pixels))))
-        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        return _embed_texts(self.model, self._tokenizer, texts, self.space.dim)
+        return _embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
         rows: torch.Tensor = self.model.get_image_features(pixel_values=pixels).pooler_output

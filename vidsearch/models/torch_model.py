@@ -16,10 +16,12 @@ from vidsearch.errors import ModelUnavailable
 from vidsearch.models.batching import BatchRunner
 
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
     from vidsearch.models.device import Device
     from vidsearch.models.preprocess import Preprocessing
     from vidsearch.models.weights import Checkpoint
-    from vidsearch.types import Float32, UInt8Image
+    from vidsearch.types import Float32, Space, UInt8Image
 
 _UNREADABLE = (pickle.UnpicklingError, SafetensorError)
 _LARGEST_BATCH = 256
@@ -134,6 +136,56 @@ class Runner:
             torch.cuda.empty_cache()
         elif self._device.kind == "mps":
             torch.mps.empty_cache()
+
+
+class TorchEmbedder:
+    """What CLIP's and BLIP's embedders share: a model on a device, and images through it in batches.
+
+    A subclass says what the model makes of pixels, in `_image_rows`.
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        tokenizer: Tokenizer,
+        *,
+        space: Space,
+        preprocessing: Preprocessing,
+        device: Device,
+        batch_size: int | None,
+        cpu_batch_size: int,
+    ) -> None:
+        """Put a model onto a device; see `Runner` for the batch sizes."""
+        self.space = space
+        self.device = device
+        self.preprocessing = preprocessing
+        self.tokenizer = tokenizer
+        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self._runner = Runner(
+            device,
+            preprocessing,
+            batch_size=batch_size,
+            cpu_batch_size=cpu_batch_size,
+            try_batch=self._image_rows,
+        )
+
+    @property
+    def short_side_pixels(self) -> int:
+        return self.preprocessing.short_side_pixels
+
+    @property
+    def batch_size(self) -> int:
+        """Images per batch at present; it shrinks where memory runs out."""
+        return self._runner.batch_size
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
+        rows = self._runner.run(images, lambda pixels: list(unit_rows(self._image_rows(pixels))))
+        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
+
+    def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Rows (n, dim), of any length, of pixels (n, 3, height, width)."""
+        raise NotImplementedError
 
 
 def fitting_batch_size(peak_bytes: Callable[[int], int], free_bytes: int) -> int:
