@@ -80,14 +80,6 @@ def put_caption(connection: sqlite3.Connection, frame_id: int, caption: Caption)
     )
 
 
-def activate_version(connection: sqlite3.Connection, frame_id: int, version: int) -> None:
-    """Make a version the active one."""
-    connection.execute("UPDATE captions SET is_active = 0 WHERE frame_id = ? AND is_active", (frame_id,))
-    connection.execute(
-        "UPDATE captions SET is_active = 1 WHERE frame_id = ? AND version = ?", (frame_id, version)
-    )
-
-
 def put_correction(connection: sqlite3.Connection, frame_id: int, text: str) -> None:
     """Note a human's caption by its time, too, so that it outlives the frame."""
     connection.execute(

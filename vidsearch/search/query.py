@@ -142,10 +142,6 @@ class Query:
         return bool(self.text or self.plus)
 
     @property
-    def needs_text_encoder(self) -> bool:
-        return bool(self.text or self.plus or self.minus or self.then)
-
-    @property
     def words(self) -> str:
         """All words asked for, as captions are searched for them."""
         return " ".join(part for part in (self.text, *(plus.text for plus in self.plus)) if part)

@@ -24,88 +24,13 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, UInt8Image
 
 _LAYERS, _HEADS, _HEAD_WIDTH = 3, 5, 64
+_LINKING = """a an the in on of and is are with to at by his her their its while as for from into onto near
+next through that another front"""
+_OF_PLACE_AND_NUMBER = "it over up down out off behind other one around along under"
 # Words that may come twice in a caption: they join, and name nothing.
-_FUNCTION_WORDS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "in",
-        "on",
-        "of",
-        "and",
-        "is",
-        "are",
-        "with",
-        "to",
-        "at",
-        "by",
-        "his",
-        "her",
-        "their",
-        "its",
-        "it",
-        "while",
-        "as",
-        "for",
-        "from",
-        "through",
-        "over",
-        "into",
-        "up",
-        "down",
-        "out",
-        "near",
-        "next",
-        "off",
-        "behind",
-        "front",
-        "other",
-        "another",
-        "one",
-        "that",
-        "onto",
-        "around",
-        "along",
-        "under",
-    ]
-)
-_NEVER_LAST = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "in",
-        "on",
-        "of",
-        "and",
-        "is",
-        "are",
-        "with",
-        "to",
-        "at",
-        "by",
-        "his",
-        "her",
-        "their",
-        "its",
-        "while",
-        "as",
-        "for",
-        "from",
-        "into",
-        "onto",
-        "near",
-        "next",
-        "through",
-        "that",
-        "wearing",
-        "two",
-        "three",
-        "another",
-        "front",
-    ]
-)
+_FUNCTION_WORDS = frozenset(_LINKING.split()) | frozenset(_OF_PLACE_AND_NUMBER.split())
+# Words that something must follow.
+_NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
 # The gate's share for a picture like the training ones.
 _KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
@@ -181,15 +106,6 @@ class MiniCaptioner:
                     maps.append(decoder.attention[0].reshape(GRID, GRID))
                 out.append(np.array(maps, np.float32).reshape(len(maps), GRID, GRID))
             first += len(features.embedding)
-        return out
-
-    def hypotheses(self, images: Sequence[UInt8Image]) -> list[list[tuple[Hypothesis, GeneratedCaption]]]:
-        """All the beams of each image, best first by the decoder alone. For evaluation."""
-        out: list[list[tuple[Hypothesis, GeneratedCaption]]] = []
-        for features in self._tower.features(images):
-            out += [
-                [(h, _caption(self._said(h), h.logprobs)) for h in found] for found in self._search(features)
-            ]
         return out
 
     def _picture(self, features: ImageFeatures, rows: slice) -> tuple[Float32, Float32]:
