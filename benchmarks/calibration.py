@@ -2,203 +2,68 @@
 
     python benchmarks/calibration.py --data ../shared/data/flickr8k_224 [--model mini] [--write]
 
-Data: Flickr8k. The development photographs are parted in two halves: the first fits the map, the second
-measures it. (The photographs that a model was trained on would not do for fitting: it knows their captions by
-heart, and would call itself surer than it has a right to be.) Libraries of 50, 500 and 5,000 frames, one
-photograph a video, are filled up with training photographs, which are asked for by no query.
+Data: Flickr8k (`calibration_cases.py`). The development photographs are parted in two halves: the first fits
+the maps, the second measures them. (The photographs that a model was trained on would not do for either: it
+knows their captions by heart, and would call itself surer than it has a right to be.) Libraries of 50, 500
+and 5,000 frames, one photograph a video, are filled up with the other half, which no query asks for, and
+where that is too little with training photographs. Those of the latter that fill no library are the usual
+pictures.
 
 A query is *present* where the photograph that it was written for is in the library. Three kinds are not:
 - *another photograph*: a caption of one that is not there. A hard case, and not always a fair one: a library
   of 500 such photographs has some dog on some lawn, and its best hit may well satisfy who asked.
 - *another subject*: a caption with a word such as "horse", and the library has no photograph with that word
-  in any of its captions.
+  in any of its captions. Its twin is *the only one*: the same library with the photograph asked for put in.
 - *nonsense*: words without a picture, and pictures of another world.
+
+Queries by picture are views of development photographs: a part of 40 to 80% of the area, half of them
+mirrored, brighter or darker. They are present where the whole photograph is in the library.
 
 AUROC: how often a present query's best hit is surer than an absent one's. False accepts: the share of absent
 queries that pass a threshold which 90% of the present ones pass. Together: the three kinds count alike.
-`--write` stores the map beside `vidsearch/search/calibration.py`, and one of the library's own scores alone
-as the default of other spaces; `--figure` draws the reliability.
+Intervals: 95%, by drawing photographs anew with all that was asked of them. `--write` stores the maps beside
+`vidsearch/search/calibration.py`, and ones of the library's own scores alone as the default of other spaces;
+`--figure` draws the reliability.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
+import faiss
 import numpy as np
+from calibration_cases import KINDS, ONLY_ONE, SIZES, Case, Data, picture_cases, read, word_cases
 
-from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
-from vidsearch.media.images import read_image
-from vidsearch.models.device import choose_device
-from vidsearch.models.registry import load_embedder
 from vidsearch.search.calibration import (
     Calibration,
-    ScoreStatistics,
+    ConfidenceMap,
+    Reference,
     UsualPictures,
-    library_scores,
     path_of,
     to_json,
 )
-from vidsearch.search.timeline import Timeline
 
-if TYPE_CHECKING:
-    from vidsearch.types import Float32
-
-NONSENSE = (
-    "asdf qwer zxcv", "lorem ipsum dolor sit amet", "colourless green ideas sleep furiously",
-    "the square root of minus one", "quarterly tax return", "a strongly worded letter to the editor",
-    "the opposite of yesterday", "monetary policy of the central bank", "hexadecimal", "xyzzy",
-    "the smell of rain", "an unresolved legal dispute", "tomorrow's weather forecast", "blorptastic fnord",
-    "the concept of justice", "a partial differential equation", "the taste of salt", "version 2.4.1",
-    "a rumour that turned out to be true", "the third person singular", "kilowatt hours per month",
-    "an argument about grammar", "the fall of the roman empire", "a C major chord", "wjk pqlm",
-    "the second law of thermodynamics", "interest rates", "a peer reviewed article", "null pointer exception",
-    "the meaning of life", "an electron microscope image of a virus", "the surface of mars seen from orbit",
-    "a page of sheet music", "a spreadsheet with sales figures", "an x-ray of a broken wrist",
-    "a submarine under the arctic ice", "the inside of a nuclear reactor", "a galaxy far away",
-    "a chess endgame", "a circuit board under a magnifying glass",
-)  # fmt: skip
-"""Queries that no family photograph answers: words without a picture, and pictures of another world."""
-
-SUBJECTS = (
-    "horse|horses|pony", "bicycle|bicycles|bike|bikes|cyclist|biker|bmx", "snow|ski|skis|skier|skiing",
-    "soccer|football", "basketball", "tennis", "guitar|drums|band", "surfer|surfing|surfboard|wave|waves",
-    "climbing|climber|climbs", "motorcycle|motorcycles|motorbike|motocross", "bird|birds|duck|seagull",
-    "car|cars|truck|bus", "skateboard|skateboarder|skateboarding", "boat|canoe|kayak", "baby|toddler|infant",
-    "pool|swimming|swimmer|swim", "ball|baseball|volleyball", "dog|dogs|puppy",
-)  # fmt: skip
-"""Words by which a library is made to hold nothing of a subject."""
-KINDS = ("another photograph", "another subject", "nonsense")
-SIZES = (50, 500, 5000)
 NUM_DRAWS = 3
-_QUERIES_PER_DRAW = 200
-_CAPTIONS_PER_PHOTO = 3
+_NUM_CENTRES = 128
+_NUM_RESAMPLES = 200
 
 
-@dataclass(frozen=True)
-class Photos:
-    """Photographs in one space, and which subjects their captions name."""
+def shares(found: Sequence[Case]) -> np.ndarray:
+    """Weights: each size counts alike, in it present and absent, and of the absent each kind.
 
-    vectors: Float32
-    subjects: np.ndarray
-    """(photographs, subjects), true or false."""
-
-
-@dataclass(frozen=True)
-class Data:
-    """Everything that is asked, and of what."""
-
-    dev: Photos
-    captions: Float32
-    """Of the development photographs: (photographs, captions each, dim)."""
-    others: Photos
-    nonsense: Float32
-    weights_digest: str
-
-
-@dataclass(frozen=True)
-class Case:
-    """The best hit of one query in one library."""
-
-    kind: str
-    """present, or one of KINDS."""
-    size: int
-    vector: Float32
-    """The query's."""
-    in_library: ScoreStatistics
-    """What the query scores against the library at large."""
-    best: float
-    num_frames: float
-
-
-def subjects_of(dataset: RetrievalSet, num_photos: int) -> np.ndarray:
-    """Which photographs name which subjects in any of their captions."""
-    patterns = [re.compile(rf"\b({words})\b", re.IGNORECASE) for words in SUBJECTS]
-    found = np.zeros((num_photos, len(SUBJECTS)), dtype=bool)
-    for text, number in zip(dataset.texts, dataset.described, strict=True):
-        if number < num_photos:
-            found[number] |= [pattern.search(text) is not None for pattern in patterns]
-    return found
-
-
-def read(model: str, folder: Path, num_others: int, cache: Path | None) -> Data:
-    """Embed the photographs and the captions, or take them from the cache."""
-    embedder = load_embedder(model, device=choose_device())
-    digest = embedder.space.weights_digest
-    dev, train = (open_dataset(folder, kind="flickr8k-lines", split=split) for split in ("dev", "train"))
-    assert isinstance(dev, RetrievalSet)
-    assert isinstance(train, RetrievalSet)
-
-    def photos(paths: Sequence[Path]) -> Float32:
-        groups = [paths[start : start + 64] for start in range(0, len(paths), 64)]
-        return np.concatenate(
-            [embedder.embed_images([read_image(path) for path in group]) for group in groups]
-        )
-
-    kept = np.load(cache) if cache is not None and cache.exists() else None
-    if kept is None or str(kept["digest"]) != digest or len(kept["others"]) < num_others:
-        by_photo: list[list[str]] = [[] for _ in dev.paths]
-        for text, number in zip(dev.texts, dev.described, strict=True):
-            by_photo[number].append(text)
-        texts = [text for captions in by_photo for text in captions[:_CAPTIONS_PER_PHOTO]]
-        kept = {
-            "dev": photos(dev.paths),
-            "captions": embedder.embed_texts(texts).reshape(len(dev.paths), _CAPTIONS_PER_PHOTO, -1),
-            "others": photos(train.paths[:num_others]),
-            "nonsense": embedder.embed_texts(NONSENSE),
-        }
-        if cache is not None:
-            np.savez(cache, digest=digest, **kept)
-    return Data(
-        dev=Photos(kept["dev"], subjects_of(dev, len(kept["dev"]))),
-        captions=kept["captions"],
-        others=Photos(kept["others"][:num_others], subjects_of(train, num_others)),
-        nonsense=kept["nonsense"],
-        weights_digest=digest,
-    )
-
-
-def ask(data: Data, photos: Float32, kind: str, queries: Float32) -> Iterator[Case]:
-    """Ask a library of one-frame videos."""
-    ids = np.arange(len(photos))
-    timeline = Timeline(ids, ids, np.zeros(len(ids)), photos)
-    for query in queries.reshape(-1, photos.shape[1]):
-        best = float((photos @ query).max())
-        yield Case(
-            kind, len(photos), query, library_scores(query, timeline.sample), best, timeline.num_distinct
-        )
-
-
-def cases(data: Data, half: int, size: int, rng: np.random.Generator) -> Iterator[Case]:
-    """Ask libraries of `size` photographs, some of one half of the development set, filled up with others."""
-    numbers = rng.permutation(np.arange(half, len(data.captions), 2))
-    inside = numbers[: min(_QUERIES_PER_DRAW, size // 2)]
-    outside = numbers[-_QUERIES_PER_DRAW:]
-    fill = rng.permutation(len(data.others.vectors))
-    photos = np.concatenate([data.dev.vectors[inside], data.others.vectors[fill[: size - len(inside)]]])
-    yield from ask(data, photos, "present", data.captions[inside])
-    yield from ask(data, photos, "another photograph", data.captions[outside])
-    yield from ask(data, photos, "nonsense", data.nonsense)
-    for subject in range(len(SUBJECTS)):
-        asked = numbers[data.dev.subjects[numbers, subject]][:8]
-        others = [n for n in inside if not data.dev.subjects[n, subject]]
-        rest = fill[~data.others.subjects[fill, subject]][: size - len(others)]
-        without = np.concatenate([data.dev.vectors[others], data.others.vectors[rest]])
-        # Of a photograph's captions, those that name the subject are about it; the first one mostly does.
-        yield from ask(data, without, "another subject", data.captions[asked, :1])
-
-
-def shares(kinds: np.ndarray, sizes: np.ndarray) -> np.ndarray:
-    """Weights: each size counts alike, in it present and absent, and of the absent each kind."""
+    `ONLY_ONE` counts nothing.
+    """
+    kinds, sizes = kinds_and_sizes(found)
+    absent = [kind for kind in KINDS if (kinds == kind).any()]
     weights = np.zeros(len(kinds))
     for size in np.unique(sizes):
-        for kind, share in (("present", 1 / 2), *((kind, 1 / 6) for kind in KINDS)):
+        for kind, share in (("present", 1.0), *((kind, 1 / len(absent)) for kind in absent)):
             chosen = (kinds == kind) & (sizes == size)
             weights[chosen] = share / max(chosen.sum(), 1)
     return np.asarray(weights / weights.sum())
@@ -215,28 +80,35 @@ def logistic(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.nd
     return found
 
 
-def fit(found: Sequence[Case], usual: UsualPictures | None) -> Calibration:
+def fit(found: Sequence[Case], usual: UsualPictures | None) -> ConfidenceMap:
     """Fit a map on cases."""
-    kinds, sizes = kinds_and_sizes(found)
+    kinds, _ = kinds_and_sizes(found)
     labels = (kinds == "present").astype(float)
-    rows = np.stack([np.ones(len(found)), heights(found, usual), log_frames(found)], axis=1)
-    weights = [round(float(weight), 4) for weight in logistic(rows, labels, shares(kinds, sizes))]
-    fitted = Calibration(weights[0], weights[1], weights[2], likely=0.5, usual=usual)
-    sure = confidences(found, fitted)
+    against = references(found, usual)
+    heights = [reference.height(case.best) for case, reference in zip(found, against, strict=True)]
+    rows = np.stack([np.ones(len(found)), heights, log_frames(found)], axis=1)
+    if usual is not None:
+        rows = np.column_stack([rows, [reference.usual_height for reference in against]])
+    weights = [round(float(weight), 4) for weight in logistic(rows, labels, shares(found))]
+    intercept, per_height, per_log_frames, per_usual_height = [*weights, 0.0][:4]
+    fitted = ConfidenceMap(intercept, per_height, per_usual_height, per_log_frames, likely=0.5)
+    sure = confidences(found, fitted, usual)
     return replace(fitted, likely=round(float(np.quantile(sure[kinds == "present"], 0.1)), 2))
 
 
 def usual_pictures(data: Data) -> UsualPictures:
-    """The first half of the development photographs."""
-    photos = data.dev.vectors[::2]
-    cosines = data.captions[::2, 0] @ photos.T
-    return UsualPictures(photos.mean(axis=0), round(float(cosines.std(axis=1).mean()), 4))
+    """Clusters of photographs that fill no library, by k-means (Lloyd)."""
+    clustering = faiss.Kmeans(data.usual.shape[1], _NUM_CENTRES, niter=25, seed=0, min_points_per_centroid=1)
+    clustering.train(data.usual)
+    cosines = data.captions[::2, 0] @ data.usual.T
+    return UsualPictures(np.asarray(clustering.centroids), round(float(cosines.std(axis=1).mean()), 4))
 
 
-def heights(found: Sequence[Case], usual: UsualPictures | None) -> np.ndarray:
-    """How far each best hit stands above usual pictures, or above its library, in deviations."""
-    references = [case.in_library if usual is None else usual.scores(case.vector) for case in found]
-    return np.asarray([(c.best - r.mean) / r.deviation for c, r in zip(found, references, strict=True)])
+def references(found: Sequence[Case], usual: UsualPictures | None) -> list[Reference]:
+    """What each query scores against usual pictures, or against its library."""
+    if usual is None:
+        return [Reference(case.in_library.mean, case.in_library.deviation) for case in found]
+    return [usual.scores(case.vector) for case in found]
 
 
 def log_frames(found: Sequence[Case]) -> np.ndarray:
@@ -249,11 +121,13 @@ def kinds_and_sizes(found: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
     return np.asarray([case.kind for case in found]), np.asarray([case.size for case in found])
 
 
-def confidences(found: Sequence[Case], calibration: Calibration) -> np.ndarray:
+def confidences(found: Sequence[Case], fitted: ConfidenceMap, usual: UsualPictures | None) -> np.ndarray:
     """What a search says of each case's best hit."""
-    above = heights(found, calibration.usual)
     return np.asarray(
-        [calibration.confidence(float(h), c.num_frames) for h, c in zip(above, found, strict=True)]
+        [
+            fitted.confidence(reference.height(case.best), reference.usual_height, case.num_frames)
+            for case, reference in zip(found, references(found, usual), strict=True)
+        ]
     )
 
 
@@ -314,29 +188,108 @@ def draw(curves: dict[str, list[tuple[float, float, float]]], path: Path) -> Non
     cv2.imwrite(str(path), image)
 
 
-def measure(data: Data, calibration: Calibration, figure: Path | None) -> None:
-    """Print the figures on the second half, and draw them."""
-    curves = {}
-    print("AUROC, and false accepts at 90% recall, against each kind of absent query:")
-    print(f"| frames | together | {' | '.join(KINDS)} | calibration error |")
-    print("|---|---|---|---|---|---|")
-    for size in [size for size in SIZES if size - _QUERIES_PER_DRAW <= len(data.others.vectors)]:
-        rng = np.random.default_rng(1)
-        found = [case for _ in range(NUM_DRAWS) for case in cases(data, 1, size, rng)]
-        sure, (kinds, _) = confidences(found, calibration), kinds_and_sizes(found)
-        absent = {kind: sure[kinds == kind] for kind in KINDS}
-        present = sure[kinds == "present"]
-        areas = [auroc(present, each) for each in absent.values()]
-        accepts = [false_accepts(present, each) for each in absent.values()]
-        bins = reliability(sure, (kinds == "present").astype(float), shares(kinds, np.full(len(kinds), size)))
-        error = sum(share * abs(said - right) for said, right, share in bins)
-        cells = [f"{area:.2f}, {accept:.0%}" for area, accept in zip(areas, accepts, strict=True)]
-        print(
-            f"| {size:,} | {np.mean(areas):.2f}, {np.mean(accepts):.0%} | {' | '.join(cells)} | {error:.2f} |"
+def interval(
+    statistic: Callable[[list[np.ndarray]], float],
+    sure: np.ndarray,
+    found: Sequence[Case],
+    kinds: Sequence[str],
+) -> str:
+    """A statistic of the confidences of several kinds, with its interval over photographs."""
+    groups = []
+    for kind in kinds:
+        by_photo: dict[int, list[float]] = {}
+        for case, value in zip(found, sure.tolist(), strict=True):
+            if case.kind == kind:
+                by_photo.setdefault(case.photo, []).append(value)
+        groups.append([np.asarray(values) for values in by_photo.values()])
+    rng = np.random.default_rng(0)
+    drawn = [
+        statistic(
+            [
+                np.concatenate([group[i] for i in rng.integers(len(group), size=len(group))])
+                for group in groups
+            ]
         )
+        for _ in range(_NUM_RESAMPLES)
+    ]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return f"{statistic([np.concatenate(group) for group in groups]):.2f} [{low:.2f}, {high:.2f}]"
+
+
+def mean_auroc(groups: list[np.ndarray]) -> float:
+    """Of the first group, the present queries, against each of the others."""
+    return float(np.mean([auroc(groups[0], absent) for absent in groups[1:]]))
+
+
+def reachable(data: Data, size: int) -> float:
+    """What AUROC against another photograph's captions could be, if a query's usual best hit were known.
+
+    Say U is the share of libraries without the photograph whose best hit is below the one seen: uniform for
+    absent queries. Of a present query it is the larger of such a U and of V, the share of libraries whose
+    best hit is below its own photograph. Then AUROC is P(max(U, V) > U') = (1 + E[V^2]) / 2. V follows from
+    how many of all the development photographs stand above the query's own.
+    """
+    num_photos, num_captions, dim = data.captions.shape
+    cosines = data.captions.reshape(-1, dim) @ data.dev.vectors.T
+    own = np.repeat(np.arange(num_photos), num_captions)
+    above = (cosines > cosines[np.arange(len(own)), own][:, None]).sum(axis=1)
+    others, drawn = num_photos - 1, size - 1
+    below = [math.comb(others - n, drawn) / math.comb(others, drawn) for n in range(int(above.max()) + 1)]
+    return float((1 + np.square(np.asarray(below)[above]).mean()) / 2)
+
+
+def draws(
+    make: Callable[[Data, int, int, np.random.Generator], Iterator[Case]], data: Data, size: int
+) -> list[Case]:
+    """The cases that measure a size."""
+    rng = np.random.default_rng(1)
+    return [case for _ in range(NUM_DRAWS) for case in make(data, 1, size, rng)]
+
+
+def measure_words(
+    data: Data, sizes: Sequence[int], fitted: ConfidenceMap, usual: UsualPictures | None, figure: Path | None
+) -> None:
+    """Print the figures of queries by words on the second half, and draw them."""
+    curves = {}
+    print("By words: AUROC, and false accepts at 90% recall, against each kind of absent query:")
+    print(f"| frames | together | {' | '.join(KINDS)} | the first and the last | calibration error |")
+    print("|---|---|---|---|---|---|---|")
+    for size in sizes:
+        found = draws(word_cases, data, size)
+        sure, (kinds, _) = confidences(found, fitted, usual), kinds_and_sizes(found)
+        present = sure[kinds == "present"]
+        cells = []
+        for group in (KINDS, *((kind,) for kind in KINDS), (KINDS[0], KINDS[2])):
+            accepts = np.mean([false_accepts(present, sure[kinds == kind]) for kind in group])
+            cells.append(f"{interval(mean_auroc, sure, found, ('present', *group))}, {accepts:.0%}")
+        bins = reliability(sure, (kinds == "present").astype(float), shares(found))
+        error = sum(share * abs(said - right) for said, right, share in bins)
+        print(f"| {size:,} | {' | '.join(cells)} | {error:.2f} |")
+        only = interval(mean_auroc, sure, found, (ONLY_ONE, "another subject"))
+        print(f"  with the only one of its subject, against the same library without: {only}")
+        if size < len(data.captions):
+            print(f"  against another photograph, reachable by the best hit: {reachable(data, size):.2f}")
         curves[f"{size:,} frames"] = bins
     if figure is not None:
         draw(curves, figure)
+
+
+def measure_pictures(
+    data: Data,
+    sizes: Sequence[int],
+    fitted: ConfidenceMap,
+    usual: UsualPictures | None,
+) -> None:
+    """Print the figures of queries by pictures on the second half."""
+    print("By another view of a picture: AUROC, false accepts at 90% recall, calibration error:")
+    for size in sizes:
+        found = draws(picture_cases, data, size)
+        sure, (kinds, _) = confidences(found, fitted, usual), kinds_and_sizes(found)
+        accepts = false_accepts(sure[kinds == "present"], sure[kinds == KINDS[0]])
+        bins = reliability(sure, (kinds == "present").astype(float), shares(found))
+        error = sum(share * abs(said - right) for said, right, share in bins)
+        area = interval(mean_auroc, sure, found, ("present", KINDS[0]))
+        print(f"| {size:,} | {area} | {accepts:.0%} | {error:.2f} |")
 
 
 def main() -> None:
@@ -355,16 +308,24 @@ def main() -> None:
     options = parser.parse_args()
     data = read(options.model, options.data, options.num_others, options.cache)
     rng = np.random.default_rng(0)
-    sizes = [size for size in SIZES if size - _QUERIES_PER_DRAW <= len(data.others.vectors)]
-    found = [case for size in sizes for case in cases(data, 0, size, rng)]
-    fitted, plain = fit(found, usual_pictures(data)), fit(found, None)
-    for name, calibration in ((options.model, fitted), ("default", plain)):
-        print(f"{name}: {replace(calibration, usual=None)}")
-        measure(data, calibration, options.figure if calibration is fitted else None)
+    sizes = [size for size in SIZES if size <= len(data.others.vectors)]
+    by_words = [case for size in sizes for _ in range(NUM_DRAWS) for case in word_cases(data, 0, size, rng)]
+    by_pictures = [
+        case for size in sizes for _ in range(NUM_DRAWS) for case in picture_cases(data, 0, size, rng)
+    ]
+    own, default = (
+        Calibration(fit(by_words, usual), fit(by_pictures, usual), usual)
+        for usual in (usual_pictures(data), None)
+    )
+    for name, calibration in ((options.model, own), ("default", default)):
+        print(f"{name}: {calibration.words}, {calibration.pictures}")
+        figure = options.figure if calibration is own else None
+        measure_words(data, sizes, calibration.words, calibration.usual, figure)
+        measure_pictures(data, sizes, calibration.pictures, calibration.usual)
     if options.write:
         for path, calibration, digest in (
-            (path_of(options.model), fitted, data.weights_digest),
-            (path_of("default"), plain, ""),
+            (path_of(options.model), own, data.weights_digest),
+            (path_of("default"), default, ""),
         ):
             path.write_text(json.dumps(to_json(calibration, digest), indent=2) + "\n")
 

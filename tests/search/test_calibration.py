@@ -12,6 +12,9 @@ import pytest
 from vidsearch.search import calibration
 from vidsearch.search.calibration import (
     Calibration,
+    ConfidenceMap,
+    Reference,
+    ScoreStatistics,
     UsualPictures,
     calibration_for,
     from_json,
@@ -20,32 +23,42 @@ from vidsearch.search.calibration import (
 from vidsearch.types import Space
 
 QUERY = np.array([1.0, 0.0], dtype=np.float32)
-PICTURES = UsualPictures(mean=np.array([0.1, 0.0], dtype=np.float32), deviation=0.05)
-KNOWN = Calibration(intercept=-3.0, per_deviation=1.0, per_log_frames=-0.5, likely=0.5, usual=PICTURES)
-SAMPLE = np.array([[0.4, 0.9], [0.6, 0.8]], dtype=np.float32)
+WORDS = ConfidenceMap(intercept=-3.0, per_height=1.0, per_usual_height=-0.25, per_log_frames=-0.5, likely=0.5)
+PICTURES = replace(WORDS, intercept=-9.0, likely=0.4)
+USUAL = UsualPictures(centres=np.array([[0.1, 0.0], [0.3, 0.8]], dtype=np.float32), deviation=0.05)
+KNOWN = Calibration(WORDS, PICTURES, USUAL)
+LIBRARY = ScoreStatistics(mean=0.5, deviation=0.1)
 
 
 def test_confidence_rises_with_the_score_and_falls_with_the_number_of_frames():
-    by_height = [KNOWN.confidence(height, 500) for height in (0, 2, 4, 8)]
-    by_size = [KNOWN.confidence(4, frames) for frames in (50, 500, 5000)]
+    by_height = [WORDS.confidence(height, 1, 500) for height in (0, 2, 4, 8)]
+    by_size = [WORDS.confidence(4, 1, frames) for frames in (50, 500, 5000)]
     assert by_height == sorted(by_height)
     assert by_size == sorted(by_size, reverse=True)
     assert all(0 <= sure <= 1 for sure in by_height + by_size)
 
 
+def test_what_usual_pictures_fit_well_must_be_met_by_a_higher_hit():
+    assert WORDS.confidence(4, 3, 500) < WORDS.confidence(4, 1, 500)
+
+
 def test_the_map_is_logistic():
-    assert KNOWN.confidence(4, 100) == pytest.approx(1 / (1 + math.exp(3 - 4 + 0.5 * math.log(100))))
+    assert WORDS.confidence(4, 2, 100) == pytest.approx(1 / (1 + math.exp(3 - 4 + 0.5 + 0.5 * math.log(100))))
 
 
 def test_extreme_scores_do_not_overflow():
-    assert (KNOWN.confidence(1e9, 1), KNOWN.confidence(-1e9, 1)) == pytest.approx((1.0, 0.0))
+    assert (WORDS.confidence(1e9, 0, 1), WORDS.confidence(-1e9, 0, 1)) == pytest.approx((1.0, 0.0))
 
 
 def test_usual_pictures_are_the_measure_and_not_a_library_that_shows_one_thing_all_day():
-    usual = KNOWN.reference(QUERY, SAMPLE)
-    assert (usual.mean, usual.deviation) == pytest.approx((0.1, 0.05))
-    unknown = replace(KNOWN, usual=None).reference(QUERY, SAMPLE)
-    assert (unknown.mean, unknown.deviation) == pytest.approx((0.5, 0.1))
+    usual = KNOWN.reference(QUERY, LIBRARY)
+    assert (usual.mean, usual.deviation, usual.usual_height) == pytest.approx((0.2, 0.05, 2.0))
+    assert usual.height(0.35) == pytest.approx(3.0)
+    assert replace(KNOWN, usual=None).reference(QUERY, LIBRARY) == Reference(0.5, 0.1, 0.0)
+
+
+def test_queries_by_picture_have_a_map_of_their_own():
+    assert (KNOWN.map_for("words"), KNOWN.map_for("pictures")) == (WORDS, PICTURES)
 
 
 def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, monkeypatch):
@@ -55,13 +68,25 @@ def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, mon
     (tmp_path / "some--model.json").write_text(json.dumps(to_json(KNOWN, "new")))
     fitted, other = (calibration_for(Space("some/model", digest, "", 2)) for digest in ("new", "old"))
     calibration_for.cache_clear()
-    assert (fitted.intercept, other.intercept, other.usual) == (-3.0, -3.0, None)
+    assert (fitted.words, fitted.pictures) == (WORDS, PICTURES)
+    assert other == replace(KNOWN, usual=None)
     assert fitted.usual is not None
-    np.testing.assert_allclose(fitted.usual.mean, PICTURES.mean, rtol=1e-3)
+    np.testing.assert_allclose(fitted.usual.centres, USUAL.centres, atol=0.8 / 254)
 
 
 def test_the_maps_that_are_shipped_can_be_read():
     for path in calibration.FOLDER.glob("*.json"):
         found = from_json(json.loads(path.read_text()))
-        assert 0 < found.likely < 1
-        assert found.per_deviation > 0 > found.per_log_frames
+        for fitted in (found.words, found.pictures):
+            assert 0 < fitted.likely < 1
+            assert fitted.per_height > 0 > fitted.per_log_frames
+            assert (fitted.per_usual_height < 0) == (found.usual is not None)
+
+
+def test_mini_has_a_map_for_the_weights_that_are_shipped():
+    from vidsearch.models.mini import weights
+
+    space = weights.space()
+    usual = calibration_for(space).usual
+    assert usual is not None
+    assert usual.centres.shape[1] == space.dim

@@ -312,6 +312,26 @@ def test_confidence_filters_and_says_when_nothing_is_left(traffic):
     )
 
 
+def test_confidence_is_given_for_words_and_for_pictures_and_not_for_a_mixture(traffic, tmp_path):
+    import cv2
+
+    path = tmp_path / "blue.png"
+    cv2.imwrite(str(path), solid("blue")[:, :, ::-1])
+
+    def hits(query):
+        return search(traffic, query, encoders=ENCODERS, embedders=ENCODERS)
+
+    by_words, by_picture = hits(Query(text="blue")), hits(Query(images=(path,)))
+    assert by_words.hits[0].frame_id == by_picture.hits[0].frame_id
+    assert 0 < by_picture.hits[0].confidence < by_words.hits[0].confidence < 1
+    mixed = hits(Query(text="blue", images=(path,), min_confidence=0.9))
+    assert [hit.confidence for hit in mixed.hits] == [None] * len(by_words.hits)
+    assert not mixed.nothing_matches
+    assert mixed.notes == (
+        "Such a query gets no confidence, so none of its hits was left out for a low one.",
+    )
+
+
 # --- a searcher that stays open ---------------------------------------------------------------------------
 
 

@@ -152,3 +152,17 @@ def test_later_feedback_on_a_frame_holds():
     query = Query(text="a dog", more_like=(1, 2), less_like=(3,))
     refined = query.refined(more_like=[3], less_like=[1])
     assert (refined.more_like, refined.less_like) == ((2, 3), (1,))
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        (Query(text="a dog", plus=(WeightedText("snow"),), minus=(WeightedText("people"),)), "words"),
+        (Query(images=(Path("a.jpg"),), like=(FrameReference("a.mp4", 1.0),)), "pictures"),
+        (Query(text="a dog", images=(Path("a.jpg"),)), None),
+        (Query(text="a dog", more_like=(1,)), None),
+        (Query(vectors={"0123": (1.0, 0.0)}), None),
+    ],
+)
+def test_what_a_query_is_made_of(query, asked):
+    assert query.asked == asked

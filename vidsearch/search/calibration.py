@@ -1,14 +1,20 @@
 """From a cosine to a confidence: the probability that a library holds what was asked for.
 
-A cosine means another thing in each space and for each query. So what is looked at is how far a hit stands
-above what the same query scores against *usual* pictures, in deviations; and how many frames there are, since
-the best of many scores high by chance alone. A logistic map of the two, fitted once per space on photographs
-with human captions (`benchmarks/calibration.py`), gives a probability.
+A cosine means another thing in each space and for each query. So three things are looked at:
 
-Usual pictures are those of the fit, kept as their mean vector. (Not the library's own: in one that shows a
-single thing all day, nothing that fits it would ever stand out.) The maps are JSON files beside this module,
-by the model's name, and hold the digest of the weights that they were fitted for. Any other space gets
-`default.json`, and the library's own frames for usual ones. It knows no query and no library.
+- how far a hit stands above what the same query scores against *usual* pictures on average;
+- how far the usual pictures that fit the query best do. Where there are such, only a higher hit says that the
+  library has more than that;
+- how many frames there are, since the best of many scores high by chance alone.
+
+A logistic map of the three, fitted once per space on photographs with human captions
+(`benchmarks/calibration.py`), gives a probability. Pictures lie closer to pictures than words do, so queries
+by picture have a map of their own.
+
+Usual pictures are those of the fit, kept as the centres of their clusters. (Not the library's own: in one
+that shows a single thing all day, nothing that fits it would ever stand out.) The maps are JSON files beside
+this module, by the model's name, and hold the digest of the weights that they were fitted for. Any other
+space gets `default.json`, and the library's own frames for usual ones. It knows no query and no library.
 """
 
 from __future__ import annotations
@@ -26,6 +32,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 if TYPE_CHECKING:
+    from vidsearch.search.query import Asked
     from vidsearch.types import Float32, Space
 
 FOLDER = Path(__file__).with_name("calibrations")
@@ -44,44 +51,80 @@ class ScoreStatistics:
 
 
 @dataclass(frozen=True, slots=True)
-class UsualPictures:
-    """What pictures of all kinds score in a space."""
+class Reference:
+    """What a query scores against usual pictures."""
 
-    mean: Float32
-    """Their mean vector, (dim,)."""
+    mean: float
     deviation: float
-    """Of the cosines of a caption with pictures that are not its own, on average over captions."""
+    usual_height: float = 0.0
+    """How far the usual pictures that fit best stand above the mean, in deviations; 0 where unknown."""
 
-    def scores(self, vector: Float32) -> ScoreStatistics:
-        """What a query's unit vector scores against them."""
-        return ScoreStatistics(float(self.mean @ vector), self.deviation)
+    def height(self, cosine: float) -> float:
+        """How far a hit stands above the mean, in deviations."""
+        return (cosine - self.mean) / self.deviation
 
 
 @dataclass(frozen=True, slots=True)
-class Calibration:
-    """A logistic map for one space, and what is usual in it."""
+class UsualPictures:
+    """What pictures of all kinds score in a space."""
+
+    centres: Float32
+    """Means of clusters of pictures that look alike, (clusters, dim)."""
+    deviation: float
+    """Of the cosines of a caption with pictures that are not its own, on average over captions."""
+
+    def scores(self, vector: Float32) -> Reference:
+        """What a query's unit vector scores against them."""
+        cosines = self.centres @ vector
+        mean = float(cosines.mean())
+        return Reference(mean, self.deviation, (float(cosines.max()) - mean) / self.deviation)
+
+
+@dataclass(frozen=True, slots=True)
+class ConfidenceMap:
+    """A logistic map, for one kind of query in one space."""
 
     intercept: float
-    per_deviation: float
+    per_height: float
     """Log-odds per deviation that the hit stands above usual pictures."""
+    per_usual_height: float
+    """Log-odds per deviation that the usual pictures which fit best do; negative."""
     per_log_frames: float
     """Log-odds per natural logarithm of the number of distinct frames; negative."""
     likely: float
     """From this confidence on, a hit is worth showing as one."""
-    usual: UsualPictures | None = None
 
-    def confidence(self, height: float, num_frames: float) -> float:
+    def confidence(self, height: float, usual_height: float, num_frames: float) -> float:
         """Probability in [0, 1], were this the best hit, that the library holds what was asked for.
 
-        `height` is in deviations above usual pictures, see `reference`.
+        Heights are in deviations, see `Reference`.
         """
-        log_frames = math.log(max(num_frames, 1.0))
-        log_odds = self.intercept + self.per_deviation * height + self.per_log_frames * log_frames
+        log_odds = (
+            self.intercept
+            + self.per_height * height
+            + self.per_usual_height * usual_height
+            + self.per_log_frames * math.log(max(num_frames, 1.0))
+        )
         return 1 / (1 + math.exp(-max(-60.0, min(60.0, log_odds))))
 
-    def reference(self, vector: Float32, sample: Float32) -> ScoreStatistics:
-        """What a query's vector scores against usual pictures; where none are known, a library's sample."""
-        return library_scores(vector, sample) if self.usual is None else self.usual.scores(vector)
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """The maps of one space, and what is usual in it."""
+
+    words: ConfidenceMap
+    pictures: ConfidenceMap
+    usual: UsualPictures | None = None
+
+    def map_for(self, asked: Asked) -> ConfidenceMap:
+        """The map for queries of words, or of pictures."""
+        return self.words if asked == "words" else self.pictures
+
+    def reference(self, vector: Float32, library: ScoreStatistics) -> Reference:
+        """What a query's vector scores against usual pictures; where none are known, against the library."""
+        if self.usual is None:
+            return Reference(library.mean, library.deviation)
+        return self.usual.scores(vector)
 
 
 _LEAST_DEVIATION = 1e-3
@@ -95,7 +138,7 @@ def library_scores(vector: Float32, sample: Float32) -> ScoreStatistics:
 
 @cache
 def calibration_for(space: Space) -> Calibration:
-    """The map fitted for a space's very weights, else the default one."""
+    """The maps fitted for a space's very weights, else the default ones."""
     path = path_of(space.model)
     if path.is_file():
         values = json.loads(path.read_text())
@@ -105,7 +148,7 @@ def calibration_for(space: Space) -> Calibration:
 
 
 def path_of(model: str) -> Path:
-    """Where a model's map is kept."""
+    """Where a model's maps are kept."""
     return FOLDER / (re.sub(r"[^A-Za-z0-9._-]+", "--", model) + ".json")
 
 
@@ -113,7 +156,7 @@ def to_json(calibration: Calibration, weights_digest: str) -> dict[str, Any]:
     """Plain data that `from_json` reads."""
     values: dict[str, Any] = {"weights_digest": weights_digest, **asdict(calibration)}
     if calibration.usual is not None:
-        values["usual"]["mean"] = _packed(calibration.usual.mean)
+        values["usual"]["centres"] = _packed(calibration.usual.centres)
     return values
 
 
@@ -121,18 +164,19 @@ def from_json(values: Mapping[str, Any]) -> Calibration:
     """Read what `to_json` gives."""
     usual = values["usual"]
     return Calibration(
-        intercept=values["intercept"],
-        per_deviation=values["per_deviation"],
-        per_log_frames=values["per_log_frames"],
-        likely=values["likely"],
-        usual=None if usual is None else UsualPictures(_unpacked(usual["mean"]), usual["deviation"]),
+        words=ConfidenceMap(**values["words"]),
+        pictures=ConfidenceMap(**values["pictures"]),
+        usual=None if usual is None else UsualPictures(_unpacked(usual["centres"]), usual["deviation"]),
     )
 
 
-def _packed(numbers: Float32) -> str:
-    """Half-precision numbers as text."""
-    return base64.b64encode(numbers.astype("<f2").tobytes()).decode()
+def _packed(numbers: Float32) -> dict[str, Any]:
+    """Numbers as text, in 255 steps: a cosine with a centre is off by less than 0.001."""
+    step = max(float(np.abs(numbers).max()), 1e-9) / 127
+    steps = np.round(numbers / step).astype(np.int8)
+    return {"columns": numbers.shape[1], "step": step, "steps": base64.b64encode(steps.tobytes()).decode()}
 
 
-def _unpacked(text: str) -> Float32:
-    return np.frombuffer(base64.b64decode(text), dtype="<f2").astype(np.float32)
+def _unpacked(values: Mapping[str, Any]) -> Float32:
+    steps = np.frombuffer(base64.b64decode(values["steps"]), dtype=np.int8)
+    return steps.reshape(-1, values["columns"]).astype(np.float32) * np.float32(values["step"])

@@ -216,7 +216,8 @@ class Searcher:
         problems: list[ModelUnavailable] = []
         for space, timeline in timelines.items():
             try:
-                views.append(View.of(space, timeline, self._composer.vector(query, space, timeline)))
+                vector = self._composer.vector(query, space, timeline)
+                views.append(View.of(space, timeline, vector, query.asked))
             except ModelUnavailable as error:
                 problems.append(error)
         return views, problems
@@ -233,7 +234,7 @@ class Searcher:
             except ModelUnavailable as error:
                 problems.append(error)
                 continue
-            columns.append([View.of(space, timeline, vector) for vector in vectors])
+            columns.append([View.of(space, timeline, vector, "words") for vector in vectors])
         if not columns:
             raise problems[0]
         return [list(views) for views in zip(*columns, strict=True)], [str(error) for error in problems]
@@ -308,9 +309,13 @@ def _answer(
 ) -> SearchAnswer:
     """Cut to what was asked for, and say so where nothing in it is likely."""
     least = query.min_confidence
-    likely = min((view.calibration.likely for view in views), default=0.0) if least is None else least
+    likely = least
+    if likely is None:
+        likely = min((view.calibration.likely for view in views if view.calibration), default=0.0)
     known = [hit for hit in hits if hit.confidence is not None]
     nothing_matches = not hits or (bool(known) and all((hit.confidence or 0.0) < likely for hit in known))
+    if least is not None and hits and not known:
+        notes = [*notes, "Such a query gets no confidence, so none of its hits was left out for a low one."]
     if least is not None and not nothing_matches:
         hits = [hit for hit in hits if hit.confidence is None or hit.confidence >= least]
     return SearchAnswer(

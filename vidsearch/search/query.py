@@ -20,6 +20,9 @@ from vidsearch.types import FrameFilter
 Mode: TypeAlias = Literal["auto", "visual", "caption", "hybrid"]
 """What answers: the pictures, their captions, or both. `auto`: both where the library has captions."""
 
+Asked: TypeAlias = Literal["words", "pictures"]
+"""What a query is made of, where that is one thing."""
+
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -135,6 +138,16 @@ class Query:
             + bool(self.vectors)
             + sum(map(len, (self.images, self.like, self.plus, self.minus, self.more_like, self.less_like)))
         )
+
+    @property
+    def asked(self) -> Asked | None:
+        """What it is made of, words or pictures; None for a mixture, feedback and ready vectors."""
+        if self.vectors or self.more_like or self.less_like:
+            return None
+        words, pictures = self.text or self.plus or self.minus, self.images or self.like
+        if words and pictures:
+            return None
+        return "pictures" if pictures else "words"
 
     @property
     def has_words(self) -> bool:

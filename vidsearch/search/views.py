@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.search.calibration import Calibration, ScoreStatistics, calibration_for, library_scores
+from vidsearch.search.calibration import (
+    ConfidenceMap,
+    Reference,
+    ScoreStatistics,
+    calibration_for,
+    library_scores,
+)
 
 if TYPE_CHECKING:
+    from vidsearch.search.query import Asked
     from vidsearch.search.timeline import Timeline
     from vidsearch.types import Float32, Int64, Space
 
@@ -23,13 +30,17 @@ class View:
     timeline: Timeline
     vector: Float32
     statistics: ScoreStatistics
-    calibration: Calibration
+    reference: Reference
+    calibration: ConfidenceMap | None
+    """None for queries that no map was fitted for: their hits have no confidence."""
 
     @classmethod
-    def of(cls, space: Space, timeline: Timeline, vector: Float32) -> View:
+    def of(cls, space: Space, timeline: Timeline, vector: Float32, asked: Asked | None) -> View:
+        """A query's unit vector in a space; `asked` is what the query is made of, None for a mixture."""
         calibration = calibration_for(space)
         statistics = library_scores(vector, timeline.sample)
-        return cls(space, timeline, vector, statistics, calibration)
+        reference = calibration.reference(vector, statistics)
+        return cls(space, timeline, vector, statistics, reference, asked and calibration.map_for(asked))
 
     def cosines(self, frame_ids: Int64) -> Float32:
         """Cosines of frames by id; NaN for those without a vector in this space."""
@@ -37,11 +48,15 @@ class View:
         found = self.timeline.vectors(np.maximum(places, 0)) @ self.vector
         return np.where(places >= 0, found, np.nan).astype(np.float32)
 
-    def confidence(self, cosine: float) -> float:
-        """Probability in [0, 1] that the library holds what was asked for, by a frame with this cosine."""
-        usual = self.calibration.reference(self.vector, self.timeline.sample)
+    def confidence(self, cosine: float) -> float | None:
+        """Probability in [0, 1] that the library holds what was asked for, by a frame with this cosine.
+
+        None for a frame without a vector in this space (NaN), and without a map for such queries.
+        """
+        if self.calibration is None or np.isnan(cosine):
+            return None
         return self.calibration.confidence(
-            (cosine - usual.mean) / usual.deviation, self.timeline.num_distinct
+            self.reference.height(cosine), self.reference.usual_height, self.timeline.num_distinct
         )
 
 
@@ -83,10 +98,7 @@ def step_scores(step_views: Sequence[Sequence[View]], places: Int64 | None) -> F
 
 def confidences(views: Sequence[View], frame_ids: Int64) -> list[float | None]:
     """For each frame, its mean confidence over the views that know it; None where none does."""
-    by_view = [
-        [None if np.isnan(cosine) else view.confidence(float(cosine)) for cosine in view.cosines(frame_ids)]
-        for view in views
-    ]
+    by_view = [[view.confidence(float(cosine)) for cosine in view.cosines(frame_ids)] for view in views]
     known = [[sure for sure in column if sure is not None] for column in zip(*by_view, strict=True)]
     return (
         [sum(column) / len(column) if column else None for column in known]
