@@ -212,6 +212,14 @@ def test_a_video_has_many_names(library: Library, tmp_path: Path, monkeypatch: p
     assert library.video(1) == video
 
 
+def test_an_id_never_means_part_of_a_path(library: Library, tmp_path: Path):
+    """`video(7)` was answered with any video whose folder had a 7 in its name."""
+    four_frames(library, tmp_path / "July 7" / "7.mp4")
+    with pytest.raises(VideoNotFound, match="no video #7"):
+        library.video(7)
+    assert library.video("7").id == 1
+
+
 def test_a_name_that_fits_none_brings_the_nearest(library: Library, tmp_path: Path):
     with pytest.raises(VideoNotFound, match="the library is empty"):
         library.video("x.mp4")

@@ -164,6 +164,8 @@ class Library:
                 found = video_rows.videos_by_id(connection, [int(str(ref).removeprefix("#"))])
                 if found:
                     return found[0]
+                if isinstance(ref, int):  # an id never means part of a path
+                    raise VideoNotFound(f"There is no video #{ref} in {self.path}.")
             videos = video_rows.all_videos(connection)
         return _video_meant(str(ref), videos)
 
