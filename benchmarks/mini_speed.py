@@ -36,17 +36,18 @@ def main() -> None:
 
     rng = np.random.default_rng(0)
     # Smooth pictures, as frames are: noise would make resizing no cheaper and captions no likelier.
-    images = [
-        np.kron(rng.integers(0, 256, (9, 16, 3), np.uint8), np.ones((40, 40, 1), np.uint8))
-        for _ in range(arguments.num_images)
+    # Few, and shown again and again: the pictures' own memory is none of the models'.
+    pictures = [
+        np.kron(rng.integers(0, 256, (9, 16, 3), np.uint8), np.ones((40, 40, 1), np.uint8)) for _ in range(16)
     ]
+    images = [pictures[i % len(pictures)] for i in range(arguments.num_images)]
     embedder = MiniEmbedder(num_threads=arguments.num_threads)
-    embedder.embed_images(images[:16])
+    embedder.embed_images(pictures)
     start = time.perf_counter()
     embedder.embed_images(images)
     embedding = time.perf_counter() - start
     captioner = MiniCaptioner(num_threads=arguments.num_threads)
-    captioner.captions(images[:16])
+    captioner.captions(pictures)
     start = time.perf_counter()
     captioner.captions(images)
     captioning = time.perf_counter() - start

@@ -1,8 +1,10 @@
 """`mini` means what it says: real pictures, real words, and the promises its docstrings make."""
 
+import gc
 import shutil
 import subprocess
 import sys
+import weakref
 
 import numpy as np
 import pytest
@@ -131,7 +133,17 @@ class TestWeights:
 
     def test_a_missing_file_is_named(self, tmp_path):
         with pytest.raises(ModelUnavailable, match=r"manifest\.json"):
-            weights.read_checked("text.onnx", tmp_path)
+            weights.checked("text.onnx", tmp_path)
+
+    def test_a_file_is_opened_once_and_let_go_with_its_last_user(self):
+        """Guards against an ingest that holds the image and text towers twice."""
+        first = weights.session("caption_encode.onnx", num_threads=3)
+        assert weights.session("caption_encode.onnx", num_threads=3) is first
+        assert weights.session("caption_encode.onnx", num_threads=4) is not first
+        gone = weakref.ref(first)
+        del first
+        gc.collect()
+        assert gone() is None
 
     def test_a_search_imports_no_torch_and_no_opencv(self):
         code = (

@@ -24,7 +24,7 @@ class MiniTextEncoder:
     def __init__(self, *, num_threads: int | None = None, folder: Path = weights.FOLDER) -> None:
         from tokenizers import Tokenizer
 
-        self._tokenizer = Tokenizer.from_buffer(weights.read_checked("tokenizer.json", folder))
+        self._tokenizer = Tokenizer.from_file(str(weights.checked("tokenizer.json", folder)))
         self._session = weights.session("text.onnx", num_threads=num_threads, folder=folder)
         self._space = weights.space(folder)
 

@@ -1,5 +1,5 @@
 """The shipped files of `mini`: found, checked against their recorded digests, and opened as ONNX
-Runtime sessions."""
+Runtime sessions, one per file however many models use it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ import hashlib
 import json
 from functools import lru_cache
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
+from weakref import WeakValueDictionary
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.types import Space
@@ -33,34 +35,49 @@ def manifest(folder: Path = FOLDER) -> dict[str, Any]:
     return found
 
 
-def read_checked(name: str, folder: Path = FOLDER) -> bytes:
-    """Bytes of one file, once its SHA-256 agrees with the manifest. Raises ModelUnavailable."""
+def checked(name: str, folder: Path = FOLDER) -> Path:
+    """Where one file is, once its SHA-256 agrees with the manifest. Raises ModelUnavailable."""
+    path = folder / name
     recorded = manifest(folder)["files"].get(name)
     if recorded is None:
         raise ModelUnavailable(f"mini's manifest in {folder} knows no {name}: {_REINSTALL}")
     try:
-        content = (folder / name).read_bytes()
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise ModelUnavailable(
-            f"mini's {folder / name} cannot be read ({error.strerror}): {_REINSTALL}"
-        ) from error
-    digest = hashlib.sha256(content).hexdigest()
+        raise ModelUnavailable(f"mini's {path} cannot be read ({error.strerror}): {_REINSTALL}") from error
     if digest != recorded["sha256"]:
         raise ModelUnavailable(
-            f"mini's {folder / name} has SHA-256 {digest[:12]}, not the recorded "
+            f"mini's {path} has SHA-256 {digest[:12]}, not the recorded "
             f"{recorded['sha256'][:12]}: {_REINSTALL}"
         )
-    return content
+    return path
 
 
 def read_json(name: str, folder: Path = FOLDER) -> Any:
     """A checked JSON file's content. Raises ModelUnavailable."""
-    return json.loads(read_checked(name, folder))
+    return json.loads(checked(name, folder).read_bytes())
+
+
+# The embedder and the captioner use the same towers. A session is let go with the last that uses it.
+_open: WeakValueDictionary[tuple[Path, int | None], onnxruntime.InferenceSession] = WeakValueDictionary()
+_opening = Lock()
 
 
 def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onnxruntime.InferenceSession:
-    """Open one ONNX file on the CPU. `num_threads` None leaves the choice to ONNX Runtime. Raises
-    ModelUnavailable."""
+    """Open one ONNX file on the CPU, or share what is open already. Sessions may run in several
+    threads at once.
+
+    `num_threads` None leaves the choice to ONNX Runtime. Raises ModelUnavailable.
+    """
+    with _opening:
+        found = _open.get((folder / name, num_threads))
+        if found is None:
+            found = _open[folder / name, num_threads] = _new_session(checked(name, folder), num_threads)
+    return found
+
+
+def _new_session(path: Path, num_threads: int | None) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -72,13 +89,11 @@ def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onn
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if num_threads is not None:
         options.intra_op_num_threads = num_threads
-    content = read_checked(name, folder)
     try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        # By its path: a file's bytes would be held beside what is made of them.
+        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # ONNX Runtime's errors share no base class but Exception
-        raise ModelUnavailable(
-            f"ONNX Runtime cannot open mini's {folder / name} ({error}): {_REINSTALL}"
-        ) from error
+        raise ModelUnavailable(f"ONNX Runtime cannot open mini's {path} ({error}): {_REINSTALL}") from error
 
 
 def space(folder: Path = FOLDER) -> Space:
