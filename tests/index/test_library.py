@@ -25,7 +25,6 @@ from tests.index.examples import (
     write_file,
 )
 from vidsearch.errors import LibraryNotFound, VideoNotFound
-from vidsearch.index import caption_rows
 from vidsearch.index.fingerprint import fingerprint
 from vidsearch.index.library import Library
 from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START, CaptionMatch, Cue, CueMatch, SubtitleTrack
@@ -338,19 +337,6 @@ def test_caption_search_stems_ranks_and_highlights(library: Library, tmp_path: P
     (match,) = library.caption_matches("boat", 1)
     assert isinstance(match, CaptionMatch)
     assert match.score > 0
-
-
-def test_common_words_are_found_wherever_they_are(
-    library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
-    """Only the first captions with a common word are read; those with all words must not be lost."""
-    monkeypatch.setattr(caption_rows, "_MOST_CAPTIONS", 4)
-    path = write_file(tmp_path / "a.mp4", "a")
-    texts = [*["a dog"] * 6, *["a man"] * 6, "a man with a dog"]
-    put(library, path, [record(float(i), axis(i), text) for i, text in enumerate(texts)])
-    assert [match.frame_id for match in library.caption_matches("man dog", 2)] == [13, 1]
-    assert [match.frame_id for match in library.caption_matches("dog", 9, among=np.array([6, 13]))] == [6, 13]
-    assert library.caption_matches("dog", 9, among=np.array([], dtype=np.int64)) == []
 
 
 def test_subtitles_are_kept_beside_captions(library: Library, tmp_path: Path):

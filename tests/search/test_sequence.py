@@ -44,6 +44,14 @@ def test_sequences_share_no_stretch_and_never_cross_videos():
     ]
 
 
+def test_ends_are_taken_from_the_best_on_however_many_there_are():
+    """Only the first of them are sorted at once."""
+    scores = np.random.default_rng(0).integers(0, 50, (1, 5000)).astype(np.float32)
+    video_ids, times = np.arange(5000), np.zeros(5000)
+    found = best_sequences(scores, video_ids, times, within_seconds=1, limit=5000)
+    assert [sequence.places[0] for sequence in found] == np.argsort(-scores[0], kind="stable").tolist()
+
+
 def test_no_sequence_where_steps_lie_too_far_apart():
     scores = np.zeros((2, 2), dtype=np.float32)
     assert best_sequences(scores, np.array([1, 1]), np.array([0.0, 5.0]), within_seconds=4, limit=3) == []

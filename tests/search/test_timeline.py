@@ -33,8 +33,17 @@ def test_scores_belong_to_their_places(interleaved):
     timeline, vectors = interleaved
     query = unit_rows(1, seed=1)
     expected = vectors[[2, 3, 5, 0, 1, 4]] @ query[0]
-    np.testing.assert_allclose(timeline.all_scores(query)[0], expected, rtol=1e-6)
+    for places in (np.arange(6), np.array([1, 2, 3]), np.array([5, 0, 0]), np.array([], dtype=np.int64)):
+        np.testing.assert_allclose(timeline.scores_at(places, query), expected[None, places], rtol=1e-6)
     np.testing.assert_allclose(timeline.scores(query[0], 2, 5), expected[2:5], rtol=1e-6)
+
+
+def test_scores_of_more_frames_than_are_read_at_a_time():
+    vectors, queries = unit_rows(1500), unit_rows(3, seed=1)
+    timeline = Timeline(np.arange(1500), np.ones(1500, dtype=np.int64), np.arange(1500.0), vectors)
+    for places in (np.arange(1500), np.arange(7, 1400, 2)):
+        expected = queries @ vectors[places].T
+        np.testing.assert_allclose(timeline.scores_at(places, queries), expected, atol=1e-6)
 
 
 def test_frames_that_stand_still_count_once():

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import sqlite3
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.index.caption_rows import CAPTION_COLUMNS, all_words_expression, caption_of
-from vidsearch.index.video_rows import value_path
+from vidsearch.index.caption_rows import CAPTION_COLUMNS, caption_of
+from vidsearch.index.ids import selected_ids
+from vidsearch.index.words import all_words_expression
 from vidsearch.types import FrameFilter, FrameRecord, IndexedFrame, Shot
 
 if TYPE_CHECKING:
@@ -105,8 +107,8 @@ def videos_matching(connection: sqlite3.Connection, glob: str) -> list[int]:
     pattern = glob.lower()
     found = set()
     for video_id, value in connection.execute("SELECT video_id, path FROM video_paths"):
-        path = value_path(value)
-        if fnmatchcase(str(path).lower(), pattern) or fnmatchcase(path.name.lower(), pattern):
+        path = os.fsdecode(value).lower()
+        if fnmatchcase(path, pattern) or fnmatchcase(path.rpartition(os.sep)[2], pattern):
             found.add(int(video_id))
     return sorted(found)
 
@@ -135,11 +137,10 @@ def filtered_ids(connection: sqlite3.Connection, where: FrameFilter) -> Int64:
     if where.caption_words is not None:
         in_caption = "f.id IN (SELECT rowid FROM captions_fts WHERE captions_fts MATCH ?)"
         require(in_caption, all_words_expression(where.caption_words))
-    query = "SELECT f.id FROM frames f JOIN videos v ON v.id = f.video_id"
+    query = "SELECT f.id AS id FROM frames f JOIN videos v ON v.id = f.video_id"
     if conditions:
         query += " WHERE " + " AND ".join(conditions)
-    rows = connection.execute(f"{query} ORDER BY f.id", values)
-    return np.fromiter((row[0] for row in rows), dtype=np.int64)
+    return np.sort(selected_ids(connection, query, values), kind="stable")
 
 
 def _frame(row: tuple[Any, ...]) -> IndexedFrame:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from vidsearch.errors import LibraryNotWritable, VideoNotFound, VidsearchError
 from vidsearch.index import (
+    caption_ranking,
     caption_rows,
     frame_rows,
     ledger,
@@ -57,7 +58,7 @@ from vidsearch.types import (
 )
 
 if TYPE_CHECKING:
-    from vidsearch.index.caption_rows import Float64
+    from vidsearch.index.caption_ranking import Float64
     from vidsearch.index.vector_files import Matrix
     from vidsearch.index.vectors import Vectors
     from vidsearch.search.answer import SearchAnswer
@@ -252,12 +253,12 @@ class Library:
         frame ids, ascending, that alone may match.
         """
         with self._catalog.read() as connection:
-            return caption_rows.matches(connection, words, k, among=among)
+            return caption_ranking.matches(connection, words, k, among=among)
 
     def caption_scores(self, words: str, k: int, *, among: Int64 | None = None) -> tuple[Int64, Float64]:
         """What `caption_matches` finds, as ids int64 (n,) and scores float64 (n,), without texts: quicker."""
         with self._catalog.read() as connection:
-            return caption_rows.best_scores(connection, words, k, among=among)
+            return caption_ranking.best_scores(connection, words, k, among=among)
 
     def search(self, query: Query) -> SearchAnswer:
         """Answer a query; see `vidsearch.search.engine`."""
@@ -391,10 +392,10 @@ class Library:
                 if caption.origin is CaptionOrigin.HUMAN:
                     caption_rows.put_correction(connection, int(frame_id), caption.text)
 
-    def corrected_frames(self) -> Int64:
-        """Ids, int64 (n,) ascending, of the frames whose caption a person wrote."""
+    def corrected_frames(self, frame_ids: Int64) -> Int64:
+        """Those of the frames whose caption a person wrote: ids, int64 (n,), in no order."""
         with self._catalog.read() as connection:
-            return caption_rows.corrected_frames(connection)
+            return caption_rows.corrected_frames(connection, frame_ids)
 
     def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
         """All captions that a frame has had, the first one first."""

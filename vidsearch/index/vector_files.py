@@ -261,7 +261,7 @@ def matrix(positions: NDArray[np.void], rows: Float32) -> Matrix:
         frame_ids=np.ascontiguousarray(positions["frame_id"], dtype=np.int64),
         video_ids=np.ascontiguousarray(positions["video_id"], dtype=np.int64),
         times=np.ascontiguousarray(positions["time_seconds"], dtype=np.float64),
-        vectors=rows,
+        vectors=np.asarray(rows),  # a plain view of what is mapped: slicing a memmap takes its time
     )
 
 

@@ -20,6 +20,7 @@ from vidsearch.index.approximate import ApproximateIndex
 from vidsearch.index.catalog import Catalog
 from vidsearch.index.exact import best_rows
 from vidsearch.index.lock import WRITE_TIMEOUT_SECONDS, try_lock
+from vidsearch.index.products import inner_products
 from vidsearch.index.vector_files import POSITION, IndexFile, Manifest, Matrix, VectorFiles, matrix
 from vidsearch.index.vector_rows import SpaceRow
 
@@ -158,7 +159,7 @@ class Vectors:
             rows = np.concatenate((rows_of(everything.frame_ids, np.sort(ids)), newer))
             if len(rows) < k:  # too many of its vectors were removed since it was made
                 return best_rows(everything.vectors, queries, k, among=candidates)
-            of_query = everything.vectors[rows] @ query
+            of_query = inner_products(everything.vectors[rows], query)
             top = np.lexsort((rows, -of_query))[:k]
             best_scores.append(of_query[top])
             best.append(rows[top])

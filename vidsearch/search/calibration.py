@@ -31,6 +31,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidsearch.index.products import inner_products
+
 if TYPE_CHECKING:
     from vidsearch.search.query import Asked
     from vidsearch.types import Float32, Space
@@ -75,7 +77,7 @@ class UsualPictures:
 
     def scores(self, vector: Float32) -> Reference:
         """What a query's unit vector scores against them."""
-        cosines = self.centres @ vector
+        cosines = inner_products(self.centres, vector)
         mean = float(cosines.mean())
         return Reference(mean, self.deviation, (float(cosines.max()) - mean) / self.deviation)
 
@@ -132,7 +134,7 @@ _LEAST_DEVIATION = 1e-3
 
 def library_scores(vector: Float32, sample: Float32) -> ScoreStatistics:
     """What a query's unit vector scores against a sample of a library, (n, dim) unit rows."""
-    cosines = sample @ vector
+    cosines = inner_products(sample, vector)
     return ScoreStatistics(float(cosines.mean()), max(float(cosines.std()), _LEAST_DEVIATION))
 
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from vidsearch.errors import ModelUnavailable, QueryError
+from vidsearch.index.products import inner_products
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,7 @@ class QueryComposer:
         total = np.zeros(space.dim, dtype=np.float64)
         for vector, weight in parts:
             unit = _unit(vector)
-            spread = float((timeline.sample @ unit).std()) if len(timeline) > 1 else 1.0
+            spread = float(inner_products(timeline.sample, unit).std()) if len(timeline) > 1 else 1.0
             total += weight * unit / max(spread, 1e-3)
         return _unit(total.astype(np.float32))
 

@@ -43,9 +43,10 @@ CAPTION_WEIGHT = 0.2
 deviations: as measured by `benchmarks/search_fusion.py`."""
 CORRECTION_WEIGHT = 4.0
 """The same for a caption that a person wrote: enough to bring a name that no model knows to the top."""
-_FIRST_DEPTH = 256
+_FIRST_DEPTH = 512
 _DEEPEST = 1 << 17
-"""How far down a ranking is followed for the hits that were asked for."""
+"""How far down a ranking is followed for the hits that were asked for: at first, as far as the twenty moments
+behind ten hits mostly take (a shot has many alike frames); at most."""
 
 
 def search(
@@ -164,7 +165,7 @@ class Searcher:
             exhausted = all(len(ranking.places) < depth for ranking in rankings)
             if len(moments) >= wanted or exhausted or depth >= _DEEPEST:
                 return moments, rankings[-1].name == CAPTIONS
-            depth *= 8
+            depth *= 4
 
     def _visual_ranking(self, view: View, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
         ids, scores = self.library.nearest(view.space, view.vector[None], depth, among=among)
@@ -173,7 +174,7 @@ class Searcher:
     def _caption_ranking(self, query: Query, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
         ids, scores = self.library.caption_scores(query.words, depth, among=among)
         ranking = _ranking(CAPTIONS, timeline, ids, scores.astype(np.float32))
-        return _weighed(ranking, timeline.places(self.library.corrected_frames()))
+        return _weighed(ranking, timeline.places(self.library.corrected_frames(ids)))
 
     # --- sequences ----------------------------------------------------------------------------------
 
@@ -184,7 +185,7 @@ class Searcher:
         step_views, notes = self._step_views(texts, timelines)
         timeline = step_views[0][0].timeline
         places = np.arange(len(timeline)) if among is None else _known_places(timeline, among)
-        scores = step_scores(step_views, None if among is None else places)
+        scores = step_scores(step_views, places)
         sequences = best_sequences(
             scores,
             timeline.video_ids[places],

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import VideoNotFound
+from vidsearch.index.products import inner_products
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
 from vidsearch.search.views import confidences
 from vidsearch.types import SearchHit, StepHit
@@ -138,7 +139,8 @@ def fold_duplicates(vectors: np.ndarray, video_ids: Sequence[int]) -> tuple[list
     """
     alike = np.ones((len(vectors), len(vectors)), dtype=bool)
     for step in range(vectors.shape[1] if len(vectors) else 0):
-        alike &= vectors[:, step] @ vectors[:, step].T >= NEAR_IDENTICAL_COSINE
+        cosines = np.stack([inner_products(vectors[:, step], vector) for vector in vectors[:, step]])
+        alike &= cosines >= NEAR_IDENTICAL_COSINE
     videos = np.asarray(video_ids)
     alike &= videos[:, None] != videos[None]
     kept: list[int] = []

@@ -9,6 +9,7 @@ knows no query, no library and no model.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidsearch.types import Float32, Int64
+
+
+_FIRST_SORTED = 1024
+"""So many of the best ends are put in order at first; many of them are of the same few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def _choose(
             break
         if taken[end]:
             continue
-        places = [int(end)]
+        places = [end]
         for total in reversed(totals[:-1]):
             start, stop = window_starts[places[-1]], window_ends[places[-1]]
             places.append(int(start + np.argmax(total[start:stop])))
@@ -113,7 +118,14 @@ def _choose(
     return chosen
 
 
-def _falling(values: NDArray[np.float64]) -> NDArray[np.intp]:
-    """Places of finite values, best first; ties by place."""
-    finite = np.flatnonzero(np.isfinite(values))
-    return finite[np.argsort(-values[finite], kind="stable")]
+def _falling(values: NDArray[np.float64]) -> Iterator[int]:
+    """Places of finite values, best first; ties by place. Sorts no more of them than are asked for."""
+    left = np.flatnonzero(np.isfinite(values))
+    count = _FIRST_SORTED
+    while len(left):
+        least = np.partition(values[left], -count)[-count] if count < len(left) else -np.inf
+        is_next = values[left] >= least
+        best = left[is_next]
+        yield from best[np.argsort(-values[best], kind="stable")].tolist()
+        left = left[~is_next]
+        count *= 8

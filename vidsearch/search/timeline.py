@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.index.products import inner_products
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
 _SAMPLE_BLOCKS = 128
 _SAMPLE_BLOCK_FRAMES = 16
+_BLOCK_FRAMES = 512
+"""So many rows are read at a time and compared with all vectors: a megabyte, for 512-d ones."""
 NEAR_IDENTICAL_COSINE = 0.96
 """Neighbouring frames at least this alike count as one picture where frames are counted."""
 
@@ -64,20 +68,26 @@ class Timeline:
         return first, int(np.searchsorted(self.video_ids, video_id, side="right"))
 
     def vectors(self, places: Int64) -> Float32:
-        """Vectors at places, float32 (n, dim)."""
-        rows = self._vectors[places if self._rows is None else self._rows[places]]
-        return np.asarray(rows, dtype=np.float32)
+        """Vectors at places, float32 (n, dim); without copying them where they lie in a row."""
+        rows = places if self._rows is None else self._rows[places]
+        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
+            return self._vectors[rows[0] : rows[-1] + 1]
+        return np.asarray(self._vectors[rows], dtype=np.float32)
 
     def scores(self, vector: Float32, first: int, end: int) -> Float32:
         """Cosines of the frames at [first, end) with a unit vector."""
-        if self._rows is None:
-            return np.asarray(self._vectors[first:end] @ vector, dtype=np.float32)
-        return np.asarray(self._vectors[self._rows[first:end]] @ vector, dtype=np.float32)
+        rows = slice(first, end) if self._rows is None else self._rows[first:end]
+        return inner_products(self._vectors[rows], vector)
 
-    def all_scores(self, vectors: Float32) -> Float32:
-        """Cosines of every frame with unit vectors (q, dim). Returns (q, num_frames)."""
-        scores = np.asarray(vectors @ self._vectors.T, dtype=np.float32)
-        return scores if self._rows is None else scores[:, self._rows]
+    def scores_at(self, places: Int64, vectors: Float32) -> Float32:
+        """Cosines of the frames at places with unit vectors (q, dim). Returns (q, n)."""
+        scores = np.empty((len(vectors), len(places)), dtype=np.float32)
+        for start in range(0, len(places), _BLOCK_FRAMES):
+            block = slice(start, start + _BLOCK_FRAMES)
+            rows = self.vectors(places[block])
+            for number, vector in enumerate(vectors):
+                scores[number, block] = inner_products(rows, vector)
+        return scores
 
     @property
     def sample(self) -> Float32:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.index.products import inner_products
 from vidsearch.search.calibration import (
     ConfidenceMap,
     Reference,
@@ -45,7 +46,7 @@ class View:
     def cosines(self, frame_ids: Int64) -> Float32:
         """Cosines of frames by id; NaN for those without a vector in this space."""
         places = self.timeline.places(frame_ids)
-        found = self.timeline.vectors(np.maximum(places, 0)) @ self.vector
+        found = inner_products(self.timeline.vectors(np.maximum(places, 0)), self.vector)
         return np.where(places >= 0, found, np.nan).astype(np.float32)
 
     def confidence(self, cosine: float) -> float | None:
@@ -74,23 +75,20 @@ def standard_scores(views: Sequence[View], first: int, end: int) -> Float32:
     return np.asarray(total / len(views), dtype=np.float32)
 
 
-def step_scores(step_views: Sequence[Sequence[View]], places: Int64 | None) -> Float32:
-    """Mean standard scores of several steps, (steps, frames), of the frames at `places` or of all of them.
+def step_scores(step_views: Sequence[Sequence[View]], places: Int64) -> Float32:
+    """Mean standard scores of several steps, (steps, frames), of the frames at `places`.
 
     `step_views` has the same spaces in the same order for each step; places are on the first one's timeline.
     """
     leading = step_views[0][0].timeline
-    frame_ids = leading.frame_ids if places is None else leading.frame_ids[places]
+    frame_ids = leading.frame_ids[places]
     totals = np.zeros((len(step_views), len(frame_ids)), dtype=np.float32)
     for column in zip(*step_views, strict=True):
         timeline = column[0].timeline
         queries = np.stack([view.vector for view in column])
-        if places is None and timeline is leading:
-            cosines = timeline.all_scores(queries)
-        else:
-            at = places if places is not None and timeline is leading else timeline.places(frame_ids)
-            cosines = queries @ timeline.vectors(np.maximum(at, 0)).T
-            cosines[:, at < 0] = np.nan
+        at = places if timeline is leading else timeline.places(frame_ids)
+        cosines = timeline.scores_at(np.maximum(at, 0), queries)
+        cosines[:, at < 0] = np.nan
         for number, view in enumerate(column):
             totals[number] += np.nan_to_num(view.statistics.standard(cosines[number]), nan=0.0)
     return np.asarray(totals / len(step_views[0]), dtype=np.float32)

@@ -1,0 +1,39 @@
+"""Ids by the hundred thousand: out of SQLite, and as sets. Knows no table."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidsearch.types import Int64
+
+
+def selected_ids(connection: sqlite3.Connection, query: str, values: Sequence[object]) -> Int64:
+    """The column `id` of a query's rows, int64 (n,), in their order.
+
+    They come as one text, which is ten times quicker than as many rows.
+    """
+    (ids,) = connection.execute(f"SELECT json_group_array(id) FROM ({query})", values).fetchone()
+    return np.fromstring(ids[1:-1], dtype=np.int64, sep=",")
+
+
+def union(parts: Sequence[Int64]) -> Int64:
+    """What is in any of the parts, ascending, each once. (`np.unique` hashes; runs in order merge faster.)"""
+    merged = np.sort(np.concatenate(parts), kind="stable")
+    is_first = np.ones(len(merged), dtype=bool)
+    is_first[1:] = merged[1:] != merged[:-1]
+    return merged[is_first]
+
+
+def is_in(ids: Int64, ascending: Int64) -> NDArray[np.bool_]:
+    """Which of the ids are among ascending ones."""
+    if not len(ascending):
+        return np.zeros(len(ids), dtype=bool)
+    at = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)
+    return np.asarray(ascending[at] == ids)

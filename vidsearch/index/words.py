@@ -1,0 +1,46 @@
+"""A user's words, as FTS5 takes them. Knows FTS5's grammar, and no table."""
+
+from __future__ import annotations
+
+import re
+
+_TERM = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
+_STOP_WORDS = frozenset(
+    (
+        "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "he", "her", "his", "in", "is",
+        "it", "its", "of", "on", "or", "she", "some", "that", "the", "their", "there", "they", "this", "to",
+        "was", "were", "which", "who", "with",
+    )
+)  # fmt: skip
+"""Words that nearly every caption has: they rank nothing, and scoring their matches takes long."""
+
+
+def telling_terms(words: str) -> list[str]:
+    """FTS5 terms for the words that tell captions apart, each once; for all of the words where none does.
+
+    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes must occur as it is. No input
+    is a syntax error.
+    """
+    terms = _terms(words)
+    telling = [quoted for term, quoted in terms if term.lower() not in _STOP_WORDS]
+    return list(dict.fromkeys(telling or [quoted for _, quoted in terms]))
+
+
+def any_word_expression(words: str) -> str | None:
+    """An FTS5 expression for texts with any of the telling words, or None where there are none."""
+    return " OR ".join(telling_terms(words)) or None
+
+
+def all_words_expression(words: str) -> str:
+    """An FTS5 expression for texts with all of the words; without words, one that fits nothing."""
+    return " AND ".join(quoted for _, quoted in _terms(words)) or '""'
+
+
+def _terms(words: str) -> list[tuple[str, str]]:
+    terms = []
+    for phrase, star, word in _TERM.findall(words.replace("\0", " ")):
+        is_prefix = bool(star) or word.endswith("*")
+        term = phrase or word.rstrip("*")
+        if any(character.isalnum() for character in term):
+            terms.append((term, f'"{term}"' + ("*" if is_prefix else "")))
+    return terms
