@@ -41,6 +41,8 @@ CLIPS: dict[str, dict[str, Any]] = {
     "intra-refresh.mp4": {"gop": 20, "options": {"x264-params": "intra-refresh=1"}},
     "interlaced.mp4": {"gop": 12, "options": {"x264-params": "tff=1"}},
     "two-slices.mp4": {"gop": 12, "options": {"x264-params": "slices=2"}},
+    "as-x264-makes-them.mp4": {"options": {"preset": "medium"}},
+    "delimiters-and-slices.mkv": {"gop": 30, "b_frames": 3, "options": {"x264-params": "aud=1:slices=4"}},
     "fragmented.mp4": {"gop": 12, "container_options": {"movflags": "frag_keyframe+empty_moov"}},
     "late-start.mp4": {"gop": 12, "start_seconds": 3.2},
     "late-start.mkv": {"gop": 12, "start_seconds": 3.2},
@@ -54,6 +56,10 @@ CLIPS: dict[str, dict[str, Any]] = {
     "hevc-closed.mkv": {
         "codec": "libx265",
         "options": {**X265, "x265-params": "keyint=10:open-gop=0:log-level=none"},
+    },
+    "hevc-layers-in-time.mp4": {
+        "codec": "libx265",
+        "options": {**X265, "x265-params": "keyint=30:bframes=4:temporal-layers=3:log-level=none"},
     },
     "vp8-hidden-frames.webm": {
         "codec": "libvpx",

@@ -12,6 +12,7 @@ import av.error
 
 from vidsearch.errors import DamagedVideo
 from vidsearch.media.gops import Gop, Wanted, plan_gop, read_gops
+from vidsearch.media.references import References
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 _SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
 """Containers that say of each packet when it is shown and whether it starts a GOP."""
-
-_CODECS_WITH_MARKED_REFERENCES = frozenset({"h264", "hevc"})
-"""Codecs whose decoder passes over pictures that no other refers to, without touching the others."""
 
 _FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
 """Containers with decoding times alone: pictures come out in order and take these in order."""
@@ -52,6 +50,7 @@ class PictureDecoder:
         self.frame_ticks = max(1, round(1 / ((video.frame_rate or Fraction(25)) * video.time_base)))
         """How long a picture lasts on average."""
         self._context = video.stream.codec_context
+        self._references = References(video.codec, self._context.extradata)
         self.picture_end_ticks: int | None = None
         """When the last picture that was read leaves the screen."""
         self._end_seconds = 0.0
@@ -87,7 +86,6 @@ class PictureDecoder:
                 last_ticks = ticks
                 yield ticks, picture
         except _UntrueContainerError:
-            self._context.skip_frame = "DEFAULT"
             self.video.container.seek(min(0, self.video.container.start_time or 0))
             for ticks, picture in self.all_pictures():
                 if last_ticks is None or ticks > last_ticks:
@@ -140,7 +138,7 @@ class PictureDecoder:
             )
             ends_run = not plan.wanted_of_next and (not plan.decode_all or following is None)
             if plan.num_packets or in_run:
-                packets = self._skipping(gop, plan, in_run=in_run)
+                packets = self._needed(gop, plan, in_run=in_run)
                 for ticks, picture in self._timed(self._decode(packets, flush=ends_run)):
                     num_in_run += 1
                     # A packet that is marked as a key frame and is none comes out flagged, in green and grey.
@@ -159,18 +157,14 @@ class PictureDecoder:
                 following, gops = self._seek(cast("int", wanted.ticks), following)
             gop = following
 
-    def _skipping(self, gop: Gop, plan: GopPlan, *, in_run: bool) -> Iterator[VideoPacket]:
-        """The packets that a plan takes, with the decoder told at each whether it may pass over it."""
-        may_skip = not plan.decode_all and self.video.codec in _CODECS_WITH_MARKED_REFERENCES
+    def _needed(self, gop: Gop, plan: GopPlan, *, in_run: bool) -> Iterator[VideoPacket]:
+        """The packets that a plan takes: the wanted ones, and those that others need."""
         # Without the GOP before, leading pictures cannot be decoded.
         left_out = set() if in_run or plan.decode_all else {packet.pts for packet in gop.leading()}
         for packet in gop.packets[: plan.num_packets]:
-            if packet.pts not in left_out:
-                self._context.skip_frame = (
-                    "NONREF" if may_skip and packet.pts not in plan.wanted else "DEFAULT"
-                )
+            is_wanted = plan.decode_all or packet.pts in plan.wanted
+            if packet.pts not in left_out and (is_wanted or self._references.is_needed(packet)):
                 yield packet
-        self._context.skip_frame = "DEFAULT"
 
     def _is_far_ahead(self, ticks: int | None, following: Gop) -> bool:
         return (
