@@ -2,13 +2,14 @@
 
     python benchmarks/baseline_loop.py                     # embeddings alone
     python benchmarks/baseline_loop.py --captions
+    python benchmarks/baseline_loop.py --no-b-frames       # a video in which every picture has to be decoded
 
 Both go through the same video with models of the same size and random weights, each in a process of its own,
 in turn, so that a ratio holds on a busy machine too; process CPU seconds are printed beside. The video's
-scenes change every five seconds. Vectors of random weights hardly differ, so that the default caption policy
-would caption once and never again: here every fifth frame is captioned, one a scene, which is what that
-policy does where vectors mean something (`benchmarks/ingest_novelty.py` measures how many it captions). The
-plain loop captions every frame, greedily; vidsearch uses its default beams.
+scenes change about every five seconds. Vectors of random weights hardly differ, so that the default caption
+policy would caption once and never again: here every fifth frame is captioned, one a scene, which is what
+that policy does where vectors mean something (`benchmarks/ingest_novelty.py` measures how many it captions).
+The plain loop captions every frame, greedily; vidsearch uses its default beams.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from vidsearch.bench import write_clip
+from vidsearch.bench import NO_B_FRAMES, X264_DEFAULTS, write_clip
 
 SCENE_FRAMES = 5
 
@@ -109,6 +110,7 @@ def main() -> None:
     )
     parser.add_argument("video", nargs="?", type=Path)
     parser.add_argument("--seconds", type=float, default=60, help="length of the video that is made")
+    parser.add_argument("--no-b-frames", action="store_true")
     parser.add_argument("--captions", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--only", choices=LOOPS, help=argparse.SUPPRESS)
@@ -119,7 +121,11 @@ def main() -> None:
         print(json.dumps({"frames": num_frames, "wall": wall, "cpu": cpu}))
         return
     with tempfile.TemporaryDirectory() as folder:
-        video = options.video or write_clip(Path(folder) / "clip.mp4", seconds=options.seconds)
+        video = options.video or write_clip(
+            Path(folder) / "clip.mp4",
+            seconds=options.seconds,
+            encoder_options=NO_B_FRAMES if options.no_b_frames else X264_DEFAULTS,
+        )
         taken: dict[str, list[dict[str, float]]] = {name: [] for name in LOOPS}
         for _ in range(options.rounds):
             for name in LOOPS:

@@ -15,26 +15,22 @@ import argparse
 import tempfile
 import time
 from collections.abc import Callable
-from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import av
 import cv2
 import numpy as np
-from av.video.frame import VideoFrame
 
+from vidsearch.bench import write_clip
+from vidsearch.bench.clip import FRAME_RATE
 from vidsearch.media.decode import frames
 from vidsearch.media.images import resize_short_side
 from vidsearch.types import SamplingPlan
 
-if TYPE_CHECKING:
-    from vidsearch.types import UInt8Image
-
-WIDTH, HEIGHT, FRAME_RATE, SHORT_SIDE = 1920, 1080, 30, 224
+SHORT_SIDE = 224
 
 STRUCTURES = {
-    "x264's defaults: key frames 8 s apart, B-frames": {},
+    "x264's defaults: key frames at cuts, B-frames": {},
     "key frames 2 s apart, B-frames (streaming)": {"g": "60", "keyint_min": "60", "sc_threshold": "0"},
     "key frames 1 s apart, no B-frames (cameras)": {
         "g": "30",
@@ -42,7 +38,7 @@ STRUCTURES = {
         "bf": "0",
         "sc_threshold": "0",
     },
-    "key frames 8 s apart, no B-frames": {"bf": "0"},
+    "key frames at cuts, no B-frames": {"bf": "0"},
 }
 
 
@@ -65,7 +61,7 @@ def main() -> None:
         for number, (name, options) in enumerate(STRUCTURES.items()):
             path = folder / f"structure-{number}-{arguments.seconds:.0f}s.mp4"
             if not path.exists():
-                write_clip(path, seconds=arguments.seconds, options=options)
+                write_clip(path, seconds=arguments.seconds, encoder_options=options)
             report(name, path, arguments)
 
 
@@ -125,49 +121,6 @@ def with_opencv(path: Path, fps: float, num_threads: int) -> int:
             resize_short_side(cv2.cvtColor(picture, cv2.COLOR_BGR2RGB), SHORT_SIDE)
             num_sampled += 1
         number += 1
-
-
-def write_clip(path: Path, *, seconds: float, options: dict[str, str]) -> None:
-    """Encode a slow pan over a rough texture, with things that move across it and a new scene every 7 s."""
-    with av.open(str(path), "w") as output:
-        stream = output.add_stream(
-            "libx264", rate=FRAME_RATE, options={"preset": "veryfast", "crf": "23", **options}
-        )
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, "yuv420p"
-        for number in range(round(seconds * FRAME_RATE)):
-            frame = VideoFrame.from_ndarray(scene(number), format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, FRAME_RATE)
-            output.mux(stream.encode(frame))
-        output.mux(stream.encode(None))
-
-
-def scene(number: int) -> UInt8Image:
-    """Picture `number` of the clip."""
-    scene_number, step = divmod(number, 7 * FRAME_RATE)
-    canvas = _canvas(scene_number)
-    x, y = 40 + step * 2, 30 + step
-    image = canvas[y : y + HEIGHT, x : x + WIDTH].copy()
-    for thing in range(6):
-        centre = ((thing * 331 + step * (5 + thing)) % WIDTH, (thing * 177 + step * (3 - thing)) % HEIGHT)
-        cv2.circle(image, centre, 60 + 10 * thing, (40 * thing, 255 - 30 * thing, 90), -1)
-    return image
-
-
-_canvases: dict[int, UInt8Image] = {}
-
-
-def _canvas(number: int) -> UInt8Image:
-    if number not in _canvases:
-        _canvases.clear()
-        random = np.random.default_rng(number)
-        canvas = np.zeros((HEIGHT + 300, WIDTH + 600, 3), np.float32)
-        for cells in (8, 40, 200):
-            rough = random.random((cells, cells * 2, 3), np.float32)
-            canvas += cv2.resize(rough, canvas.shape[1::-1], interpolation=cv2.INTER_CUBIC) * (
-                80 if cells < 100 else 60
-            )
-        _canvases[number] = np.clip(canvas, 0, 255).astype(np.uint8)
-    return _canvases[number]
 
 
 if __name__ == "__main__":
