@@ -1,0 +1,36 @@
+"""The documentation's links lead somewhere, and the scripts that it names are there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+_PLACES = ("*.md", "docs/*.md", "[!.]*/README.md", "training/*/*.md")
+PAGES = sorted({page for place in _PLACES for page in ROOT.glob(place)})
+_LINK = re.compile(r"\]\(([^)\s]+)\)")
+_SCRIPT = re.compile(r"(?:benchmarks|tests|training|docs)/[\w/]+\.py")
+
+
+def anchors(page: Path) -> set[str]:
+    """The names that a page's headings get."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path):
+    targets = [link for link in _LINK.findall(page.read_text(encoding="utf-8")) if "://" not in link]
+    for target in targets:
+        path, _, anchor = target.partition("#")
+        found = page.parent / path if path else page
+        assert found.exists(), target
+        assert not anchor or anchor in anchors(found), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_scripts_that_are_named_are_there(page: Path):
+    named = set(_SCRIPT.findall(page.read_text(encoding="utf-8")))
+    assert [script for script in sorted(named) if not (ROOT / script).exists()] == []
