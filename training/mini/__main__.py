@@ -1,21 +1,24 @@
-"""Make the weights of `mini`: `python -m training.mini --data ../shared/data --out
-vidsearch/models/mini/weights`.
+"""Make the weights of `mini`: `python -m training.mini --data DATA --out vidsearch/models/mini/weights`.
 
-Stages, each skipped where its output exists: trunk activations of six views, the head on frozen
-features, fine-tuning
-of both towers, what the captioner sees, cross-entropy, self-critical training, export. Ends with
-the figures on dev.
+Stages: trunk activations of six views, the head on frozen features, fine-tuning of both towers, export of
+the embedder; then what that shows the captioner, cross-entropy, self-critical training, export of the
+captioner. A stage is skipped where its output was made as it would be made now (`stages.py`). Ends with the
+figures on dev.
+
+`--only captioner` starts from the embedder that lies in `--out`.
 """
 
 import argparse
 import json
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.nn import functional as F  # noqa: N812
 
 from training.mini import evaluate
 from training.mini.backbone import load_lite
@@ -28,7 +31,15 @@ from training.mini.captioner import (
 )
 from training.mini.combine import Gate, class_vectors, find_centroids
 from training.mini.data import CAPTIONS_PER_PHOTO, Photo, indices, read_photos, read_rgb
-from training.mini.embedder import FineTuning, ImageHead, Towers, fine_tune, new_towers, train_head
+from training.mini.embedder import (
+    FineTuning,
+    ImageHead,
+    Towers,
+    embed_photos,
+    fine_tune,
+    new_towers,
+    train_head,
+)
 from training.mini.export import (
     ImageGraph,
     build,
@@ -40,16 +51,39 @@ from training.mini.export import (
     shrink_table,
     write_manifest,
 )
-from training.mini.features import extract
+from training.mini.features import extract, view_path
 from training.mini.imagenet import classes
 from training.mini.pictures import compute_pictures
+from training.mini.scenes import usual_scores
 from training.mini.scst import SelfCritical, train_self_critical
+from training.mini.stages import Stage
 from training.mini.text import WIDTH, LowerStates, build_tokenizer, load_minilm
 
 BACKBONE = 2
-NUM_VIEWS = 6
 TEMPERATURE = 2.0
 HELD_OUT = 500
+SEED = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How much of everything."""
+
+    num_views: int = 6
+    fine_tuning: FineTuning = field(default_factory=FineTuning)
+    imitating: CaptionTraining = field(default_factory=CaptionTraining)
+    rewarded: SelfCritical = field(default_factory=SelfCritical)
+
+
+REHEARSAL = Recipe(
+    num_views=2,
+    fine_tuning=FineTuning(epochs=1),
+    imitating=CaptionTraining(epochs=1),
+    rewarded=SelfCritical(steps=20),
+)
+"""Just enough to see every stage run."""
+REHEARSAL_PHOTOS = 900
+
 # Chosen on the first 250 dev photographs: see NOTES.md.
 AGREEMENT, ALONE_SCORE = 4.0, -2.0
 
@@ -75,14 +109,14 @@ def _lower_states(photos: list[Photo], work: Path) -> tuple[LowerStates, LowerSt
     return lower, anchors, originals, anchor_originals
 
 
-def _pooled(work: Path) -> Tensor:
+def _pooled(work: Path, num_views: int) -> Tensor:
     """Frozen features (n, views, 1280) of every view."""
     path = work / "pooled.npy"
     if not path.exists():
         top = load_lite(BACKBONE).top
         views = []
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            for view in range(NUM_VIEWS):
+            for view in range(num_views):
                 trunk = np.load(work / f"trunk_view{view}.npy", mmap_mode="r")
                 parts = np.array_split(np.arange(len(trunk)), len(trunk) // 64)
                 views.append(
@@ -98,17 +132,28 @@ def _pooled(work: Path) -> Tensor:
 
 
 def train_towers(
-    photos: list[Photo], work: Path, train: npt.NDArray[np.int64], held_out: npt.NDArray[np.int64]
+    photos: list[Photo],
+    work: Path,
+    train: npt.NDArray[np.int64],
+    held_out: npt.NDArray[np.int64],
+    recipe: Recipe,
 ) -> Towers:
     """Both towers, fine-tuned. `held_out` is watched and never learnt from."""
     lower, anchors, originals, anchor_originals = _lower_states(photos, work)
-    finished = work / "towers.pt"
-    if finished.exists():
+    stage = Stage(
+        work / "towers.pt",
+        made_from=[view_path(work, view) for view in range(recipe.num_views)],
+        how=recipe.fine_tuning,
+        num_learnt=len(train),
+    )
+    if stage.is_done:
         towers = Towers(load_lite(BACKBONE).top, ImageHead(), load_minilm())
-        towers.load(torch.load(finished, weights_only=True))
+        towers.load(torch.load(stage.output, weights_only=True))
     else:
         captions = originals.view(len(photos), CAPTIONS_PER_PHOTO, WIDTH)
-        head, project = train_head(_pooled(work), captions, torch.from_numpy(train), epochs=25, seed=0)
+        head, project = train_head(
+            _pooled(work, recipe.num_views), captions, torch.from_numpy(train), epochs=25, seed=SEED
+        )
         towers = new_towers(load_lite(BACKBONE), load_minilm(), head, project)
         fine_tune(
             towers,
@@ -118,111 +163,33 @@ def train_towers(
             (originals, anchor_originals),
             train,
             held_out,
-            FineTuning(),
-            num_views=NUM_VIEWS,
-            checkpoint=work / "towers.checkpoint",
+            recipe.fine_tuning,
+            num_views=recipe.num_views,
+            checkpoint=stage.checkpoint,
         )
-        torch.save(towers.state(), finished)
+        torch.save(towers.state(), stage.output)
+        stage.finish()
     for module in towers.modules().values():
         module.eval()
     return towers
 
 
-def main() -> None:
-    """Run what is not done yet."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--data", type=Path, required=True, help="the folder that holds flickr8k_224/")
-    parser.add_argument("--out", type=Path, default=Path("vidsearch/models/mini/weights"))
-    parser.add_argument(
-        "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (8 GB)"
-    )
-    parser.add_argument("--threads", type=int, default=2)
-    arguments = parser.parse_args()
-    work, threads = arguments.work, arguments.threads
-    torch.set_num_threads(threads)
-    photos = read_photos(arguments.data)
+def make_embedder(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *, threads: int) -> None:
+    """Train the embedder and write its files to `out`."""
     train = indices(photos, "train")
-    shuffled = np.random.default_rng(0).permutation(train)
+    shuffled = np.random.default_rng(SEED).permutation(train)
     held_out, learnt = np.sort(shuffled[:HELD_OUT]), np.sort(shuffled[HELD_OUT:])
-
-    extract(photos, work, version=BACKBONE, num_views=NUM_VIEWS, seed=0, threads=threads)
-    towers = train_towers(photos, work, learnt, held_out)
-    tokenizer = build_tokenizer()
-    vectors = class_vectors(towers.text, tokenizer)
-    pictures = compute_pictures(
-        load_lite(BACKBONE),
-        towers,
-        vectors,
-        work,
-        temperature=TEMPERATURE,
-        num_views=NUM_VIEWS,
-        threads=threads,
-    )
-    heads = F.normalize(torch.from_numpy(pictures.summaries[0][train, 0].astype(np.float32)), dim=-1)
-    gate = Gate(find_centroids(heads), temperature=TEMPERATURE)
-
-    vocabulary = build_vocabulary(caption for i in train for caption in photos[i].captions)
-    tokens = torch.from_numpy(np.stack([encode_captions(photo.captions, vocabulary) for photo in photos]))
-    torch.manual_seed(0)
-    captioner = Captioner(len(vocabulary))
-    stages = (
-        ("captioner.pt", CaptionTraining()),
-        ("captioner_scst1.pt", SelfCritical()),
-        ("captioner_scst2.pt", SelfCritical(steps=110, rate=1.5e-4, ema=0.95, seed=3)),
-    )
-    for name, stage in stages:
-        if (work / name).exists():
-            captioner.load_state_dict(torch.load(work / name, weights_only=True))
-        elif isinstance(stage, CaptionTraining):
-            train_captioner(
-                captioner, pictures, tokens, train, stage, checkpoint=work / "captioner.checkpoint"
-            )
-            torch.save(captioner.state_dict(), work / name)
-        else:
-            train_self_critical(
-                captioner, pictures, tokens, train, stage, checkpoint=work / "scst.checkpoint"
-            )
-            torch.save(captioner.state_dict(), work / name)
-    # Between both stages' weights lies a captioner better than either: see NOTES.md.
-    imitated = torch.load(work / "captioner.pt", weights_only=True)
-    captioner.load_state_dict({k: 0.6 * v + 0.4 * imitated[k] for k, v in captioner.state_dict().items()})
-
-    export(arguments.out, work, photos, train, towers, vectors, gate, captioner, vocabulary)
-    dev = [photos[i] for i in indices(photos, "dev")]
-    print(
-        json.dumps(
-            {
-                "retrieval": evaluate.retrieval(dev, threads),
-                "captions": evaluate.captions(dev, threads),
-                "pointing": evaluate.pointing(dev, threads),
-            },
-            indent=1,
-        )
-    )
-
-
-def export(
-    out: Path,
-    work: Path,
-    photos: list[Photo],
-    train: npt.NDArray[np.int64],
-    towers: Towers,
-    vectors: Tensor,
-    gate: Gate,
-    captioner: Captioner,
-    vocabulary: list[str],
-) -> None:
-    """Write the shipped files and their manifest to `out`."""
-    captioner.eval()
+    extract(photos, work, version=BACKBONE, num_views=recipe.num_views, seed=SEED, threads=threads)
+    towers = train_towers(photos, work, learnt, held_out, recipe)
+    vectors = class_vectors(towers.text, build_tokenizer())
+    gate = Gate(find_centroids(embed_photos(towers, work, train).float()), temperature=TEMPERATURE)
     scratch = work / "onnx"
     scratch.mkdir(exist_ok=True)
 
     def image(path: Path) -> None:
         export_image(ImageGraph(load_lite(BACKBONE), towers, vectors, gate).eval(), scratch / "image.onnx")
         chosen = [train[start : start + 16] for start in range(0, 96, 16)]
-        batches = (
+        batches: Iterator[dict[str, npt.NDArray[Any]]] = (
             {"images": np.stack([read_rgb(photos[i].path) for i in part]), "grid_of": np.array([0], np.int64)}
             for part in chosen
         )
@@ -234,36 +201,102 @@ def export(
         shrink_table(scratch / "text.onnx", scratch / "text_table.onnx", "tower.tokens.weight")
         shrink_matrices(scratch / "text_table.onnx", path)
 
+    def tokenizer(path: Path) -> None:
+        path.write_text(build_tokenizer().to_str(), encoding="utf-8")
+
+    build(out, {"image.onnx": image, "text.onnx": text, "tokenizer.json": tokenizer})
+    write_manifest(out, model="mini")
+
+
+def train_captions(
+    photos: list[Photo], vocabulary: list[str], weights: Path, work: Path, recipe: Recipe, *, threads: int
+) -> Captioner:
+    """The captioner, trained on what the image tower in `weights` sees."""
+    train = indices(photos, "train")
+    pictures = compute_pictures(photos, weights, work, num_views=recipe.num_views, seed=SEED, threads=threads)
+    tokens = torch.from_numpy(np.stack([encode_captions(photo.captions, vocabulary) for photo in photos]))
+    torch.manual_seed(SEED)
+    captioner = Captioner(len(vocabulary))
+    seen = [work / f"pictures_view{view}" for view in range(recipe.num_views)]
+    imitating = Stage(work / "captioner.pt", made_from=seen, how=recipe.imitating)
+    if not imitating.is_done:
+        train_captioner(captioner, pictures, tokens, train, recipe.imitating, checkpoint=imitating.checkpoint)
+        torch.save(captioner.state_dict(), imitating.output)
+        imitating.finish()
+    captioner.load_state_dict(torch.load(imitating.output, weights_only=True))
+    rewarded = Stage(work / "captioner_scst.pt", made_from=[imitating.output], how=recipe.rewarded)
+    if not rewarded.is_done:
+        train_self_critical(
+            captioner, pictures, tokens, train, recipe.rewarded, checkpoint=rewarded.checkpoint
+        )
+        torch.save(captioner.state_dict(), rewarded.output)
+        rewarded.finish()
+    captioner.load_state_dict(torch.load(rewarded.output, weights_only=True))
+    return captioner.eval()
+
+
+def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *, threads: int) -> None:
+    """Train the captioner for the embedder in `out`, and write its files there."""
+    vocabulary = build_vocabulary(
+        caption for photo in photos if photo.split == "train" for caption in photo.captions
+    )
+    captioner = train_captions(photos, vocabulary, out, work, recipe, threads=threads)
+    scratch = work / "onnx"
+    scratch.mkdir(exist_ok=True)
+
     def encode(path: Path) -> None:
         export_captioner(captioner, scratch / "encode.onnx", scratch / "step.onnx")
         shrink_matrices(scratch / "encode.onnx", path)
 
-    known = classes()
-    facts = {
-        "words": vocabulary,
-        "nouns": [c.noun for c in known],
-        "animals": sorted({c.noun for c in known if c.is_animal and c.noun}),
-        "agreement": AGREEMENT,
-        "alone_score": ALONE_SCORE,
-    }
-    build(
-        out,
-        {
-            "image.onnx": image,
-            "text.onnx": text,
-            "tokenizer.json": lambda path: void(
-                path.write_text(build_tokenizer().to_str(), encoding="utf-8")
-            ),
-            "caption_encode.onnx": encode,
-            "caption_step.onnx": lambda path: shrink_matrices(scratch / "step.onnx", path),
-            "captioner.json": lambda path: void(path.write_text(json.dumps(facts), encoding="utf-8")),
-        },
-    )
+    def step(path: Path) -> None:
+        shrink_matrices(scratch / "step.onnx", path)
+
+    def facts(path: Path) -> None:
+        known = classes()
+        values = {
+            "words": vocabulary,
+            "nouns": [c.noun for c in known],
+            "animals": sorted({c.noun for c in known if c.is_animal and c.noun}),
+            "agreement": AGREEMENT,
+            "alone_score": ALONE_SCORE,
+            "scenes": usual_scores([p for p in photos if p.split == "train"], out, threads=threads),
+        }
+        path.write_text(json.dumps(values), encoding="utf-8")
+
+    build(out, {"caption_encode.onnx": encode, "caption_step.onnx": step, "captioner.json": facts})
     write_manifest(out, model="mini")
 
 
-def void(_: object) -> None:
-    """Drop a value."""
+def main() -> None:
+    """Run what is not done yet."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, required=True, help="the folder that holds flickr8k_224/")
+    parser.add_argument("--out", type=Path, default=Path("vidsearch/models/mini/weights"))
+    parser.add_argument(
+        "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (12 GB)"
+    )
+    parser.add_argument("--only", choices=["embedder", "captioner"], help="make one of the two alone")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument(
+        "--rehearse", action="store_true", help="few photographs and steps, to see in minutes that all runs"
+    )
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    photos, recipe = read_photos(arguments.data), Recipe()
+    if arguments.rehearse:
+        recipe = REHEARSAL
+        photos = [photos[i] for split in ("train", "dev") for i in indices(photos, split)[:REHEARSAL_PHOTOS]]
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    if arguments.only != "captioner":
+        make_embedder(photos, arguments.out, arguments.work, recipe, threads=arguments.threads)
+    if arguments.only != "embedder":
+        make_captioner(photos, arguments.out, arguments.work, recipe, threads=arguments.threads)
+    dev = [photos[i] for i in indices(photos, "dev")]
+    for part in (evaluate.retrieval, evaluate.captions, evaluate.pointing):
+        figures = part(dev, arguments.threads, folder=arguments.out)
+        print(json.dumps({part.__name__: figures}, indent=1), flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def _crop(image: Image, rng: np.random.Generator) -> Image:
     )
     left, top = rng.integers(0, width - crop_w + 1), rng.integers(0, height - crop_h + 1)
     part = image[top : top + crop_h, left : left + crop_w]
-    return cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA).astype(np.uint8, copy=False)
+    return np.asarray(cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _letterbox(image: Image, rng: np.random.Generator) -> Image:
@@ -43,7 +43,7 @@ def _light(image: Image, rng: np.random.Generator) -> Image:
     saturation = 0.0 if rng.random() < 0.12 else rng.uniform(0.5, 1.3)
     x = grey + (x - grey) * saturation
     x = x * (1 + rng.uniform(-0.08, 0.08, size=(1, 1, 3)).astype(np.float32))
-    return (np.clip(x, 0, 1) * 255).astype(np.uint8)
+    return np.asarray(np.clip(x, 0, 1) * 255, np.uint8)
 
 
 def _degrade(image: Image, rng: np.random.Generator) -> Image:
@@ -60,7 +60,7 @@ def _degrade(image: Image, rng: np.random.Generator) -> Image:
         small = int(rng.integers(72, 160))
         image = cv2.resize(cv2.resize(image, (small, small)), (SIZE, SIZE)).astype(np.uint8, copy=False)
     _, encoded = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(12, 60))])
-    return cv2.imdecode(encoded, cv2.IMREAD_COLOR).astype(np.uint8, copy=False)
+    return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
 def augmented(image: Image, rng: np.random.Generator) -> Image:

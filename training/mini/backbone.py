@@ -98,7 +98,8 @@ def load_lite(version: int) -> Lite:
         stem = Conv(source._conv_stem, source._bn0)
         blocks = [Block(block) for block in source._blocks]
         head = Conv(source._conv_head, source._bn1)
-    strides = [next(m.conv.stride[0] for m in b.layers if m.conv.groups > 1) for b in blocks]
+    convolutions: list[list[Any]] = [[layer.conv for layer in block.layers] for block in blocks]
+    strides = [next(conv.stride[0] for conv in block if conv.groups > 1) for block in convolutions]
     cut = max(i for i, stride in enumerate(strides) if stride == 2)
     return Lite(
         nn.Sequential(stem, *blocks[:cut]).eval(), nn.Sequential(*blocks[cut:], head).eval(), source._fc

@@ -28,6 +28,7 @@ MAX_LENGTH = 20
 WIDTH, HEADS, DECODER_LAYERS = 320, 5, 3
 CELL_WIDTH, SUMMARY_WIDTH, NUM_SUMMARIES = 704, 384, 2
 NUM_CELLS = 49
+INPUT_DROPOUT, BLOCK_DROPOUT = 0.45, 0.3
 
 
 def build_vocabulary(captions: Iterable[str], *, min_count: int = 4) -> list[str]:
@@ -56,7 +57,8 @@ def _thin(x: Tensor, rate: float, *, training: bool) -> Tensor:
 
 def _heads(x: Tensor) -> Tensor:
     """(n, t, WIDTH) -> (n, HEADS, t, WIDTH / HEADS)."""
-    return x.unflatten(-1, (HEADS, WIDTH // HEADS)).transpose(1, 2)
+    heads: Tensor = x.unflatten(-1, (HEADS, WIDTH // HEADS)).transpose(1, 2)
+    return heads
 
 
 def _attend(q: Tensor, k: Tensor, v: Tensor, bias: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -77,8 +79,8 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.down(_thin(F.gelu(self.up(self.norm(x))), 0.1, training=self.training))
-        return x + _thin(y, 0.2, training=self.training)
+        y = self.down(_thin(F.gelu(self.up(self.norm(x))), 0.15, training=self.training))
+        return x + _thin(y, BLOCK_DROPOUT, training=self.training)
 
 
 class EncoderLayer(nn.Module):
@@ -95,7 +97,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
-        x = x + _thin(self.out(_attend(q, k, v)[0]), 0.2, training=self.training)
+        x = x + _thin(self.out(_attend(q, k, v)[0]), BLOCK_DROPOUT, training=self.training)
         y: Tensor = self.feed(x)
         return y
 
@@ -126,12 +128,14 @@ class DecoderLayer(nn.Module):
         q, keys, values = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
         if past is not None:
             keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
-        x = x + _thin(self.out(_attend(q, keys, values, bias)[0]), 0.2, training=self.training)
+        x = x + _thin(self.out(_attend(q, keys, values, bias)[0]), BLOCK_DROPOUT, training=self.training)
         rows, length, _ = x.shape
         images = picture[0].shape[0]
         q = _heads(self.query(self.picture_norm(x)).reshape(images, -1, WIDTH))
         seen, weights = _attend(q, *picture)
-        x = x + _thin(self.picture_out(seen.reshape(rows, length, WIDTH)), 0.2, training=self.training)
+        x = x + _thin(
+            self.picture_out(seen.reshape(rows, length, WIDTH)), BLOCK_DROPOUT, training=self.training
+        )
         return self.feed(x), (keys, values), weights
 
 
@@ -140,6 +144,8 @@ class Captioner(nn.Module):
 
     def __init__(self, vocabulary_size: int) -> None:
         super().__init__()
+        self.cell_mean: Tensor
+        self.cell_deviation: Tensor
         self.register_buffer("cell_mean", torch.zeros(CELL_WIDTH))
         self.register_buffer("cell_deviation", torch.ones(CELL_WIDTH))
         self.cell_in = nn.Linear(CELL_WIDTH, WIDTH)
@@ -158,9 +164,11 @@ class Captioner(nn.Module):
         """The picture's keys and values for each decoder layer, each (n, HEADS, 51, WIDTH /
         HEADS)."""
         x = (cells.float() - self.cell_mean) / self.cell_deviation
-        x = self.cell_in(_thin(x, 0.3, training=self.training)) + self.cell_positions
+        x = self.cell_in(_thin(x, INPUT_DROPOUT, training=self.training)) + self.cell_positions
         # Unit rows of 384 have entries near 0.05; scaled to match the cells' spread.
-        y = self.summary_in(_thin(summaries.float() * SUMMARY_WIDTH**0.5, 0.3, training=self.training))
+        y = self.summary_in(
+            _thin(summaries.float() * SUMMARY_WIDTH**0.5, INPUT_DROPOUT, training=self.training)
+        )
         x = self.encoder_norm(self.encoder(torch.cat([x, y + self.summary_kinds], 1)))
         pairs = []
         for layer in self.decoder:
@@ -172,7 +180,7 @@ class Captioner(nn.Module):
     def embed(self, tokens: Tensor, first: int = 0) -> Tensor:
         """tokens (rows, t) at positions `first` and on -> (rows, t, WIDTH)."""
         x = self.words(tokens) * (0.3 * math.sqrt(WIDTH)) + self.positions[first : first + tokens.shape[1]]
-        return _thin(x, 0.2, training=self.training)
+        return _thin(x, BLOCK_DROPOUT, training=self.training)
 
     def forward(self, picture: list[tuple[Tensor, Tensor]], tokens: Tensor) -> Tensor:
         """Teacher forcing. tokens (images * k, t) -> hidden states (images * k, t, WIDTH);
@@ -183,7 +191,7 @@ class Captioner(nn.Module):
         for layer, pair in zip(self.decoder, picture, strict=True):
             x, _, _ = layer(x, None, bias, pair)
         hidden: Tensor = self.norm(x)
-        return _thin(hidden, 0.2, training=self.training)
+        return _thin(hidden, BLOCK_DROPOUT, training=self.training)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states -> scores over the vocabulary."""
@@ -236,12 +244,16 @@ class Pictures:
 class CaptionTraining:
     """How the captioner is trained by cross-entropy."""
 
-    epochs: int = 8
+    epochs: int = 12
     batch: int = 64
     captions: int = 4
     rate: float = 8e-4
     weight_decay: float = 0.03
     smoothing: float = 0.1
+    missing_words: float = 0.1
+    """The share of words before the one to be said that are hidden."""
+    untuned: float = 0.25
+    """The share of pictures shown without what the fine-tuned tower says, which knows the training photographs."""
     ema: float = 0.997
     seed: int = 0
 
@@ -326,8 +338,14 @@ def train_captioner(
             rows = tokens[torch.from_numpy(chosen)[:, None], torch.from_numpy(picks)].flatten(0, 1)
             rows = rows[:, : int((rows != PAD).sum(1).max())]
             wanted = rows[:, 1:] != PAD
+            inputs = rows[:, :-1]
+            missing = (torch.rand(inputs.shape) < config.missing_words) & (inputs > UNKNOWN)
+            inputs = inputs.masked_fill(missing, UNKNOWN)
+            untuned = torch.rand(len(chosen)) < config.untuned
+            cells[untuned, :, CELL_WIDTH // 2 :] = model.cell_mean[CELL_WIDTH // 2 :].to(cells.dtype)
+            summaries[untuned, 0] = 0
             with torch.autocast("cpu", torch.bfloat16):
-                hidden = model(model.encode(cells, summaries), rows[:, :-1])
+                hidden = model(model.encode(cells, summaries), inputs)
                 scores = model.logits(hidden[wanted])
             loss = F.cross_entropy(scores.float(), rows[:, 1:][wanted], label_smoothing=config.smoothing)
             optimizer.zero_grad()

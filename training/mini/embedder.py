@@ -40,6 +40,8 @@ class ImageHead(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
+        self.mean: Tensor
+        self.deviation: Tensor
         self.register_buffer("mean", torch.zeros(1280))
         self.register_buffer("deviation", torch.ones(1280))
         self.hidden = nn.Linear(1280, HIDDEN)
@@ -200,7 +202,7 @@ def embed_photos(towers: Towers, work: Path, chosen: npt.NDArray[np.int64], view
 def embed_captions(towers: Towers, lower: LowerStates, chosen: npt.NDArray[np.int64]) -> Tensor:
     """Unit rows (n, 5, 384) of the five captions of the chosen photographs."""
     rows = (chosen[:, None] * CAPTIONS_PER_PHOTO + np.arange(CAPTIONS_PER_PHOTO)).ravel()
-    order = rows[np.argsort([lower.length(i) for i in rows], kind="stable")]
+    order = rows[np.argsort([lower.length(int(i)) for i in rows], kind="stable")]
     out = torch.zeros(int(rows.max()) + 1, WIDTH)
     with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
         for start in range(0, len(order), 250):

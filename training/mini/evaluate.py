@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from training.mini.data import Photo, indices, read_photos, read_rgb, words
+from vidsearch.models.mini import weights
 from vidsearch.models.mini.captioner import MiniCaptioner
 from vidsearch.models.mini.embedder import ImageTower, MiniEmbedder
 from vidsearch.models.mini.text import MiniTextEncoder
@@ -31,7 +32,7 @@ Vectors = npt.NDArray[np.float32]
 def ranks(queries: Vectors, items: Vectors, own: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Rank, from 0, of each query's own item."""
     scores = queries @ items.T
-    return (scores > scores[np.arange(len(own)), own][:, None]).sum(1)
+    return np.asarray((scores > scores[np.arange(len(own)), own][:, None]).sum(1), np.int64)
 
 
 def recalls(found: npt.NDArray[np.int64], levels: Sequence[int]) -> dict[str, float]:
@@ -42,9 +43,9 @@ def recalls(found: npt.NDArray[np.int64], levels: Sequence[int]) -> dict[str, fl
     }
 
 
-def retrieval(photos: Sequence[Photo], num_threads: int) -> dict[str, Any]:
+def retrieval(photos: Sequence[Photo], num_threads: int, *, folder: Path = weights.FOLDER) -> dict[str, Any]:
     """Text to image and image to text among the photographs, five captions each."""
-    embedder = MiniEmbedder(num_threads=num_threads)
+    embedder = MiniEmbedder(num_threads=num_threads, folder=folder)
     images = embedder.embed_images([read_rgb(photo.path) for photo in photos])
     texts = embedder.embed_texts([caption for photo in photos for caption in photo.captions])
     own = np.repeat(np.arange(len(photos)), 5)
@@ -82,9 +83,9 @@ def repeats(caption: str) -> bool:
     return any(a == b for a, b in pairs) or len(set(telling)) < len(telling)
 
 
-def captions(photos: Sequence[Photo], num_threads: int) -> dict[str, Any]:
+def captions(photos: Sequence[Photo], num_threads: int, *, folder: Path = weights.FOLDER) -> dict[str, Any]:
     """The captioner's scores, and how many captions repeat themselves."""
-    captioner = MiniCaptioner(num_threads=num_threads)
+    captioner = MiniCaptioner(num_threads=num_threads, folder=folder)
     said = [c.text for c in captioner.captions([read_rgb(photo.path) for photo in photos])]
     scores: dict[str, Any] = caption_scores(said, [photo.captions for photo in photos])
     scores["captions that repeat"] = sum(map(repeats, said))
@@ -92,14 +93,16 @@ def captions(photos: Sequence[Photo], num_threads: int) -> dict[str, Any]:
     return scores
 
 
-def pointing(photos: Sequence[Photo], num_threads: int, *, seed: int = 0) -> dict[str, float]:
+def pointing(
+    photos: Sequence[Photo], num_threads: int, *, seed: int = 0, folder: Path = weights.FOLDER
+) -> dict[str, float]:
     """One photograph pasted small on another: how often the heat map's maximum falls on it, per
     cent.
 
     The pasted square is 3 by 3 of the 7 by 7 cells, so chance is 18.4 per cent.
     """
     rng = np.random.default_rng(seed)
-    embedder = MiniEmbedder(num_threads=num_threads)
+    embedder = MiniEmbedder(num_threads=num_threads, folder=folder)
     side, images, places = 96, [], []
     backgrounds = rng.permutation(len(photos))
     for photo, background in zip(photos, backgrounds, strict=True):
@@ -168,12 +171,13 @@ def out_of_domain_images(videos: Path) -> dict[str, list[Image]]:
     return found
 
 
-def out_of_domain(videos: Path, num_threads: int) -> dict[str, Any]:
+def out_of_domain(videos: Path, num_threads: int, *, folder: Path = weights.FOLDER) -> dict[str, Any]:
     """Text to picture among things Flickr8k hardly shows, for the parts alone, fixed mixtures, and
     what is shipped."""
     named = json.loads((Path(__file__).parent / "out_of_domain.json").read_text(encoding="utf-8"))
     images = out_of_domain_images(videos)
-    text, tower = MiniTextEncoder(num_threads=num_threads), ImageTower(num_threads=num_threads)
+    text = MiniTextEncoder(num_threads=num_threads, folder=folder)
+    tower = ImageTower(num_threads=num_threads, folder=folder)
     queries, own = [], []
     for i, name in enumerate(images):
         queries += named[name]
@@ -181,7 +185,7 @@ def out_of_domain(videos: Path, num_threads: int) -> dict[str, Any]:
     vectors = text.embed_texts(queries)
 
     def unit(x: Vectors) -> Vectors:
-        return (x / np.linalg.norm(x, axis=-1, keepdims=True)).astype(np.float32)
+        return np.asarray(x / np.linalg.norm(x, axis=-1, keepdims=True), np.float32)
 
     kinds: dict[str, Callable[[Any], Vectors]] = {
         "head alone": lambda f: f.head,
@@ -206,16 +210,20 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds flickr8k_224/")
     parser.add_argument("--videos", type=Path, help="sample videos; by default videos/ beside --data")
     parser.add_argument("--only", nargs="*", default=["retrieval", "captions", "pointing", "out_of_domain"])
+    parser.add_argument(
+        "--weights", type=Path, default=weights.FOLDER, help="other files than the shipped ones"
+    )
     parser.add_argument("--num-threads", type=int, default=2)
     arguments = parser.parse_args()
     photos = read_photos(arguments.data)
     dev = [photos[i] for i in indices(photos, "dev")]
-    threads = arguments.num_threads
+    threads, folder = arguments.num_threads, arguments.weights
+    videos = arguments.videos or arguments.data.parent / "videos"
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "retrieval": lambda: retrieval(dev, threads),
-        "captions": lambda: captions(dev, threads),
-        "pointing": lambda: pointing(dev, threads),
-        "out_of_domain": lambda: out_of_domain(arguments.videos or arguments.data.parent / "videos", threads),
+        "retrieval": lambda: retrieval(dev, threads, folder=folder),
+        "captions": lambda: captions(dev, threads, folder=folder),
+        "pointing": lambda: pointing(dev, threads, folder=folder),
+        "out_of_domain": lambda: out_of_domain(videos, threads, folder=folder),
     }
     for name in arguments.only:
         print(json.dumps({name: parts[name]()}, indent=1), flush=True)

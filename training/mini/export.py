@@ -48,6 +48,7 @@ class ImageGraph(nn.Module):
         super().__init__()
         self.trunk, self.plain_top, self.tuned_top = lite.trunk, lite.top, towers.top
         self.head, self.classifier, self.gate = towers.head, lite.classifier, gate
+        self.class_vectors: Tensor
         self.register_buffer("class_vectors", class_vectors)
 
     def forward(self, images: Tensor, grid_of: Tensor) -> tuple[Tensor, ...]:
@@ -319,7 +320,8 @@ def _normalised(division: Any, made_by: dict[str, Any]) -> tuple[str, str, str]:
     """The names of x, m and w in a Div that is (float(x) - m) / w. Raises ValueError."""
     subtraction = made_by.get(division.input[0])
     cast = made_by.get(subtraction.input[0]) if subtraction is not None else None
-    if cast is None or (division.op_type, subtraction.op_type, cast.op_type) != ("Div", "Sub", "Cast"):
+    kinds = [getattr(node, "op_type", None) for node in (division, subtraction, cast)]
+    if subtraction is None or cast is None or kinds != ["Div", "Sub", "Cast"]:
         raise ValueError(f"{division.name} is no pixel's normalisation")
     return cast.input[0], subtraction.input[1], division.input[1]
 

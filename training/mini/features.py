@@ -53,7 +53,8 @@ def view_path(work: Path, view: int) -> Path:
     return work / f"trunk_view{view}.npy"
 
 
-def _view(photo: Photo, position: int, view: int, seed: int) -> npt.NDArray[np.uint8]:
+def photo_view(photo: Photo, position: int, view: int, seed: int) -> npt.NDArray[np.uint8]:
+    """One view of a photograph: uint8 (224, 224, 3). View 0 is the photograph itself."""
     image = read_rgb(photo.path)
     return image if view == 0 else augmented(image, np.random.default_rng((seed, view, position)))
 
@@ -71,7 +72,8 @@ def extract(
     session = ort.InferenceSession(str(onnx_path), options, providers=["CPUExecutionProvider"])
     probe = session.run(None, {"images": np.zeros((1, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)})[0]
     for view in range(num_views):
-        path, done_path = view_path(work, view), view_path(work, view).with_suffix(".done.json")
+        path = view_path(work, view)
+        done_path = path.with_name(path.name + ".stamp.json")
         state = {"version": version, "seed": seed, "num_photos": len(photos), "done": 0}
         if path.exists() and done_path.exists():
             before = json.loads(done_path.read_text())
@@ -80,12 +82,12 @@ def extract(
         mode = "r+" if state["done"] else "w+"
         out = np.lib.format.open_memmap(
             path, mode=mode, dtype=np.float16, shape=(len(photos), *probe.shape[1:])
-        )  # type: ignore[no-untyped-call]
+        )
         with ThreadPoolExecutor(threads) as pool:
             for start in range(state["done"], len(photos), _CHUNK):
                 stop = min(start + _CHUNK, len(photos))
                 batch = np.stack(
-                    list(pool.map(lambda i, v=view: _view(photos[i], i, v, seed), range(start, stop)))
+                    list(pool.map(lambda i, v=view: photo_view(photos[i], i, v, seed), range(start, stop)))
                 )
                 out[start:stop] = session.run(None, {"images": batch})[0]
                 if start % (_CHUNK * 20) == 0 or stop == len(photos):

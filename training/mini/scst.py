@@ -166,7 +166,6 @@ def train_self_critical(
     reward = Reward(references, bleu_weight=config.bleu_weight)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     average = Average(model, config.ema)
-    model.eval()  # one policy for sampling and for learning: no dropout
     started = time.monotonic()
     history: list[float] = []
     first = 0
@@ -182,11 +181,13 @@ def train_self_critical(
         chosen = train[positions]
         views = rng.integers(0, len(pictures.cells), config.batch)
         cells, summaries = pictures.batch(chosen, views, rng.random(config.batch) < 0.5)
+        model.eval()
         with torch.autocast("cpu", torch.bfloat16):
             with torch.inference_mode():
                 picture = model.encode(cells, summaries)
                 sampled = sample(model, picture, config.batch * config.samples)
             sampled = sampled.clone()
+            model.train()
             hidden = model(
                 model.encode(cells, summaries),
                 torch.cat([torch.full((len(sampled), 1), START), sampled[:, :-1]], 1),
@@ -232,3 +233,4 @@ def train_self_critical(
             torch.save(state, partial)
             partial.replace(checkpoint)
     model.load_state_dict(average.mean)
+    model.eval()

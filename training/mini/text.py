@@ -107,7 +107,8 @@ class TextTower(nn.Module):
         bias = (1 - mask.float())[:, None, None] * -1e4
         for layer in self.layers[:NUM_FROZEN_LAYERS]:
             x = layer(x, bias)
-        return x
+        hidden: Tensor = x
+        return hidden
 
     def upper(self, x: Tensor, mask: Tensor) -> Tensor:
         """Hidden states (n, t, 384) -> unit rows (n, 384)."""
@@ -174,7 +175,7 @@ class LowerStates:
     """The lower layers' output for a list of texts, float16, ragged: what the upper layers are
     trained on."""
 
-    def __init__(self, states: np.ndarray, offsets: np.ndarray) -> None:  # type: ignore[type-arg]
+    def __init__(self, states: np.ndarray, offsets: np.ndarray) -> None:
         self._states, self._offsets = torch.from_numpy(states), offsets
 
     @classmethod
@@ -184,7 +185,7 @@ class LowerStates:
         """Load from `path` (.npz), or compute and save there."""
         if not path.exists():
             order = np.argsort([len(text) for text in texts], kind="stable")
-            rows: list[np.ndarray] = [np.empty(0)] * len(texts)  # type: ignore[type-arg]
+            rows: list[np.ndarray] = [np.empty(0)] * len(texts)
             with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
                 for start in range(0, len(order), 256):
                     chosen = order[start : start + 256]

@@ -1,0 +1,62 @@
+"""What whole pictures may show that the captioner never saw, and how each of these words scores as a rule.
+
+For pictures unlike the training photographs the captioner's sentences are guesses. These phrases are what it
+may say instead (`vidsearch/models/mini/scenes.py`). Written by hand: places, things and people that videos of
+homes, farms, workshops, laboratories and news show.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from training.mini.data import Photo, read_rgb
+from vidsearch.models.mini.embedder import MiniEmbedder
+from vidsearch.models.mini.scenes import phrase_vectors
+
+NUM_USUAL = 1000
+
+PHRASES = """
+a brick wall|a stone wall|a page of printed text|a sheet of paper with handwriting|a sign with words
+a map|a computer screen|a television screen|a test card|a clock on a wall|coins on a table
+stars in the night sky|the moon|galaxies in space|a planet seen from space|clouds in the sky|a sunset
+a city at night|a city skyline|a street with cars|a street with people|a road with traffic
+cars in a parking lot|a highway|a railway track|a train at a station|an airport|a bridge over a river
+a harbour with boats|the sea|a lake|a river|a waterfall|a mountain|a forest|a field|a garden|a desert
+a farm|a barn|a tractor in a field|a greenhouse|rows of plants|a flower|a bunch of flowers
+leaves of a plant|mushrooms|fruit|vegetables|vegetables on a conveyor belt|food on a plate|a cake|bread
+pizza|a salad|a bowl of soup|a drink in a glass|a cup of coffee|bottles on a table
+cans and jars on a shelf|a kitchen|a bathroom|a bedroom|a living room|an office|a classroom
+people at tables in a room|a meeting|a library|a museum|a church|a temple|a palace|a house
+a tall building|a building site|an empty room|a corridor|a staircase|a door|a window|a shop
+an aisle in a shop|a supermarket|a market|a restaurant|a bar|a hospital|a laboratory|a workshop|a factory
+a warehouse|a machine|an engine|tools on a bench|electronic parts|a circuit board
+a worker in a hi-vis vest|a worker in a helmet|a person in a protective suit|a technician at a machine
+an astronaut|a rocket|a satellite|a telescope|an aeroplane|a helicopter|a drone|a ship|a boat|a bus
+a truck|a car|a motorcycle|a bicycle|a person standing in a room|a person sitting at a desk
+a person speaking to the camera|a face|a man in a suit|a woman in a dress|a baby|hands holding something
+a hand on a table|a doctor|a cook in a kitchen|a musician with a guitar|a band on a stage|a dancer
+a theatre|a wedding|a gym|a cat|a horse|a cow|sheep in a field|a pig|chickens|a goat|a bird|a parrot
+a penguin|an owl|a duck|a fish|an aquarium|a snake|a lizard|a frog|a turtle|an insect|a bee on a flower
+a butterfly|a spider|a monkey|an elephant|a lion|a tiger|a bear|a panda|a deer|a rabbit|a mouse|a toy
+a doll|a teddy bear|an animated film|a statue|a book|a newspaper|a bag|shoes|clothes|a chair|a table
+a sofa|a bed|a lamp|a candle|a fire|smoke|a black and white film|an old photograph|gravel|wood|cloth
+a balloon|a fountain|a playground
+"""
+
+
+def phrases() -> list[str]:
+    """All of them, each once."""
+    return list(dict.fromkeys(PHRASES.strip().replace("\n", "|").split("|")))
+
+
+def usual_scores(photos: Sequence[Photo], weights: Path, *, threads: int) -> list[tuple[str, float, float]]:
+    """Each phrase with the mean and the deviation of its cosines with photographs, by an embedder's files."""
+    embedder = MiniEmbedder(num_threads=threads, folder=weights)
+    images = embedder.embed_images([read_rgb(photo.path) for photo in photos[:NUM_USUAL]])
+    known = phrases()
+    cosines = phrase_vectors(embedder, known) @ images.T
+    return [
+        (phrase, round(float(np.mean(row)), 4), round(float(np.std(row)), 4))
+        for phrase, row in zip(known, cosines, strict=True)
+    ]
