@@ -12,7 +12,7 @@ import pytest
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniTextEncoder, weights
 from vidsearch.models.mini.beam import beam_search, forbidden
-from vidsearch.models.mini.naming import Noun, alone, likeliest_noun, plural, renamed, with_article
+from vidsearch.models.mini.naming import Noun, Proposal, alone, likeliest_noun, plural, renamed, with_article
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +185,11 @@ class TestBeamSearch:
         assert forbidden([10, 11, 20, 10], function_words) == {20, 10, 11}
 
 
+def proposed(sentence: str) -> Proposal:
+    words = tuple(sentence.split())
+    return Proposal(words, (-1.0,) * len(words), score=-1.0)
+
+
 class TestNaming:
     def test_sums_the_classes_of_one_noun(self):
         classes = np.array([0.3, 0.3, 0.2, 0.2], np.float32)
@@ -196,20 +201,18 @@ class TestNaming:
 
     def test_puts_the_animal_in_the_captions_words(self):
         noun = Noun("elephant", is_animal=True, probability=0.9)
-        mended = renamed(["a", "brown", "dog", "is", "standing"], [-1.0] * 5, noun)
+        mended = renamed(proposed("a brown dog is standing"), noun)
         assert mended is not None
         assert mended.words == ("a", "brown", "elephant", "is", "standing")
-        assert renamed(["a", "man", "is", "standing"], [-1.0] * 4, noun) is None
-        assert renamed(["two", "dogs", "and", "a", "dog"], [-1.0] * 5, noun) is None
+        assert renamed(proposed("a man is standing"), noun) is None
+        assert renamed(proposed("two dogs and a dog"), noun) is None
 
     def test_says_a_thing_alone_with_its_article(self):
-        proposal = alone(["a", "man", "is", "standing"], Noun("umbrella", is_animal=False, probability=0.9))
+        umbrella = Noun("umbrella", is_animal=False, probability=0.9)
+        proposal = alone(["a", "man", "is", "standing"], umbrella, score=-2.0)
         assert proposal is not None
         assert proposal.words == ("a", "close", "up", "of", "an", "umbrella")
-        assert (
-            alone(["a", "man", "with", "an", "umbrella"], Noun("umbrella", is_animal=False, probability=0.9))
-            is None
-        )
+        assert alone(["a", "man", "with", "an", "umbrella"], umbrella, score=-2.0) is None
 
     def test_plurals_and_articles(self):
         assert [plural(w) for w in ("cat", "butterfly", "monkey", "fox", "sheep", "goose", "wolf")] == [

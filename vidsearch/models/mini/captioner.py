@@ -15,6 +15,7 @@ from vidsearch.models.mini.beam import END, START, UNKNOWN, Hypothesis, beam_sea
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.images import SIDE_PIXELS
 from vidsearch.models.mini.naming import Proposal, alone, likeliest_noun, renamed, with_article
+from vidsearch.models.mini.scenes import UNCLEAR, Scenes
 from vidsearch.models.mini.text import MiniTextEncoder
 from vidsearch.types import GeneratedCaption
 
@@ -35,6 +36,10 @@ _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
 _KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
+# A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
+_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.12, 0.13
+# A phrase that fits by so many deviations more than it does as a rule is said instead.
+_CLEAR = 4.5
 
 
 class MiniCaptioner:
@@ -53,6 +58,7 @@ class MiniCaptioner:
         self._animals = frozenset(facts["animals"])
         self._agreement: float = facts["agreement"]
         self._alone_score: float = facts["alone_score"]
+        self._scenes = Scenes(facts["scenes"], self._text)
         self._number = {word: i for i, word in enumerate(self._words)}
         self._function_words = frozenset(self._number[w] for w in _FUNCTION_WORDS if w in self._number)
         self._never_last = frozenset(self._number[w] for w in _NEVER_LAST if w in self._number)
@@ -76,14 +82,20 @@ class MiniCaptioner:
     def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
         """Caption images: one caption each, in order.
 
-        A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's
-        classes it is the
-        classifier's, and the words of "a close up of" before that have 0.
+        A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's classes it
+        is the classifier's, and the words of "a close up of" before that have 0. For a whole phrase it
+        is its share among the phrases; where a picture is called hard to make out, the mean of the sentence
+        that was not believed.
         """
         out: list[GeneratedCaption] = []
         for features in self._tower.features(images):
             found = self._search(features)
-            out += [self._choose(hyps, features, i) for i, hyps in enumerate(found)]
+            proposed = [self._proposals(hypotheses, features, i) for i, hypotheses in enumerate(found)]
+            vectors = self._text.embed_texts([" ".join(one.words) for each in proposed for one in each])
+            ends = np.cumsum([len(each) for each in proposed])
+            for i, (each, end) in enumerate(zip(proposed, ends.tolist(), strict=True)):
+                agreement = vectors[end - len(each) : end] @ features.embedding[i]
+                out.append(self._choose(each, agreement, features, i))
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
@@ -123,33 +135,43 @@ class MiniCaptioner:
     def _said(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         return with_article([self._words[i] for i in hypothesis.words if i != END])
 
-    def _choose(self, found: list[Hypothesis], features: ImageFeatures, i: int) -> GeneratedCaption:
-        """Re-rank by log-probability and by the embedder's similarity of image and sentence."""
-        proposals = [Proposal(self._said(h), h.logprobs, stands_alone=False) for h in found]
-        scores = [h.score for h in found]
-        strange = strangeness(features.head[i], features.conse[i], features.embedding[i])
+    def _proposals(self, found: list[Hypothesis], features: ImageFeatures, i: int) -> list[Proposal]:
+        """The sentences found for one image, and what they become where ImageNet's classes know a name."""
+        proposals = [Proposal(self._said(h), h.logprobs, h.score) for h in found]
+        strange = strangeness(features, i)
         noun = likeliest_noun(features.classes[i], self._nouns, self._animals, strange=strange)
-        if noun is not None:
-            for hypothesis, proposal in list(zip(found, proposals, strict=True)):
-                mended = renamed(proposal.words, proposal.logprobs, noun)
-                if mended is not None:
-                    proposals.append(mended)
-                    scores.append(hypothesis.score)
-            single = alone(proposals[0].words, noun)
-            if single is not None and strange >= _STRANGE:
-                proposals.append(single)
-                scores.append(self._alone_score)
-        vectors = self._text.embed_texts([" ".join(p.words) for p in proposals])
-        agreement = vectors @ features.embedding[i]
-        best = int(np.argmax(np.array(scores) + self._agreement * agreement))
+        if noun is None:
+            return proposals
+        named = [renamed(proposal, noun) for proposal in proposals]
+        if strange >= _STRANGE:
+            named.append(alone(proposals[0].words, noun, score=self._alone_score))
+        return proposals + [proposal for proposal in named if proposal is not None]
+
+    def _choose(
+        self, proposals: list[Proposal], agreement: Float32, features: ImageFeatures, i: int
+    ) -> GeneratedCaption:
+        """The best by its score and by the embedder's similarity of image and sentence."""
+        scores = np.array([proposal.score for proposal in proposals])
+        best = int(np.argmax(scores + self._agreement * agreement))
+        if agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strangeness(features, i):
+            return self._instead(proposals[best], features.embedding[i])
         return _caption(proposals[best].words, proposals[best].logprobs)
 
+    def _instead(self, unfounded: Proposal, embedding: Float32) -> GeneratedCaption:
+        """What to say in the place of a sentence that the embedder sees nothing of in the picture."""
+        scene = self._scenes.best(embedding)
+        if scene.height >= _CLEAR:
+            return _caption(scene.words, scene.logprobs)
+        doubt = sum(unfounded.logprobs) / max(len(unfounded.logprobs), 1)
+        return _caption(UNCLEAR, (doubt,) * len(UNCLEAR))
 
-def strangeness(head: Float32, conse: Float32, embedding: Float32) -> float:
-    """How unlike the training photographs an image is, 0 to 1: what the tower's gate made of it.
+
+def strangeness(features: ImageFeatures, i: int) -> float:
+    """How unlike the training photographs image number `i` is, 0 to 1: what the tower's gate made of it.
 
     The embedding is head + share * conse, scaled; the share follows from its cosines with both.
     """
+    head, conse, embedding = features.head[i], features.conse[i], features.embedding[i]
     between, ratio = float(head @ conse), float(embedding @ conse) / float(embedding @ head)
     share = (ratio - between) / (1 - ratio * between)
     return min(max((share - _KNOWN_SHARE) / (1 - _KNOWN_SHARE), 0.0), 1.0)

@@ -1,12 +1,10 @@
 """Names for what the captioner's training photographs never showed: pandas, teapots, rockets.
 
-The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure
-of something else,
-this puts its name in the place of the captioner's nearest word ("a black and white dog" ->
-"panda"), or says it alone
-("a close up of a teapot"). Both are proposals only: the embedder picks. The idea is that of
-novel-object captioning
-(Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no model.
+The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure of
+something else, this puts its name in the place of the captioner's nearest word ("a black and white dog" ->
+"panda"), or says it alone ("a close up of a teapot"). Both are proposals only: the embedder picks. The idea
+is that of novel-object captioning (Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no
+model.
 """
 
 from __future__ import annotations
@@ -22,45 +20,15 @@ if TYPE_CHECKING:
 
 # What the captioner calls animals; it knows few, and calls a cat or a panda a dog.
 _ANIMAL_WORDS = frozenset(
-    [
-        "dog",
-        "puppy",
-        "animal",
-        "cat",
-        "kitten",
-        "bird",
-        "horse",
-        "cow",
-        "sheep",
-        "goat",
-        "bear",
-        "duck",
-        "poodle",
-        "terrier",
-        "retriever",
-        "bulldog",
-        "collie",
-        "greyhound",
-        "labrador",
-        "dalmatian",
-        "rottweiler",
-    ]
+    """
+    dog puppy animal cat kitten bird horse cow sheep goat bear duck poodle terrier retriever bulldog
+    collie greyhound labrador dalmatian rottweiler
+    """.split()  # noqa: SIM905
 )
 _ANIMALS_WORDS = frozenset(
-    [
-        "dogs",
-        "puppies",
-        "animals",
-        "cats",
-        "birds",
-        "horses",
-        "cows",
-        "sheep",
-        "goats",
-        "ducks",
-        "greyhounds",
-        "poodles",
-    ]
+    """
+    dogs puppies animals cats birds horses cows sheep goats ducks greyhounds poodles
+    """.split()  # noqa: SIM905
 )
 _UNCHANGED_PLURALS = frozenset({"fish", "sheep"})
 _MIN_ANIMAL, _MIN_THING = 0.4, 0.55
@@ -77,12 +45,13 @@ class Noun:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A caption in words, with each word's log-probability, and whether it stands alone or mends a
-    caption."""
+    """What might be the caption."""
 
     words: tuple[str, ...]
     logprobs: tuple[float, ...]
-    stands_alone: bool
+    """Of each word."""
+    score: float
+    """How good the captioner finds it, or what it was mended from."""
 
 
 def likeliest_noun(
@@ -128,17 +97,16 @@ def with_article(words: Sequence[str]) -> tuple[str, ...]:
     return tuple(out)
 
 
-def renamed(words: Sequence[str], logprobs: Sequence[float], noun: Noun) -> Proposal | None:
-    """The caption with `noun` in the place of its animal. None where there is no animal, or it's
-    right already."""
-    if not noun.is_animal or noun.text in words or plural(noun.text) in words:
+def renamed(proposal: Proposal, noun: Noun) -> Proposal | None:
+    """The caption with `noun` in the place of its animal. None where there is no animal, or it's right."""
+    if not noun.is_animal or noun.text in proposal.words or plural(noun.text) in proposal.words:
         return None
-    spots = [i for i, word in enumerate(words) if word in _ANIMAL_WORDS or word in _ANIMALS_WORDS]
+    spots = [i for i, word in enumerate(proposal.words) if word in _ANIMAL_WORDS or word in _ANIMALS_WORDS]
     if len(spots) != 1 or noun.text == "dog":
         return None
     said: list[str] = []
     beliefs: list[float] = []
-    for i, (word, logprob) in enumerate(zip(words, logprobs, strict=True)):
+    for i, (word, logprob) in enumerate(zip(proposal.words, proposal.logprobs, strict=True)):
         if i == spots[0]:
             pieces = (plural(noun.text) if word in _ANIMALS_WORDS else noun.text).split()
             said += pieces
@@ -146,13 +114,13 @@ def renamed(words: Sequence[str], logprobs: Sequence[float], noun: Noun) -> Prop
         else:
             said.append(word)
             beliefs.append(logprob)
-    return Proposal(with_article(said), tuple(beliefs), stands_alone=False)
+    return Proposal(with_article(said), tuple(beliefs), proposal.score)
 
 
-def alone(words: Sequence[str], noun: Noun) -> Proposal | None:
+def alone(words: Sequence[str], noun: Noun, *, score: float) -> Proposal | None:
     """The noun by itself, where the caption `words` says nothing of it."""
     if noun.text == "dog" or set(noun.text.split()) & set(words):
         return None
     pieces = noun.text.split()
     said = with_article(["a", "close", "up", "of", "a", *pieces])
-    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), stands_alone=True)
+    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), score)
