@@ -82,7 +82,7 @@ REHEARSAL = Recipe(
     rewarded=SelfCritical(steps=20),
 )
 """Just enough to see every stage run."""
-REHEARSAL_PHOTOS = 900
+REHEARSAL_PHOTOS = 1100
 
 # Chosen on dev photographs: see NOTES.md.
 AGREEMENT, ALONE_SCORE, REWARDED_SHARE = 4.0, -2.0, 0.15
