@@ -43,6 +43,33 @@ def test_search_prints_the_moment_that_was_described(run, sample_library, sample
         assert answer.video in result.stdout.splitlines()[1]
 
 
+def test_search_re_ranks_with_no_download(run, sample_library, sample_videos):
+    for expected in expected_answers(sample_videos):
+        arguments = ("--rerank", "mini", "-k", 3, "--json", "--library", sample_library)
+        result = run("search", expected.query, *arguments)
+
+        assert result.exit_code == 0, result.output
+        hits = json.loads(result.stdout)["hits"]
+        assert Path(hits[0]["video"]).name == expected.video
+        assert expected.start_seconds <= hits[0]["time_seconds"] < expected.end_seconds
+        assert set(hits[0]["scores"]) >= {"mini", "search", "match"}
+        assert [hit["scores"]["match"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
+
+
+def test_mini_re_ranks_without_torch(sample_library):
+    """Guards against looking for a GPU, which imports torch, for a model that runs on the CPU alone."""
+    program = f"""
+import sys
+from vidsearch import Library, Query
+with Library.open({str(sample_library)!r}) as library:
+    assert "match" in library.search(Query(text="a cat", rerank="mini", num_rerank=2)).hits[0].scores
+print([name for name in ("torch", "transformers") if name in sys.modules])
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert result.stdout.strip() == "[]"
+
+
 def test_search_as_json_tells_all_that_is_known_of_a_hit(run, sample_library):
     result = run("search", "a cup of coffee", "-k", 2, "--json", "--library", sample_library)
 

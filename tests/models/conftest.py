@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from vidsearch.models.device import Device
-from vidsearch.models.protocols import Captioner, Embedder, TextEncoder
-from vidsearch.models.registry import load_captioner, load_embedder, load_text_encoder
+from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder
+from vidsearch.models.registry import load_captioner, load_embedder, load_matcher, load_text_encoder
 
 CPU = Device("cpu", "fp32")
 
@@ -78,6 +78,11 @@ def mini_text() -> TextEncoder:
 @pytest.fixture(scope="session")
 def mini_captioner() -> Captioner:
     return load_captioner("mini", device=CPU)
+
+
+@pytest.fixture(scope="session")
+def mini_matcher() -> Matcher:
+    return load_matcher("mini", device=CPU)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""What every embedder, text encoder and captioner must do, whatever is behind it.
+"""What every embedder, text encoder, captioner and matcher must do, whatever is behind it.
 
 A test module makes a class for one implementation by inheriting from a suite here and giving its fixture.
 """
@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from vidsearch.models.protocols import Captioner, Embedder, TextEncoder
+from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder
 from vidsearch.types import GeneratedCaption
 
 
@@ -28,6 +28,7 @@ def pictures(num: int, *, seed: int = 0) -> list[np.ndarray]:
 
 
 TEXTS = ["a red dog", "a woman with a child", "a boat on the water", "a green house"]
+ODD_TEXTS = ["", " ", "!?", "犬が走る 🐕", "x" * 5000, "a\nb\tc\0d"]
 
 
 class TextEncoderContract:
@@ -54,7 +55,7 @@ class TextEncoderContract:
         alone = np.concatenate([encoder.embed_texts([text]) for text in TEXTS])
         np.testing.assert_allclose(together, alone, atol=1e-4)
 
-    @pytest.mark.parametrize("text", ["", " ", "!?", "犬が走る 🐕", "x" * 5000, "a\nb\tc\0d"])
+    @pytest.mark.parametrize("text", ODD_TEXTS)
     def test_any_text_has_a_vector(self, encoder, text):
         (row,) = encoder.embed_texts([text])
         assert np.isfinite(row).all()
@@ -149,3 +150,34 @@ class CaptionerContract:
         assert captioner.model
         assert captioner.prompt is None
         assert captioner.short_side_pixels > 0
+
+
+class MatcherContract:
+    """Give a fixture `matcher`."""
+
+    @pytest.fixture
+    def matcher(self) -> Matcher:
+        raise NotImplementedError
+
+    @pytest.mark.parametrize("text", [*TEXTS, *ODD_TEXTS, "a dog " * 40])
+    def test_any_text_has_a_probability_for_each_image(self, matcher, text):
+        scores = matcher.match_scores(pictures(3), text)
+        assert scores.dtype == np.float32
+        assert scores.shape == (3,)
+        assert ((scores >= 0) & (scores <= 1)).all()
+
+    def test_no_images_are_no_scores(self, matcher):
+        scores = matcher.match_scores([], TEXTS[0])
+        assert scores.shape == (0,)
+        assert scores.dtype == np.float32
+
+    def test_an_image_does_not_depend_on_its_neighbours(self, matcher):
+        images = pictures(10)
+        alone = np.concatenate([matcher.match_scores([image], TEXTS[0]) for image in images])
+        np.testing.assert_allclose(matcher.match_scores(images, TEXTS[0]), alone, atol=1e-4)
+        np.testing.assert_allclose(matcher.match_scores(images[::-1], TEXTS[0])[::-1], alone, atol=1e-4)
+
+    def test_images_are_left_as_they_were(self, matcher):
+        (image,) = pictures(1)
+        image.flags.writeable = False
+        matcher.match_scores([image], TEXTS[0])

@@ -6,8 +6,13 @@ import pytest
 
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.models.conftest import CPU
-from tests.models.contract import CaptionerContract, EmbedderContract, TextEncoderContract
-from vidsearch.models.registry import load_captioner, load_text_encoder
+from tests.models.contract import (
+    CaptionerContract,
+    EmbedderContract,
+    MatcherContract,
+    TextEncoderContract,
+)
+from vidsearch.models.registry import load_captioner, load_matcher, load_text_encoder
 
 
 class TestColourEmbedder(EmbedderContract):
@@ -56,6 +61,18 @@ class TestMiniCaptioner(CaptionerContract):
     @pytest.fixture
     def captioner(self, mini_captioner):
         return mini_captioner
+
+
+class TestMiniMatcher(MatcherContract):
+    @pytest.fixture
+    def matcher(self, mini_matcher):
+        return mini_matcher
+
+
+class TestTinyBlipMatcher(MatcherContract):
+    @pytest.fixture
+    def matcher(self, tiny):
+        return load_matcher(str(tiny.blip_retrieval), device=CPU, batch_size=4)
 
 
 @pytest.mark.parametrize("family", ["clip", "siglip", "blip_retrieval"])

@@ -292,7 +292,7 @@ def test_a_matcher_orders_the_best_hits_anew_and_both_scores_are_kept(library, t
     assert [hit.video.path.stem for hit in searcher.search(Query(text="red")).hits] == ["bright", "dark"]
     hits = searcher.search(Query(text="red", rerank="blip")).hits
     assert [hit.video.path.stem for hit in hits] == ["dark", "bright"]
-    assert hits[0].score == hits[0].scores["blip"] > hits[1].scores["blip"]
+    assert hits[0].score == hits[0].scores["match"] > hits[1].scores["match"]
     assert hits[0].scores["search"] == pytest.approx(hits[0].scores["colour"])
 
 

@@ -2,7 +2,6 @@
 model."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +10,9 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
+from vidsearch.models.mini.decoder import words_of
+
 CAPTIONS_PER_PHOTO = 5
-_WORD = re.compile(r"[a-z]+|[0-9]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,4 +55,4 @@ def read_rgb(path: Path) -> npt.NDArray[np.uint8]:
 
 def words(caption: str) -> list[str]:
     """Lower-cased words without punctuation: the units the captioner writes and is scored in."""
-    return _WORD.findall(caption.lower())
+    return words_of(caption)

@@ -146,7 +146,7 @@ def search(
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Score the best anew with a model that sees picture and words together: blip.",
+            help="Score the best anew with a model that sees picture and words together: blip or mini.",
             rich_help_panel=RANK_PANEL,
         ),
     ] = None,

@@ -122,12 +122,19 @@ def load_captioner(
 
 
 def load_matcher(name: str, *, device: Device, batch_size: int | None = None) -> Matcher:
-    """Load a model that reads an image and a text together, to re-rank hits. Raises ModelUnavailable."""
+    """Load a model that reads an image and a text together, to re-rank hits.
+
+    The built-in one always runs on the CPU. Raises ModelUnavailable.
+    """
+    if name == MINI:
+        from vidsearch.models.mini import MiniMatcher
+
+        return MiniMatcher()
     from vidsearch.models.blip import load_blip
 
     card = _card(name, None)
     if card.family != "blip":
-        raise ModelUnavailable(f"{name} has no image-text matching head: re-rank with blip.")
+        raise ModelUnavailable(f"{name} has no image-text matching head: re-rank with blip or mini.")
     return load_blip(card, device=device, batch_size=batch_size)
 
 

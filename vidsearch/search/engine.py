@@ -26,6 +26,7 @@ from vidsearch.search.views import View, standard_scores, step_scores
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
+    from vidsearch.models.device import Device
     from vidsearch.models.protocols import Embedder, Matcher, TextEncoder
     from vidsearch.search.query import Query
     from vidsearch.types import Float32, FrameFilter, Int64, SearchHit, Space
@@ -128,11 +129,7 @@ class Searcher:
         notes = [str(problem) for problem in problems]
         if query.rerank is not None and hits:
             first, more_notes = rerank(
-                self.library,
-                hits[: query.num_rerank],
-                query.words,
-                self._matcher(query.rerank),
-                name=query.rerank,
+                self.library, hits[: query.num_rerank], query.words, self._matcher(query.rerank)
             )
             hits, notes = first + hits[query.num_rerank :], notes + more_notes
         return _answer(query, hits, mode, views, num_frames, notes)
@@ -356,14 +353,20 @@ def _load_text_encoder(space: Space) -> TextEncoder:
 
 
 def _load_embedder(space: Space) -> Embedder:
-    from vidsearch.models.device import choose_device
     from vidsearch.models.registry import load_embedder
 
-    return load_embedder(space.model, device=choose_device(), space=space)
+    return load_embedder(space.model, device=_device_for(space.model), space=space)
 
 
 def _load_matcher(name: str) -> Matcher:
-    from vidsearch.models.device import choose_device
     from vidsearch.models.registry import load_matcher
 
-    return load_matcher(name, device=choose_device())
+    return load_matcher(name, device=_device_for(name))
+
+
+def _device_for(model: str) -> Device:
+    """The best device, but the CPU for a model that runs nowhere else: to look for others imports torch."""
+    from vidsearch.models.device import Device, choose_device
+    from vidsearch.models.registry import uses_torch
+
+    return choose_device() if uses_torch([model]) else Device("cpu", "fp32")

@@ -1,7 +1,7 @@
 """Scores the best hits anew with a model that reads picture and words together.
 
-Comparing vectors is quick and knows little of who does what to whom; a matching model such as BLIP's sees
-each hit's frame in full, and takes its time. Knows no particular model.
+Comparing vectors is quick and knows little of who does what to whom; a matching model, such as BLIP's or
+mini's, sees each hit's frame in full, and takes its time. Knows no particular model.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ if TYPE_CHECKING:
     from vidsearch.types import SearchHit, UInt8Image
 
 _SHORT_SIDE_PIXELS = 384
-"""What BLIP's image-text matching looks at."""
-SEARCH_SCORE = "search"
-"""Name under which a hit keeps the score that it had before."""
+"""What BLIP's image-text matching looks at, and more than other matchers do."""
+SEARCH_SCORE, MATCH_SCORE = "search", "match"
+"""Names under which a hit keeps the score that it had before, and its new one. They are not a model's: one
+model may embed and match."""
 
 
 def rerank(
-    library: Library, hits: Sequence[SearchHit], text: str, matcher: Matcher, *, name: str
+    library: Library, hits: Sequence[SearchHit], text: str, matcher: Matcher
 ) -> tuple[list[SearchHit], list[str]]:
     """Order hits by how well their best frames match the text, and give them that score.
 
-    The former score stays under `SEARCH_SCORE`, the new one is under `name` too. Where a video cannot be
-    read any more, its hit's thumbnail stands in. Returns the hits, and what should be said about them.
+    The former score stays under `SEARCH_SCORE`, the new one is under `MATCH_SCORE` too. Where a video cannot
+    be read any more, its hit's thumbnail stands in. Returns the hits, and what should be said about them.
     """
     images, notes = [], []
     for hit in hits:
@@ -38,8 +39,8 @@ def rerank(
         notes += [note] if note else []
     matches = matcher.match_scores(images, text)
     scored = [
-        replace(hit, score=float(match), scores={**hit.scores, SEARCH_SCORE: hit.score, name: float(match)})
-        for hit, match in zip(hits, matches, strict=True)
+        replace(hit, score=match, scores={**hit.scores, SEARCH_SCORE: hit.score, MATCH_SCORE: match})
+        for hit, match in zip(hits, matches.tolist(), strict=True)
     ]
     return sorted(scored, key=lambda hit: -hit.score), list(dict.fromkeys(notes))
 

@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from vidsearch.errors import ModelUnavailable
-from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniTextEncoder, weights
-from vidsearch.models.mini.beam import beam_search, forbidden
+from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniMatcher, MiniTextEncoder, weights
+from vidsearch.models.mini.beam import END, UNKNOWN, beam_search, forbidden
+from vidsearch.models.mini.decoder import CaptionDecoder, words_of
+from vidsearch.models.mini.embedder import ImageTower
+from vidsearch.models.mini.matcher import MatchMap
 from vidsearch.models.mini.naming import Noun, Proposal, alone, likeliest_noun, plural, renamed, with_article
 
 
@@ -113,6 +116,73 @@ class TestCaptioner:
         assert maps.shape == (3, 7, 7)
         assert (maps >= 0).all()
         assert (maps.sum(axis=(1, 2)) <= 1 + 1e-5).all()
+
+
+class TestDecoder:
+    def test_words_are_lower_case_and_without_punctuation(self):
+        assert words_of("A man's DOG, with 2 sticks!") == ["a", "man", "s", "dog", "with", "2", "sticks"]
+        assert words_of("?!") == []
+
+    def test_a_likelihood_is_the_mean_over_words_and_the_end(self, photographs):
+        decoder = CaptionDecoder(num_threads=2)
+        (features,) = ImageTower(num_threads=2).features([photographs["chelsea"]])
+        pictures = decoder.pictures(features)
+        steps, found, before = decoder.steps(pictures), [], 1
+        for word in (decoder.number["a"], decoder.number["cat"], UNKNOWN, END):
+            found.append(steps(np.array([before], np.int64), None)[0, word])
+            before = word
+        likelihood = decoder.likelihood(pictures, ["a", "cat", "xylophonist"])
+        np.testing.assert_allclose(likelihood, [np.mean(found)], atol=1e-5)
+
+    def test_of_a_long_text_the_first_words_are_read_and_no_end(self, photographs):
+        decoder = CaptionDecoder(num_threads=2)
+        (features,) = ImageTower(num_threads=2).features([photographs["chelsea"]])
+        pictures, words = decoder.pictures(features), ["a", "dog", "and"] * 7
+        longer = decoder.likelihood(pictures, [*words, "a", "cat"])
+        np.testing.assert_array_equal(decoder.likelihood(pictures, words), longer)
+        assert decoder.likelihood(pictures, words[:18]) != longer
+
+
+class TestMatcher:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def matcher(cls):
+        return MiniMatcher(num_threads=2)
+
+    @pytest.mark.parametrize(
+        ("text", "wanted"),
+        [
+            ("a cat looks into the camera", "chelsea"),
+            ("a cup of coffee on a table", "coffee"),
+            ("a smiling woman in an orange suit", "astronaut"),
+        ],
+    )
+    def test_what_fits_wins(self, matcher, photographs, text, wanted):
+        chosen = {name: photographs[name] for name in ("astronaut", "chelsea", "coffee")}
+        scores = matcher.match_scores(list(chosen.values()), text)
+        assert list(chosen)[int(scores.argmax())] == wanted
+
+    def test_a_score_does_not_depend_on_neighbours(self, matcher, photographs):
+        images = list(photographs.values()) * 3
+        together = matcher.match_scores(images, "a cat")
+        alone = np.concatenate([matcher.match_scores([image], "a cat") for image in images[:4]])
+        np.testing.assert_allclose(together, np.tile(alone, 3), atol=1e-4)
+
+    def test_the_captioner_has_a_say(self, matcher, photographs):
+        """The embedder alone would give words in any order nearly the same."""
+        decoder = CaptionDecoder(num_threads=2)
+        batches = [decoder.pictures(features) for features in ImageTower().features([photographs["coffee"]])]
+        (said,) = matcher.likelihoods(batches, "a cup of coffee on a table")
+        (jumbled,) = matcher.likelihoods(batches, "table a of on coffee a cup")
+        assert said > jumbled
+
+    def test_the_map_is_a_probability_and_keeps_the_order(self):
+        fitted = MatchMap.read()
+        assert fitted.likelihood_weight > 0
+        assert fitted.slope > 0
+        cosines, likelihoods = np.array([0.4, 0.1, 0.1], np.float32), np.array([0.5, 0.5, -2.0], np.float32)
+        first, second, third = fitted.probability(fitted.score(cosines, likelihoods))
+        assert 1 > first > second > third > 0
 
 
 class TestWeights:
