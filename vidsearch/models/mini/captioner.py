@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-import numpy.typing as npt
 
 from vidsearch.models.mini import weights
 from vidsearch.models.mini.beam import END, START, UNKNOWN, Hypothesis, beam_search
+from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.images import SIDE_PIXELS
 from vidsearch.models.mini.naming import Proposal, alone, likeliest_noun, renamed, with_article
@@ -20,11 +20,8 @@ from vidsearch.models.mini.text import MiniTextEncoder
 from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
-    import onnxruntime
-
     from vidsearch.types import Float32, UInt8Image
 
-_LAYERS, _HEADS, _HEAD_WIDTH = 3, 5, 64
 _LINKING = """a an the in on of and is are with to at by his her their its while as for from into onto near
 next through that another front"""
 _OF_PLACE_AND_NUMBER = "it over up down out off behind other one around along under"
@@ -37,7 +34,7 @@ _KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
-_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.12, 0.13
+_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.1, 0.1
 # A phrase that fits by so many deviations more than it does as a rule is said instead.
 _CLEAR = 4.5
 
@@ -46,22 +43,20 @@ class MiniCaptioner:
     """Images to English sentences of 5 to 18 words."""
 
     def __init__(
-        self, *, num_threads: int | None = None, num_beams: int = 4, folder: Path = weights.FOLDER
+        self, *, num_threads: int | None = None, num_beams: int = 8, folder: Path = weights.FOLDER
     ) -> None:
         self._tower = ImageTower(num_threads=num_threads, folder=folder)
-        self._encode = weights.session("caption_encode.onnx", num_threads=num_threads, folder=folder)
-        self._step = weights.session("caption_step.onnx", num_threads=num_threads, folder=folder)
+        self._decoder = CaptionDecoder(num_threads=num_threads, folder=folder)
         self._text = MiniTextEncoder(num_threads=num_threads, folder=folder)
         facts = weights.read_json("captioner.json", folder)
-        self._words: list[str] = facts["words"]
         self._nouns: list[str | None] = facts["nouns"]
         self._animals = frozenset(facts["animals"])
         self._agreement: float = facts["agreement"]
         self._alone_score: float = facts["alone_score"]
         self._scenes = Scenes(facts["scenes"], self._text)
-        self._number = {word: i for i, word in enumerate(self._words)}
-        self._function_words = frozenset(self._number[w] for w in _FUNCTION_WORDS if w in self._number)
-        self._never_last = frozenset(self._number[w] for w in _NEVER_LAST if w in self._number)
+        number = self._decoder.number
+        self._function_words = frozenset(number[w] for w in _FUNCTION_WORDS if w in number)
+        self._never_last = frozenset(number[w] for w in _NEVER_LAST if w in number)
         self._num_beams = num_beams
 
     @property
@@ -110,30 +105,25 @@ class MiniCaptioner:
         first = 0
         for features in self._tower.features(images):
             for i in range(len(features.embedding)):
-                tokens = [self._number.get(word, UNKNOWN) for word in captions[first + i]]
-                decoder = _Decoder(self._step, *self._picture(features, slice(i, i + 1)), width=1)
+                tokens = [self._decoder.number.get(word, UNKNOWN) for word in captions[first + i]]
+                steps = self._decoder.steps(self._decoder.pictures(features, slice(i, i + 1)))
                 maps = []
                 for token in [START, *tokens[:-1]] if tokens else []:
-                    decoder(np.array([token], np.int64), None)
-                    maps.append(decoder.attention[0].reshape(GRID, GRID))
+                    steps(np.array([token], np.int64), None)
+                    maps.append(steps.attention[0].reshape(GRID, GRID))
                 out.append(np.array(maps, np.float32).reshape(len(maps), GRID, GRID))
             first += len(features.embedding)
         return out
 
-    def _picture(self, features: ImageFeatures, rows: slice) -> tuple[Float32, Float32]:
-        inputs = {"cells": features.cells[rows], "head": features.head[rows], "conse": features.conse[rows]}
-        keys, values = self._encode.run(["keys", "values"], inputs)
-        return keys, values
-
     def _search(self, features: ImageFeatures) -> list[list[Hypothesis]]:
-        decoder = _Decoder(self._step, *self._picture(features, slice(None)), width=self._num_beams)
+        steps = self._decoder.steps(self._decoder.pictures(features), width=self._num_beams)
         return beam_search(
-            decoder, len(features.embedding), width=self._num_beams,
+            steps, len(features.embedding), width=self._num_beams,
             function_words=self._function_words, unfinished_ends=self._never_last,
         )  # fmt: skip
 
     def _said(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        return with_article([self._words[i] for i in hypothesis.words if i != END])
+        return with_article([self._decoder.words[i] for i in hypothesis.words if i != END])
 
     def _proposals(self, found: list[Hypothesis], features: ImageFeatures, i: int) -> list[Proposal]:
         """The sentences found for one image, and what they become where ImageNet's classes know a name."""
@@ -175,35 +165,6 @@ def strangeness(features: ImageFeatures, i: int) -> float:
     between, ratio = float(head @ conse), float(embedding @ conse) / float(embedding @ head)
     share = (ratio - between) / (1 - ratio * between)
     return min(max((share - _KNOWN_SHARE) / (1 - _KNOWN_SHARE), 0.0), 1.0)
-
-
-class _Decoder:
-    """The step function that beam search wants, with its cache. `attention` holds the last step's:
-    (rows, 49)."""
-
-    def __init__(
-        self, session: onnxruntime.InferenceSession, keys: Float32, values: Float32, *, width: int
-    ) -> None:
-        self._session, self._keys, self._values = session, keys, values
-        rows = keys.shape[1] * width
-        self._past_keys = np.empty((_LAYERS, rows, _HEADS, 0, _HEAD_WIDTH), np.float32)
-        self._past_values = self._past_keys
-        self.attention: Float32 = np.empty((rows, GRID * GRID), np.float32)
-
-    def __call__(self, token: npt.NDArray[np.int64], rows: npt.NDArray[np.int64] | None) -> Float32:
-        if rows is not None:
-            self._past_keys, self._past_values = self._past_keys[:, rows], self._past_values[:, rows]
-        logprobs, self._past_keys, self._past_values, self.attention = self._session.run(
-            ["logprobs", "keys", "values", "attention"],
-            {
-                "token": token,
-                "past_keys": self._past_keys,
-                "past_values": self._past_values,
-                "picture_keys": self._keys,
-                "picture_values": self._values,
-            },
-        )
-        return logprobs  # type: ignore[no-any-return]
 
 
 def _caption(words: Sequence[str], logprobs: Sequence[float]) -> GeneratedCaption:
