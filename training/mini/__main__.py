@@ -93,42 +93,37 @@ def _lower_states(photos: list[Photo], work: Path) -> tuple[LowerStates, LowerSt
     tower, tokenizer = load_minilm(), build_tokenizer()
     captions = [caption for photo in photos for caption in photo.captions]
     anchor_texts = [f"a photo of a {c.name}" for c in classes()] + [c.name for c in classes()]
-    lower = LowerStates.compute(tower, tokenizer, captions, work / "lower.npz")
-    anchors = LowerStates.compute(tower, tokenizer, anchor_texts, work / "anchors.npz")
-    path = work / "untouched.pt"
-    if not path.exists():
+    stage = Stage(work / "untouched.pt", num_captions=len(captions), anchors=anchor_texts)
+    if not stage.is_done:
+        vectors = []
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            vectors = [
-                torch.cat(
-                    [tower.upper(*states.batch(range(i, min(i + 256, n)))) for i in range(0, n, 256)]
-                ).float()
-                for states, n in ((lower, len(captions)), (anchors, len(anchor_texts)))
-            ]
-        torch.save(vectors, path)
-    originals, anchor_originals = torch.load(path, weights_only=True)
+            for name, texts in (("lower.npz", captions), ("anchors.npz", anchor_texts)):
+                states = LowerStates.compute(tower, tokenizer, texts, work / name)
+                parts = [range(i, min(i + 256, len(texts))) for i in range(0, len(texts), 256)]
+                vectors.append(torch.cat([tower.upper(*states.batch(part)) for part in parts]).float())
+        torch.save(vectors, stage.output)
+        stage.finish()
+    originals, anchor_originals = torch.load(stage.output, weights_only=True)
+    lower, anchors = (LowerStates.load(work / name) for name in ("lower.npz", "anchors.npz"))
     return lower, anchors, originals, anchor_originals
 
 
 def _pooled(work: Path, num_views: int) -> Tensor:
     """Frozen features (n, views, 1280) of every view."""
-    path = work / "pooled.npy"
-    if not path.exists():
+    trunks = [view_path(work, view) for view in range(num_views)]
+    stage = Stage(work / "pooled.npy", made_from=trunks)
+    if not stage.is_done:
         top = load_lite(BACKBONE).top
         views = []
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-            for view in range(num_views):
-                trunk = np.load(work / f"trunk_view{view}.npy", mmap_mode="r")
+            for path in trunks:
+                trunk = np.load(path, mmap_mode="r")
                 parts = np.array_split(np.arange(len(trunk)), len(trunk) // 64)
-                views.append(
-                    torch.cat(
-                        [
-                            top(torch.from_numpy(trunk[p]).float().permute(0, 3, 1, 2)).mean((2, 3))
-                            for p in parts
-                        ]
-                    )
-                )
-        np.save(path, torch.stack(views, 1).float().numpy())
-    return torch.from_numpy(np.load(path))
+                pictures = (torch.from_numpy(trunk[part]).float().permute(0, 3, 1, 2) for part in parts)
+                views.append(torch.cat([top(picture).mean((2, 3)) for picture in pictures]))
+        np.save(stage.output, torch.stack(views, 1).float().numpy())
+        stage.finish()
+    return torch.from_numpy(np.load(stage.output))
 
 
 def train_towers(
@@ -288,17 +283,19 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     photos, recipe = read_photos(arguments.data), Recipe()
+    out, work, threads = arguments.out, arguments.work, arguments.threads
     if arguments.rehearse:
-        recipe = REHEARSAL
+        recipe, work = REHEARSAL, work / "rehearsal"
+        out = work / "weights"  # never over the shipped ones
         photos = [photos[i] for split in ("train", "dev") for i in indices(photos, split)[:REHEARSAL_PHOTOS]]
-    arguments.work.mkdir(parents=True, exist_ok=True)
+    work.mkdir(parents=True, exist_ok=True)
     if arguments.only != "captioner":
-        make_embedder(photos, arguments.out, arguments.work, recipe, threads=arguments.threads)
+        make_embedder(photos, out, work, recipe, threads=threads)
     if arguments.only != "embedder":
-        make_captioner(photos, arguments.out, arguments.work, recipe, threads=arguments.threads)
+        make_captioner(photos, out, work, recipe, threads=threads)
     dev = [photos[i] for i in indices(photos, "dev")]
     for part in (evaluate.retrieval, evaluate.captions, evaluate.pointing):
-        figures = part(dev, arguments.threads, folder=arguments.out)
+        figures = part(dev, threads, folder=out)
         print(json.dumps({part.__name__: figures}, indent=1), flush=True)
 
 

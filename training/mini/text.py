@@ -182,19 +182,23 @@ class LowerStates:
     def compute(
         cls, tower: TextTower, tokenizer: Tokenizer, texts: Sequence[str], path: Path
     ) -> "LowerStates":
-        """Load from `path` (.npz), or compute and save there."""
-        if not path.exists():
-            order = np.argsort([len(text) for text in texts], kind="stable")
-            rows: list[np.ndarray] = [np.empty(0)] * len(texts)
-            with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
-                for start in range(0, len(order), 256):
-                    chosen = order[start : start + 256]
-                    ids, mask = tokenize(tokenizer, [texts[i] for i in chosen])
-                    hidden = tower.lower(ids, mask).half().numpy()
-                    for i, row, length in zip(chosen, hidden, mask.sum(1).tolist(), strict=True):
-                        rows[i] = row[:length]
-            offsets = np.cumsum([0, *(len(row) for row in rows)])
-            np.savez(path, states=np.concatenate(rows), offsets=offsets)
+        """Compute, and save to `path` (.npz)."""
+        order = np.argsort([len(text) for text in texts], kind="stable")
+        rows: list[np.ndarray] = [np.empty(0)] * len(texts)
+        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16):
+            for start in range(0, len(order), 256):
+                chosen = order[start : start + 256]
+                ids, mask = tokenize(tokenizer, [texts[i] for i in chosen])
+                hidden = tower.lower(ids, mask).half().numpy()
+                for i, row, length in zip(chosen, hidden, mask.sum(1).tolist(), strict=True):
+                    rows[i] = row[:length]
+        offsets = np.cumsum([0, *(len(row) for row in rows)])
+        np.savez(path, states=np.concatenate(rows), offsets=offsets)
+        return cls.load(path)
+
+    @classmethod
+    def load(cls, path: Path) -> "LowerStates":
+        """Read what `compute` saved."""
         stored = np.load(path)
         return cls(stored["states"], stored["offsets"])
 
