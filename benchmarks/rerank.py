@@ -35,7 +35,7 @@ from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniEmbedder, MiniMatcher, MiniTextEncoder
 from vidsearch.models.mini.decoder import CaptionDecoder, Pictures
 from vidsearch.models.mini.embedder import ImageTower
-from vidsearch.models.mini.matcher import MATCHING, MatchMap
+from vidsearch.models.mini.matcher import MATCHING, MatchMap, fitted_files
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
 
@@ -129,7 +129,7 @@ def fit(asked: Asked) -> MatchMap:
     scores, labels, shares = asked.cases(weight)
     rows = np.column_stack([np.ones(len(scores)), scores])
     intercept, slope = logistic(rows, labels, shares * len(scores))
-    return MatchMap(weight, round(float(intercept), 3), round(float(slope), 3))
+    return MatchMap(weight, round(float(intercept), 3), round(float(slope), 3), fitted_files())
 
 
 def report(asked: Asked, fitted: MatchMap) -> None:

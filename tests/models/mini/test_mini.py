@@ -14,7 +14,7 @@ from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniMatcher, Mini
 from vidsearch.models.mini.beam import END, UNKNOWN, beam_search, forbidden
 from vidsearch.models.mini.decoder import CaptionDecoder, words_of
 from vidsearch.models.mini.embedder import ImageTower
-from vidsearch.models.mini.matcher import MatchMap
+from vidsearch.models.mini.matcher import MatchMap, fitted_files
 from vidsearch.models.mini.naming import Noun, Proposal, alone, likeliest_noun, plural, renamed, with_article
 
 
@@ -178,6 +178,7 @@ class TestMatcher:
 
     def test_the_map_is_a_probability_and_keeps_the_order(self):
         fitted = MatchMap.read()
+        assert fitted.weights_digest == fitted_files(), "run benchmarks/rerank.py FLICKR8K --write"
         assert fitted.likelihood_weight > 0
         assert fitted.slope > 0
         cosines, likelihoods = np.array([0.4, 0.1, 0.1], np.float32), np.array([0.5, 0.5, -2.0], np.float32)

@@ -30,6 +30,11 @@ MATCHING = Path(__file__).with_name("matching.json")
 """The constants of `MatchMap`, as `benchmarks/rerank.py --write` fits them to the weights."""
 
 
+def fitted_files() -> str:
+    """The digest of all that a `MatchMap` is fitted to: both towers and the captioner."""
+    return weights.digest((*weights.EMBEDDER_FILES, *weights.CAPTIONER_FILES))
+
+
 @dataclass(frozen=True, slots=True)
 class MatchMap:
     """From the embedder's cosine and the captioner's likelihood to a probability.
@@ -43,12 +48,14 @@ class MatchMap:
     intercept: float
     slope: float
     """Of the logistic map."""
+    weights_digest: str
+    """Of the files that it was fitted to."""
 
     @classmethod
     def read(cls, path: Path = MATCHING) -> MatchMap:
         """Read the constants that ship with the package."""
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return cls(found["likelihood_weight"], found["intercept"], found["slope"])
+        return cls(**found)
 
     def score(self, cosines: Float32, likelihoods: Float32) -> Float32:
         """The sum that pictures are ranked by."""

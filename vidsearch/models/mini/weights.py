@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "weights"
 MANIFEST = "manifest.json"
+EMBEDDER_FILES = ("image.onnx", "text.onnx", "tokenizer.json")
+CAPTIONER_FILES = ("caption_encode.onnx", "caption_step.onnx", "captioner.json")
 _REINSTALL = "reinstall vidsearch (pip install --force-reinstall --no-deps vidsearch)"
 
 
@@ -96,16 +99,21 @@ def _new_session(path: Path, num_threads: int | None) -> onnxruntime.InferenceSe
         raise ModelUnavailable(f"ONNX Runtime cannot open mini's {path} ({error}): {_REINSTALL}") from error
 
 
+def digest(names: Iterable[str], folder: Path = FOLDER) -> str:
+    """One digest for several files, by those that the manifest records."""
+    recorded = manifest(folder)["files"]
+    together = hashlib.sha256()
+    for name in names:
+        together.update(recorded[name]["sha256"].encode())
+    return together.hexdigest()
+
+
 def space(folder: Path = FOLDER) -> Space:
-    """What makes `mini`'s vectors: the digest covers the image tower, the text tower and the
-    tokenizer."""
+    """What makes `mini`'s vectors."""
     recorded = manifest(folder)
-    digest = hashlib.sha256()
-    for name in ("image.onnx", "text.onnx", "tokenizer.json"):
-        digest.update(recorded["files"][name]["sha256"].encode())
     return Space(
         model="mini",
-        weights_digest=digest.hexdigest(),
+        weights_digest=digest(EMBEDDER_FILES, folder),
         preprocessing=recorded["preprocessing"],
         dim=recorded["dim"],
     )
