@@ -35,6 +35,7 @@ from training.mini.captioner import (
 from training.mini.combine import CAM_SHARPNESS, Gate
 from training.mini.embedder import Towers
 from training.mini.text import TextTower
+from vidsearch.models.mini import weights
 
 OPSET = 17
 TOP_CLASSES = 10
@@ -502,10 +503,11 @@ def write_manifest(folder: Path, **facts: Any) -> None:
     files = {
         path.name: {"bytes": path.stat().st_size, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
         for path in sorted(folder.iterdir())
-        if path.name != "manifest.json"
+        if path.name != weights.MANIFEST
     }
     text = json.dumps({**facts, "dim": 384, "preprocessing": "squeeze-224-area", "files": files}, indent=1)
-    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8")
+    (folder / weights.MANIFEST).write_text(text + "\n", encoding="utf-8")
+    weights.manifest.cache_clear()  # it is read once a process, and this process goes on with the new one
 
 
 def build(folder: Path, steps: dict[str, Callable[[Path], None]]) -> None:
