@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 
 from tests.fakes import ColourCaptioner, ColourEmbedder
-from vidsearch.bench import Part, bench, write_clip
+from vidsearch.bench import NO_B_FRAMES, Part, bench, write_clip
 from vidsearch.errors import NotAVideo
 from vidsearch.ingest import CaptionPolicy
+from vidsearch.media.container import open_video
 from vidsearch.media.decode import frames
+from vidsearch.media.decoder import PictureDecoder
 from vidsearch.media.images import is_blank
 from vidsearch.media.probe import probe
 from vidsearch.types import SamplingPlan
@@ -29,6 +31,15 @@ def test_a_clip_is_as_long_as_asked_for_and_repeats_what_it_encoded(clip):
     assert (shown[0].image == shown[6].image).all()
     assert not (shown[0].image == shown[5].image).all()
     assert [path.name for path in clip.parent.iterdir()] == ["clip.mp4"]
+
+
+def test_without_b_frames_every_picture_up_to_the_last_sampled_one_has_to_be_decoded(clip, tmp_path):
+    without = write_clip(
+        tmp_path / "without.mp4", seconds=12, width=160, height=90, encoder_options=NO_B_FRAMES
+    )
+    # Each turn of six seconds has key frames at 0 and 5 s; the last instants before the next ones are 4 and 5 s.
+    assert _num_decoded(without) == 2 * (4 * 30 + 1 + 1)
+    assert _num_decoded(clip) < 0.65 * _num_decoded(without)
 
 
 def test_every_part_is_reckoned_up_to_what_the_whole_puts_through_it(clip):
@@ -67,3 +78,10 @@ def test_what_is_no_video_is_an_error(tmp_path):
     text.write_text("not a video")
     with pytest.raises(NotAVideo):
         bench(text, embedders=[ColourEmbedder()])
+
+
+def _num_decoded(path: Path) -> int:
+    with open_video(path) as video:
+        decoder = PictureDecoder(video)
+        assert list(decoder.pictures_at([float(second) for second in range(12)]))
+        return decoder.num_packets
