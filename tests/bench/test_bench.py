@@ -37,7 +37,7 @@ def test_without_b_frames_every_picture_up_to_the_last_sampled_one_has_to_be_dec
     without = write_clip(
         tmp_path / "without.mp4", seconds=12, width=160, height=90, encoder_options=NO_B_FRAMES
     )
-    # Each turn of six seconds has key frames at 0 and 5 s; the last instants before the next ones are 4 and 5 s.
+    # Each turn of six seconds has key frames at 0 and 5 s; the last instants before the next are 4 and 5 s.
     assert _num_decoded(without) == 2 * (4 * 30 + 1 + 1)
     assert _num_decoded(clip) < 0.65 * _num_decoded(without)
 
