@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CaptionRule = Literal["novel", "shot", "frame", "every"]
 
 DEFAULT_NOVELTY = 0.06
-"""The largest distance at which a frame's own caption differs from the one that it takes over no more often
-than two captions of neighbouring frames that look alike do: benchmarks/ingest_novelty.py, with `mini`."""
+"""Up to here a larger distance saves captions and hardly makes more of those taken over differ from the frame's
+own: benchmarks/ingest_novelty.py, with `mini`."""
 
 
 @dataclass(frozen=True, slots=True)
