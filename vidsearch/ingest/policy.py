@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 CaptionRule = Literal["novel", "shot", "frame", "every"]
 
 DEFAULT_NOVELTY = 0.06
-"""Up to here a larger distance saves captions and hardly makes more of those taken over differ from the frame's
-own: benchmarks/ingest_novelty.py, with `mini`."""
+"""Up to here a larger distance saves captions, and hardly makes more of those taken over differ from what the
+frame's own would be: benchmarks/ingest_novelty.py, with `mini`."""
 
 
 @dataclass(frozen=True, slots=True)
