@@ -101,14 +101,11 @@ def load(models: LibraryModels, options: ModelOptions) -> LoadedModels:
 
 def pick_device(*models: str, device: str, precision: str) -> Device:
     """The device that these models are to run on. Warns of a GPU that would stand idle."""
-    from vidsearch.models.device import Device, choose_device, idle_gpu_warning
-    from vidsearch.models.registry import uses_torch
+    from vidsearch.models.device import idle_gpu_warning
+    from vidsearch.models.registry import device_for, uses_torch
 
-    if not uses_torch(models):
-        # mini runs on the CPU whatever is asked for, and must not wait for torch to be imported.
-        return Device("cpu", "fp32")
-    chosen = choose_device(device, precision)
-    warning = idle_gpu_warning(chosen)
+    chosen = device_for(models, device, precision)
+    warning = idle_gpu_warning(chosen) if uses_torch(models) else None
     if warning:
         console.warn(warning)
     return chosen

@@ -6,6 +6,7 @@ model that needs them is loaded. A name is a registered one ("mini", "clip", "bl
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ModelChoice",
     "ModelEntry",
+    "device_for",
     "known_models",
     "load_caption_explainer",
     "load_captioner",
@@ -119,6 +121,17 @@ def load_captioner(
         num_beams=num_beams or PUBLISHED_NUM_BEAMS,
         prompt=prompt,
     )
+
+
+def device_for(models: Iterable[str], device: str = "auto", precision: str = "auto") -> Device:
+    """Choose where these models are to run.
+
+    The built-in ones run on the CPU whatever is asked for, and must not wait for torch to be imported.
+    Raises what `choose_device` raises.
+    """
+    from vidsearch.models.device import Device, choose_device
+
+    return choose_device(device, precision) if uses_torch(models) else Device("cpu", "fp32")
 
 
 def load_matcher(name: str, *, device: Device, batch_size: int | None = None) -> Matcher:

@@ -26,7 +26,6 @@ from vidsearch.search.views import View, standard_scores, step_scores
 
 if TYPE_CHECKING:
     from vidsearch.index.library import Library
-    from vidsearch.models.device import Device
     from vidsearch.models.protocols import Embedder, Matcher, TextEncoder
     from vidsearch.search.query import Query
     from vidsearch.types import Float32, FrameFilter, Int64, SearchHit, Space
@@ -353,20 +352,12 @@ def _load_text_encoder(space: Space) -> TextEncoder:
 
 
 def _load_embedder(space: Space) -> Embedder:
-    from vidsearch.models.registry import load_embedder
+    from vidsearch.models.registry import device_for, load_embedder
 
-    return load_embedder(space.model, device=_device_for(space.model), space=space)
+    return load_embedder(space.model, device=device_for([space.model]), space=space)
 
 
 def _load_matcher(name: str) -> Matcher:
-    from vidsearch.models.registry import load_matcher
+    from vidsearch.models.registry import device_for, load_matcher
 
-    return load_matcher(name, device=_device_for(name))
-
-
-def _device_for(model: str) -> Device:
-    """The best device, but the CPU for a model that runs nowhere else: to look for others imports torch."""
-    from vidsearch.models.device import Device, choose_device
-    from vidsearch.models.registry import uses_torch
-
-    return choose_device() if uses_torch([model]) else Device("cpu", "fp32")
+    return load_matcher(name, device=device_for([name]))
