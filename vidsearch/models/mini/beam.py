@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3
+MAX_WORDS = 18
+"""The longest sentence that the decoder was trained on."""
 _NEVER = -1e9
 
 # step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says
@@ -49,7 +51,7 @@ def forbidden(words: Sequence[int], function_words: frozenset[int]) -> set[int]:
 
 def beam_search(
     step: Step, num_images: int, *, function_words: frozenset[int], unfinished_ends: frozenset[int],
-    width: int = 4, max_words: int = 18, min_words: int = 5, length_power: float = 0.8,
+    width: int = 4, max_words: int = MAX_WORDS, min_words: int = 5, length_power: float = 0.8,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """The best captions of each image, best first, `width` of them or fewer.
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vidsearch.models.mini import weights
-from vidsearch.models.mini.beam import END, START, UNKNOWN
+from vidsearch.models.mini.beam import END, MAX_WORDS, START, UNKNOWN
 from vidsearch.models.mini.embedder import GRID, ImageFeatures
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from vidsearch.types import Float32
 
-MAX_WORDS = 18
-"""The longest sentence that the decoder was trained on."""
 _WORD = re.compile(r"[a-z]+|[0-9]+")
 
 
