@@ -18,6 +18,7 @@ import torch
 from training.mini.augment import augmented
 from training.mini.backbone import IMAGE_SIZE, load_lite, normalise
 from training.mini.data import Photo, read_photos, read_rgb
+from training.mini.stages import stamp_path
 
 _CHUNK = 64
 
@@ -73,7 +74,7 @@ def extract(
     probe = session.run(None, {"images": np.zeros((1, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)})[0]
     for view in range(num_views):
         path = view_path(work, view)
-        done_path = path.with_name(path.name + ".stamp.json")
+        done_path = stamp_path(path)
         state = {"version": version, "seed": seed, "num_photos": len(photos), "done": 0}
         if path.exists() and done_path.exists():
             before = json.loads(done_path.read_text())

@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+def stamp_path(output: Path) -> Path:
+    """Where the stamp of a stage's output is."""
+    return output.with_name(output.name + ".stamp.json")
+
+
 class Stage:
     """One stage, known by a stamp beside its output: what it was made from, and how.
 
@@ -17,7 +22,7 @@ class Stage:
 
     def __init__(self, output: Path, *, made_from: Iterable[Path] = (), **how: Any) -> None:
         self.output = output
-        self._stamp = output.with_name(output.name + ".stamp.json")
+        self._stamp = stamp_path(output)
         self._made_from = tuple(made_from)
         self._how = {name: asdict(value) if is_dataclass(value) else value for name, value in how.items()}  # type: ignore[arg-type]
 
@@ -29,7 +34,7 @@ class Stage:
 
     @property
     def is_done(self) -> bool:
-        """Whether the output is there, and made as it would be made now."""
+        """Whether the output was made as it would be made now."""
         if not self._stamp.exists():
             return False
         return bool(json.loads(self._stamp.read_text(encoding="utf-8")) == self._says())
@@ -45,6 +50,6 @@ class Stage:
 
 def _digest(path: Path) -> str:
     """What a file holds, by its SHA-256; for an array's file of gigabytes, by that of its own stamp."""
-    stamp = path.with_name(path.name + ".stamp.json")
+    stamp = stamp_path(path)
     content = stamp if stamp.exists() else path
     return hashlib.sha256(content.read_bytes()).hexdigest()
