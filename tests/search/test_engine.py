@@ -310,6 +310,16 @@ def test_confidence_filters_and_says_when_nothing_is_left(traffic):
         [h.frame_id for h in hits],
         True,
     )
+    assert all(closest.is_doubtful(hit) for hit in closest.hits)
+
+
+def test_hits_that_are_less_likely_than_right_ones_are_known_as_such(traffic):
+    answer = ask(traffic, "red", num_hits=3)
+    assert not answer.nothing_matches
+    doubtful = [answer.is_doubtful(hit) for hit in answer.hits]
+    assert doubtful == [hit.confidence < answer.likely for hit in answer.hits]
+    assert not doubtful[0]
+    assert doubtful[-1]
 
 
 def test_confidence_is_given_for_words_and_for_pictures_and_not_for_a_mixture(traffic, tmp_path):

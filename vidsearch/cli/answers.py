@@ -26,11 +26,12 @@ def print_answer(answer: SearchAnswer) -> None:
         return
     if answer.nothing_matches:
         console.note("Nothing in this library matches well; closest:")
+    rows = [(hit, row) for rank, hit in enumerate(answer.hits, start=1) for row in _rows(rank, hit)]
     console.say_table(
-        [row for rank, hit in enumerate(answer.hits, start=1) for row in _rows(rank, hit)],
+        [row for _, row in rows],
         header=("", "time", "span", "sure", "score", "frame", "video", "caption"),
         right=frozenset({0, 3, 4, 5}),
-        dim=answer.nothing_matches,
+        dim={number for number, (hit, _) in enumerate(rows) if answer.is_doubtful(hit)},
     )
 
 

@@ -7,7 +7,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +65,12 @@ def say_table(
     *,
     header: Sequence[str],
     right: frozenset[int] = frozenset(),
-    dim: bool = False,
+    dim: Container[int] = (),
 ) -> None:
-    """Columns, aligned, the last one ragged; `right` names those of numbers. Says nothing without rows."""
+    """Columns, aligned, the last one ragged; `right` names those of numbers, `dim` the rows in grey.
+
+    Says nothing without rows.
+    """
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
         return
@@ -81,8 +84,8 @@ def say_table(
         return "  ".join(padded).rstrip()
 
     say(line(header), bold=True)
-    for row in cells:
-        say(line(row), dim=dim)
+    for number, row in enumerate(cells):
+        say(line(row), dim=number in dim)
 
 
 def shown_path(path: Path) -> str:

@@ -319,6 +319,7 @@ def _answer(
         query=query,
         hits=tuple(hits[: query.num_hits]),
         nothing_matches=nothing_matches,
+        likely=likely,
         mode=mode,
         models=tuple(view.space.model for view in views),
         num_frames=num_frames,
@@ -328,7 +329,9 @@ def _answer(
 
 def _nothing(query: Query, note: str) -> SearchAnswer:
     mode: ResolvedMode = "caption" if query.mode == "caption" else "visual"
-    return SearchAnswer(query, (), nothing_matches=True, mode=mode, models=(), num_frames=0, notes=(note,))
+    return SearchAnswer(
+        query, (), nothing_matches=True, likely=0.0, mode=mode, models=(), num_frames=0, notes=(note,)
+    )
 
 
 def _loader(models: Mapping[Space, Model] | Callable[[Space], Model]) -> Callable[[Space], Model]:

@@ -187,7 +187,7 @@ def _show(answer: SearchAnswer) -> None:
         row = shown[at : at + CARDS_PER_ROW]
         for column, hit in zip(st.columns(CARDS_PER_ROW), row, strict=False):
             with column:
-                _card(hit, is_faint=answer.nothing_matches)
+                _card(hit, is_faint=answer.is_doubtful(hit))
     if page == num_pages and len(answer.hits) == NUM_HITS:
         st.button(f"Look further, for up to {MAX_HITS:,}", on_click=_look_further, key="further")
 
