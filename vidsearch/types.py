@@ -110,6 +110,10 @@ class Space:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
+UNCLEAR_CAPTION = "a picture that is hard to make out"
+"""What a captioner says of an image that it has no words for."""
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratedCaption:
     """What a captioner says of one image."""

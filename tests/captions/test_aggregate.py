@@ -7,7 +7,7 @@ import pytest
 
 from tests.fakes import ColourEmbedder, solid
 from vidsearch.captions.aggregate import METHODS, AggregatedCaption, aggregate, confidence
-from vidsearch.types import Caption, CaptionOrigin
+from vidsearch.types import UNCLEAR_CAPTION, Caption, CaptionOrigin
 
 EMBEDDER = ColourEmbedder()
 
@@ -103,6 +103,13 @@ def test_nothing_said_is_no_caption():
 def test_frames_without_words_do_not_vote():
     chosen = choose([said(""), said("a dog")], [9, 1], method="majority")
     assert chosen == AggregatedCaption("a dog", 1, 1.0, "majority")
+
+
+def test_what_could_not_be_made_out_has_no_say_where_enough_was():
+    captions = [said(UNCLEAR_CAPTION), said("a rocket"), said(UNCLEAR_CAPTION)]
+    assert choose(captions, [2, 4, 4]) == AggregatedCaption("a rocket", 1, 1.0, "mbr_words")
+    assert choose(captions, [4, 1, 4]).text == UNCLEAR_CAPTION
+    assert choose(captions[:1], [1]).text == UNCLEAR_CAPTION
 
 
 def test_frames_of_no_length_count_alike():

@@ -33,7 +33,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.types import Caption, CaptionOrigin
+from vidsearch.types import UNCLEAR_CAPTION, Caption, CaptionOrigin
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32
@@ -49,6 +49,7 @@ _MAX_NGRAM_WORDS = 4
 _UNKNOWN_CONFIDENCE = 0.5
 _LEAST_CONFIDENCE = 0.05
 _MAX_EMBEDDED_TEXTS = 64
+_ENOUGH_MADE_OUT = 1 / 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,12 +101,14 @@ def aggregate(
 ) -> AggregatedCaption | None:
     """Choose the caption that describes a run of frames best; None where no caption says anything.
 
+    Captions that call a frame hard to make out have no say where a third of the run was made out.
+
     `captions`, `durations_seconds` and the rows of `image_vectors`, float32 (n, dim), go in step, one per
     frame; `embed_texts` gives unit rows of the same space. A frame weighs its duration, `by_confidence` times
     its caption's `confidence`. Without the vectors that a method needs, `mbr_words` decides. Of very many
     distinct captions only the best by `mbr_words` are embedded. Ties go to the caption that comes first.
     """
-    said = np.asarray([i for i, caption in enumerate(captions) if caption.text], dtype=np.int64)
+    said = _telling(captions, durations_seconds)
     if len(said) == 0:
         return None
     positions: dict[str, int] = {}
@@ -132,6 +135,15 @@ def aggregate(
         support=float(evidence.text_weights[best]),
         method=method,
     )
+
+
+def _telling(captions: Sequence[Caption], durations_seconds: Sequence[float]) -> NDArray[np.int64]:
+    """Positions of the frames whose captions have a say."""
+    worded = [i for i, caption in enumerate(captions) if caption.text]
+    clear = [i for i in worded if captions[i].text != UNCLEAR_CAPTION]
+    made_out, in_all = (sum(durations_seconds[i] for i in frames) for frames in (clear, worded))
+    enough = clear and made_out >= _ENOUGH_MADE_OUT * in_all
+    return np.asarray(clear if enough else worded, dtype=np.int64)
 
 
 def _weights(seconds: Float64, sure: Float64) -> Float64:

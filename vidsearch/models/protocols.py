@@ -73,5 +73,8 @@ class Captioner(Protocol):
     def short_side_pixels(self) -> int: ...
 
     def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
-        """Caption images: one caption each, in order. Raises ModelOutOfMemory."""
+        """Caption images: one caption each, in order. Raises ModelOutOfMemory.
+
+        Of an image that it has no words for it may say UNCLEAR_CAPTION.
+        """
         ...

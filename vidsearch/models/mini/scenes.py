@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.types import UNCLEAR_CAPTION
+
 if TYPE_CHECKING:
     from vidsearch.models.protocols import TextEncoder
     from vidsearch.types import Float32
 
-UNCLEAR = ("a", "picture", "that", "is", "hard", "to", "make", "out")
+UNCLEAR = tuple(UNCLEAR_CAPTION.split())
 _INTRODUCTION = ("a", "picture", "of")
 
 
