@@ -34,7 +34,7 @@ $(STAMP): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(STAMP)
 
-# Trains the mini models anew, from the photographs to the shipped weights: hours, and 8 GB in build/.
+# Trains the mini models anew, from the photographs to the shipped weights: under an hour, and 9 GB in build/.
 mini: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[training]'
 	$(BIN)/python -m training.mini --data $(DATA)

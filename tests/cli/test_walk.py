@@ -289,7 +289,7 @@ def test_explain_writes_a_heat_map_and_its_numbers(run, sample_videos, tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
     relevance = json.loads(numbers.read_text())
     assert relevance["text"] == "a cat"
-    assert [len(relevance["grid"]), len(relevance["grid"][0])] == [7, 7]
+    assert [len(relevance["grid"]), len(relevance["grid"][0])] == [9, 9]
 
 
 def test_clip_cuts_a_moment_out(run, sample_videos, tmp_path):

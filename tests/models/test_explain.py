@@ -200,7 +200,7 @@ def test_minis_cells_add_up_to_the_similarity(mini_embedder):
     words = QUERY.split()
     similarities = mini_embedder.embed_texts([QUERY, *words]) @ mini_embedder.embed_images([image])[0]
     relevance = explainer.explain(image, QUERY)
-    assert relevance.grid.shape == (7, 7)
+    assert relevance.grid.shape == (9, 9)
     assert relevance.region == WHOLE
     assert [each.word for each in relevance.words] == words
     means = [relevance.score, *(each.grid.mean() for each in relevance.words)]

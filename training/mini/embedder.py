@@ -77,7 +77,7 @@ class Towers:
         self.log_scale.data.copy_(state["log_scale"])
 
     def images(self, trunk: Tensor) -> Tensor:
-        """Trunk activations (n, 14, 14, c) -> unit rows (n, 384)."""
+        """Trunk activations (n, 18, 18, c) -> unit rows (n, 384)."""
         return self.head(top_cells(self.top, trunk).float().mean(1))  # type: ignore[no-any-return]
 
 
@@ -145,7 +145,7 @@ def train_head(
 class FineTuning:
     """How the towers are fine-tuned."""
 
-    epochs: int = 9
+    epochs: int = 4
     batch: int = 320
     captions: int = 2
     head_rate: float = 3e-4

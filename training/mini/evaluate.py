@@ -22,7 +22,7 @@ import numpy.typing as npt
 from training.mini.data import Photo, indices, read_photos, read_rgb, words
 from vidsearch.models.mini import weights
 from vidsearch.models.mini.captioner import MiniCaptioner
-from vidsearch.models.mini.embedder import ImageTower, MiniEmbedder
+from vidsearch.models.mini.embedder import GRID, ImageTower, MiniEmbedder
 from vidsearch.models.mini.text import MiniTextEncoder
 
 Image = npt.NDArray[np.uint8]
@@ -99,7 +99,8 @@ def pointing(
     """One photograph pasted small on another: how often the heat map's maximum falls on it, per
     cent.
 
-    The pasted square is 3 by 3 of the 7 by 7 cells, so chance is 18.4 per cent.
+    It falls on it where the cell's middle does. The pasted square takes 3/7 of either side, so chance is 18.4
+    per cent.
     """
     rng = np.random.default_rng(seed)
     embedder = MiniEmbedder(num_threads=num_threads, folder=folder)
@@ -115,9 +116,9 @@ def pointing(
         places.append((row, column))
     queries = embedder.embed_texts([photo.captions[0] for photo in photos])
     maps = np.einsum("nijd,nd->nij", embedder.grid(images), queries).reshape(len(images), -1)
-    rows, columns = np.divmod(maps.argmax(1), 7)
-    place = np.array(places)
-    hits = (abs(rows - place[:, 0] - 1) <= 1) & (abs(columns - place[:, 1] - 1) <= 1)
+    middles = (np.stack(np.divmod(maps.argmax(1), GRID), axis=1) + 0.5) * (224 / GRID)
+    corners = 32 * np.array(places)
+    hits = ((corners <= middles) & (middles < corners + side)).all(axis=1)
     return {"hits": round(100 * float(hits.mean()), 1), "chance": round(100 * 9 / 49, 1)}
 
 

@@ -22,7 +22,7 @@ import torch
 from onnx import numpy_helper
 from torch import Tensor, nn
 
-from training.mini.backbone import GRID, IMAGE_SIZE, Lite, normalise
+from training.mini.backbone import Lite, normalise
 from training.mini.captioner import (
     DECODER_LAYERS,
     HEADS,
@@ -36,6 +36,8 @@ from training.mini.combine import CAM_SHARPNESS, Gate
 from training.mini.embedder import Towers
 from training.mini.text import TextTower
 from vidsearch.models.mini import weights
+from vidsearch.models.mini.embedder import GRID
+from vidsearch.models.mini.images import SIDE_PIXELS
 
 OPSET = 17
 TOP_CLASSES = 10
@@ -104,7 +106,7 @@ class TextGraph(nn.Module):
 
 
 class EncodeGraph(nn.Module):
-    """Cells and summaries -> the picture's keys and values, stacked: (layers, n, heads, 51, 64)
+    """Cells and summaries -> the picture's keys and values, stacked: (layers, n, heads, 83, 64)
     each."""
 
     def __init__(self, captioner: Captioner) -> None:
@@ -117,7 +119,7 @@ class EncodeGraph(nn.Module):
 
 
 class StepGraph(nn.Module):
-    """One word further: log-probabilities, the grown cache, and the mean attention over the 49
+    """One word further: log-probabilities, the grown cache, and the mean attention over the 81
     cells."""
 
     def __init__(self, captioner: Captioner) -> None:
@@ -177,7 +179,7 @@ def _rows(*names: str) -> dict[str, dict[int, str]]:
 
 def export_image(graph: ImageGraph, path: Path) -> None:
     """Write the image tower, all in float32."""
-    inputs = (torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8), torch.tensor([0, 1]))
+    inputs = (torch.zeros(2, SIDE_PIXELS, SIDE_PIXELS, 3, dtype=torch.uint8), torch.tensor([0, 1]))
     outputs = ("embedding", "head", "conse", "classes", "cells", "grid")
     axes = {
         "images": {0: "n"},
@@ -505,7 +507,8 @@ def write_manifest(folder: Path, **facts: Any) -> None:
         for path in sorted(folder.iterdir())
         if path.name != weights.MANIFEST
     }
-    text = json.dumps({**facts, "dim": 384, "preprocessing": "squeeze-224-area", "files": files}, indent=1)
+    facts = {**facts, "dim": 384, "preprocessing": f"squeeze-{SIDE_PIXELS}-area", "files": files}
+    text = json.dumps(facts, indent=1)
     (folder / weights.MANIFEST).write_text(text + "\n", encoding="utf-8")
     weights.manifest.cache_clear()  # it is read once a process, and this process goes on with the new one
 

@@ -16,9 +16,10 @@ import onnxruntime as ort
 import torch
 
 from training.mini.augment import augmented
-from training.mini.backbone import IMAGE_SIZE, load_lite, normalise
+from training.mini.backbone import load_lite, normalise
 from training.mini.data import Photo, read_photos, read_rgb
 from training.mini.stages import stamp_path
+from vidsearch.models.mini.images import SIDE_PIXELS, squeeze
 
 _CHUNK = 64
 
@@ -34,9 +35,9 @@ class _TrunkForExport(torch.nn.Module):
 
 
 def export_trunk(version: int, path: Path) -> None:
-    """Write the trunk as ONNX: uint8 (n, 224, 224, 3) -> float32 (n, 14, 14, channels)."""
+    """Write the trunk as ONNX: uint8 (n, 288, 288, 3) -> float32 (n, 18, 18, channels)."""
     module = _TrunkForExport(load_lite(version).trunk).eval()
-    dummy = torch.zeros(2, IMAGE_SIZE, IMAGE_SIZE, 3, dtype=torch.uint8)
+    dummy = torch.zeros(2, SIDE_PIXELS, SIDE_PIXELS, 3, dtype=torch.uint8)
     torch.onnx.export(
         module,
         (dummy,),
@@ -50,7 +51,7 @@ def export_trunk(version: int, path: Path) -> None:
 
 
 def view_path(work: Path, view: int) -> Path:
-    """Where the trunk activations of one view are: float16 (num_photos, 14, 14, channels)."""
+    """Where the trunk activations of one view are: float16 (num_photos, 18, 18, channels)."""
     return work / f"trunk_view{view}.npy"
 
 
@@ -71,7 +72,7 @@ def extract(
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     session = ort.InferenceSession(str(onnx_path), options, providers=["CPUExecutionProvider"])
-    probe = session.run(None, {"images": np.zeros((1, IMAGE_SIZE, IMAGE_SIZE, 3), np.uint8)})[0]
+    probe = session.run(None, {"images": np.zeros((1, SIDE_PIXELS, SIDE_PIXELS, 3), np.uint8)})[0]
     for view in range(num_views):
         path = view_path(work, view)
         done_path = stamp_path(path)
@@ -87,10 +88,8 @@ def extract(
         with ThreadPoolExecutor(threads) as pool:
             for start in range(state["done"], len(photos), _CHUNK):
                 stop = min(start + _CHUNK, len(photos))
-                batch = np.stack(
-                    list(pool.map(lambda i, v=view: photo_view(photos[i], i, v, seed), range(start, stop)))
-                )
-                out[start:stop] = session.run(None, {"images": batch})[0]
+                batch = pool.map(lambda i, v=view: photo_view(photos[i], i, v, seed), range(start, stop))
+                out[start:stop] = session.run(None, {"images": squeeze(list(batch))})[0]
                 if start % (_CHUNK * 20) == 0 or stop == len(photos):
                     out.flush()
                     state["done"] = stop

@@ -1,16 +1,11 @@
 """Self-critical sequence training: the captioner is rewarded for what it samples, by CIDEr-D and BLEU-4.
 
 Rennie et al., CVPR 2017; as baseline the mean reward of the image's other samples (Luo, "A Better Variant of
-Self-Critical Sequence Training", 2020), which needs no greedy decoding. Vedantam et al., CIDEr, CVPR 2015.
+Self-Critical Sequence Training", 2020), which needs no greedy decoding.
 CIDEr-D alone makes captions short; BLEU's brevity penalty holds against that.
 """
 
-import collections
-import functools
-import math
-import operator
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,92 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from training.mini.captioner import END, MAX_LENGTH, PAD, START, UNKNOWN, Average, Captioner, Pictures
-
-_ORDERS = 4
-_SIGMA = 6.0
-NGram = tuple[int, ...]
-
-
-def _counts(words: Sequence[int]) -> collections.Counter[NGram]:
-    return collections.Counter(
-        tuple(words[i : i + n]) for n in range(1, _ORDERS + 1) for i in range(len(words) - n + 1)
-    )
-
-
-class Reward:
-    """CIDEr-D plus weighted BLEU-4 of word numbers; document frequencies from the references given.
-
-    For CIDEr-D the end counts as a word, so that captions end well.
-    """
-
-    def __init__(self, references: Sequence[Sequence[Sequence[int]]], *, bleu_weight: float) -> None:
-        self._bleu_weight = bleu_weight
-        counts = [[_counts(reference) for reference in group] for group in references]
-        frequency: collections.Counter[NGram] = collections.Counter()
-        for group in counts:
-            frequency.update({gram for one in group for gram in one})
-        self._log_num = math.log(len(references))
-        self._frequency = {gram: math.log(count) for gram, count in frequency.items()}
-        self._references = [
-            [
-                (self._vector(one), self._norms(self._vector(one)), len(words))
-                for one, words in zip(group, raw, strict=True)
-            ]
-            for group, raw in zip(counts, references, strict=True)
-        ]
-        # The most often that any reference of a photograph has an n-gram.
-        self._most = [functools.reduce(operator.or_, group) for group in counts]
-
-    def _vector(self, counts: collections.Counter[NGram]) -> dict[NGram, float]:
-        return {
-            gram: count * (self._log_num - self._frequency.get(gram, 0.0)) for gram, count in counts.items()
-        }
-
-    @staticmethod
-    def _norms(vector: dict[NGram, float]) -> list[float]:
-        sums = [1e-12] * (_ORDERS + 1)
-        for gram, value in vector.items():
-            sums[len(gram)] += value * value
-        return [math.sqrt(total) for total in sums]
-
-    def score(self, photo: int, words: Sequence[int]) -> float:
-        """The reward of one caption of photograph number `photo`."""
-        return self.cider(photo, words) + self._bleu_weight * self.bleu(photo, words)
-
-    def bleu(self, photo: int, words: Sequence[int]) -> float:
-        """BLEU-4, 0 to 1, of one caption, one added to the counts of pairs and longer (Lin and Och, 2004)."""
-        most, total = self._most[photo], 0.0
-        said = [word for word in words if word != END]
-        if not said:
-            return 0.0
-        found = [0] * (_ORDERS + 1)
-        for gram, count in _counts(said).items():
-            found[len(gram)] += min(count, most[gram])
-        for n in range(1, _ORDERS + 1):
-            extra = int(n > 1)
-            total += math.log(max(found[n] + extra, 1e-9) / max(len(said) - n + 1 + extra, 1)) / _ORDERS
-        closest = min((abs(length - 1 - len(said)), length - 1) for _, _, length in self._references[photo])[
-            1
-        ]
-        return math.exp(total + min(0.0, 1 - closest / len(said)))
-
-    def cider(self, photo: int, words: Sequence[int]) -> float:
-        """CIDEr-D, 0 to 10, of one caption against the references of photograph number `photo`."""
-        vector = self._vector(_counts(words))
-        norms = self._norms(vector)
-        total = 0.0
-        for reference, reference_norms, length in self._references[photo]:
-            products = [0.0] * (_ORDERS + 1)
-            for gram, value in vector.items():
-                other = reference.get(gram)
-                if other is not None:
-                    products[len(gram)] += min(value, other) * other
-            similarity = (
-                sum(products[n] / (norms[n] * reference_norms[n]) for n in range(1, _ORDERS + 1)) / _ORDERS
-            )
-            total += similarity * math.exp(-((len(words) - length) ** 2) / (2 * _SIGMA**2))
-        return 10 * total / len(self._references[photo])
+from training.mini.captioner import END, MAX_LENGTH, PAD, START, UNKNOWN, Average, Captioner, Pictures, ended
+from training.mini.reward import Reward
 
 
 @torch.inference_mode()
@@ -133,18 +44,13 @@ def sample(model: Captioner, picture: list[tuple[Tensor, Tensor]], rows: int) ->
 class SelfCritical:
     """How the captioner is trained by its own samples."""
 
-    steps: int = 1500
+    steps: int = 700
     batch: int = 48
     samples: int = 5
     rate: float = 1.2e-4
     ema: float = 0.98
     bleu_weight: float = 1.0
     seed: int = 3
-
-
-def _ended(row: Sequence[int]) -> list[int]:
-    words = list(row)
-    return words[: words.index(END) + 1] if END in words else [w for w in words if w != PAD]
 
 
 def train_self_critical(
@@ -162,7 +68,7 @@ def train_self_critical(
     """
     torch.manual_seed(config.seed)
     rng = np.random.default_rng(config.seed)
-    references = [[_ended(row[1:]) for row in tokens[i].tolist()] for i in train]
+    references = [[ended(row[1:]) for row in tokens[i].tolist()] for i in train]
     reward = Reward(references, bleu_weight=config.bleu_weight)
     optimizer = torch.optim.AdamW(model.parameters(), lr=config.rate, betas=(0.9, 0.98), weight_decay=0.0)
     average = Average(model, config.ema)
@@ -198,7 +104,7 @@ def train_self_critical(
         scores[:, [PAD, START, UNKNOWN]] = -1e9
         rewards = torch.tensor(
             [
-                [reward.score(position, _ended(row)) for row in rows]
+                [reward.score(position, ended(row)) for row in rows]
                 for position, rows in zip(
                     positions.tolist(), sampled.view(config.batch, config.samples, -1).tolist(), strict=True
                 )

@@ -16,6 +16,7 @@ from vidsearch.models.mini.decoder import CaptionDecoder, words_of
 from vidsearch.models.mini.embedder import ImageTower
 from vidsearch.models.mini.matcher import MatchMap, fitted_files
 from vidsearch.models.mini.naming import Noun, Proposal, alone, likeliest_noun, plural, renamed, with_article
+from vidsearch.types import UNCLEAR_CAPTION
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +60,7 @@ class TestEmbedder:
     def test_an_empty_batch_is_empty(self, embedder):
         assert embedder.embed_images([]).shape == (0, 384)
         assert embedder.embed_texts([]).shape == (0, 384)
-        assert embedder.grid([]).shape == (0, 7, 7, 384)
+        assert embedder.grid([]).shape == (0, 9, 9, 384)
 
     def test_a_result_does_not_depend_on_neighbours(self, embedder, photographs):
         images = list(photographs.values()) * 5
@@ -73,7 +74,7 @@ class TestEmbedder:
     def test_the_grid_adds_up_to_the_vector(self, embedder, photographs):
         images = list(photographs.values())
         grid = embedder.grid(images)
-        assert grid.shape == (4, 7, 7, 384)
+        assert grid.shape == (4, 9, 9, 384)
         np.testing.assert_allclose(grid.mean(axis=(1, 2)), embedder.embed_images(images), atol=1e-4)
 
     def test_the_heat_map_points_at_the_cat(self, embedder, photographs):
@@ -96,6 +97,16 @@ class TestCaptioner:
         assert "cat" in said[0].split()
         assert "coffee" in said[1].split()
 
+    def test_says_what_a_strange_picture_shows_as_a_whole(self, captioner, photographs):
+        """Its sentences know people, dogs and snow, and no rocket."""
+        (caption,) = captioner.captions([photographs["rocket"]])
+        assert caption.text == "a picture of a rocket"
+
+    def test_what_it_has_no_words_for_is_called_hard_to_make_out(self, captioner):
+        data = pytest.importorskip("skimage.data", reason="the photographs that scikit-image ships")
+        (caption,) = captioner.captions([data.hubble_deep_field()])
+        assert caption.text == UNCLEAR_CAPTION
+
     def test_a_caption_has_a_log_probability_per_word_and_none_repeats(self, captioner, photographs):
         captions = captioner.captions(list(photographs.values()))
         assert len(captions) == 4
@@ -113,7 +124,7 @@ class TestCaptioner:
 
     def test_attention_has_a_map_per_word(self, captioner, photographs):
         (maps,) = captioner.attention([photographs["chelsea"]], [("a", "cat", "xylophonist")])
-        assert maps.shape == (3, 7, 7)
+        assert maps.shape == (3, 9, 9)
         assert (maps >= 0).all()
         assert (maps.sum(axis=(1, 2)) <= 1 + 1e-5).all()
 

@@ -34,9 +34,12 @@ _KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
-_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.1, 0.1
-# A phrase that fits by so many deviations more than it does as a rule is said instead.
-_CLEAR = 4.5
+_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.12, 0.13
+# From this cosine on a sentence is good even for a strange picture.
+_WELL_FOUNDED = 0.45
+# A phrase for the whole picture is said in place of a guess where it fits by so many deviations more than as
+# a rule, and of any other sentence that is not good for a strange picture where it fits by so many.
+_CLEAR, _VIVID = 4.5, 5.0
 
 
 class MiniCaptioner:
@@ -94,7 +97,7 @@ class MiniCaptioner:
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
-        """Where the decoder looks at each word: for each image float32 (num_words, 7, 7), each map
+        """Where the decoder looks at each word: for each image float32 (num_words, 9, 9), each map
         summing to 1 or less.
 
         `captions` holds each image's words (`GeneratedCaption.tokens`). The rest of a map's sum
@@ -143,17 +146,16 @@ class MiniCaptioner:
         """The best by its score and by the embedder's similarity of image and sentence."""
         scores = np.array([proposal.score for proposal in proposals])
         best = int(np.argmax(scores + self._agreement * agreement))
-        if agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strangeness(features, i):
-            return self._instead(proposals[best], features.embedding[i])
-        return _caption(proposals[best].words, proposals[best].logprobs)
-
-    def _instead(self, unfounded: Proposal, embedding: Float32) -> GeneratedCaption:
-        """What to say in the place of a sentence that the embedder sees nothing of in the picture."""
-        scene = self._scenes.best(embedding)
-        if scene.height >= _CLEAR:
-            return _caption(scene.words, scene.logprobs)
-        doubt = sum(unfounded.logprobs) / max(len(unfounded.logprobs), 1)
-        return _caption(UNCLEAR, (doubt,) * len(UNCLEAR))
+        found, strange = proposals[best], strangeness(features, i)
+        is_guess = agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strange
+        if is_guess or (strange >= _STRANGE and agreement[best] < _WELL_FOUNDED):
+            scene = self._scenes.best(features.embedding[i])
+            if scene.height >= (_CLEAR if is_guess else _VIVID):
+                return _caption(scene.words, scene.logprobs)
+        if is_guess:
+            doubt = sum(found.logprobs) / max(len(found.logprobs), 1)
+            return _caption(UNCLEAR, (doubt,) * len(UNCLEAR))
+        return _caption(found.words, found.logprobs)
 
 
 def strangeness(features: ImageFeatures, i: int) -> float:

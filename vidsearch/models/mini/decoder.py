@@ -33,9 +33,9 @@ def words_of(text: str) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Pictures:
-    """What the decoder attends to in n images: keys and values, both (layers, n, heads, 51, head width).
+    """What the decoder attends to in n images: keys and values, both (layers, n, heads, 83, head width).
 
-    Of the 51, 49 are the image's cells, and two stand for the whole image.
+    Of the 83, 81 are the image's cells, and two stand for the whole image.
     """
 
     keys: Float32
@@ -78,7 +78,7 @@ class CaptionDecoder:
 
 
 class Steps:
-    """A beam search's `Step`, with its cache. `attention` holds the last step's: (rows, 49)."""
+    """A beam search's `Step`, with its cache. `attention` holds the last step's: (rows, 81)."""
 
     def __init__(self, session: onnxruntime.InferenceSession, pictures: Pictures, *, width: int) -> None:
         self._session, self._pictures = session, pictures

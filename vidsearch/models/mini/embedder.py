@@ -17,7 +17,8 @@ from vidsearch.models.mini.text import MiniTextEncoder
 if TYPE_CHECKING:
     from vidsearch.types import Float32, Space, UInt8Image
 
-GRID = 7
+GRID = 9
+"""Rows and columns of the cells that the tower parts an image into."""
 _BATCH = 8
 
 
@@ -28,7 +29,7 @@ class ImageFeatures:
     embedding: unit rows (n, 384). head: unit rows (n, 384), the trained part alone. conse: unit
     rows (n, 384), what
     ImageNet's classes say. classes: ImageNet probabilities (n, 1000). cells: the captioner's view
-    (n, 49, 704).
+    (n, 81, 704).
     """
 
     embedding: Float32
@@ -98,10 +99,10 @@ class MiniEmbedder:
         return self._text.embed_texts(texts)
 
     def grid(self, images: Sequence[UInt8Image]) -> Float32:
-        """What each part of an image adds to its vector. Returns float32 (n, 7, 7, 384), rows from
+        """What each part of an image adds to its vector. Returns float32 (n, 9, 9, 384), rows from
         the top.
 
-        The decomposition is exact: the mean over the 49 cells, scaled to length 1, is the row that
+        The decomposition is exact: the mean over the 81 cells, scaled to length 1, is the row that
         `embed_images`
         gives. So `grid @ query` is each cell's share of the image's similarity to the query, the
         same idea as class

@@ -10,14 +10,16 @@ import numpy as np
 if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
-SIDE_PIXELS = 224
+SIDE_PIXELS = 288
+"""Of the square that the tower sees: more than its backbone was made for (260), for small things."""
 
 
 def squeeze(images: Sequence[UInt8Image]) -> UInt8Image:
-    """Squeeze images to a square, whole and without bars: uint8 (n, 224, 224, 3).
+    """Squeeze images to a square, whole and without bars: uint8 (n, SIDE_PIXELS,
+    SIDE_PIXELS, 3).
 
-    The tower was trained on squeezed photographs, so a cell of its grid is always 1/7 of the
-    frame's width and height.
+    The tower was trained on squeezed photographs, so a cell of its grid is always the same
+    share of the frame's width and height.
     Raises ValueError for anything but uint8 (height, width, 3).
     """
     import cv2  # here, because a search imports this package and never resizes
@@ -33,6 +35,6 @@ def squeeze(images: Sequence[UInt8Image]) -> UInt8Image:
             row[:] = cv2.resize(
                 image,
                 (SIDE_PIXELS, SIDE_PIXELS),
-                interpolation=cv2.INTER_AREA if smaller else cv2.INTER_LINEAR,
+                interpolation=cv2.INTER_AREA if smaller else cv2.INTER_CUBIC,
             )
     return out
