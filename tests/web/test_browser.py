@@ -110,6 +110,7 @@ class Visitor:
     def picture(self, name: str) -> None:
         folder = os.environ.get("VIDSEARCH_SCREENSHOTS")
         if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
             time.sleep(2.0)
             self.browser.execute_script("window.scrollTo(0, 0)")
             self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
