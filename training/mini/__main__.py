@@ -219,12 +219,12 @@ def train_captions(
     seen = [work / f"pictures_view{view}" for view in range(recipe.num_views)]
     imitating = Stage(work / "captioner.pt", made_from=seen, how=recipe.imitating)
     if not imitating.is_done:
-        weights_of_captions = torch.from_numpy(consensus(tokens, train))
+        counts = consensus(tokens, train, most=recipe.imitating.most_consensus)
         train_captioner(
             captioner,
             pictures,
             tokens,
-            weights_of_captions,
+            torch.from_numpy(counts),
             train,
             recipe.imitating,
             checkpoint=imitating.checkpoint,

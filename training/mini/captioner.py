@@ -257,6 +257,8 @@ class CaptionTraining:
     rate: float = 8e-4
     weight_decay: float = 0.03
     smoothing: float = 0.1
+    most_consensus: float = 2.5
+    """The most that a human caption counts, where a photograph's captions count 1 on average."""
     ema: float = 0.997
     seed: int = 0
 

@@ -66,7 +66,7 @@ def extract(
 ) -> None:
     """Compute what is missing of the views 0 to `num_views` - 1."""
     work.mkdir(parents=True, exist_ok=True)
-    onnx_path = work / f"trunk{version}.onnx"
+    onnx_path = work / f"trunk{version}_{SIDE_PIXELS}.onnx"
     if not onnx_path.exists():
         export_trunk(version, onnx_path)
     options = ort.SessionOptions()
@@ -76,7 +76,9 @@ def extract(
     for view in range(num_views):
         path = view_path(work, view)
         done_path = stamp_path(path)
-        state = {"version": version, "seed": seed, "num_photos": len(photos), "done": 0}
+        state = {
+            "version": version, "side": SIDE_PIXELS, "seed": seed, "num_photos": len(photos), "done": 0,
+        }  # fmt: skip
         if path.exists() and done_path.exists():
             before = json.loads(done_path.read_text())
             if {**before, "done": 0} == state:

@@ -101,7 +101,7 @@ class Reward:
         return 10 * total / len(self._references[photo])
 
 
-def consensus(tokens: Tensor, photos: npt.NDArray[np.int64], *, most: float = 2.5) -> npt.NDArray[np.float32]:
+def consensus(tokens: Tensor, photos: npt.NDArray[np.int64], *, most: float) -> npt.NDArray[np.float32]:
     """How much each human caption counts in training: its CIDEr-D by the photograph's other captions.
 
     Divided by the photograph's mean, at most `most`. tokens (n, captions, t); float32 (n, captions), 1
