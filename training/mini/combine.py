@@ -12,9 +12,10 @@ from torch.nn import functional as F  # noqa: N812
 
 from training.mini.imagenet import classes
 from training.mini.text import TextTower, tokenize
+from vidsearch.models.mini.captioner import KNOWN_SHARE
 
 CAM_SHARPNESS = 0.05
-KNOWN_SHARE, STRANGE_SHARE = 0.3, 1.0
+STRANGE_SHARE = 1.0
 STRANGEST, SOFTNESS = 0.1, 0.045
 
 

@@ -29,8 +29,8 @@ _OF_PLACE_AND_NUMBER = "it over up down out off behind other one around along un
 _FUNCTION_WORDS = frozenset(_LINKING.split()) | frozenset(_OF_PLACE_AND_NUMBER.split())
 # Words that something must follow.
 _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
-# The gate's share for a picture like the training ones.
-_KNOWN_SHARE = 0.3
+# The gate's share for a picture like the training ones; for one that is not it is 1.
+KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
@@ -88,12 +88,16 @@ class MiniCaptioner:
         out: list[GeneratedCaption] = []
         for features in self._tower.features(images):
             found = self._search(features)
-            proposed = [self._proposals(hypotheses, features, i) for i, hypotheses in enumerate(found)]
+            strange = [strangeness(features, i) for i in range(len(found))]
+            proposed = [
+                self._proposals(hypotheses, classes, unlike)
+                for hypotheses, classes, unlike in zip(found, features.classes, strange, strict=True)
+            ]
             vectors = self._text.embed_texts([" ".join(one.words) for each in proposed for one in each])
             ends = np.cumsum([len(each) for each in proposed])
             for i, (each, end) in enumerate(zip(proposed, ends.tolist(), strict=True)):
                 agreement = vectors[end - len(each) : end] @ features.embedding[i]
-                out.append(self._choose(each, agreement, features, i))
+                out.append(self._choose(each, agreement, features.embedding[i], strange[i]))
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
@@ -128,11 +132,10 @@ class MiniCaptioner:
     def _said(self, hypothesis: Hypothesis) -> tuple[str, ...]:
         return with_article([self._decoder.words[i] for i in hypothesis.words if i != END])
 
-    def _proposals(self, found: list[Hypothesis], features: ImageFeatures, i: int) -> list[Proposal]:
+    def _proposals(self, found: list[Hypothesis], classes: Float32, strange: float) -> list[Proposal]:
         """The sentences found for one image, and what they become where ImageNet's classes know a name."""
         proposals = [Proposal(self._said(h), h.logprobs, h.score) for h in found]
-        strange = strangeness(features, i)
-        noun = likeliest_noun(features.classes[i], self._nouns, self._animals, strange=strange)
+        noun = likeliest_noun(classes, self._nouns, self._animals, strange=strange)
         if noun is None:
             return proposals
         named = [renamed(proposal, noun) for proposal in proposals]
@@ -141,15 +144,15 @@ class MiniCaptioner:
         return proposals + [proposal for proposal in named if proposal is not None]
 
     def _choose(
-        self, proposals: list[Proposal], agreement: Float32, features: ImageFeatures, i: int
+        self, proposals: list[Proposal], agreement: Float32, embedding: Float32, strange: float
     ) -> GeneratedCaption:
         """The best by its score and by the embedder's similarity of image and sentence."""
         scores = np.array([proposal.score for proposal in proposals])
         best = int(np.argmax(scores + self._agreement * agreement))
-        found, strange = proposals[best], strangeness(features, i)
+        found = proposals[best]
         is_guess = agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strange
         if is_guess or (strange >= _STRANGE and agreement[best] < _WELL_FOUNDED):
-            scene = self._scenes.best(features.embedding[i])
+            scene = self._scenes.best(embedding)
             if scene.height >= (_CLEAR if is_guess else _VIVID):
                 return _caption(scene.words, scene.logprobs)
         if is_guess:
@@ -166,7 +169,7 @@ def strangeness(features: ImageFeatures, i: int) -> float:
     head, conse, embedding = features.head[i], features.conse[i], features.embedding[i]
     between, ratio = float(head @ conse), float(embedding @ conse) / float(embedding @ head)
     share = (ratio - between) / (1 - ratio * between)
-    return min(max((share - _KNOWN_SHARE) / (1 - _KNOWN_SHARE), 0.0), 1.0)
+    return min(max((share - KNOWN_SHARE) / (1 - KNOWN_SHARE), 0.0), 1.0)
 
 
 def _caption(words: Sequence[str], logprobs: Sequence[float]) -> GeneratedCaption:

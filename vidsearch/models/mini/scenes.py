@@ -1,9 +1,10 @@
 """What to say of a picture that the captioner has no words for: a phrase that fits, or that it is unclear.
 
 The captioner writes fluent sentences of people and dogs, whatever it is shown. Where the embedder finds
-nothing of such a sentence in a picture, a phrase from a list may fit instead ("a supermarket"). A cosine
-means another thing for each phrase, so it is told in deviations from what the phrase scores against
-photographs as a rule. Where none stands out, the caption says so: no words are better than wrong ones.
+nothing of such a sentence in a picture, or little in a strange one, a phrase from a list may fit instead ("a
+supermarket"). A cosine means another thing for each phrase, so it is told in deviations from what the phrase
+scores against photographs as a rule. Where none stands out, the caption says so: no words are better than
+wrong ones.
 Knows no image.
 """
 
