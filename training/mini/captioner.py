@@ -21,11 +21,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
 from training.mini.data import words
+from vidsearch.models.mini.beam import END, MAX_WORDS, PAD, START, UNKNOWN
 from vidsearch.models.mini.embedder import GRID
 
-PAD, START, END, UNKNOWN = 0, 1, 2, 3
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>")
-MAX_LENGTH = 20
+MAX_LENGTH = MAX_WORDS + 2
 WIDTH, HEADS, DECODER_LAYERS = 320, 5, 3
 CELL_WIDTH, SUMMARY_WIDTH, NUM_SUMMARIES = 704, 384, 2
 NUM_CELLS = GRID * GRID
@@ -275,24 +275,6 @@ class Average:
         decay = min(self.decay, self.steps / (self.steps + 9))
         for key, value in self.module.state_dict().items():
             self.mean[key].lerp_(value, 1 - decay)
-
-
-@torch.inference_mode()
-def greedy(model: Captioner, cells: Tensor, summaries: Tensor) -> Tensor:
-    """Most likely word at each step: int64 (n, MAX_LENGTH - 1), padded after the end."""
-    picture = model.encode(cells, summaries)
-    token = torch.full((len(cells),), START)
-    past, out, done = None, [], torch.zeros(len(cells), dtype=torch.bool)
-    for position in range(MAX_LENGTH - 1):
-        scores, past = model.step(picture, token, past, position)
-        scores = scores.float()
-        scores[:, [PAD, START, UNKNOWN]] = -1e9
-        token = scores.argmax(-1).masked_fill(done, PAD)
-        out.append(token)
-        done |= token == END
-        if done.all():
-            break
-    return torch.stack(out, 1)
 
 
 def train_captioner(

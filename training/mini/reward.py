@@ -13,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from torch import Tensor
 
-from training.mini.captioner import END, ended
+from training.mini.captioner import ended
+from vidsearch.models.mini.beam import END
 
 _ORDERS = 4
 _SIGMA = 6.0

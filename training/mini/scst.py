@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812
 
-from training.mini.captioner import END, MAX_LENGTH, PAD, START, UNKNOWN, Average, Captioner, Pictures, ended
+from training.mini.captioner import MAX_LENGTH, Average, Captioner, Pictures, ended
 from training.mini.reward import Reward
+from vidsearch.models.mini.beam import END, PAD, START, UNKNOWN
 
 
 @torch.inference_mode()
