@@ -122,7 +122,8 @@ def test_captions_are_listed_by_frame_and_summed_up(run, sample_library):
 def test_captions_of_all_videos_take_one_line_each(run, sample_library):
     shown = json.loads(run("captions", "--all", "--json", "--library", sample_library).stdout)
 
-    assert [Path(video["video"]).name for video in shown["videos"]] == [
+    # In the order in which they were done, and two are in hand at a time.
+    assert sorted(Path(video["video"]).name for video in shown["videos"]) == [
         "cafe.mp4",
         "cat.mp4",
         "photographer.mp4",

@@ -23,13 +23,16 @@ from torch import Tensor
 from training.mini import evaluate
 from training.mini.backbone import load_lite
 from training.mini.captioner import (
+    SPECIAL,
     Captioner,
     CaptionTraining,
     build_vocabulary,
     encode_captions,
+    start_words,
     train_captioner,
 )
 from training.mini.combine import Gate, class_vectors, find_centroids
+from training.mini.consensus import ConsensusTraining, PhraseNetwork, list_phrases, shown, train_consensus
 from training.mini.data import CAPTIONS_PER_PHOTO, Photo, indices, read_photos, read_rgb
 from training.mini.embedder import (
     FineTuning,
@@ -44,6 +47,7 @@ from training.mini.export import (
     ImageGraph,
     build,
     export_captioner,
+    export_consensus,
     export_image,
     export_text,
     quantise_convolutions,
@@ -59,7 +63,10 @@ from training.mini.scenes import usual_scores
 from training.mini.scst import SelfCritical, train_self_critical
 from training.mini.stages import Stage
 from training.mini.text import WIDTH, LowerStates, build_tokenizer, load_minilm
+from vidsearch.models.mini.consensus import Phrase
+from vidsearch.models.mini.embedder import ImageTower
 from vidsearch.models.mini.images import squeeze
+from vidsearch.models.mini.text import MiniTextEncoder
 
 BACKBONE = 2
 TEMPERATURE = 2.0
@@ -75,6 +82,7 @@ class Recipe:
     fine_tuning: FineTuning = field(default_factory=FineTuning)
     imitating: CaptionTraining = field(default_factory=CaptionTraining)
     rewarded: SelfCritical = field(default_factory=SelfCritical)
+    agreeing: ConsensusTraining = field(default_factory=ConsensusTraining)
 
 
 REHEARSAL = Recipe(
@@ -82,12 +90,13 @@ REHEARSAL = Recipe(
     fine_tuning=FineTuning(epochs=1),
     imitating=CaptionTraining(epochs=1),
     rewarded=SelfCritical(steps=20),
+    agreeing=ConsensusTraining(epochs=2),
 )
 """Just enough to see every stage run."""
 REHEARSAL_PHOTOS = 1100
 
 # Chosen on dev photographs: see NOTES.md.
-AGREEMENT, ALONE_SCORE, REWARDED_SHARE = 4.0, -2.0, 0.15
+AGREEMENT, CONSENSUS, ALONE_SCORE, REWARDED_SHARE = 4.0, 14.0, -0.2, 0.25
 
 
 def _lower_states(photos: list[Photo], work: Path) -> tuple[LowerStates, LowerStates, Tensor, Tensor]:
@@ -208,17 +217,25 @@ def make_embedder(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *,
 
 
 def train_captions(
-    photos: list[Photo], vocabulary: list[str], weights: Path, work: Path, recipe: Recipe, *, threads: int
+    photos: list[Photo],
+    tokens: Tensor,
+    vocabulary: list[str],
+    weights: Path,
+    work: Path,
+    recipe: Recipe,
+    *,
+    threads: int,
 ) -> Captioner:
-    """The captioner, trained on what the image tower in `weights` sees."""
+    """The captioner, trained on what the image tower in `weights` sees. tokens (n, 5, 20)."""
     train = indices(photos, "train")
     pictures = compute_pictures(photos, weights, work, num_views=recipe.num_views, seed=SEED, threads=threads)
-    tokens = torch.from_numpy(np.stack([encode_captions(photo.captions, vocabulary) for photo in photos]))
     torch.manual_seed(SEED)
     captioner = Captioner(len(vocabulary))
     seen = [work / f"pictures_view{view}" for view in range(recipe.num_views)]
-    imitating = Stage(work / "captioner.pt", made_from=seen, how=recipe.imitating)
+    imitating = Stage(work / "captioner.pt", made_from=[*seen, weights / "text.onnx"], how=recipe.imitating)
     if not imitating.is_done:
+        encoder = MiniTextEncoder(num_threads=threads, folder=weights)
+        start_words(captioner, torch.from_numpy(encoder.embed_texts(vocabulary[len(SPECIAL) :])))
         counts = consensus(tokens, train, most=recipe.imitating.most_consensus)
         train_captioner(
             captioner,
@@ -246,12 +263,39 @@ def train_captions(
     return captioner.eval()
 
 
+def train_agreement(
+    photos: list[Photo], tokens: Tensor, weights: Path, work: Path, recipe: Recipe, *, threads: int
+) -> tuple[PhraseNetwork, list[Phrase], list[float]]:
+    """What foresees phrases from what the image tower in `weights` shows, the phrases, and how rare each is.
+
+    tokens (n, 5, 20).
+    """
+    train = indices(photos, "train")
+    phrases, rarities = list_phrases(tokens[train], recipe.agreeing.fewest)
+    stage = Stage(work / "consensus.pt", made_from=[weights / "image.onnx"], how=recipe.agreeing)
+    if not stage.is_done:
+        tower = ImageTower(num_threads=threads, folder=weights)
+        parts = [train[start : start + 256] for start in range(0, len(train), 256)]
+        features = (
+            each for part in parts for each in tower.features([read_rgb(photos[i].path) for i in part])
+        )
+        rows = [shown(torch.from_numpy(f.embedding), torch.from_numpy(f.cells)) for f in features]
+        network = train_consensus(torch.cat(rows), tokens[train], phrases, recipe.agreeing)
+        torch.save(network.state_dict(), stage.output)
+        stage.finish()
+    network = PhraseNetwork(len(phrases))
+    network.load_state_dict(torch.load(stage.output, weights_only=True))
+    return network.eval(), phrases, rarities
+
+
 def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *, threads: int) -> None:
     """Train the captioner for the embedder in `out`, and write its files there."""
     vocabulary = build_vocabulary(
         caption for photo in photos if photo.split == "train" for caption in photo.captions
     )
-    captioner = train_captions(photos, vocabulary, out, work, recipe, threads=threads)
+    tokens = torch.from_numpy(np.stack([encode_captions(photo.captions, vocabulary) for photo in photos]))
+    captioner = train_captions(photos, tokens, vocabulary, out, work, recipe, threads=threads)
+    network, phrases, rarities = train_agreement(photos, tokens, out, work, recipe, threads=threads)
     scratch = work / "onnx"
     scratch.mkdir(exist_ok=True)
 
@@ -269,12 +313,24 @@ def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *
             "nouns": [c.noun for c in known],
             "animals": sorted({c.noun for c in known if c.is_animal and c.noun}),
             "agreement": AGREEMENT,
+            "consensus": CONSENSUS,
             "alone_score": ALONE_SCORE,
             "scenes": usual_scores([p for p in photos if p.split == "train"], out, threads=threads),
         }
         path.write_text(json.dumps(values), encoding="utf-8")
 
-    build(out, {"caption_encode.onnx": encode, "caption_step.onnx": step, "captioner.json": facts})
+    def consensus_net(path: Path) -> None:
+        export_consensus(network, scratch / "consensus.onnx")
+        shrink_matrices(scratch / "consensus.onnx", path)
+
+    def consensus_facts(path: Path) -> None:
+        rounded = [round(rarity, 2) for rarity in rarities]
+        path.write_text(
+            json.dumps({"phrases": phrases, "rarities": rounded}, separators=(",", ":")), encoding="utf-8"
+        )
+
+    files = {"caption_encode.onnx": encode, "caption_step.onnx": step, "captioner.json": facts}
+    build(out, {**files, "consensus.onnx": consensus_net, "consensus.json": consensus_facts})
     write_manifest(out, model="mini")
 
 

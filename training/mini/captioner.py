@@ -30,6 +30,7 @@ WIDTH, HEADS, DECODER_LAYERS = 320, 5, 3
 CELL_WIDTH, SUMMARY_WIDTH, NUM_SUMMARIES = 704, 384, 2
 NUM_CELLS = GRID * GRID
 INPUT_DROPOUT, BLOCK_DROPOUT = 0.3, 0.2
+WORD_DEVIATION = 0.05
 
 
 def build_vocabulary(captions: Iterable[str], *, min_count: int = 4) -> list[str]:
@@ -165,7 +166,7 @@ class Captioner(nn.Module):
         self.positions = nn.Parameter(torch.randn(MAX_LENGTH, WIDTH) * 0.02)
         self.decoder = nn.ModuleList([DecoderLayer() for _ in range(DECODER_LAYERS)])
         self.norm = nn.LayerNorm(WIDTH)
-        nn.init.normal_(self.words.weight, std=0.05)
+        nn.init.normal_(self.words.weight, std=WORD_DEVIATION)
 
     def encode(self, cells: Tensor, summaries: Tensor) -> list[tuple[Tensor, Tensor]]:
         """The picture's keys and values for each decoder layer, each (n, HEADS, 83, WIDTH /
@@ -220,6 +221,18 @@ class Captioner(nn.Module):
         return self.logits(self.norm(x[:, 0])), grown
 
 
+def start_words(model: Captioner, vectors: Tensor) -> None:
+    """Let words that mean alike start alike.
+
+    `vectors` (words, d) are a text encoder's, of all but the special tokens. The WIDTH directions in which
+    they differ most are kept.
+    """
+    centred = vectors - vectors.mean(0)
+    _, _, directions = torch.linalg.svd(centred, full_matrices=False)
+    started = centred @ directions[:WIDTH].T
+    model.words.weight.data[len(SPECIAL) :] = started * (WORD_DEVIATION / started.std())
+
+
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """What the captioner sees of the photographs, in each view (memory-mapped).
@@ -251,7 +264,7 @@ class Pictures:
 class CaptionTraining:
     """How the captioner is trained by cross-entropy."""
 
-    epochs: int = 8
+    epochs: int = 12
     batch: int = 64
     captions: int = 4
     rate: float = 8e-4

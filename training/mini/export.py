@@ -33,6 +33,7 @@ from training.mini.captioner import (
     DecoderLayer,
 )
 from training.mini.combine import CAM_SHARPNESS, Gate
+from training.mini.consensus import PhraseNetwork, shown
 from training.mini.embedder import Towers
 from training.mini.text import TextTower
 from vidsearch.models.mini import weights
@@ -91,6 +92,18 @@ class ImageGraph(nn.Module):
         )
         grid = (by_head + share[grid_of][:, None] * by_class) / length[grid_of][:, None]
         return mixed / length, head, conse, classes, cells, grid.unflatten(1, (GRID, GRID))
+
+
+class ConsensusGraph(nn.Module):
+    """Unit rows and cells -> each phrase's probability."""
+
+    def __init__(self, network: PhraseNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, embedding: Tensor, cells: Tensor) -> Tensor:
+        logits: Tensor = self.network(shown(embedding, cells))
+        return logits.sigmoid()
 
 
 class TextGraph(nn.Module):
@@ -228,6 +241,13 @@ def export_captioner(captioner: Captioner, encode_path: Path, step_path: Path) -
             "attention": {0: "rows"},
         },
     )
+
+
+def export_consensus(network: PhraseNetwork, path: Path) -> None:
+    """Write what foresees phrases, all in float32."""
+    inputs = (torch.zeros(2, 384), torch.zeros(2, NUM_CELLS, 704))
+    names, outputs = ("embedding", "cells"), ("likely",)
+    _to_onnx(ConsensusGraph(network), inputs, path, names, outputs, _rows(*names, *outputs))
 
 
 def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:

@@ -45,7 +45,7 @@ def sample(model: Captioner, picture: list[tuple[Tensor, Tensor]], rows: int) ->
 class SelfCritical:
     """How the captioner is trained by its own samples."""
 
-    steps: int = 700
+    steps: int = 400
     batch: int = 48
     samples: int = 5
     rate: float = 1.2e-4

@@ -1,5 +1,5 @@
-"""The captioner of `mini`: beam search over a small decoder, then the embedder's choice among what
-it found."""
+"""The captioner of `mini`: beam search over a small decoder, then a choice among what it found by what people
+would agree on and by the embedder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.models.mini import weights
-from vidsearch.models.mini.beam import END, START, UNKNOWN, Hypothesis, beam_search
+from vidsearch.models.mini.beam import START, UNKNOWN, Hypothesis, beam_search
+from vidsearch.models.mini.consensus import Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.images import SIDE_PIXELS
@@ -31,10 +32,14 @@ _FUNCTION_WORDS = frozenset(_LINKING.split()) | frozenset(_OF_PLACE_AND_NUMBER.s
 _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
 # The gate's share for a picture like the training ones; for one that is not it is 1.
 KNOWN_SHARE = 0.3
+# So many images are searched at a time: more take more memory, and no less time each.
+_SEARCHED = 4
+# So many of the sentences found are read by the embedder, which takes far longer than counting their words.
+_READ = 8
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
-_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.12, 0.13
+_UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.1, 0.2
 # From this cosine on a sentence is good even for a strange picture.
 _WELL_FOUNDED = 0.45
 # A phrase for the whole picture is said in place of a guess where it fits by so many deviations more than as
@@ -46,15 +51,17 @@ class MiniCaptioner:
     """Images to English sentences of 5 to 18 words."""
 
     def __init__(
-        self, *, num_threads: int | None = None, num_beams: int = 8, folder: Path = weights.FOLDER
+        self, *, num_threads: int | None = None, num_beams: int = 24, folder: Path = weights.FOLDER
     ) -> None:
         self._tower = ImageTower(num_threads=num_threads, folder=folder)
         self._decoder = CaptionDecoder(num_threads=num_threads, folder=folder)
+        self._consensus = Consensus(num_threads=num_threads, folder=folder)
         self._text = MiniTextEncoder(num_threads=num_threads, folder=folder)
         facts = weights.read_json("captioner.json", folder)
         self._nouns: list[str | None] = facts["nouns"]
         self._animals = frozenset(facts["animals"])
         self._agreement: float = facts["agreement"]
+        self._consensus_weight: float = facts["consensus"]
         self._alone_score: float = facts["alone_score"]
         self._scenes = Scenes(facts["scenes"], self._text)
         number = self._decoder.number
@@ -89,9 +96,10 @@ class MiniCaptioner:
         for features in self._tower.features(images):
             found = self._search(features)
             strange = [strangeness(features, i) for i in range(len(found))]
+            expected = self._consensus.expected(features)
             proposed = [
-                self._proposals(hypotheses, classes, unlike)
-                for hypotheses, classes, unlike in zip(found, features.classes, strange, strict=True)
+                self._proposals(hypotheses, expected[i], features.classes[i], strange[i])
+                for i, hypotheses in enumerate(found)
             ]
             vectors = self._text.embed_texts([" ".join(one.words) for each in proposed for one in each])
             ends = np.cumsum([len(each) for each in proposed])
@@ -123,24 +131,34 @@ class MiniCaptioner:
         return out
 
     def _search(self, features: ImageFeatures) -> list[list[Hypothesis]]:
-        steps = self._decoder.steps(self._decoder.pictures(features), width=self._num_beams)
-        return beam_search(
-            steps, len(features.embedding), width=self._num_beams,
-            function_words=self._function_words, unfinished_ends=self._never_last,
-        )  # fmt: skip
+        found: list[list[Hypothesis]] = []
+        for start in range(0, len(features.embedding), _SEARCHED):
+            pictures = self._decoder.pictures(features, slice(start, start + _SEARCHED))
+            found += beam_search(
+                self._decoder.steps(pictures, width=self._num_beams), pictures.keys.shape[1],
+                width=self._num_beams, function_words=self._function_words, unfinished_ends=self._never_last,
+            )  # fmt: skip
+        return found
 
-    def _said(self, hypothesis: Hypothesis) -> tuple[str, ...]:
-        return with_article([self._decoder.words[i] for i in hypothesis.words if i != END])
-
-    def _proposals(self, found: list[Hypothesis], classes: Float32, strange: float) -> list[Proposal]:
-        """The sentences found for one image, and what they become where ImageNet's classes know a name."""
-        proposals = [Proposal(self._said(h), h.logprobs, h.score) for h in found]
+    def _proposals(
+        self, found: list[Hypothesis], expected: Float32, classes: Float32, strange: float
+    ) -> list[Proposal]:
+        """The best sentences found for one image, and what they become where an ImageNet class has a name."""
+        proposals = [
+            Proposal(
+                with_article([self._decoder.words[i] for i in h.words]),
+                h.logprobs,
+                h.score + self._consensus_weight * self._consensus.agreement(expected, h.words),
+            )
+            for h in found
+        ]
+        proposals = sorted(proposals, key=lambda proposal: -proposal.score)[:_READ]
         noun = likeliest_noun(classes, self._nouns, self._animals, strange=strange)
         if noun is None:
             return proposals
         named = [renamed(proposal, noun) for proposal in proposals]
         if strange >= _STRANGE:
-            named.append(alone(proposals[0].words, noun, score=self._alone_score))
+            named.append(alone(proposals[0], noun, score=self._alone_score))
         return proposals + [proposal for proposal in named if proposal is not None]
 
     def _choose(

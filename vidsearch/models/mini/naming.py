@@ -117,10 +117,10 @@ def renamed(proposal: Proposal, noun: Noun) -> Proposal | None:
     return Proposal(with_article(said), tuple(beliefs), proposal.score)
 
 
-def alone(words: Sequence[str], noun: Noun, *, score: float) -> Proposal | None:
-    """The noun by itself, where the caption `words` says nothing of it."""
-    if noun.text == "dog" or set(noun.text.split()) & set(words):
+def alone(proposal: Proposal, noun: Noun, *, score: float) -> Proposal | None:
+    """The noun by itself, where the caption says nothing of it. Scores `score` more than the caption."""
+    if noun.text == "dog" or set(noun.text.split()) & set(proposal.words):
         return None
     pieces = noun.text.split()
     said = with_article(["a", "close", "up", "of", "a", *pieces])
-    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), score)
+    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), proposal.score + score)
