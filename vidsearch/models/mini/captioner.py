@@ -43,8 +43,8 @@ _UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.1, 0.2
 # From this cosine on a sentence is good even for a strange picture.
 _WELL_FOUNDED = 0.45
 # A phrase for the whole picture is said in place of a guess where it fits by so many deviations more than as
-# a rule, and of any other sentence that is not good for a strange picture where it fits by so many.
-_CLEAR, _VIVID = 4.5, 5.0
+# a rule, and of any other sentence that is not good for a picture so strange where it fits by so many.
+_CLEAR, _VIVID, _VIVID_FROM = 4.5, 5.0, 0.3
 
 
 class MiniCaptioner:
@@ -169,7 +169,7 @@ class MiniCaptioner:
         best = int(np.argmax(scores + self._agreement * agreement))
         found = proposals[best]
         is_guess = agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strange
-        if is_guess or (strange >= _STRANGE and agreement[best] < _WELL_FOUNDED):
+        if is_guess or (strange >= _VIVID_FROM and agreement[best] < _WELL_FOUNDED):
             scene = self._scenes.best(embedding)
             if scene.height >= (_CLEAR if is_guess else _VIVID):
                 return _caption(scene.words, scene.logprobs)
