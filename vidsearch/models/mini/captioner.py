@@ -30,12 +30,12 @@ _OF_PLACE_AND_NUMBER = "it over up down out off behind other one around along un
 _FUNCTION_WORDS = frozenset(_LINKING.split()) | frozenset(_OF_PLACE_AND_NUMBER.split())
 # Words that something must follow.
 _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
-# The gate's share for a picture like the training ones; for one that is not it is 1.
-KNOWN_SHARE = 0.3
 # So many images are searched at a time: more take more memory, and no less time each.
 _SEARCHED = 4
 # So many of the sentences found are read by the embedder, which takes far longer than counting their words.
 _READ = 8
+# The gate's share for a picture like the training ones; for one that is not it is 1.
+KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
@@ -43,7 +43,7 @@ _UNFOUNDED, _UNFOUNDED_IF_STRANGE = 0.1, 0.2
 # From this cosine on a sentence is good even for a strange picture.
 _WELL_FOUNDED = 0.45
 # A phrase for the whole picture is said in place of a guess where it fits by so many deviations more than as
-# a rule, and of any other sentence that is not good for a picture so strange where it fits by so many.
+# a rule; where it fits by so many, in place of any sentence that is not good, of pictures as strange as this.
 _CLEAR, _VIVID, _VIVID_FROM = 4.5, 5.0, 0.3
 
 
@@ -164,7 +164,7 @@ class MiniCaptioner:
     def _choose(
         self, proposals: list[Proposal], agreement: Float32, embedding: Float32, strange: float
     ) -> GeneratedCaption:
-        """The best by its score and by the embedder's similarity of image and sentence."""
+        """The best by its score and the embedder's similarity to the image, or what is said instead."""
         scores = np.array([proposal.score for proposal in proposals])
         best = int(np.argmax(scores + self._agreement * agreement))
         found = proposals[best]

@@ -51,7 +51,7 @@ class Proposal:
     logprobs: tuple[float, ...]
     """Of each word."""
     score: float
-    """How good the captioner finds it, or what it was mended from."""
+    """How good it is, or what it was mended from, before the embedder has read it."""
 
 
 def likeliest_noun(
