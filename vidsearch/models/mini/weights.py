@@ -22,7 +22,6 @@ FOLDER = Path(__file__).parent / "weights"
 MANIFEST = "manifest.json"
 EMBEDDER_FILES = ("image.onnx", "text.onnx", "tokenizer.json")
 CAPTIONER_FILES = ("caption_encode.onnx", "caption_step.onnx", "captioner.json")
-CONSENSUS_FILES = ("consensus.onnx", "consensus.json")
 _REINSTALL = "reinstall vidsearch (pip install --force-reinstall --no-deps vidsearch)"
 
 
