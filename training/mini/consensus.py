@@ -15,7 +15,8 @@ from torch.nn import functional as F  # noqa: N812
 
 from training.mini.captioner import CELL_WIDTH, SUMMARY_WIDTH, ended
 from vidsearch.models.mini.beam import END, UNKNOWN
-from vidsearch.models.mini.consensus import Phrase, phrases_of
+from vidsearch.models.mini.consensus import ORDERS, Phrase
+from vidsearch.ngrams import count_ngrams
 
 WIDTH = SUMMARY_WIDTH + CELL_WIDTH
 HIDDEN = 300
@@ -63,8 +64,8 @@ def _said(captions: Tensor) -> list[set[Phrase]]:
     found = []
     for row in captions.tolist():
         words = [word for word in ended(row[1:]) if word != END]
-        each = {phrase for counts in phrases_of(words) for phrase in counts}
-        found.append({phrase for phrase in each if UNKNOWN not in phrase})
+        counted = count_ngrams(words, ORDERS)
+        found.append({phrase for counts in counted for phrase in counts if UNKNOWN not in phrase})
     return found
 
 

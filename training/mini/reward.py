@@ -15,6 +15,7 @@ from torch import Tensor
 
 from training.mini.captioner import ended
 from vidsearch.models.mini.beam import END
+from vidsearch.ngrams import count_ngrams
 
 _ORDERS = 4
 _SIGMA = 6.0
@@ -22,9 +23,7 @@ NGram = tuple[int, ...]
 
 
 def _counts(words: Sequence[int]) -> collections.Counter[NGram]:
-    return collections.Counter(
-        tuple(words[i : i + n]) for n in range(1, _ORDERS + 1) for i in range(len(words) - n + 1)
-    )
+    return functools.reduce(operator.or_, count_ngrams(words, _ORDERS))
 
 
 class Reward:

@@ -25,7 +25,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -33,6 +33,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from vidsearch.ngrams import count_ngrams
 from vidsearch.types import UNCLEAR_CAPTION, Caption, CaptionOrigin
 
 if TYPE_CHECKING:
@@ -198,8 +199,7 @@ def _ngrams(text: str) -> list[dict[tuple[str, ...], float]]:
     """Return a text's n-gram counts, one unit vector for each n = 1..4; empty where it is too short."""
     words = re.findall(r"\w+", text.lower())
     vectors = []
-    for length in range(1, _MAX_NGRAM_WORDS + 1):
-        counts = Counter(tuple(words[i : i + length]) for i in range(len(words) - length + 1))
+    for counts in count_ngrams(words, _MAX_NGRAM_WORDS):
         norm = math.sqrt(sum(count * count for count in counts.values()))
         vectors.append({ngram: count / norm for ngram, count in counts.items()})
     return vectors

@@ -11,9 +11,10 @@ import torch
 from training.mini.captioner import CELL_WIDTH, NUM_CELLS, SUMMARY_WIDTH, build_vocabulary, encode_captions
 from training.mini.consensus import ConsensusTraining, list_phrases, shown, train_consensus
 from training.mini.export import export_consensus, write_manifest
-from vidsearch.models.mini.consensus import Consensus, phrases_of
+from vidsearch.models.mini.consensus import ORDERS, Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import ImageFeatures, ImageTower
+from vidsearch.ngrams import count_ngrams
 
 # The exporter in use is the old one, and says so.
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -107,7 +108,7 @@ def test_agreement_is_the_cosine_of_phrases_weighted_by_rarity(consensus, featur
         likely = network(rows).sigmoid().numpy()[0]
     words = [word for phrase in phrases if len(phrase) == 2 for word in phrase]
     cosines = []
-    for order, counts in enumerate(phrases_of(words), start=1):
+    for order, counts in enumerate(count_ngrams(words, ORDERS), start=1):
         listed = [i for i, phrase in enumerate(phrases) if len(phrase) == order]
         rarity = np.array([rarities[i] for i in listed])
         said = np.array([counts[phrases[i]] for i in listed]) * rarity

@@ -9,7 +9,6 @@ choose among candidates so is from Devlin et al., Exploring Nearest Neighbor App
 
 from __future__ import annotations
 
-import collections
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.models.mini import weights
+from vidsearch.ngrams import count_ngrams
 
 if TYPE_CHECKING:
     from vidsearch.models.mini.embedder import ImageFeatures
@@ -26,14 +26,6 @@ if TYPE_CHECKING:
 ORDERS = 2
 """Phrases are of one to so many words."""
 Phrase = tuple[int, ...]
-
-
-def phrases_of(words: Sequence[int]) -> list[collections.Counter[Phrase]]:
-    """How often each phrase occurs: of one word, of two, and so on to `ORDERS`."""
-    return [
-        collections.Counter(tuple(words[i : i + order]) for i in range(len(words) - order + 1))
-        for order in range(1, ORDERS + 1)
-    ]
 
 
 class Consensus:
@@ -69,7 +61,7 @@ class Consensus:
         As in CIDEr: the cosine of phrases weighted by rarity, averaged over the orders.
         """
         total = 0.0
-        for counts in phrases_of(words):
+        for counts in count_ngrams(words, ORDERS):
             agreed = squares = 0.0
             for phrase, count in counts.items():
                 number = self._number.get(phrase)
