@@ -73,10 +73,10 @@ def plain_loop(video: Path, *, with_captions: bool) -> int:
 
 def with_vidsearch(video: Path, *, with_captions: bool) -> int:
     """Index the video into a new library, thumbnails and all. Returns the number of frames."""
-    from vidsearch.index.library import Library
     from vidsearch.ingest import CaptionPolicy, ingest
     from vidsearch.models.device import choose_device
     from vidsearch.models.random_weights import random_captioner, random_embedder
+    from vidsearch.store.library import Library
 
     device = choose_device("cpu")
     embedder = random_embedder("clip", device=device)

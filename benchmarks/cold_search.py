@@ -20,15 +20,15 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsearch.index.library import Library
 from vidsearch.models.mini import MiniTextEncoder
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
     Fingerprint,
     FrameRecord,
     LibraryModels,
     SamplingPlan,
-    Stretch,
     VideoInfo,
 )
 
@@ -86,7 +86,7 @@ def write_library(path: Path) -> None:
                 text = " ".join(chance.choice(WORDS, 8))
                 records.append(FrameRecord(float(second), b"", {space: row}, Caption(text, text)))
             video = library.begin_video(file, fingerprint, info, SamplingPlan(), [space])
-            library.add(video.id, Stretch(tuple(records), until_seconds=float(FRAMES_PER_VIDEO)))
+            library.add(video.id, Chunk(tuple(records), until_seconds=float(FRAMES_PER_VIDEO)))
             library.finish_video(video.id)
         library.refresh_vectors()
 

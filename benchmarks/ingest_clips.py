@@ -18,11 +18,11 @@ import av
 
 from vidsearch.bench import write_clip
 from vidsearch.bench.clip import append
-from vidsearch.index.library import Library
 from vidsearch.ingest import ingest
 from vidsearch.models.device import choose_device
 from vidsearch.models.protocols import Embedder
 from vidsearch.models.random_weights import random_embedder
+from vidsearch.store.library import Library
 
 
 def main() -> None:

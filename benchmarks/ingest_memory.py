@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.bench import write_clip
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Embedder
@@ -53,7 +53,7 @@ CASES = (
 class MeanColour:
     """The least that can be called an embedder."""
 
-    space = Space("mean colour", "1", "none", 3)
+    space = EmbeddingSpace("mean colour", "1", "none", 3)
     short_side_pixels = 224
 
     def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
@@ -69,8 +69,8 @@ class MeanColour:
 
 def peak_over_models(video: Path, model: str) -> dict[str, float]:
     """Index a video in this process. Returns MiB with the models alone, and the peak over that."""
-    from vidsearch.index.library import Library
     from vidsearch.ingest import ingest
+    from vidsearch.store.library import Library
 
     embedder: Embedder = MeanColour()
     if model != "mean colour":

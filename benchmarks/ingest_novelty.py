@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.ingest.likeness import signature
+from vidsearch.ingest.near_duplicates import signature
 from vidsearch.ingest.pipeline import largest_side
 from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy, needs_caption
 from vidsearch.ingest.steps import caption, embed
@@ -34,7 +34,7 @@ from vidsearch.models.registry import load_captioner, load_embedder, resolve_mod
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.likeness import Signature
+    from vidsearch.ingest.near_duplicates import Signature
     from vidsearch.types import Float32
 
 THRESHOLDS = (0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.12, 0.15, 0.2, 0.25, 0.3, 0.4)

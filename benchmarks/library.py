@@ -23,20 +23,20 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
+    EmbeddingSpace,
     Fingerprint,
     FrameFilter,
     FrameRecord,
     SamplingPlan,
-    Space,
-    Stretch,
     VideoInfo,
 )
 
 VIDEO_FRAMES = 600
-STRETCH_FRAMES = 60
+CHUNK_FRAMES = 60
 _COMMON = (
     "man woman dog red car two people standing sitting white street black table water holding field next "
     "playing large group walking grass small top building person blue front room riding green food cat "
@@ -47,7 +47,7 @@ import sys, time
 times = [time.process_time()]
 import numpy as np
 times.append(time.process_time())
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 times.append(time.process_time())
 library = Library.open(sys.argv[1])
 times.append(time.process_time())
@@ -62,9 +62,9 @@ _COLD_STEPS = ("import numpy", "import the library", "open", "nearest, with impo
 
 
 def fill(library: Library, num_frames: int, dim: int, picture_bytes: int) -> None:
-    """Add frames, a video and a stretch at a time."""
+    """Add frames, a video and a chunk at a time."""
     rng = np.random.default_rng(0)
-    space = Space(model="made up", weights_digest="none", preprocessing="none", dim=dim)
+    space = EmbeddingSpace(model="made up", weights_digest="none", preprocessing="none", dim=dim)
     rare = [f"word{number}" for number in range(5000)]
     vocabulary = [*_COMMON.split(), *rare]
     frequencies = 1 / np.arange(2, len(vocabulary) + 2)
@@ -81,13 +81,13 @@ def fill(library: Library, num_frames: int, dim: int, picture_bytes: int) -> Non
         rows = rng.standard_normal(dim, dtype=np.float32) + 0.5 * rows
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         words = rng.choice(vocabulary, size=(length // 3 + 1, 7), p=frequencies)
-        for start in range(0, length, STRETCH_FRAMES):
+        for start in range(0, length, CHUNK_FRAMES):
             records = []
-            for frame in range(start, min(length, start + STRETCH_FRAMES)):
+            for frame in range(start, min(length, start + CHUNK_FRAMES)):
                 text = "a " + " ".join(words[frame // 3])
                 caption = Caption(text=text, raw_text=text, model="none", carried_over=frame % 3 > 0)
                 records.append(FrameRecord(float(frame), picture, {space: rows[frame]}, caption))
-            library.add(video.id, Stretch(tuple(records), until_seconds=float(start + STRETCH_FRAMES)))
+            library.add(video.id, Chunk(tuple(records), until_seconds=float(start + CHUNK_FRAMES)))
         library.finish_video(video.id)
 
 

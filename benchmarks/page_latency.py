@@ -20,16 +20,16 @@ import numpy as np
 from streamlit.testing.v1 import AppTest
 
 import vidsearch.web
-from vidsearch.index.library import Library
 from vidsearch.media.images import encode_jpeg
 from vidsearch.models.registry import load_text_encoder
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
     Fingerprint,
     FrameRecord,
     LibraryModels,
     SamplingPlan,
-    Stretch,
     VideoInfo,
 )
 
@@ -82,7 +82,7 @@ def build(path: Path, num_frames: int) -> None:
             texts = [" ".join(rng.choice(WORDS, size=7)) for _ in range(FRAMES_PER_VIDEO)]
             library.add(
                 video.id,
-                Stretch(
+                Chunk(
                     tuple(
                         FrameRecord(float(second), jpeg, {space: vector}, Caption(text, text))
                         for second, (vector, text) in enumerate(zip(vectors, texts, strict=True))

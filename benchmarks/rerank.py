@@ -29,7 +29,6 @@ from calibration import auroc, logistic, reliability
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
 from vidsearch.evaluation.metrics import mean_figure, retrieval_figures
-from vidsearch.index.library import Library
 from vidsearch.ingest.run import ingest
 from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniEmbedder, MiniMatcher, MiniTextEncoder
@@ -38,6 +37,7 @@ from vidsearch.models.mini.embedder import ImageTower
 from vidsearch.models.mini.matcher import MATCHING, MatchMap, fitted_files
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
+from vidsearch.store.library import Library
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64

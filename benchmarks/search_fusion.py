@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
-from vidsearch.index.library import Library
 from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniCaptioner, MiniEmbedder
 from vidsearch.search.engine import CAPTION_WEIGHT
-from vidsearch.types import Caption, Fingerprint, FrameRecord, SamplingPlan, Stretch, VideoInfo
+from vidsearch.store.library import Library
+from vidsearch.types import Caption, Chunk, Fingerprint, FrameRecord, SamplingPlan, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,7 +86,7 @@ def scores(paths: Sequence[Path], texts: Sequence[Sequence[str]]) -> tuple[Score
         stat = file.stat()
         fingerprint = Fingerprint("0" * 64, "0" * 64, stat.st_size, stat.st_mtime_ns)
         video = library.begin_video(file, fingerprint, info, SamplingPlan(), [embedder.space])
-        library.add(video.id, Stretch(tuple(records), until_seconds=float(len(records))))
+        library.add(video.id, Chunk(tuple(records), until_seconds=float(len(records))))
         place = {frame.id: number for number, frame in enumerate(library.frames(video.id))}
         words = np.zeros_like(standard)
         for row, query in enumerate(queries):

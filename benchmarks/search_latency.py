@@ -23,24 +23,24 @@ from pathlib import Path
 import numpy as np
 from vector_search import clustered
 
-from vidsearch.index.library import Library
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
+    EmbeddingSpace,
     Fingerprint,
     FrameFilter,
     FrameRecord,
     SamplingPlan,
-    Space,
-    Stretch,
     VideoInfo,
 )
 
 VIDEO_FRAMES = 300
 SHOT_FRAMES = 8
 DIM = 512
-SPACE = Space("made-up", "none", "none", DIM)
+SPACE = EmbeddingSpace("made-up", "none", "none", DIM)
 INFO = VideoInfo(1, "mp4", "h264", 640, 360, 0, 25.0, float(VIDEO_FRAMES), 0, None)
 
 
@@ -95,7 +95,7 @@ def build(folder: Path, num_frames: int, num_queries: int) -> None:
                     )
                     for second, row in enumerate(rows)
                 )
-                library.add(video.id, Stretch(frames, float(len(rows))))
+                library.add(video.id, Chunk(frames, float(len(rows))))
                 library.finish_video(video.id, duration_seconds=float(len(rows)))
                 number += 1
         library.refresh_vectors()

@@ -4,10 +4,10 @@
 
 Each made-up video shows eight photographs of Flickr8k's development split, each for 4 to 20 seconds, one
 frame a second, through a window that drifts over the photograph as a hand-held camera would. A query is a
-caption of one of the photographs, and the right answer the stretch of that video that shows it.
+caption of one of the photographs, and the right answer the chunk of that video that shows it.
 
 Compared: the best frame alone; the best frame with five seconds to each side; the span around it that this
-project finds (`search.moments`), for several levels, and within the true cuts; chance; and the same stretch
+project finds (`search.moments`), for several levels, and within the true cuts; chance; and the same chunk
 of every video. R1@0.5 is the share of queries whose first span overlaps the right one by half (intersection
 over union); intervals are 95%, from resampling videos.
 """
@@ -140,7 +140,7 @@ def main() -> None:
     }
     found: dict[str, list[list[Span]]] = {
         "random span": random_spans(lengths),
-        "same stretch of every video": usual_spans(lengths, right, groups),
+        "same chunk of every video": usual_spans(lengths, right, groups),
     }
     for name, find in ways.items():
         found[name] = [

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.types import GeneratedCaption, Space
+from vidsearch.types import EmbeddingSpace, GeneratedCaption
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, UInt8Image
@@ -49,7 +49,7 @@ class ColourEmbedder:
     """
 
     def __init__(self, name: str = "colour", *, short_side_pixels: int = 16) -> None:
-        self.space = Space(model=name, weights_digest="colour-1", preprocessing="mean colour", dim=3)
+        self.space = EmbeddingSpace(model=name, weights_digest="colour-1", preprocessing="mean colour", dim=3)
         self.short_side_pixels = short_side_pixels
         self.num_images = 0
         self.num_texts = 0

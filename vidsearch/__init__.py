@@ -15,13 +15,13 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.search.query import Query
+    from vidsearch.store.library import Library
 
     __version__: str
 
 _HOMES = {
-    "Library": "vidsearch.index.library",
+    "Library": "vidsearch.store.library",
     "Query": "vidsearch.search.query",
 }
 

@@ -72,7 +72,7 @@ class Frame:
 
     time_seconds: float
     """Presentation time of the picture."""
-    instant_seconds: float
+    sample_time_seconds: float
     """The sampled instant at which this picture is on screen; at or after `time_seconds`, but for instants
     before the first picture."""
     image: UInt8Image
@@ -92,7 +92,7 @@ class Shot:
 
 
 @dataclass(frozen=True, slots=True)
-class Space:
+class EmbeddingSpace:
     """What made a vector. Vectors of different spaces are never compared."""
 
     model: str
@@ -168,7 +168,7 @@ class FrameRecord:
 
     time_seconds: float
     thumbnail_jpeg: bytes
-    vectors: Mapping[Space, Float32]
+    vectors: Mapping[EmbeddingSpace, Float32]
     """One unit row of shape (dim,) per space."""
     caption: Caption | None = None
     is_blank: bool = False
@@ -176,7 +176,7 @@ class FrameRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class Chunk:
     """A run of consecutive frames of one video that becomes visible in one transaction."""
 
     frames: tuple[FrameRecord, ...]

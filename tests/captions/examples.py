@@ -10,7 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidsearch.captions.export import CaptionedVideo
-from vidsearch.types import Caption, CaptionOrigin, IndexedFrame, SamplingPlan, Space, Video, VideoInfo
+from vidsearch.types import (
+    Caption,
+    CaptionOrigin,
+    EmbeddingSpace,
+    IndexedFrame,
+    SamplingPlan,
+    Video,
+    VideoInfo,
+)
 
 NASTY_NAMES = (
     "two words.mp4",
@@ -79,7 +87,7 @@ def frames(
     )
 
 
-SPACE = Space(model="colour", weights_digest="1", preprocessing="none", dim=3)
+SPACE = EmbeddingSpace(model="colour", weights_digest="1", preprocessing="none", dim=3)
 
 
 def captioned(

@@ -7,16 +7,16 @@ from pathlib import Path
 
 from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder, solid
-from vidsearch.index.library import Library
 from vidsearch.media.images import encode_jpeg
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
     Fingerprint,
     FrameRecord,
     LibraryModels,
     SamplingPlan,
     Shot,
-    Stretch,
     Video,
 )
 
@@ -42,7 +42,7 @@ def add_video(
     video = library.begin_video(path, fingerprint, info, SamplingPlan(), [EMBEDDER.space])
     library.add(
         video.id,
-        Stretch(
+        Chunk(
             frames=tuple(
                 FrameRecord(
                     time_seconds=float(second),

@@ -7,7 +7,7 @@ import pytest
 from tests.captions.libraries import EMBEDDER, add_video, create
 from vidsearch.captions.describe import Describer
 from vidsearch.captions.export import find_format, render
-from vidsearch.index.records import Cue
+from vidsearch.store.records import Cue
 from vidsearch.types import Shot
 
 

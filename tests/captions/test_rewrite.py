@@ -11,8 +11,8 @@ from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.synthetic import BLUE, RED, Colour, solid, write_video
 from vidsearch.captions.rewrite import Recaptioned, correct, recaption
 from vidsearch.errors import MediaError, QueryError
-from vidsearch.index.library import Library
 from vidsearch.ingest import ingest
+from vidsearch.store.library import Library
 from vidsearch.types import CaptionOrigin, SamplingPlan
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from tests.captions.examples import captioned
 from vidsearch.captions.export import render
 from vidsearch.captions.subtitles import read_subtitles
 from vidsearch.errors import SubtitleError
-from vidsearch.index.records import Cue
+from vidsearch.store.records import Cue
 
 SRT = (
     "1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nthere {\\an8}Bob\n\n"

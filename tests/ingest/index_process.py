@@ -15,21 +15,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.synthetic import numbered, read_number, write_video
-from vidsearch.index.library import Library
 from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, ingest
-from vidsearch.types import GeneratedCaption, Space
+from vidsearch.store.library import Library
+from vidsearch.types import EmbeddingSpace, GeneratedCaption
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, UInt8Image
 
-OPTIONS = PipelineOptions(batch_size=3, caption_batch_size=2, stretch_frames=4, num_decode_threads=2)
+OPTIONS = PipelineOptions(batch_size=3, caption_batch_size=2, chunk_frames=4, num_decode_threads=2)
 POLICY = CaptionPolicy(rule="novel", min_distance=0.3)
 
 
 class NumberEmbedder:
     """Embeds a numbered picture as its bits, each +1 or -1, over 4."""
 
-    space = Space(model="number", weights_digest="number-1", preprocessing="bits", dim=16)
+    space = EmbeddingSpace(model="number", weights_digest="number-1", preprocessing="bits", dim=16)
     short_side_pixels = 64
 
     def __init__(self, log: Path, *, seconds_per_image: float = 0.0) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 
 
 @dataclass(frozen=True)

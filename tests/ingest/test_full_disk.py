@@ -5,7 +5,7 @@ import sys
 
 from tests.ingest.index_process import index, numbered_clip
 from tests.ingest.states import integrity, state_of
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 
 FULL_DISK = """
 import resource, signal, sys

@@ -11,13 +11,13 @@ import pytest
 
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 
 INDEX = """
 import json, sys
 from pathlib import Path
 from tests.fakes import ColourCaptioner, ColourEmbedder
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 from vidsearch.ingest import PipelineOptions, ingest
 
 with Library.open(Path(sys.argv[1]), create=True) as library:

@@ -13,11 +13,11 @@ from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import state_of, threads_at_work
 from vidsearch.errors import DamagedVideo, DecodeTimeout, NotAVideo
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
 from vidsearch.ingest import PipelineOptions, ingest
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.ingest.isolation import isolated
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
 
 
 def count_to(number: int):

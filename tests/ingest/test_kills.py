@@ -12,8 +12,8 @@ import pytest
 from tests.ingest.index_process import index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.synthetic import read_number
-from vidsearch.index.library import Library
 from vidsearch.media.images import decode_jpeg
+from vidsearch.store.library import Library
 
 NUM_FRAMES = (14, 9, 21, 5)
 
@@ -48,7 +48,7 @@ def committed_numbers(library: Path) -> set[int]:
             numbers += [
                 read_number(decode_jpeg(opened.thumbnail(frame.id))) for frame in frames if not frame.is_blank
             ]
-            # A repeat of this one may be the first frame of the next stretch, which looks at it itself.
+            # A repeat of this one may be the first frame of the next chunk, which looks at it itself.
             del numbers[len(numbers) - (bool(frames) and not frames[-1].is_blank) :]
     return set(numbers)
 

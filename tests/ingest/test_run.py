@@ -13,11 +13,11 @@ from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity, state_of, threads_at_work
 from vidsearch.errors import DamagedVideo, LibraryNotWritable, ModelOutOfMemory, ModelUnavailable, QueryError
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
-from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, Progress, ingest
+from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, ProgressState, ingest
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.media.decode import frames
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
 from vidsearch.types import Frame, SamplingPlan, Shot
 
 TWICE_A_SECOND = SamplingPlan(fps=2)
@@ -48,7 +48,7 @@ class Models:
         self.captioner = ColourCaptioner()
 
     def index(self, library: Library, *paths: Path, **options: Any) -> IngestReport:
-        options = {"plan": TWICE_A_SECOND, "options": PipelineOptions(stretch_frames=2), **options}
+        options = {"plan": TWICE_A_SECOND, "options": PipelineOptions(chunk_frames=2), **options}
         return ingest(library, paths, embedders=[self.embedder], captioner=self.captioner, **options)
 
     @property
@@ -144,7 +144,7 @@ def test_captions_per_shot(library, tmp_path, models):
 
 def test_still_pictures_are_looked_at_once_a_stretch(library, tmp_path, models):
     clip = colour_clip(tmp_path / "still.mp4", ["red"] * 6, is_moving=False)
-    report = models.index(library, clip, options=PipelineOptions(stretch_frames=4))
+    report = models.index(library, clip, options=PipelineOptions(chunk_frames=4))
     assert report.counts.num_near_duplicates == 9
     assert models.num_images == 3
     assert report.counts.num_captions_written == 1
@@ -331,7 +331,7 @@ def test_a_file_that_goes_away_is_taken_up_again_when_it_is_back(library, folder
 
     def goes_away(path: Path, *arguments: Any, **options: Any) -> Iterator[Frame]:
         for frame in frames(path, *arguments, **options):
-            if frame.instant_seconds >= 3 and path.exists():
+            if frame.sample_time_seconds >= 3 and path.exists():
                 path.rename(away)
                 raise DamagedVideo(f"{path}: breaks off at 0:03.0")
             yield frame
@@ -401,7 +401,7 @@ def interrupt() -> None:
 @pytest.mark.parametrize("num_calls", [1, 2, 3, 5, 8])
 @pytest.mark.parametrize("how", ["interrupt", "stop"])
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path, folder, models, num_calls, how):
-    small = PipelineOptions(batch_size=2, stretch_frames=2, num_decode_threads=1)
+    small = PipelineOptions(batch_size=2, chunk_frames=2, num_decode_threads=1)
     with Library.open(tmp_path / "whole", create=True) as library:
         models.index(library, folder, options=small)
         whole = state_of(library)
@@ -423,7 +423,7 @@ def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path, folder, 
 
 
 def test_progress_counts_up_to_the_whole(library, folder, models):
-    seen: list[Progress] = []
+    seen: list[ProgressState] = []
     models.index(library, folder, on_progress=seen.append)
     last = seen[-1]
     assert (last.files_done, last.files_total, last.num_frames) == (3, 3, 18)

@@ -8,7 +8,7 @@ import pytest
 from tests.ingest.index_process import NumberEmbedder, index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.ingest.test_kills import start
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 
 
 @pytest.fixture(scope="module")

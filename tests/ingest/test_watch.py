@@ -11,9 +11,9 @@ import pytest
 from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
 from vidsearch.errors import LibraryNotWritable, MediaError, VidsearchError
-from vidsearch.index.library import Library
 from vidsearch.ingest import IngestReport, ingest
 from vidsearch.ingest.watch import Settling, watch
+from vidsearch.store.library import Library
 
 LONG = 60.0
 """More seconds than anything here takes."""

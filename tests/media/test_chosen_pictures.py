@@ -164,7 +164,7 @@ def _assert_same_as_everything(path: Path, plans: tuple[SamplingPlan, ...] | lis
         assert [frame.time_seconds for frame in got] == pytest.approx(
             [time_seconds for time_seconds, _, _ in expected], abs=2e-6
         ), plan
-        assert [frame.instant_seconds for frame in got] == [instant for _, instant, _ in expected], plan
+        assert [frame.sample_time_seconds for frame in got] == [instant for _, instant, _ in expected], plan
         assert all(
             np.array_equal(frame.image, image) for frame, (_, _, image) in zip(got, expected, strict=True)
         ), plan

@@ -56,14 +56,14 @@ def test_each_instant_gets_the_picture_on_screen(clip: Path) -> None:
     found = list(frames(clip, SamplingPlan(fps=2)))
     assert numbers(found) == [0, 12, 25, 37, 50, 62, 75, 87]
     assert times(found) == [0.0, 0.48, 1.0, 1.48, 2.0, 2.48, 3.0, 3.48]
-    assert [frame.instant_seconds for frame in found] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
+    assert [frame.sample_time_seconds for frame in found] == [0.0, 0.5, 1.0, 1.5, 2.0, 2.5, 3.0, 3.5]
 
 
 def test_a_picture_that_stays_is_given_once(tmp_path: Path) -> None:
     path = write_video(tmp_path / "slides.mp4", numbered, num_frames=4, times=[0.0, 2.5, 2.6, 7.0])
     found = list(frames(path, SamplingPlan(fps=1)))
     assert list(zip(numbers(found), times(found), strict=True)) == [(0, 0.0), (2, 2.6), (3, 7.0)]
-    assert [frame.instant_seconds for frame in found] == [0.0, 3.0, 7.0]
+    assert [frame.sample_time_seconds for frame in found] == [0.0, 3.0, 7.0]
 
 
 def test_start_and_end_are_a_half_open_span(clip: Path) -> None:
@@ -73,7 +73,7 @@ def test_start_and_end_are_a_half_open_span(clip: Path) -> None:
 
 def test_max_frames_are_the_middles_of_equal_parts(clip: Path) -> None:
     found = list(frames(clip, SamplingPlan(fps=25, max_frames=4)))
-    assert [frame.instant_seconds for frame in found] == [0.5, 1.5, 2.5, 3.5]
+    assert [frame.sample_time_seconds for frame in found] == [0.5, 1.5, 2.5, 3.5]
     assert numbers(found) == [12, 37, 62, 87]
 
 
@@ -112,7 +112,7 @@ def test_pictures_that_start_after_the_sound_keep_their_distance(tmp_path: Path)
     )
     found = list(frames(path, SamplingPlan(fps=1)))
     assert list(zip(numbers(found), times(found), strict=True)) == [(0, 1.0), (25, 2.0)]
-    assert found[0].instant_seconds == 0.0
+    assert found[0].sample_time_seconds == 0.0
 
 
 def test_a_stream_without_any_times_runs_at_its_frame_rate(tmp_path: Path) -> None:
@@ -136,7 +136,7 @@ def test_a_live_recording_without_a_duration(tmp_path: Path) -> None:
 def test_key_frames(clip: Path) -> None:
     found = list(frames(clip, SamplingPlan(sampling="keyframes", fps=25)))
     assert numbers(found) == [0, 12, 24, 36, 48, 60, 72, 84, 96]
-    assert [frame.instant_seconds for frame in found] == [frame.time_seconds for frame in found]
+    assert [frame.sample_time_seconds for frame in found] == [frame.time_seconds for frame in found]
 
 
 def test_key_frames_no_closer_than_asked_for(clip: Path) -> None:
@@ -184,7 +184,9 @@ def test_a_resumed_run_gives_what_was_left(clip: Path, plan: SamplingPlan) -> No
     whole = list(frames(clip, plan))
     for resume_from in (0.0, 0.31, 1.0, 2.04, 3.9):
         rest = list(frames(clip, plan, resume_from_seconds=resume_from))
-        assert numbers(rest) == numbers([frame for frame in whole if frame.instant_seconds >= resume_from])
+        assert numbers(rest) == numbers(
+            [frame for frame in whole if frame.sample_time_seconds >= resume_from]
+        )
 
 
 def test_a_resumed_run_does_not_repeat_a_picture_that_stays(tmp_path: Path) -> None:
@@ -202,7 +204,7 @@ def test_frame_at(clip: Path, seconds: float, number: int) -> None:
     frame = frame_at(clip, seconds)
     assert read_number(frame.image) == number
     assert frame.time_seconds == pytest.approx(number / 25)
-    assert frame.instant_seconds == seconds
+    assert frame.sample_time_seconds == seconds
 
 
 # --- looks ------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ def test_shots_of_a_clip(tmp_path: Path) -> None:
     found = list(frames(path, SHOTS))
     assert [frame.shot for frame in found] == [Shot(0.0, 2.0), Shot(2.0, 4.0), Shot(4.0, 6.0), Shot(6.0, 8.0)]
     assert [frame.time_seconds for frame in found] == pytest.approx([1.0, 3.0, 5.0, 7.0], abs=0.3)
-    assert [frame.instant_seconds for frame in found] == [frame.time_seconds for frame in found]
+    assert [frame.sample_time_seconds for frame in found] == [frame.time_seconds for frame in found]
     assert np.array([frame.image.mean(axis=(0, 1)) for frame in found]) == pytest.approx(
         np.array([RED, GREEN, BLUE, WHITE]), abs=6
     )

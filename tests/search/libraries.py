@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 
 from tests.fakes import COLOURS, ColourEmbedder
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
+    EmbeddingSpace,
     Fingerprint,
     FrameRecord,
     SamplingPlan,
     Shot,
-    Space,
-    Stretch,
     Video,
     VideoInfo,
 )
@@ -39,12 +39,12 @@ def add_video(
     *,
     captions: Sequence[str | None] | None = None,
     shots: Sequence[Shot] = (),
-    spaces: Mapping[Space, Sequence[Colour]] | None = None,
+    spaces: Mapping[EmbeddingSpace, Sequence[Colour]] | None = None,
 ) -> Video:
     """Add a video with one frame a second, of these colours; None is a blank frame without a vector."""
     digest = hashlib.sha256(path.encode()).hexdigest()
     info = VideoInfo(1000, "mp4", "h264", 32, 24, 0, 25.0, float(len(colours)), 0, None)
-    by_space: Mapping[Space, Sequence[Colour | None]] = spaces or {COLOUR.space: colours}
+    by_space: Mapping[EmbeddingSpace, Sequence[Colour | None]] = spaces or {COLOUR.space: colours}
     video = library.begin_video(
         Path(path), Fingerprint(digest, digest[:8], 1000, 1), info, SamplingPlan(), tuple(by_space)
     )
@@ -61,5 +61,5 @@ def add_video(
                 is_blank=colour is None,
             )
         )
-    library.add(video.id, Stretch(tuple(frames), float(len(colours)), tuple(shots)))
+    library.add(video.id, Chunk(tuple(frames), float(len(colours)), tuple(shots)))
     return library.finish_video(video.id, duration_seconds=float(len(colours)))

@@ -20,7 +20,7 @@ from vidsearch.search.calibration import (
     from_json,
     to_json,
 )
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 QUERY = np.array([1.0, 0.0], dtype=np.float32)
 WORDS = ConfidenceMap(intercept=-3.0, per_height=1.0, per_usual_height=-0.25, per_log_frames=-0.5, likely=0.5)
@@ -66,7 +66,9 @@ def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, mon
     calibration_for.cache_clear()
     (tmp_path / "default.json").write_text(json.dumps(to_json(replace(KNOWN, usual=None), "")))
     (tmp_path / "some--model.json").write_text(json.dumps(to_json(KNOWN, "new")))
-    fitted, other = (calibration_for(Space("some/model", digest, "", 2)) for digest in ("new", "old"))
+    fitted, other = (
+        calibration_for(EmbeddingSpace("some/model", digest, "", 2)) for digest in ("new", "old")
+    )
     calibration_for.cache_clear()
     assert (fitted.words, fitted.pictures) == (WORDS, PICTURES)
     assert other == replace(KNOWN, usual=None)

@@ -13,10 +13,10 @@ import pytest
 from tests.fakes import ColourEmbedder, solid
 from tests.search.libraries import COLOUR, add_video, unit
 from vidsearch.errors import ModelUnavailable, QueryError, VideoNotFound
-from vidsearch.index.library import Library
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.types import Caption, CaptionOrigin, FrameFilter, Shot, Space
+from vidsearch.store.library import Library
+from vidsearch.types import Caption, CaptionOrigin, EmbeddingSpace, FrameFilter, Shot
 
 ENCODERS = {COLOUR.space: COLOUR}
 
@@ -239,7 +239,7 @@ def test_an_encoder_with_other_weights_is_refused(traffic):
     class Retrained(ColourEmbedder):
         def __init__(self):
             super().__init__()
-            self.space = Space("colour", "colour-2", "mean colour", 3)
+            self.space = EmbeddingSpace("colour", "colour-2", "mean colour", 3)
 
     with pytest.raises(ModelUnavailable, match="made with other weights"):
         search(traffic, Query(text="red"), encoders=lambda space: Retrained())
@@ -369,7 +369,7 @@ def test_a_search_imports_no_torch(traffic, tmp_path):
     program = f"""
 import sys
 from tests.search.libraries import COLOUR
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
 with Library.open({str(traffic.path)!r}) as library:

@@ -13,8 +13,8 @@ from starlette.applications import Starlette
 from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder
 from tests.synthetic import numbered, write_video
-from vidsearch.index.library import Library
 from vidsearch.ingest import ingest
+from vidsearch.store.library import Library
 from vidsearch.web.desk import Desk
 from vidsearch.web.files import plays_in_browser, preview_start, routes, video_url
 

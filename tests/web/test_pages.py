@@ -8,7 +8,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 import vidsearch.web
-from vidsearch.index.library import Library
+from vidsearch.store.library import Library
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import jobs
 

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from vidsearch.errors import MediaError
-from vidsearch.index.library import Library
 from vidsearch.ingest.pictures import prepared
 from vidsearch.ingest.pipeline import PipelineOptions, largest_side, num_cores
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy
@@ -27,6 +26,7 @@ from vidsearch.ingest.run import ingest
 from vidsearch.ingest.steps import caption, embed
 from vidsearch.ingest.work import VideoJob
 from vidsearch.media.decode import frames
+from vidsearch.store.library import Library
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ from vidsearch.types import Caption
 
 if TYPE_CHECKING:
     from vidsearch.captions.export.registry import Need
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import TextEncoder
+    from vidsearch.store.library import Library
     from vidsearch.types import Float32, IndexedFrame, Video
 
 Level: TypeAlias = Literal["video", "chapter", "shot", "frame"]

@@ -17,8 +17,8 @@ from vidsearch.ingest.steps import caption
 from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import Captioner
+    from vidsearch.store.library import Library
     from vidsearch.types import Frame, IndexedFrame, Video
 
 _BATCH_FRAMES = 16

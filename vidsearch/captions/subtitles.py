@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vidsearch.captions.export.document import one_line
 from vidsearch.errors import SubtitleError
-from vidsearch.index.records import Cue
+from vidsearch.store.records import Cue
 
 _MAX_BYTES = 32 * 1024 * 1024
 

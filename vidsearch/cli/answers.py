@@ -12,8 +12,8 @@ from vidsearch.errors import ExportError, MediaError
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.search.answer import SearchAnswer
+    from vidsearch.store.library import Library
     from vidsearch.types import SearchHit
 
 

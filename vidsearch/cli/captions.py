@@ -16,7 +16,7 @@ from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer, Description
-    from vidsearch.index.library import Library
+    from vidsearch.store.library import Library
     from vidsearch.types import IndexedFrame, Video
 
 CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame"]

@@ -95,7 +95,7 @@ def shown_path(path: Path) -> str:
 
 def highlighted(text: str) -> str:
     """Text whose matched words are marked, with the marks made bold; on a terminal alone are they seen."""
-    from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START
+    from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
     parts = re.split(f"({HIGHLIGHT_START}[^{HIGHLIGHT_END}]*{HIGHLIGHT_END})", text)
     return "".join(
@@ -108,7 +108,7 @@ def highlighted(text: str) -> str:
 
 def unmarked(text: str) -> str:
     """Text without the marks around its matched words."""
-    from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START
+    from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
     return text.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
 

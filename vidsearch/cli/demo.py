@@ -57,10 +57,10 @@ def demo(
 
     Example: `vidsearch demo`
     """
-    from vidsearch.index.library import Library
     from vidsearch.ingest import ingest
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import Query
+    from vidsearch.store.library import Library
 
     samples = sample_folder()
     with _folder(library) as folder, Library.open(folder, create=True) as opened:

@@ -11,9 +11,9 @@ from vidsearch.cli import console, loading
 from vidsearch.errors import ExportError, MediaError
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import CaptionExplainer, Explainer
     from vidsearch.models.relevance import Relevance
+    from vidsearch.store.library import Library
     from vidsearch.types import IndexedFrame, SearchHit, UInt8Image, Video
 
 

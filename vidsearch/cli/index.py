@@ -115,8 +115,8 @@ def index(
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
     """
     from vidsearch.cli import loading, progress
-    from vidsearch.index.library import Library
     from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
+    from vidsearch.store.library import Library
 
     _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
@@ -181,9 +181,9 @@ def watch(
     Example: `vidsearch watch ~/Videos /mnt/cameras`
     """
     from vidsearch.cli import loading
-    from vidsearch.index.library import Library
     from vidsearch.ingest import ingest, parse_caption_policy
     from vidsearch.ingest.watch import watch as watch_folders
+    from vidsearch.store.library import Library
 
     _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=None, start=None, end=None)

@@ -11,9 +11,9 @@ from vidsearch.cli import console
 from vidsearch.errors import LibraryError
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.models.device import Device
     from vidsearch.models.protocols import Captioner, Embedder
+    from vidsearch.store.library import Library
     from vidsearch.types import LibraryModels
 
 
@@ -42,7 +42,7 @@ class LoadedModels:
 
 def open_library(path: Path) -> Library:
     """An existing library to read. Raises LibraryNotFound."""
-    from vidsearch.index.library import Library
+    from vidsearch.store.library import Library
 
     return Library.open(path)
 

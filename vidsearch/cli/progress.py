@@ -1,4 +1,4 @@
-"""Progress of an index run, drawn on a terminal and silent elsewhere."""
+"""ProgressState of an index run, drawn on a terminal and silent elsewhere."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from vidsearch.cli import console
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
-    from vidsearch.ingest import Progress
+    from vidsearch.ingest import ProgressState
 
 
 @contextmanager
-def shown(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
-    """Yields what to call with each Progress, or None where nothing is to be drawn."""
+def shown(*, quiet: bool) -> Iterator[Callable[[ProgressState], None] | None]:
+    """Yields what to call with each ProgressState, or None where nothing is to be drawn."""
     if quiet or not console.is_interactive():
         yield None
         return
@@ -36,13 +36,13 @@ def shown(*, quiet: bool) -> Iterator[Callable[[Progress], None] | None]:
     with bars:
         task = bars.add_task("", total=None, files="looking for videos", rate="", eta="", name="")
 
-        def update(state: Progress) -> None:
+        def update(state: ProgressState) -> None:
             bars.update(task, **fields(state))
 
         yield update
 
 
-def fields(state: Progress) -> dict[str, Any]:
+def fields(state: ProgressState) -> dict[str, Any]:
     """What the progress line says of a state."""
     from rich.markup import escape
 

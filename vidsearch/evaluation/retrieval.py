@@ -243,7 +243,7 @@ def _frames(path: Path, plan: SamplingPlan, embedder: Embedder) -> tuple[list[UI
     try:
         for frame in frames(path, plan, short_side_pixels=embedder.short_side_pixels):
             images.append(frame.image)
-            times.append(frame.instant_seconds)
+            times.append(frame.sample_time_seconds)
     except DamagedVideo:
         if not images:
             raise

@@ -2,7 +2,7 @@
 
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy, parse_caption_policy
-from vidsearch.ingest.report import Counts, FileFailure, IngestReport, Progress
+from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
 from vidsearch.ingest.run import ingest
 
 __all__ = [
@@ -12,7 +12,7 @@ __all__ = [
     "FileFailure",
     "IngestReport",
     "PipelineOptions",
-    "Progress",
+    "ProgressState",
     "ingest",
     "parse_caption_policy",
     "process",

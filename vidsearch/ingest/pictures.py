@@ -10,18 +10,18 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from vidsearch.ingest.isolation import isolated
-from vidsearch.ingest.likeness import is_near_duplicate, signature
+from vidsearch.ingest.near_duplicates import is_near_duplicate, signature
 from vidsearch.ingest.work import Picture
 from vidsearch.media.decode import frames
 from vidsearch.media.images import is_blank, thumbnail
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.likeness import Signature
+    from vidsearch.ingest.near_duplicates import Signature
     from vidsearch.ingest.work import VideoJob
     from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.types import Frame
 
-STRETCH_FRAMES = 64
+CHUNK_FRAMES = 64
 """Frames of a video that become visible in one transaction."""
 
 
@@ -33,7 +33,7 @@ def pictures(
     timeout_seconds: float | None = None,
     decode_device: DecodeDevice = "cpu",
     on_warning: OnWarning | None = None,
-    stretch_frames: int = STRETCH_FRAMES,
+    chunk_frames: int = CHUNK_FRAMES,
 ) -> Iterator[Picture]:
     """Decode what a job asks for, in order of time, in a process of its own where the job says so.
 
@@ -53,21 +53,21 @@ def pictures(
         decoded: Iterator[Frame] = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
     else:
         decoded = decode(on_warning=on_warning)
-    return prepared(decoded, job, stretch_frames=stretch_frames)
+    return prepared(decoded, job, chunk_frames=chunk_frames)
 
 
 def prepared(
-    decoded: Iterable[Frame], job: VideoJob, *, stretch_frames: int = STRETCH_FRAMES
+    decoded: Iterable[Frame], job: VideoJob, *, chunk_frames: int = CHUNK_FRAMES
 ) -> Iterator[Picture]:
     """Do to a job's frames all that is to be done before a model runs.
 
-    A repeat looks like the last frame of the same stretch that was none: comparing within a stretch only
-    makes a run that goes on at the start of a stretch see what an uninterrupted one sees, and comparing with
+    A repeat looks like the last frame of the same chunk that was none: comparing within a chunk only
+    makes a run that goes on at the start of a chunk see what an uninterrupted one sees, and comparing with
     a frame that has vectors of its own keeps slow changes from adding up unseen.
     """
     looked_at: Signature | None = None
     for frame_index, frame in enumerate(decoded, start=job.num_frames_before):
-        if frame_index % stretch_frames == 0:
+        if frame_index % chunk_frames == 0:
             looked_at = None
         blank = is_blank(frame.image)
         repeats = False
@@ -80,7 +80,7 @@ def prepared(
             job=job,
             frame_index=frame_index,
             time_seconds=frame.time_seconds,
-            instant_seconds=frame.instant_seconds,
+            sample_time_seconds=frame.sample_time_seconds,
             thumbnail_jpeg=thumbnail(frame.image),
             image=None if blank or repeats else frame.image,
             is_blank=blank,

@@ -1,7 +1,7 @@
-"""Files -> stretches of records, with every part of the machine at work at once.
+"""Files -> chunks of records, with every part of the machine at work at once.
 
 Decoding threads fill a bounded queue; the calling thread takes pictures from it, whichever video they are of,
-runs the models on full batches, and hands out stretches in order of each video's time. Knows no library: the
+runs the models on full batches, and hands out chunks in order of each video's time. Knows no library: the
 results are plain data for the one writer of one, here or on another machine.
 """
 
@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
+from vidsearch.ingest.chunks import CaptionSlot, VideoInWork
 from vidsearch.ingest.decoders import Decoders
-from vidsearch.ingest.pictures import STRETCH_FRAMES, pictures
+from vidsearch.ingest.pictures import CHUNK_FRAMES, pictures
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy
 from vidsearch.ingest.steps import caption, embed
-from vidsearch.ingest.stretches import CaptionSlot, VideoInWork
 from vidsearch.ingest.work import Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob, WorkResult
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class PipelineOptions:
     """Videos decoded at once; None fits it to the machine."""
     num_codec_threads: int | None = None
     """Threads of each decoder; None shares the cores out."""
-    stretch_frames: int = STRETCH_FRAMES
+    chunk_frames: int = CHUNK_FRAMES
     decode_device: DecodeDevice = "cpu"
     timeout_seconds: float | None = 120.0
     """A video that makes no progress for so long is given up; None waits for ever."""
@@ -103,11 +103,11 @@ def process(
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[WorkResult]:
-    """Yield the stretches of all files, each video's in order, and a `VideoDone` after the last one of each.
+    """Yield the chunks of all files, each video's in order, and a `VideoDone` after the last one of each.
 
     `open_job` turns a path into a job, or into None where there is nothing to do; it is called in decoding
     threads, some files ahead, and a MediaError of it fails that file alone. So is `on_warning`. Once `stop`
-    is set, stretches in work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else
+    is set, chunks in work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else
     of vidsearch's `open_job` raises; an error of one video comes with its `VideoDone`.
     """
     num_workers = options.num_workers(len(paths))
@@ -118,7 +118,7 @@ def process(
         timeout_seconds=options.timeout_seconds,
         decode_device=options.decode_device,
         on_warning=on_warning,
-        stretch_frames=options.stretch_frames,
+        chunk_frames=options.chunk_frames,
     )
     decoders = Decoders(
         paths,
@@ -128,28 +128,28 @@ def process(
         max_waiting=2 * options.images_per_call(embedders),
         timeout_seconds=options.timeout_seconds,
     )
-    desk = _Desk(embedders, captioner, policy, options)
+    batcher = Batcher(embedders, captioner, policy, options)
     try:
         while not decoders.is_finished and not (stop is not None and stop.is_set()):
             item = decoders.get(_IDLE_SECONDS)
             if isinstance(item, Picture):
-                desk.take(item)
+                batcher.take(item)
             elif isinstance(item, PicturesEnd):
-                desk.end(item)
+                batcher.end(item)
             else:
-                desk.work_off()
-            for result in desk.results():
+                batcher.work_off()
+            for result in batcher.results():
                 if isinstance(result, VideoDone) and result.job is not None:
                     decoders.give_up(result.job)
                 yield result
         if decoders.is_finished:
-            desk.work_off()
-            yield from desk.results()
+            batcher.work_off()
+            yield from batcher.results()
     finally:
         decoders.close()
 
 
-class _Desk:
+class Batcher:
     """Where pictures of all videos wait for their batch, and frames for their captions."""
 
     def __init__(
@@ -164,7 +164,7 @@ class _Desk:
         self._policy = policy
         self._batch_size = options.images_per_call(embedders)
         self._caption_batch_size = options.captions_per_call(captioner)
-        self._stretch_frames = options.stretch_frames
+        self._stretch_frames = options.chunk_frames
         self._videos: dict[int, VideoInWork] = {}
         self._ends: dict[int, PicturesEnd] = {}
         self._failed: set[int] = set()
@@ -205,7 +205,7 @@ class _Desk:
         yield from self._done
         self._done.clear()
         for key, video in list(self._videos.items()):
-            yield from video.finished_stretches()
+            yield from video.finished_chunks()
             if video.is_finished:
                 del self._videos[key]
                 end = self._ends.pop(key)
@@ -217,7 +217,7 @@ class _Desk:
                 job,
                 policy=self._policy,
                 space=self._embedders[0].space,
-                stretch_frames=self._stretch_frames,
+                chunk_frames=self._stretch_frames,
             )
         return self._videos[job.key]
 
@@ -237,7 +237,7 @@ class _Desk:
         last = {picture.job.key: picture for picture in batch if picture.job.key not in self._failed}
         for key, picture in last.items():
             num_frames = sum(other.job.key == key for other in batch)
-            self._done.append(VideoAdvanced(picture.job, picture.instant_seconds, num_frames))
+            self._done.append(VideoAdvanced(picture.job, picture.sample_time_seconds, num_frames))
 
     def _write_captions(self, *, at_least: int) -> None:
         captioner = self._captioner

@@ -7,7 +7,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class ProgressState:
     """Where a run stands."""
 
     files_done: int

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import LibraryNotWritable, MediaError, QueryError
-from vidsearch.ingest.keeper import Keeper
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, CaptionPolicy
-from vidsearch.ingest.tally import Tally
+from vidsearch.ingest.progress import Progress
+from vidsearch.ingest.session import IngestSession
 from vidsearch.ingest.work import VideoAdvanced
 from vidsearch.ingest.writer import Writer
 from vidsearch.media.discover import find_videos
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
-    from vidsearch.ingest.report import IngestReport, Progress
+    from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner, Embedder
+    from vidsearch.store.library import Library
 
 
 def ingest(
@@ -37,7 +37,7 @@ def ingest(
     reindex: bool = False,
     isolate: bool = False,
     options: PipelineOptions = PipelineOptions(),
-    on_progress: Callable[[Progress], None] | None = None,
+    on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
     """Index videos, and the videos in folders.
@@ -55,12 +55,12 @@ def ingest(
     if caption_policy.rule == "shot" and plan.sampling != "shots":
         raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
     found = find_videos(paths)
-    tally = Tally(found.videos)
+    progress = Progress(found.videos)
     for path, reason in found.problems:
-        tally.fail(path, MediaError(reason))
-    keeper = Keeper(
+        progress.fail(path, MediaError(reason))
+    session = IngestSession(
         library,
-        tally,
+        progress,
         plan=plan,
         spaces=[embedder.space for embedder in embedders],
         retry_failed=retry_failed,
@@ -73,35 +73,35 @@ def ingest(
     def work_on(videos: Sequence[Path], writer: Writer) -> None:
         for result in process(
             videos,
-            keeper.open,
+            session.open,
             embedders=embedders,
             captioner=captioner,
             policy=caption_policy,
             options=options,
-            on_warning=tally.warn,
+            on_warning=progress.warn,
             stop=stop,
         ):
             if isinstance(result, VideoAdvanced):
-                tally.advance(result, seconds=keeper.seconds_of(result.job))
+                progress.advance(result, seconds=session.seconds_of(result.job))
             else:
-                writer.submit(partial(keeper.keep, result))
+                writer.submit(partial(session.keep, result))
             if on_progress is not None:
-                on_progress(tally.progress())
+                on_progress(progress.progress())
 
     try:
         with Writer() as writer:
             work_on(found.videos, writer)
         # Files of which another process, or a copy among these, had the same content in work.
         with Writer() as writer:
-            work_on(keeper.take_put_off(), writer)
+            work_on(session.take_put_off(), writer)
         if not stop.is_set():
-            keeper.forget_replaced()
+            session.forget_replaced()
             with suppress(LibraryNotWritable):  # a cache: without it, the first search takes longer
                 library.refresh_vectors()
     except KeyboardInterrupt:
         stop.set()
     finally:
-        keeper.close()
+        session.close()
     if on_progress is not None:
-        on_progress(tally.progress())
-    return tally.report(interrupted=stop.is_set())
+        on_progress(progress.progress())
+    return progress.report(interrupted=stop.is_set())

@@ -12,10 +12,10 @@ from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Captioner, Embedder
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 
-def embed(images: Sequence[UInt8Image], embedders: Sequence[Embedder]) -> list[dict[Space, Float32]]:
+def embed(images: Sequence[UInt8Image], embedders: Sequence[Embedder]) -> list[dict[EmbeddingSpace, Float32]]:
     """Embed each image in every embedder's space. Raises ModelOutOfMemory."""
     rows = [(embedder.space, embedder.embed_images(images)) for embedder in embedders]
     return [{space: vectors[index] for space, vectors in rows} for index in range(len(images))]

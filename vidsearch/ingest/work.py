@@ -1,6 +1,6 @@
 """What the steps of an ingest hand to each other: plain data that can travel between threads and machines.
 
-Knows no library: whoever keeps one makes a `VideoJob` of a file, and takes back the stretches made of it.
+Knows no library: whoever keeps one makes a `VideoJob` of a file, and takes back the chunks made of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vidsearch.ingest.report import Counts
 if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
     from vidsearch.ingest.policy import CaptionMemory
-    from vidsearch.types import Caption, SamplingPlan, Shot, Stretch, UInt8Image
+    from vidsearch.types import Caption, Chunk, SamplingPlan, Shot, UInt8Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,13 +44,13 @@ class Picture:
     frame_index: int
     """Its place among the video's frames, from 0."""
     time_seconds: float
-    instant_seconds: float
+    sample_time_seconds: float
     thumbnail_jpeg: bytes
     image: UInt8Image | None
     """None where no model is to look: the frame is blank, or a near-duplicate."""
     is_blank: bool = False
     is_repeat: bool = False
-    """So like the last frame of its stretch that is neither blank nor a repeat, that it shares that one's
+    """So like the last frame of its chunk that is neither blank nor a repeat, that it shares that one's
     vectors and caption."""
     shot: Shot | None = None
 
@@ -71,7 +71,7 @@ class PicturesEnd:
 
 @dataclass(frozen=True, slots=True)
 class VideoAdvanced:
-    """Frames of a job are embedded, and wait for the rest of their stretch."""
+    """Frames of a job are embedded, and wait for the rest of their chunk."""
 
     job: VideoJob
     until_seconds: float
@@ -79,17 +79,17 @@ class VideoAdvanced:
 
 
 @dataclass(frozen=True, slots=True)
-class StretchDone:
-    """A stretch of a job, ready to be kept."""
+class ChunkDone:
+    """A chunk of a job, ready to be kept."""
 
     job: VideoJob
-    stretch: Stretch
+    chunk: Chunk
     counts: Counts
 
 
 @dataclass(frozen=True, slots=True)
 class VideoDone:
-    """A file is through. All stretches that could be made of it came before."""
+    """A file is through. All chunks that could be made of it came before."""
 
     path: Path
     job: VideoJob | None
@@ -97,4 +97,4 @@ class VideoDone:
     """Why it ended before its end."""
 
 
-WorkResult: TypeAlias = VideoAdvanced | StretchDone | VideoDone
+WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone

@@ -1,4 +1,4 @@
-"""The one thread that writes stretches into a library. Knows nothing of what it is given to do."""
+"""The one thread that writes chunks into a library. Knows nothing of what it is given to do."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Writer:
     """Does what it is given in order, in a thread of its own.
 
     Keyboard interrupts reach the main thread alone, so that a commit that has begun is always finished. After
-    an error nothing more is done, so that no later stretch of a video is kept without an earlier one; the
+    an error nothing more is done, so that no later chunk of a video is kept without an earlier one; the
     error is raised by the next `submit`, or on leaving.
     """
 

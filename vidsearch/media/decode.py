@@ -113,7 +113,7 @@ def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> fl
 class _Sampled(NamedTuple):
     """A sampled instant, and what is on screen then."""
 
-    instant_seconds: float
+    sample_time_seconds: float
     ticks: int
     picture: VideoFrame
 
@@ -143,7 +143,7 @@ def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -
         )
     except (av.error.FFmpegError, ValueError) as error:
         raise DamagedVideo(f"{video.path}: a picture cannot be turned into RGB: {error}") from error
-    return Frame(video.seconds(sampled.ticks), sampled.instant_seconds, image)
+    return Frame(video.seconds(sampled.ticks), sampled.sample_time_seconds, image)
 
 
 def _pictures_at(
@@ -237,7 +237,7 @@ def _shot_frames(
     if plan.max_frames is None:
         for shot, chosen in _shots(decoder, plan, keep):
             for frame in chosen:
-                if frame.instant_seconds >= resume_from_seconds:
+                if frame.sample_time_seconds >= resume_from_seconds:
                     yield replace(frame, shot=shot)
         return
     with open_video(video.path) as again:
@@ -249,7 +249,7 @@ def _shot_frames(
     shots_by_time = dict(spread(found, plan.max_frames))
     for sampled in _pictures_at(decoder, list(shots_by_time), resume_from_seconds):
         frame = _frame(video, sampled, short_side_pixels)
-        yield replace(frame, shot=shots_by_time[sampled.instant_seconds])
+        yield replace(frame, shot=shots_by_time[sampled.sample_time_seconds])
 
 
 def _shots(

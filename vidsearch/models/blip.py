@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _CPU_BATCH = 8
 _TEXT_BATCH = 256
@@ -58,7 +58,7 @@ class BlipEmbedder(TorchEmbedder):
         model: Any,
         tokenizer: Tokenizer,
         *,
-        space: Space,
+        space: EmbeddingSpace,
         preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None = None,

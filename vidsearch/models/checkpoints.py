@@ -11,7 +11,7 @@ from vidsearch.errors import ModelUnavailable
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.tokens import TokenRules
 from vidsearch.models.weights import Checkpoint
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 Family: TypeAlias = Literal["clip", "siglip", "blip"]
 Role: TypeAlias = Literal["embedder", "captioner"]
@@ -27,7 +27,7 @@ class EmbedderCard:
 
     checkpoint: Checkpoint
     family: Family
-    space: Space
+    space: EmbeddingSpace
     preprocessing: Preprocessing
     token_rules: TokenRules
 
@@ -73,7 +73,7 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
     family = family_of(checkpoint)
     preprocessing = Preprocessing.from_config(checkpoint.preprocessor, family=family)
     dim = _dim(checkpoint.config, family)
-    space = Space(
+    space = EmbeddingSpace(
         model=checkpoint.model,
         weights_digest=checkpoint.digest(),
         preprocessing=preprocessing.describe(),

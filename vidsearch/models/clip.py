@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
-    from vidsearch.types import Float32, Space
+    from vidsearch.types import EmbeddingSpace, Float32
 
 _CPU_BATCH = 16
 _TEXT_BATCH = 256
@@ -50,7 +50,7 @@ class ClipEmbedder(TorchEmbedder):
         model: Any,
         tokenizer: Tokenizer,
         *,
-        space: Space,
+        space: EmbeddingSpace,
         preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None = None,

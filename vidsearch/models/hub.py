@@ -46,7 +46,7 @@ def locate(name: str) -> Checkpoint:
 def fetch(hub_id: str) -> Checkpoint:
     """Download a hub model into the hub's cache, or bring a broken-off download to its end.
 
-    Two processes take turns at each file. Progress bars go to stderr. Raises ModelUnavailable.
+    Two processes take turns at each file. ProgressState bars go to stderr. Raises ModelUnavailable.
     """
     check_hub_id(hub_id)
     folder = _download(hub_id, _SMALL_FILES)

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from vidsearch.models.relevance import Relevance
-    from vidsearch.types import Float32, GeneratedCaption, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, UInt8Image
 
 
 class TextEncoder(Protocol):
     """The text half of an embedder: all that a search needs. Never imports torch."""
 
     @property
-    def space(self) -> Space: ...
+    def space(self) -> EmbeddingSpace: ...
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows. Raises ModelUnavailable."""

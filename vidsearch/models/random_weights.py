@@ -24,7 +24,7 @@ from vidsearch.models.blip import BlipEmbedder
 from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, BlipCaptioner
 from vidsearch.models.clip import ClipEmbedder
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.models.device import Device
@@ -86,8 +86,8 @@ def _ready(model: torch.nn.Module) -> torch.nn.Module:
     return model.eval().requires_grad_(False)
 
 
-def _space(name: str, dim: int) -> Space:
-    return Space(
+def _space(name: str, dim: int) -> EmbeddingSpace:
+    return EmbeddingSpace(
         model=f"{name}, random weights", weights_digest=f"random {_SEED}", preprocessing=name, dim=dim
     )
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         TextEncoder,
     )
     from vidsearch.models.weights import Checkpoint
-    from vidsearch.types import Space
+    from vidsearch.types import EmbeddingSpace
 
 __all__ = [
     "ModelChoice",
@@ -49,7 +49,7 @@ __all__ = [
 
 
 def load_embedder(
-    name: str, *, device: Device, batch_size: int | None = None, space: Space | None = None
+    name: str, *, device: Device, batch_size: int | None = None, space: EmbeddingSpace | None = None
 ) -> Embedder:
     """Load an embedder. The built-in one always runs on the CPU.
 
@@ -70,7 +70,7 @@ def load_embedder(
     return load_clip(card, device=device, batch_size=batch_size)
 
 
-def load_text_encoder(name: str, *, space: Space | None = None) -> TextEncoder:
+def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> TextEncoder:
     """Load the text half of an embedder, on ONNX Runtime.
 
     A `space` that has been used on this machine loads at once, whether or not the whole model is still here.
@@ -151,7 +151,7 @@ def load_matcher(name: str, *, device: Device, batch_size: int | None = None) ->
     return load_blip(card, device=device, batch_size=batch_size)
 
 
-def load_explainer(name: str, *, device: Device, space: Space | None = None) -> Explainer:
+def load_explainer(name: str, *, device: Device, space: EmbeddingSpace | None = None) -> Explainer:
     """Load what explains an embedder's matches. Raises ModelUnavailable.
 
     It has its own copy of the model, in fp32: the gradients of small numbers are wanted.
@@ -224,7 +224,7 @@ def where_is(name: str) -> Path:
     return here.folder
 
 
-def _card(name: str, space: Space | None) -> EmbedderCard:
+def _card(name: str, space: EmbeddingSpace | None) -> EmbedderCard:
     """Read an embedder's checkpoint, of one space where it is given."""
     from vidsearch.models.checkpoints import embedder_card
 
@@ -240,7 +240,7 @@ def _card(name: str, space: Space | None) -> EmbedderCard:
     return card
 
 
-def _remembered(space: Space) -> Checkpoint | None:
+def _remembered(space: EmbeddingSpace) -> Checkpoint | None:
     """Return the checkpoint that a space was made with, where it still lies in the same folder."""
     from vidsearch.models.text_onnx import read_card
 

@@ -24,7 +24,7 @@ from vidsearch.models.text_onnx import OnnxTextEncoder, TowerCard, has_tower, to
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-    from vidsearch.types import Float32, Space
+    from vidsearch.types import EmbeddingSpace, Float32
 
 _OPSET = 20
 _IR_VERSION = 9
@@ -87,7 +87,7 @@ class TowerNames:
 
 
 def ensure_tower(
-    space: Space,
+    space: EmbeddingSpace,
     checkpoint_folder: Path,
     *,
     spec: TransformerSpec,
@@ -130,7 +130,7 @@ def ensure_tower(
     return folder
 
 
-def _compare(folder: Path, space: Space, reference: Callable[[Sequence[str]], Float32]) -> None:
+def _compare(folder: Path, space: EmbeddingSpace, reference: Callable[[Sequence[str]], Float32]) -> None:
     exported = OnnxTextEncoder(folder).embed_texts(_PROBES)
     cosine = float(np.min(np.sum(exported * reference(_PROBES), axis=1)))
     if not cosine >= _MIN_COSINE:

@@ -20,7 +20,7 @@ import numpy as np
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.weights import user_cache
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32
@@ -32,7 +32,7 @@ _BATCH = 64
 class TowerCard:
     """What is written beside a tower's graph."""
 
-    space: Space
+    space: EmbeddingSpace
     logit_scale: float | None
     """What a cosine is multiplied by before the softmax (CLIP) or the sigmoid (SigLIP); None where
     unknown."""
@@ -47,20 +47,20 @@ class TowerCard:
     @classmethod
     def from_json(cls, text: str) -> TowerCard:
         content = json.loads(text)
-        return cls(**{**content, "space": Space(**content["space"])})
+        return cls(**{**content, "space": EmbeddingSpace(**content["space"])})
 
 
-def tower_folder(space: Space) -> Path:
+def tower_folder(space: EmbeddingSpace) -> Path:
     """Return where a space's text tower is kept, whether or not it is there."""
     return user_cache() / "text-towers" / space.key
 
 
-def has_tower(space: Space) -> bool:
+def has_tower(space: EmbeddingSpace) -> bool:
     """Return whether a space's text tower has been exported."""
     return (tower_folder(space) / "tower.json").is_file()
 
 
-def read_card(space: Space) -> TowerCard | None:
+def read_card(space: EmbeddingSpace) -> TowerCard | None:
     """Return the card of a space's tower, or None where it has not been exported."""
     try:
         return TowerCard.from_json((tower_folder(space) / "tower.json").read_text(encoding="utf-8"))
@@ -93,7 +93,7 @@ class OnnxTextEncoder:
         self._inputs = {item.name for item in self._session.get_inputs()}
 
     @property
-    def space(self) -> Space:
+    def space(self) -> EmbeddingSpace:
         return self._card.space
 
     @property

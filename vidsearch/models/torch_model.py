@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.models.device import Device
     from vidsearch.models.preprocess import Preprocessing
     from vidsearch.models.weights import Checkpoint
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _UNREADABLE = (pickle.UnpicklingError, SafetensorError)
 _LARGEST_BATCH = 256
@@ -149,7 +149,7 @@ class TorchEmbedder:
         model: Any,
         tokenizer: Tokenizer,
         *,
-        space: Space,
+        space: EmbeddingSpace,
         preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None,

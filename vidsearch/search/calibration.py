@@ -31,11 +31,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.index.products import inner_products
+from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
     from vidsearch.search.query import Asked
-    from vidsearch.types import Float32, Space
+    from vidsearch.types import EmbeddingSpace, Float32
 
 FOLDER = Path(__file__).with_name("calibrations")
 
@@ -77,7 +77,7 @@ class UsualPictures:
 
     def scores(self, vector: Float32) -> Reference:
         """What a query's unit vector scores against them."""
-        cosines = inner_products(self.centres, vector)
+        cosines = similarities(self.centres, vector)
         mean = float(cosines.mean())
         return Reference(mean, self.deviation, (float(cosines.max()) - mean) / self.deviation)
 
@@ -134,12 +134,12 @@ _LEAST_DEVIATION = 1e-3
 
 def library_scores(vector: Float32, sample: Float32) -> ScoreStatistics:
     """What a query's unit vector scores against a sample of a library, (n, dim) unit rows."""
-    cosines = inner_products(sample, vector)
+    cosines = similarities(sample, vector)
     return ScoreStatistics(float(cosines.mean()), max(float(cosines.std()), _LEAST_DEVIATION))
 
 
 @cache
-def calibration_for(space: Space) -> Calibration:
+def calibration_for(space: EmbeddingSpace) -> Calibration:
     """The maps fitted for a space's very weights, else the default ones."""
     path = path_of(space.model)
     if path.is_file():

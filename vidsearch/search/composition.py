@@ -18,16 +18,16 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from vidsearch.errors import ModelUnavailable, QueryError
-from vidsearch.index.products import inner_products
+from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import Embedder, TextEncoder
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.search.timeline import Timeline
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.store.library import Library
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 Model = TypeVar("Model", bound="TextEncoder")
 
@@ -42,16 +42,16 @@ class QueryComposer:
         self,
         library: Library,
         *,
-        load_encoder: Callable[[Space], TextEncoder],
-        load_embedder: Callable[[Space], Embedder],
+        load_encoder: Callable[[EmbeddingSpace], TextEncoder],
+        load_embedder: Callable[[EmbeddingSpace], Embedder],
     ) -> None:
         self._library = library
         self._load_encoder = load_encoder
         self._load_embedder = load_embedder
-        self._encoders: dict[Space, TextEncoder] = {}
-        self._embedders: dict[Space, Embedder] = {}
+        self._encoders: dict[EmbeddingSpace, TextEncoder] = {}
+        self._embedders: dict[EmbeddingSpace, Embedder] = {}
 
-    def vector(self, query: Query, space: Space, timeline: Timeline) -> Float32:
+    def vector(self, query: Query, space: EmbeddingSpace, timeline: Timeline) -> Float32:
         """The query's direction in a space, a unit vector.
 
         Raises ModelUnavailable, also where the weights at hand are not those that made the space, and
@@ -63,15 +63,15 @@ class QueryComposer:
         total = np.zeros(space.dim, dtype=np.float64)
         for vector, weight in parts:
             unit = _unit(vector)
-            spread = float(inner_products(timeline.sample, unit).std()) if len(timeline) > 1 else 1.0
+            spread = float(similarities(timeline.sample, unit).std()) if len(timeline) > 1 else 1.0
             total += weight * unit / max(spread, 1e-3)
         return _unit(total.astype(np.float32))
 
-    def step_vectors(self, steps: Sequence[str], space: Space) -> Float32:
+    def step_vectors(self, steps: Sequence[str], space: EmbeddingSpace) -> Float32:
         """Vectors of the steps of a sequence, float32 (steps, dim), unit rows."""
         return self._encoder(space).embed_texts(steps)
 
-    def _parts(self, query: Query, space: Space) -> Iterator[tuple[Float32, float]]:
+    def _parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
         """Vectors and their weights, those of words all encoded in one call."""
         words = [(query.text, 1.0)] if query.text else []
         words += [(part.text, part.weight) for part in query.plus]
@@ -93,7 +93,7 @@ class QueryComposer:
             if frame_ids:
                 yield self._mean_vector(frame_ids, space), weight
 
-    def _given_vector(self, query: Query, space: Space) -> Float32:
+    def _given_vector(self, query: Query, space: EmbeddingSpace) -> Float32:
         vector = np.asarray(query.vectors[space.key], dtype=np.float32)
         if vector.shape != (space.dim,):
             raise QueryError(
@@ -101,7 +101,7 @@ class QueryComposer:
             )
         return vector
 
-    def _frame_vector(self, reference: FrameReference, space: Space) -> Float32:
+    def _frame_vector(self, reference: FrameReference, space: EmbeddingSpace) -> Float32:
         video = self._library.video(reference.video)
         frames = self._library.frames(video.id)
         frame_ids, vectors = self._library.vectors(
@@ -115,7 +115,7 @@ class QueryComposer:
         distances = [_distance(at[int(i)].time_seconds, at[int(i)].end_seconds, reference) for i in frame_ids]
         return np.asarray(vectors[int(np.argmin(distances))], dtype=np.float32)
 
-    def _mean_vector(self, frame_ids: Sequence[int], space: Space) -> Float32:
+    def _mean_vector(self, frame_ids: Sequence[int], space: EmbeddingSpace) -> Float32:
         known, vectors = self._library.vectors(space, list(frame_ids))
         missing = sorted(set(frame_ids) - {int(frame_id) for frame_id in known})
         if missing:
@@ -125,18 +125,18 @@ class QueryComposer:
             )
         return np.asarray(vectors.mean(axis=0), dtype=np.float32)
 
-    def _encoder(self, space: Space) -> TextEncoder:
+    def _encoder(self, space: EmbeddingSpace) -> TextEncoder:
         if space not in self._encoders:
             self._encoders[space] = _of_space(self._load_encoder(space), space)
         return self._encoders[space]
 
-    def _embedder(self, space: Space) -> Embedder:
+    def _embedder(self, space: EmbeddingSpace) -> Embedder:
         if space not in self._embedders:
             self._embedders[space] = _of_space(self._load_embedder(space), space)
         return self._embedders[space]
 
 
-def _of_space(model: Model, space: Space) -> Model:
+def _of_space(model: Model, space: EmbeddingSpace) -> Model:
     if model.space != space:
         raise ModelUnavailable(
             f"The library was made with other weights or settings of {space.model} than those at hand "

@@ -25,14 +25,14 @@ from vidsearch.search.timeline import Timeline
 from vidsearch.search.views import View, standard_scores, step_scores
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import Embedder, Matcher, TextEncoder
     from vidsearch.search.query import Query
-    from vidsearch.types import Float32, FrameFilter, Int64, SearchHit, Space
+    from vidsearch.store.library import Library
+    from vidsearch.types import EmbeddingSpace, Float32, FrameFilter, Int64, SearchHit
 
-TextEncoders: TypeAlias = "Mapping[Space, TextEncoder] | Callable[[Space], TextEncoder]"
+TextEncoders: TypeAlias = "Mapping[EmbeddingSpace, TextEncoder] | Callable[[EmbeddingSpace], TextEncoder]"
 """Encoders by space, or what loads one."""
-Embedders: TypeAlias = "Mapping[Space, Embedder] | Callable[[Space], Embedder]"
+Embedders: TypeAlias = "Mapping[EmbeddingSpace, Embedder] | Callable[[EmbeddingSpace], Embedder]"
 
 Model = TypeVar("Model")
 
@@ -83,7 +83,7 @@ class Searcher:
             load_encoder=_load_text_encoder if encoders is None else _loader(encoders),
             load_embedder=_load_embedder if embedders is None else _loader(embedders),
         )
-        self._timelines: dict[Space, tuple[Int64, Timeline]] = {}
+        self._timelines: dict[EmbeddingSpace, tuple[Int64, Timeline]] = {}
 
     def search(self, query: Query) -> SearchAnswer:
         """Answer a query. Raises QueryError, VideoNotFound, ModelError, LibraryError."""
@@ -107,7 +107,7 @@ class Searcher:
     # --- moments ------------------------------------------------------------------------------------
 
     def _search_moments(
-        self, query: Query, timelines: Mapping[Space, Timeline], among: Int64 | None, num_frames: int
+        self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None, num_frames: int
     ) -> SearchAnswer:
         with_captions = query.has_words and query.mode != "visual"
         views, problems = self._views(query, {} if query.mode == "caption" else timelines)
@@ -175,7 +175,7 @@ class Searcher:
     # --- sequences ----------------------------------------------------------------------------------
 
     def _search_sequence(
-        self, query: Query, timelines: Mapping[Space, Timeline], among: Int64 | None, num_frames: int
+        self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None, num_frames: int
     ) -> SearchAnswer:
         texts = [query.text or "", *query.then]
         step_views, notes = self._step_views(texts, timelines)
@@ -204,7 +204,7 @@ class Searcher:
     # --- what they share ----------------------------------------------------------------------------
 
     def _views(
-        self, query: Query, timelines: Mapping[Space, Timeline]
+        self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline]
     ) -> tuple[list[View], list[ModelUnavailable]]:
         """The query in each space that a model is at hand for, and what is wrong with the others."""
         if query.vectors and query.num_parts == 1:
@@ -220,7 +220,7 @@ class Searcher:
         return views, problems
 
     def _step_views(
-        self, texts: Sequence[str], timelines: Mapping[Space, Timeline]
+        self, texts: Sequence[str], timelines: Mapping[EmbeddingSpace, Timeline]
     ) -> tuple[list[list[View]], list[str]]:
         """For each step, its view in each space that an encoder is at hand for."""
         columns: list[list[View]] = []
@@ -241,7 +241,7 @@ class Searcher:
             self._matchers[name] = self._load_matcher(name)
         return self._matchers[name]
 
-    def _timeline(self, space: Space) -> Timeline:
+    def _timeline(self, space: EmbeddingSpace) -> Timeline:
         """The space's timeline, made anew when the library hands out another matrix."""
         frame_ids, video_ids, times, vectors = self.library.matrix(space)
         known = self._timelines.get(space)
@@ -334,11 +334,13 @@ def _nothing(query: Query, note: str) -> SearchAnswer:
     )
 
 
-def _loader(models: Mapping[Space, Model] | Callable[[Space], Model]) -> Callable[[Space], Model]:
+def _loader(
+    models: Mapping[EmbeddingSpace, Model] | Callable[[EmbeddingSpace], Model],
+) -> Callable[[EmbeddingSpace], Model]:
     if callable(models):
         return models
 
-    def load(space: Space) -> Model:
+    def load(space: EmbeddingSpace) -> Model:
         if space not in models:
             raise ModelUnavailable(
                 f"No encoder was given for {space.model}, which the library has vectors of."
@@ -348,13 +350,13 @@ def _loader(models: Mapping[Space, Model] | Callable[[Space], Model]) -> Callabl
     return load
 
 
-def _load_text_encoder(space: Space) -> TextEncoder:
+def _load_text_encoder(space: EmbeddingSpace) -> TextEncoder:
     from vidsearch.models.registry import load_text_encoder
 
     return load_text_encoder(space.model, space=space)
 
 
-def _load_embedder(space: Space) -> Embedder:
+def _load_embedder(space: EmbeddingSpace) -> Embedder:
     from vidsearch.models.registry import device_for, load_embedder
 
     return load_embedder(space.model, device=device_for([space.model]), space=space)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import VideoNotFound
-from vidsearch.index.products import inner_products
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
 from vidsearch.search.views import confidences
+from vidsearch.store.similarity import similarities
 from vidsearch.types import SearchHit, StepHit
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.search.ranking import Moment
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
+    from vidsearch.store.library import Library
     from vidsearch.types import Float32, IndexedFrame, Int64, Shot, Video
 
 
@@ -139,7 +139,7 @@ def fold_duplicates(vectors: np.ndarray, video_ids: Sequence[int]) -> tuple[list
     """
     alike = np.ones((len(vectors), len(vectors)), dtype=bool)
     for step in range(vectors.shape[1] if len(vectors) else 0):
-        cosines = np.stack([inner_products(vectors[:, step], vector) for vector in vectors[:, step]])
+        cosines = np.stack([similarities(vectors[:, step], vector) for vector in vectors[:, step]])
         alike &= cosines >= NEAR_IDENTICAL_COSINE
     videos = np.asarray(video_ids)
     alike &= videos[:, None] != videos[None]

@@ -102,7 +102,7 @@ class Query:
     plus: tuple[WeightedText, ...] = ()
     minus: tuple[WeightedText, ...] = ()
     vectors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """A ready vector by the key of its space (`Space.key`), from a program with a model of its own."""
+    """A ready vector by the key of its space (`EmbeddingSpace.key`), for programs with their own model."""
     more_like: tuple[int, ...] = ()
     """Feedback: ids of frames that a former answer got right."""
     less_like: tuple[int, ...] = ()

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from vidsearch.errors import MediaError
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
     from vidsearch.models.protocols import Matcher
+    from vidsearch.store.library import Library
     from vidsearch.types import SearchHit, UInt8Image
 
 _SHORT_SIDE_PIXELS = 384

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.index.products import inner_products
+from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -77,7 +77,7 @@ class Timeline:
     def scores(self, vector: Float32, first: int, end: int) -> Float32:
         """Cosines of the frames at [first, end) with a unit vector."""
         rows = slice(first, end) if self._rows is None else self._rows[first:end]
-        return inner_products(self._vectors[rows], vector)
+        return similarities(self._vectors[rows], vector)
 
     def scores_at(self, places: Int64, vectors: Float32) -> Float32:
         """Cosines of the frames at places with unit vectors (q, dim). Returns (q, n)."""
@@ -86,7 +86,7 @@ class Timeline:
             block = slice(start, start + _BLOCK_FRAMES)
             rows = self.vectors(places[block])
             for number, vector in enumerate(vectors):
-                scores[number, block] = inner_products(rows, vector)
+                scores[number, block] = similarities(rows, vector)
         return scores
 
     @property

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.index.products import inner_products
 from vidsearch.search.calibration import (
     ConfidenceMap,
     Reference,
@@ -16,18 +15,19 @@ from vidsearch.search.calibration import (
     calibration_for,
     library_scores,
 )
+from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
     from vidsearch.search.query import Asked
     from vidsearch.search.timeline import Timeline
-    from vidsearch.types import Float32, Int64, Space
+    from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 
 @dataclass(frozen=True, slots=True)
 class View:
     """A query in one space."""
 
-    space: Space
+    space: EmbeddingSpace
     timeline: Timeline
     vector: Float32
     statistics: ScoreStatistics
@@ -36,7 +36,7 @@ class View:
     """None for queries that no map was fitted for: their hits have no confidence."""
 
     @classmethod
-    def of(cls, space: Space, timeline: Timeline, vector: Float32, asked: Asked | None) -> View:
+    def of(cls, space: EmbeddingSpace, timeline: Timeline, vector: Float32, asked: Asked | None) -> View:
         """A query's unit vector in a space; `asked` is what the query is made of, None for a mixture."""
         calibration = calibration_for(space)
         statistics = library_scores(vector, timeline.sample)
@@ -46,7 +46,7 @@ class View:
     def cosines(self, frame_ids: Int64) -> Float32:
         """Cosines of frames by id; NaN for those without a vector in this space."""
         places = self.timeline.places(frame_ids)
-        found = inner_products(self.timeline.vectors(np.maximum(places, 0)), self.vector)
+        found = similarities(self.timeline.vectors(np.maximum(places, 0)), self.vector)
         return np.where(places >= 0, found, np.nan).astype(np.float32)
 
     def confidence(self, cosine: float) -> float | None:

@@ -17,15 +17,15 @@ from vidsearch.captions.describe import Describer, Description, Level, encoder_f
 from vidsearch.captions.export import find_format, render
 from vidsearch.captions.rewrite import correct
 from vidsearch.errors import ModelError
-from vidsearch.index.library import Library
 from vidsearch.search.engine import Searcher
+from vidsearch.store.library import Library
 
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
-    from vidsearch.index.records import LibraryInfo
     from vidsearch.models.protocols import Explainer
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
+    from vidsearch.store.records import LibraryInfo
     from vidsearch.types import Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
-    from vidsearch.types import IndexedFrame, Space, Video
+    from vidsearch.store.library import Library
+    from vidsearch.types import EmbeddingSpace, IndexedFrame, Video
 
 _SAME_COSINE = 0.96
 _MAX_COMPARED = 20_000
@@ -109,5 +109,5 @@ def common_words(library: Library, *, limit: int) -> list[tuple[str, int]]:
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
-def _space(library: Library) -> Space | None:
+def _space(library: Library) -> EmbeddingSpace | None:
     return next(iter(library.spaces()), None)

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from vidsearch.index.records import SubtitleTrack
-    from vidsearch.types import Float32, IndexedFrame, Int64, Space, Video
+    from vidsearch.store.records import SubtitleTrack
+    from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Int64, Video
 
 _NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
@@ -40,7 +40,7 @@ class CaptionedVideo:
     """What people brought along in subtitle files."""
     picture: Callable[[int], bytes] | None = None
     """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
-    vectors: Mapping[Space, tuple[Int64, Float32]] = field(default_factory=dict)
+    vectors: Mapping[EmbeddingSpace, tuple[Int64, Float32]] = field(default_factory=dict)
     """Per space: frame ids (n,) and unit rows (n, dim)."""
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, one_line, path_text
-from vidsearch.index.records import Cue
+from vidsearch.store.records import Cue
 from vidsearch.types import IndexedFrame
 
 JSON_FORMAT_VERSION = 1

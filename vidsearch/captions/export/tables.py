@@ -13,7 +13,7 @@ from vidsearch.captions.export.records import frame_record
 from vidsearch.errors import ExportError
 
 if TYPE_CHECKING:
-    from vidsearch.types import Float32, Space
+    from vidsearch.types import EmbeddingSpace, Float32
 
 
 def write_parquet(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
@@ -44,7 +44,7 @@ def write_parquet(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
         writer.close()
 
 
-def _schema(spaces: tuple[Space, ...]) -> Any:
+def _schema(spaces: tuple[EmbeddingSpace, ...]) -> Any:
     import pyarrow as pa
 
     described = {
@@ -76,7 +76,7 @@ def _schema(spaces: tuple[Space, ...]) -> Any:
     )
 
 
-def _rows(video: CaptionedVideo, space: Space) -> list[Float32 | None]:
+def _rows(video: CaptionedVideo, space: EmbeddingSpace) -> list[Float32 | None]:
     """Return each frame's vector in a space, None where it has none."""
     ids, vectors = video.vectors.get(space, ((), ()))
     row_of = {int(frame_id): row for frame_id, row in zip(ids, vectors, strict=True)}
@@ -89,7 +89,7 @@ def write_npy(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     Frames without a vector have a row of zeros. Raises ExportError where there are no vectors, or vectors of
     several spaces.
     """
-    space: Space | None = None
+    space: EmbeddingSpace | None = None
     rows: list[Float32 | None] = []
     for video in videos:
         spaces = list(video.vectors)

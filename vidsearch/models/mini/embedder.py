@@ -15,7 +15,7 @@ from vidsearch.models.mini.images import SIDE_PIXELS, squeeze
 from vidsearch.models.mini.text import MiniTextEncoder
 
 if TYPE_CHECKING:
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 GRID = 9
 """Rows and columns of the cells that the tower parts an image into."""
@@ -76,7 +76,7 @@ class MiniEmbedder:
         self._space = weights.space(folder)
 
     @property
-    def space(self) -> Space:
+    def space(self) -> EmbeddingSpace:
         """What made the vectors; the same as MiniTextEncoder's."""
         return self._space
 

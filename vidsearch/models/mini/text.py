@@ -12,7 +12,7 @@ import numpy as np
 from vidsearch.models.mini import weights
 
 if TYPE_CHECKING:
-    from vidsearch.types import Float32, Space
+    from vidsearch.types import EmbeddingSpace, Float32
 
 _BATCH = 32
 
@@ -29,7 +29,7 @@ class MiniTextEncoder:
         self._space = weights.space(folder)
 
     @property
-    def space(self) -> Space:
+    def space(self) -> EmbeddingSpace:
         """What made the vectors."""
         return self._space
 

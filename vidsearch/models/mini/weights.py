@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from vidsearch.errors import ModelUnavailable
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     import onnxruntime
@@ -108,10 +108,10 @@ def digest(names: Iterable[str], folder: Path = FOLDER) -> str:
     return together.hexdigest()
 
 
-def space(folder: Path = FOLDER) -> Space:
+def space(folder: Path = FOLDER) -> EmbeddingSpace:
     """What makes `mini`'s vectors."""
     recorded = manifest(folder)
-    return Space(
+    return EmbeddingSpace(
         model="mini",
         weights_digest=digest(EMBEDDER_FILES, folder),
         preprocessing=recorded["preprocessing"],

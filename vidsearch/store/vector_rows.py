@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.types import Space
+from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
@@ -27,14 +27,14 @@ class SpaceRow:
     """A space as the catalog has it."""
 
     id: int
-    space: Space
+    space: EmbeddingSpace
     revision: int
     """Counts the transactions that added or removed vectors."""
     rewritten_at_revision: int
     """The last one that did more than add vectors to frames newer than all before."""
 
 
-def ensure_space(connection: sqlite3.Connection, space: Space) -> int:
+def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
     """The id of a space, added if it is new."""
     connection.execute(
         """
@@ -55,12 +55,12 @@ def spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
         """
     )
     return [
-        SpaceRow(space_id, Space(model, digest, preprocessing, dim), revision, rewritten)
+        SpaceRow(space_id, EmbeddingSpace(model, digest, preprocessing, dim), revision, rewritten)
         for space_id, model, digest, preprocessing, dim, revision, rewritten in rows
     ]
 
 
-def space_row(connection: sqlite3.Connection, space: Space) -> SpaceRow | None:
+def space_row(connection: sqlite3.Connection, space: EmbeddingSpace) -> SpaceRow | None:
     """A space as the catalog has it, if it does."""
     row = connection.execute(
         "SELECT id, revision, rewritten_at_revision FROM spaces WHERE key = ?", (space.key,)
@@ -113,8 +113,8 @@ def _is_sound(blob: bytes | None, dim: int, *, is_blank: bool) -> bool:
 def insert_vectors(
     connection: sqlite3.Connection,
     frame_id: int,
-    vectors: Mapping[Space, Float32],
-    space_ids: Mapping[Space, int],
+    vectors: Mapping[EmbeddingSpace, Float32],
+    space_ids: Mapping[EmbeddingSpace, int],
 ) -> None:
     """Add a frame's vectors. Raises ValueError where one has not its space's shape or is not finite."""
     for space, vector in vectors.items():

@@ -8,14 +8,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.ingest.report import Counts, FileFailure, IngestReport, Progress
+from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
 
 if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
     from vidsearch.ingest.work import VideoAdvanced, VideoJob
 
 
-class Tally:
+class Progress:
     """Counts files, frames and seconds of one run."""
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -115,13 +115,13 @@ class Tally:
             self._failures.append(failure)
             self._close(failure.path)
 
-    def progress(self) -> Progress:
+    def progress(self) -> ProgressState:
         """Say where the run stands."""
         with self._lock:
             elapsed = max(time.monotonic() - self._started, 1e-9)
             seconds_done = sum(self._seconds_done.values())
             is_length_known = not self._has_unknown_length and len(self._opened) == len(self._sizes)
-            return Progress(
+            return ProgressState(
                 files_done=len(self._sizes) - len(self._left),
                 files_total=len(self._sizes),
                 current=self._current,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from tests.ingest.clips import striped
-from vidsearch.ingest.likeness import is_near_duplicate, signature
+from vidsearch.ingest.near_duplicates import is_near_duplicate, signature
 
 
 def test_codec_noise_does_not_make_a_picture_new():

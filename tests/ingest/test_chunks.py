@@ -6,9 +6,9 @@ import numpy as np
 
 from tests.fakes import COLOURS, ColourEmbedder
 from tests.ingest.clips import striped
+from vidsearch.ingest.chunks import VideoInWork
 from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy
 from vidsearch.ingest.report import Counts
-from vidsearch.ingest.stretches import VideoInWork
 from vidsearch.ingest.work import Picture, VideoJob
 from vidsearch.types import Caption, SamplingPlan
 
@@ -25,7 +25,7 @@ def video_in_work(policy: CaptionPolicy = NOVEL, **job) -> VideoInWork:
         VideoJob(key=0, path=Path("a.mp4"), plan=SamplingPlan(), **job),
         policy=policy,
         space=EMBEDDER.space,
-        stretch_frames=4,
+        chunk_frames=4,
     )
 
 
@@ -46,10 +46,10 @@ def give(video: VideoInWork, index: int, colour: str, *, is_captioned: bool = Tr
     return video.add(picture, vectors, is_captioned=is_captioned)
 
 
-def texts(stretch) -> list[tuple[str | None, bool]]:
+def texts(chunk) -> list[tuple[str | None, bool]]:
     return [
         (None, False) if frame.caption is None else (frame.caption.text, frame.caption.carried_over)
-        for frame in stretch.frames
+        for frame in chunk.frames
     ]
 
 
@@ -57,20 +57,20 @@ def test_a_stretch_is_ready_once_the_next_one_begins_and_its_captions_are_there(
     video = video_in_work()
     slots = [give(video, index, "red") for index in range(4)]
     assert [slot is not None for slot in slots] == [True, False, False, False]
-    assert list(video.finished_stretches()) == []
+    assert list(video.finished_chunks()) == []
     blue = give(video, 4, "blue")
-    assert list(video.finished_stretches()) == []  # red still waits for its caption
+    assert list(video.finished_chunks()) == []  # red still waits for its caption
     slots[0].caption = caption("a red picture")
-    (done,) = video.finished_stretches()
-    assert texts(done.stretch) == [("a red picture", False)] + [("a red picture", True)] * 3
-    assert done.stretch.until_seconds == 4.0
+    (done,) = video.finished_chunks()
+    assert texts(done.chunk) == [("a red picture", False)] + [("a red picture", True)] * 3
+    assert done.chunk.until_seconds == 4.0
     assert done.counts == Counts(num_frames=4, num_captions_written=1, num_captions_carried_over=3)
     blue.caption = caption("a blue picture")
     assert not video.is_finished
     video.end()
-    (last,) = video.finished_stretches()
-    assert texts(last.stretch) == [("a blue picture", False)]
-    assert 4.0 < last.stretch.until_seconds < 4.01
+    (last,) = video.finished_chunks()
+    assert texts(last.chunk) == [("a blue picture", False)]
+    assert 4.0 < last.chunk.until_seconds < 4.01
     assert video.is_finished
 
 
@@ -80,10 +80,10 @@ def test_blank_frames_have_neither_vectors_nor_a_caption_and_do_not_end_what_is_
     assert give(video, 1, "black") is None
     assert give(video, 2, "red") is None
     video.end()
-    (done,) = video.finished_stretches()
-    assert texts(done.stretch) == [("a red picture", False), (None, False), ("a red picture", True)]
-    assert [frame.is_blank for frame in done.stretch.frames] == [False, True, False]
-    assert done.stretch.frames[1].vectors == {}
+    (done,) = video.finished_chunks()
+    assert texts(done.chunk) == [("a red picture", False), (None, False), ("a red picture", True)]
+    assert [frame.is_blank for frame in done.chunk.frames] == [False, True, False]
+    assert done.chunk.frames[1].vectors == {}
     assert done.counts.num_blank == 1
 
 
@@ -92,10 +92,10 @@ def test_a_repeat_shares_vectors_and_caption_of_the_frame_it_repeats():
     give(video, 0, "red").caption = caption("a red picture")
     assert give(video, 1, "same") is None
     video.end()
-    (done,) = video.finished_stretches()
-    first, second = done.stretch.frames
+    (done,) = video.finished_chunks()
+    first, second = done.chunk.frames
     assert np.array_equal(first.vectors[EMBEDDER.space], second.vectors[EMBEDDER.space])
-    assert texts(done.stretch) == [("a red picture", False), ("a red picture", True)]
+    assert texts(done.chunk) == [("a red picture", False), ("a red picture", True)]
     assert done.counts.num_near_duplicates == 1
 
 
@@ -103,8 +103,8 @@ def test_without_a_captioner_no_frame_has_a_caption():
     video = video_in_work()
     assert give(video, 0, "red", is_captioned=False) is None
     video.end()
-    (done,) = video.finished_stretches()
-    assert texts(done.stretch) == [(None, False)]
+    (done,) = video.finished_chunks()
+    assert texts(done.chunk) == [(None, False)]
 
 
 def test_a_resumed_video_carries_over_what_was_captioned_before():
@@ -119,15 +119,15 @@ def test_a_resumed_video_carries_over_what_was_captioned_before():
     assert give(video, 4, "red") is None
     give(video, 5, "blue").caption = caption("a blue picture")
     video.end()
-    (done,) = video.finished_stretches()
-    assert texts(done.stretch) == [("a red picture", True), ("a blue picture", False)]
+    (done,) = video.finished_chunks()
+    assert texts(done.chunk) == [("a red picture", True), ("a blue picture", False)]
 
 
 def test_stretches_end_at_the_same_places_wherever_a_run_begins():
     video = video_in_work(num_frames_before=4)
     for index in range(4, 10):
         give(video, index, "red", is_captioned=False)
-    assert [len(done.stretch.frames) for done in video.finished_stretches()] == [4]
+    assert [len(done.chunk.frames) for done in video.finished_chunks()] == [4]
 
 
 def test_a_picture_is_let_go_as_soon_as_nothing_waits_for_it():

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.index.ids import is_in, selected_ids, union
-from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START, CaptionMatch
-from vidsearch.index.words import any_word_expression, telling_terms
+from vidsearch.store.ids import is_in, selected_ids, union
+from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, CaptionMatch
+from vidsearch.store.words import any_word_expression, telling_terms
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

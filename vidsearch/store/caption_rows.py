@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.index.records import CaptionVersion
-from vidsearch.index.video_rows import now
+from vidsearch.store.records import CaptionVersion
+from vidsearch.store.video_rows import now
 from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from vidsearch.errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.index import schema, setting_rows
-from vidsearch.index.lock import WriteLock
+from vidsearch.store import schema, setting_rows
+from vidsearch.store.lock import WriteLock
 
 CATALOG_FILE = "catalog.sqlite3"
 LOCK_FILE = "write.lock"

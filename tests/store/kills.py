@@ -12,7 +12,7 @@ from itertools import count, islice
 
 import faiss
 
-from vidsearch.index.catalog import Catalog
+from vidsearch.store.catalog import Catalog
 
 _FILE_EVENTS = frozenset(("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect"))
 

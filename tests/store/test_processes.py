@@ -13,13 +13,13 @@ from threading import Thread
 import pytest
 
 from tests.conftest import REPOSITORY
-from tests.index.examples import SPACE, axis, four_frames, write_file
-from tests.index.kills import kill_everywhere
-from tests.index.writer import FRAMES_PER_STRETCH, index_all
-from vidsearch.index import schema, setting_rows
-from vidsearch.index import vectors as index_vectors
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
+from tests.store.examples import SPACE, axis, four_frames, write_file
+from tests.store.kills import kill_everywhere
+from tests.store.writer import FRAMES_PER_STRETCH, index_all
+from vidsearch.store import schema, setting_rows
+from vidsearch.store import vectors as index_vectors
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
 
 
 @pytest.fixture(params=[11, pytest.param(1, marks=pytest.mark.slow)], ids=["some steps", "every step"])
@@ -66,7 +66,7 @@ def make_files(folder: Path, count: int) -> Path:
 
 
 def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
-    """From nothing to done: making the library, stretches, captions, vectors, the vector files."""
+    """From nothing to done: making the library, chunks, captions, vectors, the vector files."""
     videos = make_files(tmp_path / "videos", 2)
     with Library.open(tmp_path / "whole", create=True) as library:
         index_all(library, videos)
@@ -92,7 +92,7 @@ def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
 
     assert kill_everywhere(work, check=check, every=min(3 * stride, stride**2)) > 5
     assert numbers_of_frames == sorted(numbers_of_frames)
-    assert all(count % FRAMES_PER_STRETCH == 0 for count in numbers_of_frames), "half a stretch was kept"
+    assert all(count % FRAMES_PER_STRETCH == 0 for count in numbers_of_frames), "half a chunk was kept"
 
 
 def test_removing_killed_on_the_way(tmp_path: Path, stride: int):
@@ -193,7 +193,7 @@ def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
 
 def start(command: str, folder: Path, what: object) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.index.writer", command, str(folder), str(what)],
+        [sys.executable, "-m", "tests.store.writer", command, str(folder), str(what)],
         cwd=REPOSITORY,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -212,7 +212,7 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
                 library.nearest(SPACE, axis(1), 5)
                 library.caption_matches("frame", 5)
                 for video in library.videos():
-                    assert len(library.frames(video.id)) % FRAMES_PER_STRETCH == 0, "half a stretch is seen"
+                    assert len(library.frames(video.id)) % FRAMES_PER_STRETCH == 0, "half a chunk is seen"
             num_reads += 1
     for writer in writers:
         _, errors = writer.communicate()

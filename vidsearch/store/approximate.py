@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import faiss
 import numpy as np
 
-from vidsearch.index.exact import few_threads, selector
+from vidsearch.store.exact import few_threads, selector
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
@@ -30,7 +30,7 @@ _BLOCK_ROWS = 32768
 
 
 class ApproximateIndex:
-    """Ids of vectors by likeness. Not for use from several threads at once."""
+    """Ids of vectors by near_duplicates. Not for use from several threads at once."""
 
     def __init__(self, index: Any) -> None:
         self._index = index

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32
 
 
-def inner_products(rows: Float32, vector: Float32) -> Float32:
+def similarities(rows: Float32, vector: Float32) -> Float32:
     """The inner product of each row, float32 (n, dim), with a vector: (n,).
 
     `rows @ vector` would wake BLAS's threads, from some 900 rows of 512 numbers on. They gain little where

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
-from vidsearch.index.approximate import ApproximateIndex
+from vidsearch.store.approximate import ApproximateIndex
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -15,19 +15,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryNotWritable
-from vidsearch.index import vector_rows
-from vidsearch.index.approximate import ApproximateIndex
-from vidsearch.index.catalog import Catalog
-from vidsearch.index.exact import best_rows
-from vidsearch.index.lock import WRITE_TIMEOUT_SECONDS, try_lock
-from vidsearch.index.products import inner_products
-from vidsearch.index.vector_files import POSITION, IndexFile, Manifest, Matrix, VectorFiles, matrix
-from vidsearch.index.vector_rows import SpaceRow
+from vidsearch.store import vector_rows
+from vidsearch.store.approximate import ApproximateIndex
+from vidsearch.store.catalog import Catalog
+from vidsearch.store.exact import best_rows
+from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS, try_lock
+from vidsearch.store.similarity import similarities
+from vidsearch.store.vector_files import POSITION, IndexFile, Manifest, Matrix, VectorFiles, matrix
+from vidsearch.store.vector_rows import SpaceRow
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidsearch.types import Float32, Int64, Space
+    from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 FOLDER = "vectors"
 LOCK_FILE = "refresh.lock"
@@ -59,12 +59,12 @@ class Vectors:
         self._loaded: dict[str, _Loaded] = {}
         self._lock = threading.Lock()
 
-    def matrix(self, space: Space) -> Matrix:
+    def matrix(self, space: EmbeddingSpace) -> Matrix:
         """All vectors of a space, as new as the catalog."""
         return self._current(space).matrix
 
     def nearest(
-        self, space: Space, queries: Float32, k: int, *, among: Int64 | None = None
+        self, space: EmbeddingSpace, queries: Float32, k: int, *, among: Int64 | None = None
     ) -> tuple[Int64, Float32]:
         """The k frames whose vectors have the largest inner products with each query.
 
@@ -101,7 +101,7 @@ class Vectors:
             if not is_done:
                 raise LibraryNotWritable(f"Cannot write {self._folder}. {_STILL_COMPLETE}")
 
-    def files(self, space: Space) -> VectorFiles:
+    def files(self, space: EmbeddingSpace) -> VectorFiles:
         """The files of a space."""
         return VectorFiles(self._folder, library=self._library_id, space=space.key, dim=space.dim)
 
@@ -110,7 +110,7 @@ class Vectors:
         with self._lock:
             self._loaded.clear()
 
-    def _current(self, space: Space) -> _Loaded:
+    def _current(self, space: EmbeddingSpace) -> _Loaded:
         with self._lock:
             with self._catalog.errors():
                 row = vector_rows.space_row(self._catalog.connection, space)
@@ -159,7 +159,7 @@ class Vectors:
             rows = np.concatenate((rows_of(everything.frame_ids, np.sort(ids)), newer))
             if len(rows) < k:  # too many of its vectors were removed since it was made
                 return best_rows(everything.vectors, queries, k, among=candidates)
-            of_query = inner_products(everything.vectors[rows], query)
+            of_query = similarities(everything.vectors[rows], query)
             top = np.lexsort((rows, -of_query))[:k]
             best_scores.append(of_query[top])
             best.append(rows[top])
@@ -192,7 +192,7 @@ class Vectors:
             batches = _all_after(connection, now, files.last_frame_id(manifest))
             return files.append(manifest, batches, revision=now.revision)
 
-    def _in_memory(self, space: Space) -> _Loaded:
+    def _in_memory(self, space: EmbeddingSpace) -> _Loaded:
         with self._catalog.read() as connection:
             row = vector_rows.space_row(connection, space)
             batches = [] if row is None else list(_all_after(connection, row, -1))

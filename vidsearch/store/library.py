@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vidsearch.errors import LibraryNotWritable, VideoNotFound, VidsearchError
-from vidsearch.index import (
+from vidsearch.store import (
     caption_ranking,
     caption_rows,
     frame_rows,
@@ -29,9 +29,9 @@ from vidsearch.index import (
     vector_rows,
     video_rows,
 )
-from vidsearch.index.catalog import Catalog
-from vidsearch.index.lock import try_lock
-from vidsearch.index.records import (
+from vidsearch.store.catalog import Catalog
+from vidsearch.store.lock import try_lock
+from vidsearch.store.records import (
     CaptionMatch,
     CaptionVersion,
     Cue,
@@ -44,6 +44,8 @@ from vidsearch.index.records import (
 from vidsearch.types import (
     Caption,
     CaptionOrigin,
+    Chunk,
+    EmbeddingSpace,
     Failure,
     Fingerprint,
     FrameFilter,
@@ -51,18 +53,16 @@ from vidsearch.types import (
     LibraryModels,
     SamplingPlan,
     Shot,
-    Space,
-    Stretch,
     Video,
     VideoInfo,
 )
 
 if TYPE_CHECKING:
-    from vidsearch.index.caption_ranking import Float64
-    from vidsearch.index.vector_files import Matrix
-    from vidsearch.index.vectors import Vectors
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
+    from vidsearch.store.caption_ranking import Float64
+    from vidsearch.store.vector_files import Matrix
+    from vidsearch.store.vectors import Vectors
     from vidsearch.types import Float32, Int64
 
 CLAIMS_FOLDER = "claims"
@@ -127,7 +127,7 @@ class Library:
         with self._catalog.write() as connection:
             setting_rows.put(connection, setting_rows.MODELS, text)
 
-    def spaces(self) -> tuple[Space, ...]:
+    def spaces(self) -> tuple[EmbeddingSpace, ...]:
         """The spaces that it has vectors in, or had."""
         with self._catalog.read() as connection:
             return tuple(row.space for row in vector_rows.spaces(connection))
@@ -210,14 +210,14 @@ class Library:
     @property
     def _index(self) -> Vectors:
         if self._vectors is None:
-            from vidsearch.index.vectors import Vectors
+            from vidsearch.store.vectors import Vectors
 
             with self._catalog.read() as connection:
                 library_id = setting_rows.get(connection, setting_rows.LIBRARY_ID) or ""
             self._vectors = Vectors(self._catalog, library_id=library_id)
         return self._vectors
 
-    def vectors(self, space: Space, frame_ids: Sequence[int]) -> tuple[Int64, Float32]:
+    def vectors(self, space: EmbeddingSpace, frame_ids: Sequence[int]) -> tuple[Int64, Float32]:
         """The vectors of these frames, in this order: ids int64 (n,), rows float32 (n, dim).
 
         Frames without a vector in the space are left out.
@@ -227,7 +227,7 @@ class Library:
             space_id = -1 if row is None else row.id
             return vector_rows.vectors_by_frame(connection, space_id, space.dim, frame_ids)
 
-    def matrix(self, space: Space) -> Matrix:
+    def matrix(self, space: EmbeddingSpace) -> Matrix:
         """All vectors of a space, by frame id: (frame_ids, video_ids, times, vectors).
 
         int64 (n,), int64 (n,), float64 (n,) seconds, float32 (n, dim) with unit rows. The same arrays until
@@ -236,7 +236,7 @@ class Library:
         return self._index.matrix(space)
 
     def nearest(
-        self, space: Space, queries: Float32, k: int, *, among: Int64 | None = None
+        self, space: EmbeddingSpace, queries: Float32, k: int, *, among: Int64 | None = None
     ) -> tuple[Int64, Float32]:
         """The k frames whose vectors have the largest inner products with each query.
 
@@ -330,7 +330,7 @@ class Library:
         fingerprint: Fingerprint,
         info: VideoInfo,
         plan: SamplingPlan,
-        spaces: Iterable[Space],
+        spaces: Iterable[EmbeddingSpace],
     ) -> Video:
         """Begin to index a file, or go on with it: `indexed_until_seconds` says from where.
 
@@ -340,13 +340,13 @@ class Library:
         """
         return ledger.begin_video(self._catalog, path, fingerprint, info, plan, tuple(spaces))
 
-    def add(self, video_id: int, stretch: Stretch) -> None:
-        """Add a stretch of a video: frames, thumbnails, vectors, captions, shots, and how far it now is.
+    def add(self, video_id: int, chunk: Chunk) -> None:
+        """Add a chunk of a video: frames, thumbnails, vectors, captions, shots, and how far it now is.
 
         A frame whose time is there already is left as it is. Raises VideoNotFound where the video was removed
         meanwhile, ValueError for a vector that does not fit its space, LibraryNotWritable.
         """
-        ledger.add(self._catalog, video_id, stretch)
+        ledger.add(self._catalog, video_id, chunk)
 
     def finish_video(self, video_id: int, *, duration_seconds: float | None = None) -> Video:
         """Note that all of a video is in, and how long it is. Raises VideoNotFound."""
@@ -368,7 +368,7 @@ class Library:
         Reads each vector and each small picture, and each file whose size or time is not what it was. Raises
         LibraryNotWritable where `repair` cannot write.
         """
-        from vidsearch.index.verify import verify
+        from vidsearch.store.verify import verify
 
         return verify(self._catalog, lambda: self._index, repair=repair)
 

@@ -10,21 +10,21 @@ from typing import Any
 
 import numpy as np
 
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
 from vidsearch.media.images import encode_jpeg
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
 from vidsearch.types import (
     Caption,
+    Chunk,
+    EmbeddingSpace,
     FrameRecord,
     SamplingPlan,
-    Space,
-    Stretch,
     Video,
     VideoInfo,
 )
 
-SPACE = Space(model="made-up", weights_digest="1", preprocessing="none", dim=4)
-OTHER_SPACE = Space(model="another", weights_digest="1", preprocessing="none", dim=3)
+SPACE = EmbeddingSpace(model="made-up", weights_digest="1", preprocessing="none", dim=4)
+OTHER_SPACE = EmbeddingSpace(model="another", weights_digest="1", preprocessing="none", dim=3)
 PLAN = SamplingPlan()
 
 
@@ -91,7 +91,7 @@ def put(library: Library, path: Path, records: Sequence[FrameRecord], **of_info:
     """Index a file as if it had these frames."""
     video = begin(library, path, **of_info)
     until = records[-1].time_seconds + 1 if records else 0.0
-    library.add(video.id, Stretch(tuple(records), until_seconds=until))
+    library.add(video.id, Chunk(tuple(records), until_seconds=until))
     return library.finish_video(video.id)
 
 

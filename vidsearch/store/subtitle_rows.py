@@ -8,8 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
-from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START, Cue, CueMatch, SubtitleTrack
-from vidsearch.index.words import any_word_expression
+from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, Cue, CueMatch, SubtitleTrack
+from vidsearch.store.words import any_word_expression
 
 
 def put_track(connection: sqlite3.Connection, video_id: int, name: str, cues: Iterable[Cue]) -> int:

@@ -12,17 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidsearch.errors import MediaError, VideoNotFound, VidsearchError
-from vidsearch.index import caption_rows, frame_rows, vector_rows, video_rows
-from vidsearch.index.catalog import Catalog
-from vidsearch.index.fingerprint import fingerprint, glance
-from vidsearch.index.records import FileState
+from vidsearch.store import caption_rows, frame_rows, vector_rows, video_rows
+from vidsearch.store.catalog import Catalog
+from vidsearch.store.fingerprint import fingerprint, glance
+from vidsearch.store.records import FileState
 from vidsearch.types import (
     Caption,
     CaptionOrigin,
+    Chunk,
+    EmbeddingSpace,
     Fingerprint,
     SamplingPlan,
-    Space,
-    Stretch,
     Video,
     VideoInfo,
 )
@@ -121,7 +121,7 @@ def begin_video(
     whole: Fingerprint,
     info: VideoInfo,
     plan: SamplingPlan,
-    spaces: Sequence[Space],
+    spaces: Sequence[EmbeddingSpace],
 ) -> Video:
     """See `Library.begin_video`."""
     path = absolute(path)
@@ -142,13 +142,13 @@ def begin_video(
         return existing(connection, video_id)
 
 
-def add(catalog: Catalog, video_id: int, stretch: Stretch) -> None:
+def add(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
     """See `Library.add`."""
     with catalog.write() as connection:
         existing(connection, video_id)
         corrections = caption_rows.corrections(connection, video_id)
-        space_ids: dict[Space, int] = {}
-        for record in stretch.frames:
+        space_ids: dict[EmbeddingSpace, int] = {}
+        for record in chunk.frames:
             frame_id = frame_rows.insert_frame(connection, video_id, record)
             if frame_id is None:
                 continue
@@ -162,9 +162,9 @@ def add(catalog: Catalog, video_id: int, stretch: Stretch) -> None:
                 text = corrections[record.time_seconds]
                 human = Caption(text=text, raw_text=text, origin=CaptionOrigin.HUMAN)
                 caption_rows.put_caption(connection, frame_id, human)
-        frame_rows.insert_shots(connection, video_id, stretch.shots)
+        frame_rows.insert_shots(connection, video_id, chunk.shots)
         vector_rows.note_change(connection, space_ids.values(), rewrites=False)
-        video_rows.advance_video(connection, video_id, stretch.until_seconds)
+        video_rows.advance_video(connection, video_id, chunk.until_seconds)
 
 
 def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:

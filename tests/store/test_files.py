@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.index.examples import begin, four_frames, write_file
+from tests.store.examples import begin, four_frames, write_file
 from vidsearch.errors import MediaError, NotAVideo, VideoNotFound
-from vidsearch.index.fingerprint import BLOCK_BYTES, fingerprint, quick_key
-from vidsearch.index.library import Library
+from vidsearch.store.fingerprint import BLOCK_BYTES, fingerprint, quick_key
+from vidsearch.store.library import Library
 
 
 @pytest.fixture

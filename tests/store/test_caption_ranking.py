@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.index.examples import axis, put, record, write_file
-from vidsearch.index import caption_ranking, ids
-from vidsearch.index.library import Library
+from tests.store.examples import axis, put, record, write_file
+from vidsearch.store import caption_ranking, ids
+from vidsearch.store.library import Library
 from vidsearch.types import Caption, CaptionOrigin
 
 WORDS = ("dog", "man", "red", "car", "sea", "sky", "boat", "hat", "bird", "cup")

@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryError, MediaError
-from vidsearch.index import frame_rows, ledger, vector_rows, video_rows
-from vidsearch.index.catalog import Catalog
-from vidsearch.index.fingerprint import fingerprint, glance
-from vidsearch.index.records import Problem
-from vidsearch.index.vectors import Vectors
+from vidsearch.store import frame_rows, ledger, vector_rows, video_rows
+from vidsearch.store.catalog import Catalog
+from vidsearch.store.fingerprint import fingerprint, glance
+from vidsearch.store.records import Problem
+from vidsearch.store.vectors import Vectors
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:

@@ -17,18 +17,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import DamagedVideo, MediaError, ModelOutOfMemory, VideoNotFound, VidsearchError
-from vidsearch.index.fingerprint import fingerprint
 from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.policy import CaptionMemory
 from vidsearch.ingest.report import FileFailure
-from vidsearch.ingest.work import StretchDone, VideoDone, VideoJob
+from vidsearch.ingest.work import ChunkDone, VideoDone, VideoJob
 from vidsearch.media.decode import measured_duration
 from vidsearch.media.probe import probe
+from vidsearch.store.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from vidsearch.index.library import Library
-    from vidsearch.ingest.tally import Tally
-    from vidsearch.types import Caption, Fingerprint, SamplingPlan, Space, Video, VideoInfo
+    from vidsearch.ingest.progress import Progress
+    from vidsearch.store.library import Library
+    from vidsearch.types import Caption, EmbeddingSpace, Fingerprint, SamplingPlan, Video, VideoInfo
 
 
 _ANSWER_SECONDS = 10.0
@@ -50,23 +50,23 @@ class OpenVideo:
     num_frames: int = 0
 
 
-class Keeper:
+class IngestSession:
     """Opens files for the pipeline and keeps what comes back, in one library."""
 
     def __init__(
         self,
         library: Library,
-        tally: Tally,
+        progress: Progress,
         *,
         plan: SamplingPlan,
-        spaces: Sequence[Space],
+        spaces: Sequence[EmbeddingSpace],
         retry_failed: bool = False,
         reindex: bool = False,
         isolate: bool = False,
         timeout_seconds: float | None = None,
     ) -> None:
         self._library = library
-        self._tally = tally
+        self._tally = progress
         self._plan = plan
         self._spaces = tuple(spaces)
         self._retry_failed = retry_failed
@@ -97,7 +97,7 @@ class Keeper:
         opened = self._open_videos.get(job.key)
         return None if opened is None else opened.seconds
 
-    def keep(self, result: StretchDone | VideoDone) -> None:
+    def keep(self, result: ChunkDone | VideoDone) -> None:
         """Put a result into the library. Raises LibraryError."""
         if result.job is None:
             # Its disk did not answer, which is not the file's fault; touching it again would hang here.
@@ -108,8 +108,8 @@ class Keeper:
             return  # it was given up; what was under way for it comes too late
         try:
             self._check_unchanged(opened)
-            if isinstance(result, StretchDone):
-                self._keep_stretch(opened, result)
+            if isinstance(result, ChunkDone):
+                self._keep_chunk(opened, result)
             elif result.error is None:
                 self._finish(opened, result.job)
             else:
@@ -215,10 +215,10 @@ class Keeper:
         else:
             self._put_off.append(path)
 
-    def _keep_stretch(self, opened: OpenVideo, done: StretchDone) -> None:
-        self._library.add(opened.video.id, done.stretch)
-        opened.until_seconds = done.stretch.until_seconds
-        opened.num_frames += len(done.stretch.frames)
+    def _keep_chunk(self, opened: OpenVideo, done: ChunkDone) -> None:
+        self._library.add(opened.video.id, done.chunk)
+        opened.until_seconds = done.chunk.until_seconds
+        opened.num_frames += len(done.chunk.frames)
         self._tally.commit(done.counts)
 
     def _finish(self, opened: OpenVideo, job: VideoJob) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
-from vidsearch.types import Caption, Failure, Fingerprint, LibraryModels, Space, Video
+from vidsearch.types import Caption, EmbeddingSpace, Failure, Fingerprint, LibraryModels, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class FileState:
     at `video.indexed_until_seconds`. `failed`: it could not be indexed, and has not changed since."""
     video: Video | None = None
     """Set where `complete` or `partial`."""
-    spaces: tuple[Space, ...] = ()
+    spaces: tuple[EmbeddingSpace, ...] = ()
     """The spaces that the video's frames have vectors in."""
     failure: Failure | None = None
     fingerprint: Fingerprint | None = None
@@ -38,7 +38,7 @@ class LibraryInfo:
     path: Path
     format_version: int
     models: LibraryModels | None
-    spaces: tuple[Space, ...]
+    spaces: tuple[EmbeddingSpace, ...]
     num_videos: int
     num_complete: int
     num_frames: int

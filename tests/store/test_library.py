@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.index.examples import (
+from tests.store.examples import (
     NOON,
     OTHER_SPACE,
     PLAN,
@@ -25,19 +25,19 @@ from tests.index.examples import (
     write_file,
 )
 from vidsearch.errors import LibraryNotFound, VideoNotFound
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
-from vidsearch.index.records import HIGHLIGHT_END, HIGHLIGHT_START, CaptionMatch, Cue, CueMatch, SubtitleTrack
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
+from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, CaptionMatch, Cue, CueMatch, SubtitleTrack
 from vidsearch.types import (
     Caption,
     CaptionOrigin,
+    Chunk,
     FrameFilter,
     FrameRecord,
     IndexedFrame,
     LibraryModels,
     SamplingPlan,
     Shot,
-    Stretch,
 )
 
 
@@ -62,7 +62,7 @@ def test_what_goes_in_comes_out(library: Library, tmp_path: Path):
         FrameRecord(1.5, b"second", {SPACE: second}, replace(caption("a red car"), carried_over=True)),
         FrameRecord(2.5, b"black", {}, is_blank=True),
     )
-    library.add(video.id, Stretch(frames, until_seconds=3.0, shots=(Shot(0.0, 2.0), Shot(2.0, 5.0))))
+    library.add(video.id, Chunk(frames, until_seconds=3.0, shots=(Shot(0.0, 2.0), Shot(2.0, 5.0))))
     done = library.finish_video(video.id, duration_seconds=5.5)
     library.close()
 
@@ -102,13 +102,13 @@ def test_frames_by_id_come_in_the_order_asked_for(library: Library, tmp_path: Pa
 
 def test_the_last_frame_of_unfinished_work_ends_where_the_work_does(library: Library, tmp_path: Path):
     video = begin(library, write_file(tmp_path / "a.mp4", "a"), duration_seconds=100.0)
-    library.add(video.id, Stretch((record(0.0, axis(0)), record(1.0, axis(1))), until_seconds=2.0))
+    library.add(video.id, Chunk((record(0.0, axis(0)), record(1.0, axis(1))), until_seconds=2.0))
     assert [frame.end_seconds for frame in library.frames(video.id)] == [1.0, 2.0]
 
 
 def test_the_last_frame_ends_with_the_part_that_was_asked_for(library: Library, tmp_path: Path):
     video = begin(library, write_file(tmp_path / "a.mp4", "a"), plan=SamplingPlan(end_seconds=2.5))
-    library.add(video.id, Stretch((record(0.0, axis(0)), record(2.0, axis(1))), until_seconds=2.5))
+    library.add(video.id, Chunk((record(0.0, axis(0)), record(2.0, axis(1))), until_seconds=2.5))
     library.finish_video(video.id)
     assert library.frames(video.id)[-1].end_seconds == 2.5
 
@@ -116,7 +116,7 @@ def test_the_last_frame_ends_with_the_part_that_was_asked_for(library: Library, 
 def test_a_second_run_goes_on_where_the_first_one_stopped(library: Library, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     video = begin(library, path)
-    library.add(video.id, Stretch((record(0.0, axis(0)),), until_seconds=1.0))
+    library.add(video.id, Chunk((record(0.0, axis(0)),), until_seconds=1.0))
     assert library.lookup(path).state == "partial"
     again = begin(library, path)
     assert (again.id, again.indexed_until_seconds, again.num_frames) == (video.id, 1.0, 1)
@@ -124,9 +124,9 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(library: Library, tmp_
 
 def test_a_frame_that_is_there_is_not_added_twice(library: Library, tmp_path: Path):
     video = begin(library, write_file(tmp_path / "a.mp4", "a"))
-    stretch = Stretch((record(0.0, axis(0), "first"),), until_seconds=1.0)
-    library.add(video.id, stretch)
-    library.add(video.id, replace(stretch, frames=(record(0.0, axis(1), "second"), record(1.0, axis(2)))))
+    chunk = Chunk((record(0.0, axis(0), "first"),), until_seconds=1.0)
+    library.add(video.id, chunk)
+    library.add(video.id, replace(chunk, frames=(record(0.0, axis(1), "second"), record(1.0, axis(2)))))
     texts = [(frame.time_seconds, frame.caption and frame.caption.text) for frame in library.frames(video.id)]
     assert texts == [(0.0, "first"), (1.0, None)]
 
@@ -153,11 +153,11 @@ def test_a_new_space_begins_anew(library: Library, tmp_path: Path):
 
 
 def test_a_vector_that_does_not_fit_leaves_nothing_behind(library: Library, tmp_path: Path):
-    """A stretch is one transaction: a bad frame must not let the good ones before it through."""
+    """A chunk is one transaction: a bad frame must not let the good ones before it through."""
     video = begin(library, write_file(tmp_path / "a.mp4", "a"))
     for bad in (np.ones(3, np.float32), np.full(4, np.nan, np.float32)):
         with pytest.raises(ValueError, match="is not 4 finite numbers"):
-            library.add(video.id, Stretch((record(0.0, axis(0)), record(1.0, bad)), until_seconds=2.0))
+            library.add(video.id, Chunk((record(0.0, axis(0)), record(1.0, bad)), until_seconds=2.0))
     assert library.frames(video.id) == []
     assert library.video("#1").indexed_until_seconds == 0
 
@@ -176,7 +176,7 @@ def test_removing_a_video_leaves_nothing_of_it(library: Library, tmp_path: Path)
     with pytest.raises(VideoNotFound):
         library.remove(video.id)
     with pytest.raises(VideoNotFound):
-        library.add(video.id, Stretch((), until_seconds=0.0))
+        library.add(video.id, Chunk((), until_seconds=0.0))
 
 
 def test_models_are_remembered(library: Library):
@@ -297,7 +297,7 @@ def test_a_human_caption_outlives_sampling_anew(library: Library, tmp_path: Path
     library.set_caption(2, Caption("my dog Rex", "my dog Rex", CaptionOrigin.HUMAN))
     again = begin(library, path, plan=SamplingPlan(fps=2.0))
     frames = tuple(record(i / 2, axis(i), "a dog") for i in range(4))
-    library.add(again.id, Stretch(frames, until_seconds=2.0))
+    library.add(again.id, Chunk(frames, until_seconds=2.0))
     assert [shown(library, frame.id) for frame in library.frames(again.id)] == [
         "a dog",
         "a dog",

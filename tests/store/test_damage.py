@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.index.examples import SPACE, axis, begin, four_frames, record, write_file
-from tests.index.test_processes import assert_sound, downgrade, state_of
+from tests.store.examples import SPACE, axis, begin, four_frames, record, write_file
+from tests.store.test_processes import assert_sound, downgrade, state_of
 from vidsearch.errors import LibraryDamaged, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.index.library import Library
-from vidsearch.types import Stretch
+from vidsearch.store.library import Library
+from vidsearch.types import Chunk
 
 
 @pytest.fixture
@@ -122,9 +122,9 @@ def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path):
         large = record(0.0, axis(0))
         object.__setattr__(large, "thumbnail_jpeg", bytes(3_000_000))
         with pytest.raises(LibraryNotWritable, match="What was in it before is safe"):
-            library.add(video.id, Stretch((large,), until_seconds=1.0))
+            library.add(video.id, Chunk((large,), until_seconds=1.0))
         assert state_of(library)[0] == before[0]
-        library.add(video.id, Stretch((record(0.0, axis(0)),), until_seconds=1.0))
+        library.add(video.id, Chunk((record(0.0, axis(0)),), until_seconds=1.0))
         library.finish_video(video.id)
     assert_sound(folder)
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.index.examples import OTHER_SPACE, SPACE, axis, begin, four_frames, put, record, unit, write_file
-from vidsearch.index import vectors as index_vectors
-from vidsearch.index.library import Library
-from vidsearch.types import FrameFilter, Stretch
+from tests.store.examples import OTHER_SPACE, SPACE, axis, begin, four_frames, put, record, unit, write_file
+from vidsearch.store import vectors as index_vectors
+from vidsearch.store.library import Library
+from vidsearch.types import Chunk, FrameFilter
 
 
 @pytest.fixture
@@ -334,5 +334,5 @@ def test_late_vectors_of_old_frames_are_found(many: Library, tmp_path: Path):
     """An index that lacks frames older than its newest would never find them."""
     video = begin(many, write_file(tmp_path / "b.mp4", "b"))
     late = replace(record(0.0, unit([1, 2, 3, 4])), vectors={OTHER_SPACE: axis(0, 3)})
-    many.add(video.id, Stretch((late,), until_seconds=1.0))
+    many.add(video.id, Chunk((late,), until_seconds=1.0))
     assert many.nearest(OTHER_SPACE, axis(0, 3), 1)[0].tolist() == [[1001]]

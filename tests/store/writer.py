@@ -1,7 +1,7 @@
 """A process that indexes made-up videos into a library, for tests of several at once.
 
-python -m tests.index.writer index LIBRARY FOLDER     index every file there, with claims
-python -m tests.index.writer hold LIBRARY HASH        claim a content, say so, and wait to be killed
+python -m tests.store.writer index LIBRARY FOLDER     index every file there, with claims
+python -m tests.store.writer hold LIBRARY HASH        claim a content, say so, and wait to be killed
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import sys
 import time
 from pathlib import Path
 
-from tests.index.examples import PLAN, SPACE, axis, info, record
-from vidsearch.index.fingerprint import fingerprint
-from vidsearch.index.library import Library
-from vidsearch.types import Stretch
+from tests.store.examples import PLAN, SPACE, axis, info, record
+from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.library import Library
+from vidsearch.types import Chunk
 
 NUM_STRETCHES = 4
 FRAMES_PER_STRETCH = 3
@@ -32,15 +32,15 @@ def index_all(library: Library, folder: Path) -> None:
             for number in range(NUM_STRETCHES):
                 until = float((number + 1) * FRAMES_PER_STRETCH)
                 if until > video.indexed_until_seconds and not video.is_complete:
-                    library.add(video.id, stretch(until))
+                    library.add(video.id, chunk(until))
             library.finish_video(video.id, duration_seconds=until)
     library.refresh_vectors()
 
 
-def stretch(until: float) -> Stretch:
+def chunk(until: float) -> Chunk:
     """The frames of the last seconds before a time, one each second."""
     times = [until - before for before in range(FRAMES_PER_STRETCH, 0, -1)]
-    return Stretch(tuple(record(t, axis(int(t)), f"frame at {t:g}") for t in times), until_seconds=until)
+    return Chunk(tuple(record(t, axis(int(t)), f"frame at {t:g}") for t in times), until_seconds=until)
 
 
 def main() -> None:

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.index.examples import SPACE, axis, begin, four_frames, record, write_file
+from tests.store.examples import SPACE, axis, begin, four_frames, record, write_file
 from vidsearch.errors import LibraryNotWritable
-from vidsearch.index.library import Library
-from vidsearch.index.records import Problem
-from vidsearch.types import Stretch
+from vidsearch.store.library import Library
+from vidsearch.store.records import Problem
+from vidsearch.types import Chunk
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_missing_vector_is_indexed_again_from_there(library: Library, tmp_path
     assert state.state == "partial"
     assert state.video is not None
     assert (state.video.indexed_until_seconds, state.video.num_frames) == (2.0, 2)
-    library.add(1, Stretch((record(2.0, axis(2)), record(3.0, axis(3))), until_seconds=4.0))
+    library.add(1, Chunk((record(2.0, axis(2)), record(3.0, axis(3))), until_seconds=4.0))
     library.finish_video(1)
     assert library.verify() == []
 
@@ -119,7 +119,7 @@ def test_a_picture_is_made_anew_from_its_video(tmp_path: Path, real_videos: Path
     path = real_videos / "bottle-detection.gif"
     with Library.open(tmp_path / "library", create=True) as library:
         video = begin(library, path)
-        library.add(video.id, Stretch((record(0.0, axis(0)),), until_seconds=1.0))
+        library.add(video.id, Chunk((record(0.0, axis(0)),), until_seconds=1.0))
         library.finish_video(video.id)
         tamper(library, "UPDATE thumbnails SET jpeg = x'00'")
         assert [problem.repaired for problem in library.verify(repair=True)] == [

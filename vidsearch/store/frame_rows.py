@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.index.caption_rows import CAPTION_COLUMNS, caption_of
-from vidsearch.index.ids import selected_ids
-from vidsearch.index.words import all_words_expression
+from vidsearch.store.caption_rows import CAPTION_COLUMNS, caption_of
+from vidsearch.store.ids import selected_ids
+from vidsearch.store.words import all_words_expression
 from vidsearch.types import FrameFilter, FrameRecord, IndexedFrame, Shot
 
 if TYPE_CHECKING:

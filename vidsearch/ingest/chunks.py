@@ -1,4 +1,4 @@
-"""Frames of one video -> stretches: which are captioned, what they share, and when they are ready to be kept.
+"""Frames of one video -> chunks: which are captioned, what they share, and when they are ready to be kept.
 
 Knows no model, no thread and no library: whoever runs the models fills in vectors and captions.
 """
@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy, needs_caption
 from vidsearch.ingest.report import Counts
-from vidsearch.ingest.work import StretchDone
-from vidsearch.types import Caption, FrameRecord, Stretch
+from vidsearch.ingest.work import ChunkDone
+from vidsearch.types import Caption, Chunk, FrameRecord
 
 if TYPE_CHECKING:
     from vidsearch.ingest.work import Picture, VideoJob
-    from vidsearch.types import Float32, Space, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _AFTER_LAST_INSTANT_SECONDS = 1e-3
 """Less than any two sampled instants are apart."""
@@ -35,31 +35,33 @@ class CaptionSlot:
 @dataclass(slots=True)
 class _FrameInWork:
     picture: Picture
-    vectors: Mapping[Space, Float32]
+    vectors: Mapping[EmbeddingSpace, Float32]
     slot: CaptionSlot | None
     is_carried_over: bool
 
 
 class VideoInWork:
-    """The frames of one job that are not in a finished stretch yet.
+    """The frames of one job that are not in a finished chunk yet.
 
-    Stretches end at fixed places, after every `stretch_frames` frames counted from the start of the video, so
+    Chunks end at fixed places, after every `chunk_frames` frames counted from the start of the video, so
     that a run that goes on where another one stopped makes the same ones.
     """
 
-    def __init__(self, job: VideoJob, *, policy: CaptionPolicy, space: Space, stretch_frames: int) -> None:
+    def __init__(
+        self, job: VideoJob, *, policy: CaptionPolicy, space: EmbeddingSpace, chunk_frames: int
+    ) -> None:
         self.job = job
         self._policy = policy
         self._space = space
-        self._stretch_frames = stretch_frames
+        self._stretch_frames = chunk_frames
         self._frames: deque[_FrameInWork] = deque()
         self._memory = job.last_captioned
         self._slot = None if job.last_caption is None else CaptionSlot(caption=job.last_caption)
-        self._shared_vectors: Mapping[Space, Float32] = {}
+        self._shared_vectors: Mapping[EmbeddingSpace, Float32] = {}
         self._has_ended = False
 
     def add(
-        self, picture: Picture, vectors: Mapping[Space, Float32] | None, *, is_captioned: bool
+        self, picture: Picture, vectors: Mapping[EmbeddingSpace, Float32] | None, *, is_captioned: bool
     ) -> CaptionSlot | None:
         """Take the next frame. Returns a slot to be filled where it is to be captioned itself.
 
@@ -92,15 +94,15 @@ class VideoInWork:
 
     @property
     def num_waiting(self) -> int:
-        """Frames of stretches that are full, and wait for captions alone."""
+        """Frames of chunks that are full, and wait for captions alone."""
         return 0 if (size := self._size_of_next()) is None else size
 
     @property
     def is_finished(self) -> bool:
         return self._has_ended and not self._frames
 
-    def finished_stretches(self) -> Iterator[StretchDone]:
-        """Take out the stretches that lack nothing."""
+    def finished_chunks(self) -> Iterator[ChunkDone]:
+        """Take out the chunks that lack nothing."""
         while (size := self._size_of_next()) is not None:
             frames = [self._frames[place] for place in range(size)]
             if any(frame.slot is not None and frame.slot.caption is None for frame in frames):
@@ -108,9 +110,9 @@ class VideoInWork:
             for _ in frames:
                 self._frames.popleft()
             if self._frames:
-                until_seconds = self._frames[0].picture.instant_seconds
+                until_seconds = self._frames[0].picture.sample_time_seconds
             else:
-                until_seconds = frames[-1].picture.instant_seconds + _AFTER_LAST_INSTANT_SECONDS
+                until_seconds = frames[-1].picture.sample_time_seconds + _AFTER_LAST_INSTANT_SECONDS
             yield _stretch_done(self.job, frames, until_seconds)
 
     def _needs_caption(self, picture: Picture, vector: Float32) -> bool:
@@ -123,23 +125,23 @@ class VideoInWork:
         )
 
     def _size_of_next(self) -> int | None:
-        """Frames of the next stretch where all of them are here, else None."""
+        """Frames of the next chunk where all of them are here, else None."""
         if not self._frames:
             return None
         left = self._stretch_frames - self._frames[0].picture.frame_index % self._stretch_frames
-        # Where a stretch ends is known once the next one has begun.
+        # Where a chunk ends is known once the next one has begun.
         if len(self._frames) > left:
             return left
         return len(self._frames) if self._has_ended else None
 
 
-def _stretch_done(job: VideoJob, frames: list[_FrameInWork], until_seconds: float) -> StretchDone:
+def _stretch_done(job: VideoJob, frames: list[_FrameInWork], until_seconds: float) -> ChunkDone:
     records = tuple(_record(frame) for frame in frames)
     captions = [record.caption for record in records if record.caption is not None]
     shots = {frame.picture.shot: None for frame in frames if frame.picture.shot is not None}
-    return StretchDone(
+    return ChunkDone(
         job=job,
-        stretch=Stretch(frames=records, until_seconds=until_seconds, shots=tuple(shots)),
+        chunk=Chunk(frames=records, until_seconds=until_seconds, shots=tuple(shots)),
         counts=Counts(
             num_frames=len(records),
             num_blank=sum(record.is_blank for record in records),
