@@ -4,7 +4,8 @@
      ├─ MediaError               a file that cannot be turned into frames
      │   ├─ NotAVideo            not a media file, or one without pictures
      │   ├─ DamagedVideo         a video that breaks off or does not decode
-     │   └─ DecodeTimeout        decoding made no progress within its deadline
+     │   ├─ DecodeTimeout        decoding made no progress within its deadline
+     │   └─ VideoReplaced        the file holds other content than the library knows under its name
      ├─ ModelError               a model that cannot do its work
      │   ├─ ModelUnavailable     weights missing, not reachable, or not what their digest says
      │   └─ ModelOutOfMemory     one image alone does not fit on the device
@@ -18,14 +19,33 @@
      ├─ ExportError              an export that cannot be written
      └─ SubtitleError            a subtitle file that cannot be read
 
-A message says what happened, with which value, and what to do. Only the CLI and the page show them.
+A message says what happened, with which value, and what to do. Only the CLI and the page show them. An error
+about one file keeps the file's path apart from the reason, so that a list of files can name each path once.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 class VidsearchError(Exception):
-    """Base of all errors below; its text is fit to be shown to a user."""
+    """Base of all errors below; its text is fit to be shown to a user.
+
+    Args:
+        reason: What happened. With `path`, a phrase that can follow "path: ", with no full stop at its end.
+        path: The file that it happened to; `str(error)` is then "path: reason".
+    """
+
+    def __init__(self, reason: str = "", *, path: Path | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path = path
+
+    def __str__(self) -> str:
+        return self.reason if self.path is None else f"{self.path}: {self.reason}"
 
 
 class MediaError(VidsearchError):
@@ -42,6 +62,10 @@ class DamagedVideo(MediaError):
 
 class DecodeTimeout(MediaError):
     """Decoding made no progress within its deadline."""
+
+
+class VideoReplaced(MediaError):
+    """The file at a video's path holds other content than the library knows under that name."""
 
 
 class ModelError(VidsearchError):

@@ -206,6 +206,8 @@ class Video:
 
     id: int
     content_hash: str
+    quick_key: str
+    """See `Fingerprint`: tells quickly whether a file still holds the video."""
     paths: tuple[Path, ...]
     """Where it was last seen, the first one first; never empty."""
     info: VideoInfo

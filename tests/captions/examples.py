@@ -47,6 +47,7 @@ def video(
     return Video(
         id=video_id,
         content_hash=f"{video_id:064x}",
+        quick_key=f"{video_id:040x}",
         paths=(Path("/videos") / name,),
         info=VideoInfo(
             size_bytes=1000,

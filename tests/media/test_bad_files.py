@@ -33,7 +33,8 @@ def assert_refused(path: Path, kind: type[MediaError], words: str) -> None:
     ):
         with pytest.raises(kind, match=words) as raised:
             attempt()
-        assert str(path) in str(raised.value)
+        assert str(raised.value) == f"{path}: {raised.value.reason}"
+        assert str(path) not in raised.value.reason, "a report that names the path would name it twice"
 
 
 @pytest.fixture

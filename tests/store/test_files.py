@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from tests.store.examples import begin, four_frames, write_file
-from vidsearch.errors import MediaError, NotAVideo, VideoNotFound
-from vidsearch.store.fingerprint import BLOCK_BYTES, fingerprint, quick_key
+from vidsearch.errors import MediaError, NotAVideo, VideoNotFound, VideoReplaced
+from vidsearch.store.fingerprint import BLOCK_BYTES, check_is_video, fingerprint, path_of, quick_key
 from vidsearch.store.library import Library
 
 
@@ -157,7 +157,7 @@ def test_a_failure_is_forgotten_when_the_file_is_indexed(library: Library, tmp_p
 
 def test_a_file_that_went_away_is_an_error_then_a_failure(library: Library, tmp_path: Path):
     path = tmp_path / "gone.mp4"
-    with pytest.raises(MediaError, match=r"Cannot read .*gone\.mp4: No such file"):
+    with pytest.raises(MediaError, match=r"gone\.mp4: cannot be read: No such file"):
         library.lookup(path)
     library.record_failure(path, MediaError("It went away."))
     assert library.lookup(path).state == "failed"
@@ -208,3 +208,36 @@ def test_relative_paths_are_kept_whole(library: Library, tmp_path: Path, monkeyp
     (tmp_path / "sub").mkdir()
     four_frames(library, Path("sub/../a.mp4"))
     assert library.videos()[0].paths == (tmp_path / "a.mp4",)
+
+
+# --- before pixels are read ------------------------------------------------------------------------
+
+
+def test_a_file_that_was_replaced_is_not_taken_for_the_video(library: Library, tmp_path: Path):
+    """Else captions and pictures of another film would be given under the video's name."""
+    path = tmp_path / "a.mp4"
+    video = four_frames(library, path)
+    check_is_video(path, video)
+    before = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    with pytest.raises(VideoReplaced, match="Index it again") as raised:
+        check_is_video(path, video)
+    assert (raised.value.path, str(raised.value)) == (path, f"{path}: {raised.value.reason}")
+
+
+def test_pixels_come_from_a_path_that_still_holds_the_video(library: Library, tmp_path: Path):
+    four_frames(library, tmp_path / "a.mp4")
+    copy = Path(shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mp4"))
+    library.add_path(library.videos()[0].id, copy)
+    (video,) = library.videos()
+    assert path_of(video) == tmp_path / "a.mp4"
+    write_file(tmp_path / "a.mp4", "another film")
+    assert path_of(video) == copy
+    copy.unlink()
+    with pytest.raises(VideoReplaced):
+        path_of(video)
+    (tmp_path / "a.mp4").unlink()
+    with pytest.raises(MediaError, match="No such file") as raised:
+        path_of(video)
+    assert raised.value.path == tmp_path / "a.mp4"

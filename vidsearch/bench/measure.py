@@ -128,7 +128,7 @@ def bench(
         )
         wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     for failure in report.failures:
-        raise MediaError(failure.reason)
+        raise MediaError(failure.reason, path=failure.path)
     total = report.counts.num_frames
     whole = Part("whole", total, wall, cpu)
 

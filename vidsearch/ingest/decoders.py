@@ -128,8 +128,9 @@ class Decoders:
             if worker.deadline is None or now < worker.deadline or worker.path is None:
                 continue
             error = DecodeTimeout(
-                f"{worker.path}: no progress within {self._timeout_seconds:g} s. Is its disk or network "
-                "still there? Give it longer with a larger timeout."
+                f"no progress within {self._timeout_seconds:g} s. Is its disk or network still there? "
+                "Give it longer with a larger timeout",
+                path=worker.path,
             )
             self._waiting.append(PicturesEnd(path=worker.path, job=worker.job, error=error))
             self._replace(worker)
@@ -178,7 +179,7 @@ class Decoders:
         except Exception as failure:
             if worker.job is None and isinstance(failure, VidsearchError):
                 raise
-            error = MediaError(f"{path}: {type(failure).__name__}: {failure}")
+            error = MediaError(f"{type(failure).__name__}: {failure}", path=path)
             error.__cause__ = failure
         self._put(worker, PicturesEnd(path=path, job=worker.job, error=error))
 

@@ -284,7 +284,7 @@ class Batcher:
 
     def _fail(self, job: VideoJob, error: Exception) -> None:
         if not isinstance(error, VidsearchError):
-            cause, error = error, ModelError(f"{job.path}: {type(error).__name__}: {error}")
+            cause, error = error, ModelError(f"{type(error).__name__}: {error}", path=job.path)
             error.__cause__ = cause
         self._failed.add(job.key)
         self._videos.pop(job.key, None)

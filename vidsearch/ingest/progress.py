@@ -97,7 +97,7 @@ class Progress:
     ) -> None:
         """Count a file that failed; `was_indexed` where what decodes of it is kept as a video."""
         failure = FileFailure(
-            path=path, reason=str(error), error=type(error).__name__, seconds_kept=seconds_kept
+            path=path, reason=error.reason, error=type(error).__name__, seconds_kept=seconds_kept
         )
         with self._lock:
             self._failures.append(failure)

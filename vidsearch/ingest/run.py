@@ -57,7 +57,7 @@ def ingest(
     found = find_videos(paths)
     progress = Progress(found.videos)
     for path, reason in found.problems:
-        progress.fail(path, MediaError(reason))
+        progress.fail(path, MediaError(reason, path=path))
     session = IngestSession(
         library,
         progress,

@@ -101,7 +101,7 @@ class IngestSession:
         """Put a result into the library. Raises LibraryError."""
         if result.job is None:
             # Its disk did not answer, which is not the file's fault; touching it again would hang here.
-            self._tally.fail(result.path, result.error or MediaError(f"{result.path} could not be opened."))
+            self._tally.fail(result.path, result.error or MediaError("could not be opened", path=result.path))
             return
         opened = self._open_videos.get(result.job.key)
         if opened is None:
@@ -119,7 +119,7 @@ class IngestSession:
             self._tally.fail(opened.path, error)
             self._let_go(result.job)
         except VideoNotFound:
-            removed = MediaError(f"{opened.path} was removed from the library while it was being indexed.")
+            removed = MediaError("was removed from the library while it was being indexed", path=opened.path)
             self._tally.fail(opened.path, removed)
             self._let_go(result.job)
 
@@ -233,7 +233,7 @@ class IngestSession:
     def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError) -> None:
         if _stat(opened.path) is None:
             error = MediaError(
-                f"{opened.path} went away while it was being read. Index it again when it is back."
+                "went away while it was being read. Index it again when it is back", path=opened.path
             )
             self._tally.fail(opened.path, error, seconds_kept=opened.until_seconds)
         elif isinstance(error, DamagedVideo) and opened.num_frames:
@@ -275,7 +275,8 @@ class IngestSession:
         current = fingerprint(opened.path)
         if current.content_hash != known.content_hash:
             raise MediaError(
-                f"{opened.path} changed while it was being read. Index it again when it has stopped changing."
+                "changed while it was being read. Index it again when it has stopped changing",
+                path=opened.path,
             )
         opened.fingerprint = current
 

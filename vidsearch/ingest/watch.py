@@ -82,7 +82,7 @@ def watch(
     """
     for folder in folders:
         if not folder.is_dir():
-            raise MediaError(f"{folder} is not a folder that can be watched.")
+            raise MediaError("is not a folder that can be watched", path=folder)
     stop = stop or threading.Event()
     settling = Settling(settle_seconds=settle_seconds)
     unfinished: list[Path] = []

@@ -226,7 +226,7 @@ def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> Tim
     current = next(pictures, None)
     if current is None:
         raise DamagedVideo(
-            f"{video.path}: no picture decodes at {format_time(video.seconds(span.start_ticks))}"
+            f"no picture decodes at {format_time(video.seconds(span.start_ticks))}", path=video.path
         )
     durations: dict[int | None, int] = {}
 

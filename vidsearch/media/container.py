@@ -129,18 +129,18 @@ def open_video(
         after.st_mtime_ns,
         after.st_ino,
     ):
-        raise DamagedVideo(f"{path}: changed while it was being read; try again when it is complete")
+        raise DamagedVideo("changed while it was being read; try again when it is complete", path=path)
 
 
 def media_error(error: Exception, path: Path) -> MediaError:
     """The error that tells a user what FFmpeg or the system met."""
     if isinstance(error, (av.error.ExitError, TimeoutError)):
-        return DecodeTimeout(f"{path}: reading it made no progress; is its drive still there?")
+        return DecodeTimeout("reading it made no progress; is its drive still there?", path=path)
     if isinstance(error, av.error.InvalidDataError):
-        return DamagedVideo(f"{path}: its data cannot be read as a video")
+        return DamagedVideo("its data cannot be read as a video", path=path)
     if isinstance(error, OSError):
-        return MediaError(f"{path}: cannot be read: {error.strerror or error}")
-    return DamagedVideo(f"{path}: does not decode: {error}")
+        return MediaError(f"cannot be read: {error.strerror or error}", path=path)
+    return DamagedVideo(f"does not decode: {error}", path=path)
 
 
 def _check_regular_file(path: Path) -> os.stat_result:
@@ -150,16 +150,16 @@ def _check_regular_file(path: Path) -> os.stat_result:
             with path.open("rb"):
                 return status
     except OSError as error:
-        raise MediaError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise MediaError(f"cannot be read: {error.strerror or error}", path=path) from error
     kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-    raise NotAVideo(f"{path}: is {kind}")
+    raise NotAVideo(f"is {kind}", path=path)
 
 
 def _open_container(
     path: Path, timeout_seconds: float | None, decode_device: DecodeDevice, on_warning: OnWarning | None
 ) -> InputContainer:
     if path.stat().st_size == 0:
-        raise NotAVideo(f"{path}: is empty")
+        raise NotAVideo("is empty", path=path)
 
     def opened(hwaccel: HWAccel | None) -> InputContainer:
         # "file:" keeps names like "concat:a" or "http:b" from being taken for an address.
@@ -192,9 +192,9 @@ def _not_opened(path: Path) -> MediaError:
     for offset, magic, name in _MAGIC:
         if head[offset : offset + len(magic)] == magic:
             return DamagedVideo(
-                f"{path}: is {name}, but its index is missing or damaged (an unfinished recording?)"
+                f"is {name}, but its index is missing or damaged (an unfinished recording?)", path=path
             )
-    return NotAVideo(f"{path}: not a video file")
+    return NotAVideo("not a video file", path=path)
 
 
 def _picture_track(container: InputContainer, path: Path) -> VideoStream:
@@ -202,10 +202,10 @@ def _picture_track(container: InputContainer, path: Path) -> VideoStream:
     tracks = [track for track in container.streams.video if not track.disposition & Disposition.attached_pic]
     if not tracks:
         what = "sound, but no pictures" if container.streams.audio else "no pictures"
-        raise NotAVideo(f"{path}: holds {what}")
+        raise NotAVideo(f"holds {what}", path=path)
     decodable = [track for track in tracks if track.codec_context is not None]
     if not decodable:
-        raise DamagedVideo(f"{path}: holds pictures in a coding that cannot be decoded here")
+        raise DamagedVideo("holds pictures in a coding that cannot be decoded here", path=path)
     return max(
         decodable,
         key=lambda track: (

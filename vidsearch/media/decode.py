@@ -79,7 +79,7 @@ def frames(
             for one in sampled:
                 yield _frame(video, one, short_side_pixels)
         if decoder.num_packets and not decoder.num_pictures:
-            raise DamagedVideo(f"{path}: not one of its pictures decodes")
+            raise DamagedVideo("not one of its pictures decodes", path=path)
         damage = _breaks_off(decoder) or damage
         if damage is not None and (plan.end_seconds is None or decoder.is_at_end):
             raise damage
@@ -98,7 +98,7 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
         decoder = PictureDecoder(video)
         last = deque(decoder.pictures_at([measured_duration(path) - 1e-5]), maxlen=1)
         if not last:
-            raise DamagedVideo(f"{path}: no picture decodes at {format_time(time_seconds)}")
+            raise DamagedVideo(f"no picture decodes at {format_time(time_seconds)}", path=path)
         return _frame(video, _Sampled(time_seconds, *last[0]), short_side_pixels)
 
 
@@ -130,7 +130,7 @@ def _measured(path: Path, timeout_seconds: float | None) -> tuple[float, Damaged
             decoder.go_near(0.0)
             end_ticks = decoder.read_to_end()
         if end_ticks is None:
-            raise DamagedVideo(f"{path}: holds no pictures")
+            raise DamagedVideo("holds no pictures", path=path)
         return max(0.0, video.seconds(end_ticks)), _breaks_off(decoder)
 
 
@@ -142,7 +142,7 @@ def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -
             sample_aspect_ratio=video.sample_aspect_ratio,
         )
     except (av.error.FFmpegError, ValueError) as error:
-        raise DamagedVideo(f"{video.path}: a picture cannot be turned into RGB: {error}") from error
+        raise DamagedVideo(f"a picture cannot be turned into RGB: {error}", path=video.path) from error
     return Frame(video.seconds(sampled.ticks), sampled.sample_time_seconds, image)
 
 
@@ -286,4 +286,4 @@ def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
     if reached_seconds + _MISSING_SECONDS >= claimed_seconds:
         return None
     where = f"{format_time(reached_seconds)} of {format_time(claimed_seconds)}"
-    return DamagedVideo(f"{decoder.video.path}: breaks off at {where}")
+    return DamagedVideo(f"breaks off at {where}", path=decoder.video.path)

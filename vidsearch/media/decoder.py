@@ -232,7 +232,7 @@ class PictureDecoder:
         try:
             pictures = self._context.decode(packet)
         except av.error.MemoryError as error:
-            raise DamagedVideo(f"{self.video.path}: its pictures are too large to decode") from error
+            raise DamagedVideo("its pictures are too large to decode", path=self.video.path) from error
         except av.error.FFmpegError:
             self.num_bad_packets += 1
             return []

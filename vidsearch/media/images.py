@@ -71,10 +71,10 @@ def read_image(path: Path) -> UInt8Image:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise MediaError(f"{path}: {error.strerror or error}") from error
+        raise MediaError(f"cannot be read: {error.strerror or error}", path=path) from error
     image = _decode(data)
     if image is None:
-        raise MediaError(f"{path}: not a picture that can be read")
+        raise MediaError("not a picture that can be read", path=path)
     return image
 
 

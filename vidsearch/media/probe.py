@@ -56,7 +56,7 @@ def first_picture(video: OpenVideo) -> VideoFrame:
                 return picture
         except av.error.InvalidDataError:
             continue
-    raise DamagedVideo(f"{video.path}: not one of its pictures decodes")
+    raise DamagedVideo("not one of its pictures decodes", path=video.path)
 
 
 def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float | None:

@@ -108,7 +108,7 @@ def record_failure(catalog: Catalog, path: Path, error: VidsearchError) -> None:
             connection,
             path,
             error=type(error).__name__,
-            reason=str(error),
+            reason=error.reason,
             size_bytes=seen.size_bytes if seen else None,
             mtime_ns=seen.mtime_ns if seen else None,
             quick_key=seen.quick_key if seen else None,

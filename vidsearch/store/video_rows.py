@@ -280,6 +280,7 @@ def _video(row: sqlite3.Row, known_paths: list[Path]) -> Video:
     return Video(
         id=row["id"],
         content_hash=row["content_hash"],
+        quick_key=row["quick_key"],
         paths=tuple(known_paths) or (value_path(row["last_path"]),),
         info=VideoInfo(
             size_bytes=row["size_bytes"],
