@@ -12,7 +12,6 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def address(tmp_path_factory):
+def entrance(tmp_path_factory):
     """The page of a new library, served by the command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -43,22 +42,23 @@ def address(tmp_path_factory):
     library = tmp_path_factory.mktemp("page") / "library"
     options = ["--library", str(library), "--port", str(port), "--no-browser"]
     command = [sys.executable, "-m", "vidsearch", "ui", *options]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    url = f"http://127.0.0.1:{port}"
+    server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    assert server.stdout is not None
+    url = server.stdout.readline().strip()
 
     def answers() -> bool:
         try:
-            with urllib.request.urlopen(f"{url}/_stcore/health") as reply:
-                return bool(reply.status == 200)
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except OSError:
             return False
+        return True
 
     try:
         wait_for(answers, "the server")
         yield url
     finally:
         server.terminate()
-        server.wait(timeout=30)
+        server.communicate(timeout=30)
 
 
 class Visitor:
@@ -120,10 +120,18 @@ class Visitor:
 
 
 @pytest.fixture(scope="module")
-def visitor(tmp_path_factory):
+def visitor(tmp_path_factory, entrance):
+    """Someone who opens the address that the command printed."""
     visitor = Visitor(tmp_path_factory.mktemp("profile"))
+    visitor.browser.get(entrance)
     yield visitor
     visitor.browser.quit()
+
+
+@pytest.fixture(scope="module")
+def address(entrance):
+    """Where the page is, without its token."""
+    return entrance.partition("/?")[0]
 
 
 def test_index_search_open_explain_and_export(visitor, address, sample_videos):

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
 import av
 import pytest
@@ -13,51 +11,11 @@ from starlette.applications import Starlette
 from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder
 from tests.synthetic import numbered, write_video
+from tests.web.asgi import ask
 from vidsearch.ingest import ingest
 from vidsearch.store.library import Library
 from vidsearch.web.desk import Desk
 from vidsearch.web.files import plays_in_browser, preview_start, routes, video_url
-
-
-@dataclass(frozen=True)
-class Reply:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-
-def get(app: Starlette, path: str, **headers: str) -> Reply:
-    """Ask an ASGI application for a path, as a server would."""
-    scope: dict[str, Any] = {
-        "type": "http",
-        "asgi": {"version": "3.0"},
-        "http_version": "1.1",
-        "method": "GET",
-        "scheme": "http",
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": b"",
-        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-    }
-    sent: list[dict[str, Any]] = []
-
-    asked = [{"type": "http.request", "body": b"", "more_body": False}]
-
-    async def receive() -> dict[str, Any]:
-        if not asked:
-            await asyncio.Event().wait()  # a browser that stays until it has its answer
-        return asked.pop()
-
-    async def send(message: Any) -> None:
-        sent.append(message)
-
-    asyncio.run(app(scope, receive, send))
-    start = next(one for one in sent if one["type"] == "http.response.start")
-    return Reply(
-        start["status"],
-        {name.decode(): value.decode() for name, value in start["headers"]},
-        b"".join(one.get("body", b"") for one in sent if one["type"] == "http.response.body"),
-    )
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +36,7 @@ def app(folder):
 
 
 def test_a_frame_is_a_jpeg_that_may_be_kept(app):
-    reply = get(app, "/files/frames/1")
+    reply = ask(app, "/files/frames/1")
     assert reply.status == 200
     assert reply.body.startswith(b"\xff\xd8")
     assert reply.headers["content-type"] == "image/jpeg"
@@ -87,15 +45,15 @@ def test_a_frame_is_a_jpeg_that_may_be_kept(app):
 
 def test_a_video_is_given_in_ranges(app, folder):
     whole = (folder / "clip #1.mp4").read_bytes()
-    reply = get(app, "/files/videos/1", range="bytes=10-19")
+    reply = ask(app, "/files/videos/1", range="bytes=10-19")
     assert (reply.status, reply.body) == (206, whole[10:20])
     assert reply.headers["content-range"] == f"bytes 10-19/{len(whole)}"
     assert reply.headers["content-type"] == "video/mp4"
-    assert get(app, "/files/videos/1").body == whole
+    assert ask(app, "/files/videos/1").body == whole
 
 
 def test_a_preview_is_h264_that_browsers_play(app, tmp_path):
-    reply = get(app, "/files/previews/1/0")
+    reply = ask(app, "/files/previews/1/0")
     assert reply.status == 200
     (tmp_path / "preview.mp4").write_bytes(reply.body)
     with av.open(str(tmp_path / "preview.mp4")) as preview:
@@ -106,7 +64,14 @@ def test_a_preview_is_h264_that_browsers_play(app, tmp_path):
     "path",
     [
         "/files/videos/2",
+        "/files/videos/9223372036854775808",
         "/files/videos/999999999999999999999",
+        "/files/frames/9223372036854775808",
+        "/files/frames/0",
+        "/files/frames/x",
+        "/files/frames/¹",
+        "/files/previews/9223372036854775808/0",
+        "/files/previews/1/99999999999999999999999",
         "/files/videos/-1",
         "/files/videos/../secret.mp4",
         "/files/videos/%2e%2e%2fsecret.mp4",
@@ -118,16 +83,30 @@ def test_a_preview_is_h264_that_browsers_play(app, tmp_path):
     ],
 )
 def test_nothing_else_is_given(app, path):
-    assert get(app, path).status == 404
+    assert ask(app, path).status == 404
 
 
 def test_a_video_that_is_gone_is_not_found(app, folder):
     clip = folder / "clip #1.mp4"
     clip.rename(folder / "elsewhere.mp4")
     try:
-        assert get(app, "/files/videos/1").status == 404
+        assert ask(app, "/files/videos/1").status == 404
     finally:
         (folder / "elsewhere.mp4").rename(clip)
+
+
+def test_a_file_of_a_type_that_browsers_do_not_play_is_not_given(app, folder):
+    clip = folder / "clip #1.mp4"
+    hidden = clip.rename(folder / "clip.away")
+    copy = folder / "clip.mkv"
+    copy.write_bytes(hidden.read_bytes())
+    try:
+        with Library.open(folder / "library") as library:
+            library.add_path(1, copy)
+        assert ask(app, "/files/videos/1").status == 404
+        assert ask(app, "/files/previews/1/0").headers["content-type"] == "video/mp4"
+    finally:
+        hidden.rename(clip)
 
 
 @pytest.mark.parametrize(

@@ -46,3 +46,14 @@ def test_an_empty_library_has_nothing_to_show(tmp_path):
         assert frame_map(library, max_points=10) == []
         assert duplicates(library, limit=10) == []
         assert common_words(library, limit=10) == []
+
+
+def test_a_run_that_removes_a_video_meanwhile_does_no_harm(library, monkeypatch):
+    first = library.videos()[0]
+    monkeypatch.setattr(library, "videos", lambda: [first])
+    assert duplicates(library, limit=10) == []
+    assert {point.video.id for point in frame_map(library, max_points=10)} == {first.id}
+    monkeypatch.undo()
+    known = library.matrix
+    monkeypatch.setattr(library, "matrix", lambda space: tuple(part[:3] for part in known(space)))
+    assert duplicates(library, limit=10) == []

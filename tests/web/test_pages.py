@@ -10,7 +10,7 @@ from streamlit.testing.v1 import AppTest
 import vidsearch.web
 from vidsearch.store.library import Library
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import jobs
+from vidsearch.web import jobs, show
 
 APP = Path(vidsearch.web.__file__).with_name("app.py")
 
@@ -173,3 +173,25 @@ def test_explore_has_a_map_words_and_no_twins(library_path):
     assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 2
     assert "All of it: a red picture" in html(app)
     assert "No two videos share a moment." in words(app)
+
+
+@pytest.mark.parametrize("number", ["9223372036854775808", "9" * 40, "0", "-1", "x", "¹"])
+@pytest.mark.parametrize(("name", "parameter"), [("search", "moment"), ("library", "video")])
+def test_an_id_that_no_row_has_shows_the_page_without_it(library_path, name, parameter, number):
+    page(name, **{parameter: number})
+
+
+LINKS = [
+    "www.evil.example",
+    "WWW.evil.example",
+    "http://evil.example",
+    "https://evil.example/x",
+    "a@evil.example",
+]
+
+
+@pytest.mark.parametrize("text", [*LINKS, ":smile:", ":material/home:", ":red[x]"])
+def test_nothing_in_text_becomes_a_link_or_an_icon_by_itself(text):
+    shown = show.plain(f"see {text} there").replace("\\", "")
+    assert text not in shown
+    assert shown.replace("\u2060", "") == f"see {text} there"

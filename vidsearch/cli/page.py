@@ -22,13 +22,15 @@ def ui(
 ) -> None:
     """Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.
 
+    The address that it prints holds a start token: only who has it can use the page.
+
     Example: `vidsearch ui --library ~/library`
     """
     from vidsearch.web.serve import is_local, serve
 
     if not is_local(host):
         console.warn(
-            f"{host} is reached from other machines, and the page asks for no password: "
-            "whoever reaches it sees this library and can index into it."
+            f"{host} is reached from other machines, without encryption: who reads the network sees the start "
+            "token, and with it this library."
         )
-    serve(library, host=host, port=port, opens_browser=browser)
+    serve(library, announce=console.say, host=host, port=port, opens_browser=browser)

@@ -4,7 +4,7 @@
     /files/videos/3       the video itself, with range requests, so that a player can jump
     /files/previews/3/60  H.264 in MP4 from second 60 on, for videos that browsers do not play
 
-A path never comes from a request. Knows nothing of Streamlit.
+No path comes from a request.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from starlette.routing import Route
 
 from vidsearch.errors import VidsearchError
 from vidsearch.media.clip import cut_clip
+from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,13 +39,12 @@ Answer = TypeVar("Answer")
 PREVIEW_SECONDS = 60.0
 """A preview's length. They begin at whole multiples of half of it, so that each is cut once."""
 
+_LAST_PREVIEW_SECOND = 10**9
 _MEDIA_TYPES = {"mp4": "video/mp4", "mov": "video/mp4", "m4v": "video/mp4", "webm": "video/webm"}
 _PLAYED_CODECS = frozenset({"h264", "vp8", "vp9", "av1"})
 """Those that Chromium and Firefox both decode everywhere; HEVC depends on the machine."""
 _SAFE = {
-    "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; media-src 'self'; img-src 'self'; sandbox",
-    "Cross-Origin-Resource-Policy": "same-origin",
 }
 
 
@@ -77,7 +77,7 @@ def routes(desk: Callable[[], Desk]) -> list[Route]:
     previews = _Previews()
 
     async def frame(request: Request) -> Response:
-        frame_id = request.path_params["frame_id"]
+        frame_id = _id(request, "frame_id")
         jpeg = await run_in_threadpool(
             _found, lambda: desk().ask(lambda library: library.thumbnail(frame_id))
         )
@@ -87,23 +87,30 @@ def routes(desk: Callable[[], Desk]) -> list[Route]:
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 
     async def video(request: Request) -> Response:
-        found = await run_in_threadpool(_video, desk(), request.path_params["video_id"])
+        found = await run_in_threadpool(_video, desk(), _id(request, "video_id"))
         suffix = found.path.suffix.lower().lstrip(".")
         if suffix not in _MEDIA_TYPES:
             raise HTTPException(404)
         return FileResponse(found.path, media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
 
     async def preview(request: Request) -> Response:
-        found = await run_in_threadpool(_video, desk(), request.path_params["video_id"])
-        start = preview_start(request.path_params["start"] + 1)
+        found = await run_in_threadpool(_video, desk(), _id(request, "video_id"))
+        start = preview_start(min(request.path_params["start"], _LAST_PREVIEW_SECOND) + 1)
         path = await run_in_threadpool(_found, lambda: previews.path(found, start))
         return FileResponse(path, media_type="video/mp4", headers=_SAFE)
 
     return [
-        Route("/files/frames/{frame_id:int}", frame),
-        Route("/files/videos/{video_id:int}", video),
-        Route("/files/previews/{video_id:int}/{start:int}", preview),
+        Route("/files/frames/{frame_id}", frame),
+        Route("/files/videos/{video_id}", video),
+        Route("/files/previews/{video_id}/{start:int}", preview),
     ]
+
+
+def _id(request: Request, parameter: str) -> int:
+    value = parse_id(request.path_params[parameter])
+    if value is None:
+        raise HTTPException(404)
+    return value
 
 
 def _video(desk: Desk, video_id: int) -> Video:

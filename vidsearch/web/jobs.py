@@ -1,7 +1,7 @@
 """Index runs in a process of their own: they go on when the page is reloaded, closed, or its server stops.
 
-What a run has done stands in the library itself. Beside it, in the library's folder, lie the run's log and a
-note of which process it is. Knows nothing of Streamlit.
+The library itself records what a run has done. Its folder also holds the latest run's log and a note that
+identifies its process.
 """
 
 from __future__ import annotations
@@ -20,6 +20,13 @@ import psutil
 _NOTE = "index-run.json"
 _LOG = "index-run.log"
 _LOG_TAIL_BYTES = 20_000
+# Isolated from the working folder (-P), where a file beside the videos may have the name of a module. The
+# package is found where this one was, after everything that is installed.
+_RUN = """\
+import runpy, sys
+sys.path.append(sys.argv.pop(1))
+runpy.run_module("vidsearch", run_name="__main__", alter_sys=True)
+"""
 
 _children: list[subprocess.Popen[bytes]] = []
 """What this process has started, held until it ends: nobody else reaps it."""
@@ -52,7 +59,9 @@ class Job:
 
 def start(library: Path, paths: Sequence[Path], options: Sequence[str] = ()) -> Job:
     """Start `vidsearch index` on paths, with its options as the command line takes them. Returns the run."""
-    command = [sys.executable, "-m", "vidsearch", "index", "--library", str(library), *options, "--"]
+    package_parent = str(Path(__file__).parents[2])
+    command = [sys.executable, "-P", "-c", _RUN, package_parent]
+    command += ["index", "--library", str(library), *options, "--"]
     _children[:] = [child for child in _children if child.poll() is None]
     library.mkdir(parents=True, exist_ok=True)
     with (library / _LOG).open("wb") as log:

@@ -84,7 +84,8 @@ def duplicates(library: Library, *, limit: int) -> list[Twins]:
         near, cosines = library.nearest(space, np.ascontiguousarray(vectors[rows]), _NEIGHBOURS)
         for frame_id, others, values in zip(ids[rows].tolist(), near.tolist(), cosines.tolist(), strict=True):
             for other, cosine in zip(others, values, strict=True):
-                if other < 0 or cosine < _SAME_COSINE or video_of[other] == video_of[frame_id]:
+                # A run may have added some since the vectors were read.
+                if other not in video_of or cosine < _SAME_COSINE or video_of[other] == video_of[frame_id]:
                     continue
                 first, second = sorted((frame_id, other), key=lambda one: (video_of[one], one))
                 key = (video_of[first], video_of[second])
@@ -95,6 +96,8 @@ def duplicates(library: Library, *, limit: int) -> list[Twins]:
     return [
         Twins((videos[video_of[first]], frames[first]), (videos[video_of[second]], frames[second]), cosine)
         for cosine, first, second in found
+        # A run may have removed some since the vectors were read.
+        if {first, second} <= frames.keys() and {video_of[first], video_of[second]} <= videos.keys()
     ]
 
 

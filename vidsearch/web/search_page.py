@@ -16,6 +16,7 @@ from vidsearch.search.query import FrameReference, Mode, Query
 from vidsearch.times import format_time
 from vidsearch.types import FrameFilter
 from vidsearch.web import moment, show
+from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
     from vidsearch.search.answer import SearchAnswer
@@ -41,9 +42,9 @@ def render() -> None:
         st.write("Add videos on the **Index** page.")
         return
     query = _ask()
-    opened = st.query_params.get("moment", "")
-    if opened.isdecimal():
-        moment.render(int(opened), query.text if query else None)
+    opened = parse_id(st.query_params.get("moment", ""))
+    if opened is not None:
+        moment.render(opened, query.text if query else None)
     if query is None:
         st.caption(f"{info.num_videos} videos, {info.num_frames:,} frames to search.")
         return

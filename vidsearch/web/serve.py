@@ -2,63 +2,123 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
+import secrets
+import socket
 import sys
+import threading
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 from vidsearch.errors import VidsearchError
 
 DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8501
 
+_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+_MAX_UPLOAD_MEGABYTES = 20
+_TOKEN_BYTES = 32
+
 
 def is_local(host: str) -> bool:
     """Whether only this machine can reach a server that is bound to `host`."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
 
 
 def serve(
-    library: Path, *, host: str = DEFAULT_HOST, port: int = DEFAULT_PORT, opens_browser: bool = True
+    library: Path,
+    *,
+    announce: Callable[[str], None],
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    opens_browser: bool = True,
 ) -> None:
-    """Serve the page for a library until stopped. Raises VidsearchError without Streamlit.
+    """Serve the page for a library until stopped.
 
-    Bound to this machine, it answers only requests that name this machine, so that no page elsewhere can
-    reach it through a name of its own (DNS rebinding). There is no log-in: bound elsewhere, whoever reaches
-    the port sees the library and can index into it.
+    Args:
+        library: The library's folder; made where there is none.
+        announce: Told the address to open, which holds the start token, once.
+        host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
+        port: Port to listen on.
+        opens_browser: Open the address in the user's browser.
+
+    Raises:
+        VidsearchError: Streamlit is not installed, or the address cannot be listened on.
     """
     try:
         import streamlit as st
         from starlette.middleware import Middleware
-        from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+        from vidsearch.web import files, show
+        from vidsearch.web.gate import Gate
     except ImportError as error:
         raise VidsearchError("The page needs Streamlit: pip install 'vidsearch[ui]'.") from error
-    from vidsearch.web import files, show
+
+    host = host.strip("[]")
+    _check_address(host, port)
+    names = _LOCAL_NAMES | {host.lower()} if is_local(host) else None
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    address = page_address(host, port, token)
+    announce(address)
+
+    @asynccontextmanager
+    async def started(_app: Any) -> AsyncIterator[None]:
+        if opens_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        yield
 
     os.environ[show.LIBRARY_VARIABLE] = str(library.absolute())
-    hosts = ["localhost", "127.0.0.1", "[::1]"] if is_local(host) else ["*"]
+    script = Path(__file__).with_name("app.py")
     app = st.App(
-        Path(__file__).with_name("app.py"),
+        script,
+        lifespan=started,
         routes=files.routes(show.desk),
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=hosts, www_redirect=False)],
+        middleware=[Middleware(Gate, token=token, names=names, port=port)],
     )
     # Streamlit takes sys.argv for its own script's.
-    sys.argv = [str(Path(__file__).with_name("app.py"))]
+    sys.argv = [str(script)]
     app.run(
         config={
             "server.address": host,
             "server.port": port,
-            "server.headless": not opens_browser,
+            # Streamlit would open, and print, an address without the token; and ask outside for another.
+            "server.headless": True,
+            "logger.hideWelcomeMessage": True,
             "server.fileWatcherType": "none",
-            "server.maxUploadSize": 20,
+            "server.maxUploadSize": _MAX_UPLOAD_MEGABYTES,
             "browser.gatherUsageStats": False,
             "runner.magicEnabled": False,
             "client.showErrorDetails": "none",
             "client.toolbarMode": "minimal",
-            "theme.light.primaryColor": "#0f7a53",
+            "theme.light.primaryColor": "#0b6b48",
             "theme.dark.primaryColor": "#3ecf96",
         }
     )
+
+
+def page_address(host: str, port: int, token: str) -> str:
+    """The address to open: `host` as browsers write it, and the token."""
+    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
+    name = f"[{name}]" if ":" in name else name
+    return f"http://{name}:{port}/?token={token}"
+
+
+def _check_address(host: str, port: int) -> None:
+    """Raise VidsearchError where nothing can listen there."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.socket(family) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        reason = error.strerror or error
+        raise VidsearchError(
+            f"Cannot listen on {host}, port {port}: {reason}. Choose another with --host or --port."
+        ) from error

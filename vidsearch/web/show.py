@@ -1,7 +1,6 @@
-"""What the pages share: the desk, and words and pictures made safe to show.
+"""What the pages share: the library, and words and pictures made safe to show.
 
-Everything that comes from a file's name, a caption or an error goes through `escaped` into HTML or through
-`plain` into Markdown: none of it is ever markup.
+Text from file names, captions and errors goes through `escaped` into HTML and through `plain` into Markdown.
 """
 
 from __future__ import annotations
@@ -26,6 +25,10 @@ if TYPE_CHECKING:
 LIBRARY_VARIABLE = "VIDSEARCH_LIBRARY"
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|~$:<>&])")
+_WORD_JOINER = "\u2060"
+# Addresses, e-mail addresses, emoji and icon codes are found in text after its escapes are read: an invisible
+# character breaks them.
+_AUTOMATIC = re.compile(r"[:@]|www(?=\.)", re.IGNORECASE)
 
 _STYLE = """<style>
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
@@ -68,8 +71,9 @@ def escaped(text: str) -> str:
 
 
 def plain(text: object) -> str:
-    """Return text as Markdown shows it, on one line: no link, picture or emphasis comes of it."""
-    return _MARKDOWN.sub(r"\\\1", one_line(str(text)))
+    """Return text as Markdown shows it, on one line, without links, pictures, emphasis, icons or emoji."""
+    broken = _AUTOMATIC.sub(lambda match: match[0] + _WORD_JOINER, one_line(str(text)))
+    return _MARKDOWN.sub(r"\\\1", broken)
 
 
 def name_of(video: Video) -> str:
