@@ -1,9 +1,10 @@
 """Find moments in video by describing them.
 
-    from vidsearch import Library, Query
+    from vidsearch import Library
 
-    with Library.open("index") as library:
-        for hit in library.search(Query(text="a dog on grass")).hits:
+    with Library.create("library") as library:
+        library.index("videos", models="mini")
+        for hit in library.search("a dog on grass"):
             print(hit.video.path, hit.time_seconds, hit.caption)
 
 Names below load on first use, so that importing vidsearch is quick.
@@ -16,16 +17,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vidsearch.search.query import Query
-    from vidsearch.store.library import Library
+    from vidsearch.service.answer import Answer
+    from vidsearch.service.library import Library
 
     __version__: str
 
 _HOMES = {
-    "Library": "vidsearch.store.library",
+    "Answer": "vidsearch.service.answer",
+    "Library": "vidsearch.service.library",
     "Query": "vidsearch.search.query",
 }
 
-__all__ = ["Library", "Query", "__version__"]
+__all__ = ["Answer", "Library", "Query", "__version__"]
 
 
 def __getattr__(name: str) -> Any:

@@ -11,7 +11,7 @@ from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.synthetic import BLUE, RED, Colour, solid, write_video
 from vidsearch.captions.rewrite import Recaptioned, correct, recaption
 from vidsearch.errors import MediaError, QueryError
-from vidsearch.ingest import ingest
+from vidsearch.ingest import ingest, parse_caption_policy
 from vidsearch.store.library import Library
 from vidsearch.types import CaptionOrigin, SamplingPlan
 
@@ -72,13 +72,43 @@ def test_recaptioning_replaces_and_keeps_the_old_as_versions(library):
 
 def test_a_correction_is_found_and_survives_recaptioning(library):
     video = library.videos()[0]
-    frame = correct(library, video, 5.7, " a  deep\nsea ")
-    assert frame.time_seconds == 5.0
+    done = correct(library, video, 5.7, " a  deep\nsea ", only_here=True)
+    assert (done.start_seconds, done.end_seconds, done.text) == (5.0, 6.0, "a deep sea")
+    frame = library.frames(video.id)[5]
+    assert done.frame_ids == (frame.id,)
     assert frame.caption is not None
     assert (frame.caption.text, frame.caption.origin) == ("a deep sea", CaptionOrigin.HUMAN)
     assert [match.frame_id for match in library.caption_matches("sea", 5)] == [frame.id]
     assert recaption(library, video, ColourCaptioner("second")) == Recaptioned(3, 5, 1, 0)
     assert said(library)[5] == ("a deep sea", "human", False)
+
+
+@pytest.mark.parametrize(("at", "span"), [(1.0, (0.0, 4.0)), (0.0, (0.0, 4.0)), (5.7, (4.0, 8.0))])
+def test_a_correction_covers_the_frames_that_look_alike(library, at, span):
+    video = library.videos()[0]
+
+    done = correct(library, video, at, "a cloth")
+
+    assert (done.start_seconds, done.end_seconds, len(done.frame_ids)) == (*span, 4)
+    corrected = [text == "a cloth" for text, _, _ in said(library)]
+    assert corrected == [span[0] <= second < span[1] for second in range(8)]
+    assert recaption(library, video, ColourCaptioner("second")).num_kept == 4
+    assert [text == "a cloth" for text, _, _ in said(library)] == corrected
+
+
+def test_frames_that_each_have_a_caption_are_alike_by_their_pictures(library, tmp_path):
+    """With a caption for every frame, a run of look-alikes shows in the vectors alone."""
+    with Library.open(tmp_path / "each", create=True) as each:
+        ingest(
+            each,
+            [library.videos()[0].path],
+            embedders=[ColourEmbedder()],
+            captioner=ColourCaptioner("first"),
+            caption_policy=parse_caption_policy("frame"),
+        )
+        done = correct(each, each.videos()[0], 2.0, "a cloth")
+
+    assert (done.start_seconds, done.end_seconds) == (0.0, 4.0)
 
 
 @pytest.mark.parametrize("time_seconds", [8.5, 100.0])

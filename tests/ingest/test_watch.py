@@ -12,7 +12,7 @@ from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
 from vidsearch.errors import LibraryNotWritable, MediaError, VidsearchError
 from vidsearch.ingest import IngestReport, ingest
-from vidsearch.ingest.watch import Settling, watch
+from vidsearch.ingest.watch import Retries, Settling, watch
 from vidsearch.store.library import Library
 
 LONG = 60.0
@@ -57,7 +57,13 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path):
 class Watching:
     """A watch in a thread of its own; `answers` gets its reports and errors."""
 
-    def __init__(self, folder: Path, index: Callable[[Sequence[Path]], IngestReport]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        index: Callable[[Sequence[Path]], IngestReport],
+        *,
+        retry_seconds: float = LONG,
+    ) -> None:
         self.answers: queue.Queue[IngestReport | VidsearchError] = queue.Queue()
         self._stop = threading.Event()
         self._thread = threading.Thread(
@@ -68,6 +74,7 @@ class Watching:
                 "on_error": self.answers.put,
                 "stop": self._stop,
                 "settle_seconds": 0.5,
+                "retry_seconds": retry_seconds,
             },
         )
         self._thread.start()
@@ -124,3 +131,45 @@ def test_what_is_there_and_what_comes_is_indexed_once_it_is_whole(tmp_path):
             watching.stop()
         names = {video.path.name for video in library.videos()}
         assert names == {"there.mp4", "grows.mp4", "inside.mp4", "last.mp4"}
+
+
+def test_what_failed_is_tried_again_though_nothing_else_comes(tmp_path):
+    """A full disk, a network folder that goes away: the files were left until another one changed."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    colour_clip(folder / "there.mp4", ["red"])
+    (folder / "words.mp4").write_text("no video")
+    calls: list[list[str]] = []
+
+    with Library.open(tmp_path / "library", create=True) as library:
+
+        def index(paths: Sequence[Path]) -> IngestReport:
+            calls.append(sorted(path.name for path in paths))
+            if len(calls) == 1:
+                raise LibraryNotWritable("the disk is full")
+            return ingest(library, paths, embedders=[ColourEmbedder()])
+
+        watching = Watching(folder, index, retry_seconds=0.2)
+        try:
+            assert isinstance(watching.answers.get(timeout=LONG), LibraryNotWritable)
+            report = watching.report()
+        finally:
+            watching.stop()
+    assert (report.num_indexed, [failure.path.name for failure in report.failures]) == (1, ["words.mp4"])
+    assert calls[:2] == [["there.mp4", "words.mp4"]] * 2
+
+
+def test_a_wait_grows_until_a_run_succeeds():
+    retries = Retries(first_seconds=10)
+    path = Path("a.mp4")
+
+    retries.note([path], now=100)
+    assert retries.take_due(now=109, also=False) == []
+    assert retries.take_due(now=110, also=False) == [path]
+    retries.note([path], now=110)
+    assert retries.take_due(now=129, also=False) == []
+    assert retries.take_due(now=129, also=True) == [path]
+    retries.note([], now=129)
+    assert retries.take_due(now=1000, also=True) == []
+    retries.note([path], now=1000)
+    assert retries.take_due(now=1010, also=False) == [path]

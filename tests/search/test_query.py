@@ -2,52 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.search.query_json import read_queries
 from vidsearch.types import FrameFilter
-
-FULL = Query(
-    text="a beach",
-    images=(Path("shell.jpg"),),
-    like=(FrameReference("holiday.mp4", 12.5),),
-    plus=(WeightedText("sunset", 0.5),),
-    minus=(WeightedText("people"),),
-    vectors={"0123": (1.0, 0.0)},
-    more_like=(3, 4),
-    less_like=(9,),
-    filter=FrameFilter(
-        video_glob="*.mp4",
-        video_ids=(1, 2),
-        after_seconds=1.0,
-        recorded_after=datetime(2024, 5, 1, 12, tzinfo=UTC),
-        caption_words="sand",
-    ),
-    mode="visual",
-    num_hits=3,
-    group=False,
-    dedupe=False,
-    min_confidence=0.25,
-    rerank="blip",
-    num_rerank=7,
-)
-
-
-@pytest.mark.parametrize(
-    "query", [FULL, Query(text="a dog"), Query(text="a", then=("b", "c"), within_seconds=5.0)]
-)
-def test_a_query_survives_json(query):
-    assert Query.from_json(query.to_json()) == query
-
-
-def test_json_holds_only_what_was_asked():
-    query = Query(text="a beach", plus=(WeightedText("sunset", 0.5),), filter=FrameFilter(video_glob="a*"))
-    assert query.to_json() == '{"text": "a beach", "plus": ["sunset:0.5"], "filter": {"video_glob": "a*"}}'
 
 
 def test_control_characters_and_runs_of_space_are_cleaned():
@@ -79,24 +40,6 @@ def test_control_characters_and_runs_of_space_are_cleaned():
 def test_a_query_that_means_nothing_is_refused_in_words(options, words):
     with pytest.raises(QueryError, match=words):
         Query(**options)
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [
-        ("{", "not valid JSON"),
-        ("[1]", "is an object"),
-        ('{"txt": "a"}', "Did you mean 'text'"),
-        ('{"text": "a", "filter": {"vidio_glob": "a"}}', "Did you mean 'video_glob'"),
-        ('{"text": 3}', "text cannot be 3"),
-        ('{"text": "a", "then": "b"}', "a list is wanted"),
-        ('{"text": "a", "num_hits": "many"}', "num_hits cannot be"),
-        ('{"text": "a", "filter": {"recorded_after": "soon"}}', "recorded_after cannot be"),
-    ],
-)
-def test_wrong_json_is_refused_in_words(source, words):
-    with pytest.raises(QueryError, match=words):
-        Query.from_json(source)
 
 
 @pytest.mark.parametrize(
@@ -133,19 +76,6 @@ def test_a_frame_is_read_by_video_and_time(written, video, seconds):
 def test_what_names_no_frame_is_refused(written):
     with pytest.raises(QueryError):
         FrameReference.parse(written)
-
-
-def test_a_batch_mixes_words_and_json_and_a_line_wins_over_the_defaults():
-    lines = ["a dog\n", "\n", '{"text": "a cat", "num_hits": 2}\n']
-    assert list(read_queries(lines, defaults=Query(text="-", num_hits=5, dedupe=False))) == [
-        Query(text="a dog", num_hits=5, dedupe=False),
-        Query(text="a cat", num_hits=2, dedupe=False),
-    ]
-
-
-def test_a_wrong_line_of_a_batch_is_named():
-    with pytest.raises(QueryError, match=r"Line 2 of the queries: .*valid JSON"):
-        list(read_queries(["a dog", '{"text": ']))
 
 
 def test_later_feedback_on_a_frame_holds():

@@ -1,7 +1,6 @@
-"""New captions for frames that are in a library: a person's word for one, or another model's for all.
+"""New captions for videos that are in a library: a person's for a moment, or another model's for all of it.
 
-Decodes the video again, since a library keeps small pictures only. Knows no SQL, and no model but through
-the captioner it is given.
+A library keeps small pictures only, so captioning again decodes the video again.
 """
 
 from __future__ import annotations
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING
 
 from vidsearch.captions.export.document import one_line
 from vidsearch.errors import QueryError
+from vidsearch.ingest.policy import DEFAULT_NOVELTY
 from vidsearch.ingest.steps import caption
+from vidsearch.store.fingerprint import path_of
 from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 _BATCH_FRAMES = 16
 _SAME_TIME_SECONDS = 1e-3
+_MAX_RUN_FRAMES = 1024
+"""How far to each side of a frame its look-alikes are sought by their vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,25 +41,86 @@ class Recaptioned:
     """Frames that the file no longer has at their times; their captions stay."""
 
 
-def correct(library: Library, video: Video, time_seconds: float, text: str) -> IndexedFrame:
-    """Set the caption of the frame on screen at a time to a person's words. Returns the frame as it now is.
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """A person's words for a span of a video: [start, end)."""
 
-    No model overwrites it, and search finds it at once. Raises QueryError for no words, or a time at which
-    the library has no frame.
+    video: Video
+    frame_ids: tuple[int, ...]
+    """The frames in the span, in order."""
+    start_seconds: float
+    end_seconds: float
+    text: str
+
+
+def correct(
+    library: Library, video: Video, time_seconds: float, text: str, *, only_here: bool = False
+) -> Correction:
+    """Put the caption at a time right. Search finds the words at once, and no model overwrites them.
+
+    Args:
+        library: Where the video is.
+        video: The video.
+        time_seconds: A time in it; the frame on screen then is meant.
+        text: A person's words.
+        only_here: Correct this one frame; otherwise the run of look-alike frames that it stands in.
+
+    Raises:
+        QueryError: No words, or a time at which the library has no frame.
     """
     words = one_line(text)
     if not words:
         raise QueryError("A caption needs words. To hide a wrong one, say what is to be seen instead.")
     frames = library.frames(video.id)
-    on_screen = [frame for frame in frames if frame.time_seconds <= time_seconds + _SAME_TIME_SECONDS]
     if not frames or time_seconds >= frames[-1].end_seconds + _SAME_TIME_SECONDS:
         end = frames[-1].end_seconds if frames else 0.0
         raise QueryError(
             f"{video.path.name} has no frame at {time_seconds:g} s; it is indexed up to {end:g} s."
         )
-    frame = on_screen[-1] if on_screen else frames[0]
-    library.set_caption(frame.id, Caption(text=words, raw_text=text, origin=CaptionOrigin.HUMAN))
-    return library.frames_by_id([frame.id])[0]
+    on_screen = [
+        n for n, frame in enumerate(frames) if frame.time_seconds <= time_seconds + _SAME_TIME_SECONDS
+    ]
+    at = on_screen[-1] if on_screen else 0
+    run = frames[at : at + 1] if only_here else _look_alikes(library, frames, at)
+    caption = Caption(text=words, raw_text=text, origin=CaptionOrigin.HUMAN)
+    library.set_captions(
+        {frame.id: replace(caption, carried_over=number > 0) for number, frame in enumerate(run)}
+    )
+    return Correction(
+        video=video,
+        frame_ids=tuple(frame.id for frame in run),
+        start_seconds=run[0].time_seconds,
+        end_seconds=run[-1].end_seconds,
+        text=words,
+    )
+
+
+def _look_alikes(library: Library, frames: Sequence[IndexedFrame], at: int) -> Sequence[IndexedFrame]:
+    """Return the run of frames around one that share its caption, or look too alike for one of their own."""
+    alike = _alike_by_vector(library, frames, at)
+    first = at
+    while first > 0 and (_carries_over(frames[first]) or frames[first - 1].id in alike):
+        first -= 1
+    end = at + 1
+    while end < len(frames) and (_carries_over(frames[end]) or frames[end].id in alike):
+        end += 1
+    return frames[first:end]
+
+
+def _carries_over(frame: IndexedFrame) -> bool:
+    return frame.caption is not None and frame.caption.carried_over
+
+
+def _alike_by_vector(library: Library, frames: Sequence[IndexedFrame], at: int) -> frozenset[int]:
+    """Return the ids of the frames as near to one as frames that share a caption are, in the first space."""
+    for space in library.spaces()[:1]:
+        _, mine = library.vectors(space, [frames[at].id])
+        around = frames[max(0, at - _MAX_RUN_FRAMES) : at + _MAX_RUN_FRAMES]
+        ids, vectors = library.vectors(space, [frame.id for frame in around])
+        if len(mine):
+            near = vectors @ mine[0] > 1.0 - DEFAULT_NOVELTY
+            return frozenset(ids[near].tolist())
+    return frozenset()
 
 
 def recaption(library: Library, video: Video, captioner: Captioner) -> Recaptioned:
@@ -99,9 +163,10 @@ def _pictures(
     """Decode a video as it was indexed, and yield the pictures of the wanted frames, in order."""
     from vidsearch.media.decode import frames
 
+    path = path_of(video)
     waiting = iter(wanted)
     frame = next(waiting, None)
-    for picture in frames(video.path, video.plan, short_side_pixels=short_side_pixels):
+    for picture in frames(path, video.plan, short_side_pixels=short_side_pixels):
         while frame is not None and frame.time_seconds < picture.time_seconds - _SAME_TIME_SECONDS:
             frame = next(waiting, None)
         if frame is None:

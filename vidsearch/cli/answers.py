@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,8 +65,10 @@ def _percent(confidence: float | None) -> str:
 
 def answer_as_dict(answer: SearchAnswer) -> dict[str, Any]:
     """An answer for JSON."""
+    from vidsearch.service.query_json import write_query
+
     return {
-        "query": json.loads(answer.query.to_json()),
+        "query": write_query(answer.query),
         "mode": answer.mode,
         "models": list(answer.models),
         "num_frames": answer.num_frames,

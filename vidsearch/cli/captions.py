@@ -11,7 +11,6 @@ from typer.core import TyperGroup
 
 from vidsearch.cli import console, loading, options
 from vidsearch.errors import QueryError
-from vidsearch.search.query import FrameReference
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -317,20 +316,21 @@ def edit(
     ],
     text: Annotated[str, typer.Argument(help="What is to be seen, in your words.")],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    only_here: Annotated[
+        bool, typer.Option("--only-here", help="This one frame, not the run of look-alike frames around it.")
+    ] = False,
 ) -> None:
-    """Put a caption right. No model overwrites it, and search finds it at once.
+    """Put a caption right, for as long as the picture stays alike. Search finds it, no model overwrites it.
 
     Example: `vidsearch captions edit holiday.mp4@12.5 "our dog Bello on the beach"`
     """
-    from vidsearch.captions.rewrite import correct
+    from vidsearch import Library
 
-    reference = FrameReference.parse(moment)
-    with loading.open_library(library) as opened:
-        video = opened.video(reference.video)
-        frame = correct(opened, video, reference.time_seconds, text)
+    with Library.open(library) as opened:
+        done = opened.correct(moment, text, only_here=only_here)
+    span = f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}"
     console.note(
-        f"{console.printable(video.path.name)} at {format_time(frame.time_seconds)} now says: "
-        f"{console.printable(text)}"
+        f"{console.printable(done.video.path.name)}, {span}, now says: {console.printable(done.text)}"
     )
 
 

@@ -274,7 +274,7 @@ def shell(
 
     - `vidsearch shell --json < questions.txt`
     """
-    from vidsearch.search.query_json import read_queries
+    from vidsearch.service.query_json import read_queries
 
     defaults = Query(text="-", num_hits=num_hits)
     is_talking = sys.stdin.isatty()
@@ -328,7 +328,7 @@ def _searcher(library: Path) -> Iterator[Searcher]:
 
 
 def _answer_many(searcher: Searcher, defaults: Query, source: Path, *, as_json: bool) -> None:
-    from vidsearch.search.query_json import read_queries
+    from vidsearch.service.query_json import read_queries
 
     try:
         lines = sys.stdin.readlines() if source == Path("-") else source.read_text("utf-8").splitlines()

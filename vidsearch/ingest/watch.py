@@ -1,5 +1,6 @@
-"""Folders that are indexed as they change. Knows when a file is ready to be read, and nothing of models or
-libraries: indexing is a function that it is given.
+"""Watches folders: when a file that came or changed is ready to be read, and when to retry one that failed.
+
+Indexing itself is a function that it is given.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from vidsearch.ingest.report import IngestReport
 
 SETTLE_SECONDS = 2.0
+RETRY_SECONDS = 15.0
+_LONGEST_RETRY_SECONDS = 600.0
 _LOOK_MILLISECONDS = 500
 
 
@@ -63,6 +66,40 @@ class Settling:
         return ready
 
 
+class Retries:
+    """Files to try again: a full disk or a network folder that went away may pass."""
+
+    def __init__(self, *, first_seconds: float = RETRY_SECONDS) -> None:
+        self._first_seconds = first_seconds
+        self._wait_seconds = first_seconds
+        self._due = 0.0
+        self._paths: dict[Path, None] = {}
+
+    def note(self, paths: Iterable[Path], *, now: float) -> None:
+        """Note what failed in a run that has just ended; without failures, the next wait is short again."""
+        self._paths.update(dict.fromkeys(paths))
+        if not self._paths:
+            self._wait_seconds = self._first_seconds
+            return
+        self._due = now + self._wait_seconds
+        self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_RETRY_SECONDS)
+
+    def take_due(self, *, now: float, also: bool) -> list[Path]:
+        """Take out the files whose time has come; all of them where a run begins anyway (`also`)."""
+        if not self._paths or not (also or now >= self._due):
+            return []
+        due = list(self._paths)
+        self._paths.clear()
+        return due
+
+
+def check_folders(folders: Iterable[Path]) -> None:
+    """Raise MediaError for a folder that is not there."""
+    for folder in folders:
+        if not folder.is_dir():
+            raise MediaError("is not a folder that can be watched", path=folder)
+
+
 def watch(
     folders: Sequence[Path],
     index: Callable[[Sequence[Path]], IngestReport],
@@ -71,21 +108,31 @@ def watch(
     on_error: Callable[[VidsearchError], None],
     stop: threading.Event | None = None,
     settle_seconds: float = SETTLE_SECONDS,
+    retry_seconds: float = RETRY_SECONDS,
     force_polling: bool | None = None,
 ) -> None:
     """Index what is in `folders`, then what comes or changes there, until `stop` or a KeyboardInterrupt.
 
-    A file is indexed when it has not changed for `settle_seconds`. `index` takes the files that are ready; an
-    error of it goes to `on_error`, and those files are tried again when the next ones are ready.
-    `force_polling` is for network folders, which tell nobody of their changes. Raises MediaError where a
-    folder is not there.
+    A file is indexed when it has not changed for `settle_seconds`.
+
+    Args:
+        folders: What to watch.
+        index: Indexes the files that are ready, and those that failed in its last run.
+        on_report: Called after each run that found something to do.
+        on_error: Called where a run fails as a whole; its files are tried again.
+        stop: Ends the watch once it is set.
+        settle_seconds: How long a file must not have changed.
+        retry_seconds: When to try again what failed: after this, then after twice as long, and so on up to
+            10 minutes. A file that the library has recorded as failed is left alone until it changes.
+        force_polling: For network folders, which tell nobody of their changes.
+
+    Raises:
+        MediaError: A folder is not there.
     """
-    for folder in folders:
-        if not folder.is_dir():
-            raise MediaError("is not a folder that can be watched", path=folder)
+    check_folders(folders)
     stop = stop or threading.Event()
     settling = Settling(settle_seconds=settle_seconds)
-    unfinished: list[Path] = []
+    retries = Retries(first_seconds=retry_seconds)
     is_first = True
     # What is there already is listed only now that changes are being collected: nothing falls in between.
     for changes in watch_files(
@@ -106,16 +153,19 @@ def watch(
         for path in _videos_in(changes):
             settling.note(path, now=now)
         ready = settling.take_ready(now=now)
-        if not ready:
+        again = retries.take_due(now=now, also=bool(ready))
+        if not (ready or again):
             continue
         try:
-            report = index([*unfinished, *ready])
+            report = index([*again, *ready])
         except VidsearchError as error:
-            unfinished.extend(ready)
+            retries.note([*again, *ready], now=time.monotonic())
             on_error(error)
             continue
-        unfinished.clear()
-        on_report(report)
+        failed = [failure.path for failure in report.failures if not failure.known_before]
+        retries.note(failed, now=time.monotonic())
+        if ready or failed or report.num_indexed:
+            on_report(report)
         if report.interrupted:
             return
 

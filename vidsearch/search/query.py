@@ -168,19 +168,6 @@ class Query:
             less_like=tuple(dict.fromkeys([*(i for i in self.less_like if i not in more), *less])),
         )
 
-    def to_json(self) -> str:
-        """One line of JSON with the fields that are not at their defaults."""
-        from vidsearch.search.query_json import write_query
-
-        return write_query(self)
-
-    @classmethod
-    def from_json(cls, source: str) -> Query:
-        """Read what `to_json` writes. Raises QueryError for what is no JSON object or no query."""
-        from vidsearch.search.query_json import read_query
-
-        return read_query(source)
-
 
 def _clean(text: str) -> str:
     return " ".join(_CONTROL_CHARACTERS.sub(" ", text).split())

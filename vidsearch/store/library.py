@@ -12,7 +12,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from difflib import get_close_matches
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -31,6 +30,7 @@ from vidsearch.store import (
 )
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.lock import try_lock
+from vidsearch.store.naming import find_video_named, find_videos_named
 from vidsearch.store.records import (
     CaptionMatch,
     CaptionVersion,
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
 
 CLAIMS_FOLDER = "claims"
+_LARGEST_ID = (1 << 63) - 1
 
 
 class Library:
@@ -148,27 +149,28 @@ class Library:
 
     # --- reading ------------------------------------------------------------------------------------
 
-    def videos(self, glob: str | None = None) -> list[Video]:
-        """Every video, in the order of first indexing, or those with a path or file name that fits."""
-        with self._catalog.read() as connection:
-            if glob is None:
-                return video_rows.all_videos(connection)
-            return video_rows.videos_by_id(connection, frame_rows.videos_matching(connection, glob))
+    def videos(self, name: str | None = None) -> list[Video]:
+        """Return every video, in the order of first indexing, or those that a name means.
 
-    def video(self, ref: str | int) -> Video:
-        """The video meant by a path, a file name, a unique part of a path, "#id" or an id.
-
-        Raises VideoNotFound, which names the nearest ones.
+        Raises VideoNotFound for a name that fits none; see `vidsearch.store.naming`.
         """
         with self._catalog.read() as connection:
-            if isinstance(ref, int) or (ref.startswith("#") and ref[1:].isdecimal()):
-                found = video_rows.videos_by_id(connection, [int(str(ref).removeprefix("#"))])
-                if found:
-                    return found[0]
-                if isinstance(ref, int):  # an id never means part of a path
-                    raise VideoNotFound(f"There is no video #{ref} in {self.path}.")
             videos = video_rows.all_videos(connection)
-        return _video_meant(str(ref), videos)
+        return videos if name is None else find_videos_named(name, videos)
+
+    def video(self, ref: str | int) -> Video:
+        """Return the one video that an id or a name means; see `vidsearch.store.naming`.
+
+        Raises VideoNotFound where there is none, or where the name fits several.
+        """
+        with self._catalog.read() as connection:
+            if isinstance(ref, int):
+                found = video_rows.videos_by_id(connection, [ref]) if ref <= _LARGEST_ID else []
+                if not found:
+                    raise VideoNotFound(f"There is no video #{ref} in {self.path}.")
+                return found[0]
+            videos = video_rows.all_videos(connection)
+        return find_video_named(ref, videos)
 
     def frames(self, video_id: int) -> list[IndexedFrame]:
         """A video's frames, by time."""
@@ -427,27 +429,3 @@ class Library:
         """The k subtitles that answer any of the words best; words as in `caption_matches`."""
         with self._catalog.read() as connection:
             return subtitle_rows.matches(connection, words, k)
-
-
-def _video_meant(ref: str, videos: list[Video]) -> Video:
-    """The video that a reference means. Raises VideoNotFound."""
-    at = ledger.absolute(Path(ref))
-    ways = (
-        lambda path: path == at,
-        lambda path: path.name == ref,
-        lambda path: path.stem == ref,
-        lambda path: ref.lower() in str(path).lower(),
-    )
-    for fits in ways:
-        found = [video for video in videos if any(fits(path) for path in video.paths)]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            choice = "".join(f"\n  #{video.id} {video.path}" for video in found[:10])
-            raise VideoNotFound(f"{ref!r} fits {len(found)} videos; name one by its path or number:{choice}")
-    if not videos:
-        raise VideoNotFound(f"There is no video {ref!r}: the library is empty.")
-    names = {video.path.name: video for video in videos}
-    near = get_close_matches(Path(ref).name, names, n=3, cutoff=0.4)
-    hint = f" Did you mean {' or '.join(near)}?" if near else " `vidsearch list` shows what there is."
-    raise VideoNotFound(f"There is no video {ref!r} in the library.{hint}")

@@ -182,7 +182,7 @@ def _show(answer: SearchAnswer) -> None:
     said.caption(f"{len(answer.hits):,} {kind} of {answer.num_frames:,} frames, best first")
     with save.popover("Save these", icon=":material/download:", width="stretch"):
         _downloads(answer)
-    page = st.pagination(num_pages, key=f"page-{hash(answer.query.to_json())}") if num_pages > 1 else 1
+    page = st.pagination(num_pages, key=f"page-{hash(repr(answer.query))}") if num_pages > 1 else 1
     shown = answer.hits[(page - 1) * HITS_PER_PAGE : page * HITS_PER_PAGE]
     for at in range(0, len(shown), CARDS_PER_ROW):
         row = shown[at : at + CARDS_PER_ROW]

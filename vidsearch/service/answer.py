@@ -1,0 +1,84 @@
+"""What a search gives back, in Python: a sequence of hits that notebooks draw as a table."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, Self, overload
+
+from vidsearch.errors import VidsearchError
+from vidsearch.search.answer import SearchAnswer
+from vidsearch.times import format_time
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vidsearch.types import SearchHit
+
+_COLUMNS = ("time", "confidence", "video", "caption")
+
+
+class Answer(SearchAnswer, Sequence["SearchHit"]):
+    """An answer to one query: its hits in order, best first, and what they were found by.
+
+    `len(answer)`, `answer[0]`, `answer[:3]` and `for hit in answer` are about the hits.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, found: SearchAnswer) -> Self:
+        """Return what the search engine found as an Answer."""
+        return cls(**{field.name: getattr(found, field.name) for field in fields(found)})
+
+    def __len__(self) -> int:
+        return len(self.hits)
+
+    def __iter__(self) -> Iterator[SearchHit]:
+        return iter(self.hits)
+
+    @overload
+    def __getitem__(self, index: int) -> SearchHit: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[SearchHit]: ...
+    def __getitem__(self, index: int | slice) -> SearchHit | Sequence[SearchHit]:
+        return self.hits[index]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the answer as plain data, with the names that `vidsearch search --json` uses."""
+        from vidsearch.service import schemas
+
+        return schemas.plain(schemas.AnswerSchema.of(self))
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the hits as a data frame, one row each, best first.
+
+        The columns are those of `to_dict()["hits"]`, without `scores` and `steps`.
+
+        Raises:
+            VidsearchError: pandas is not installed.
+        """
+        try:
+            import pandas as pd
+        except ImportError as error:
+            raise VidsearchError("to_pandas needs pandas: install it with `pip install pandas`.") from error
+        from vidsearch.service import schemas
+
+        columns = [name for name in schemas.HitSchema.__struct_fields__ if name not in ("scores", "steps")]
+        return pd.DataFrame(self.to_dict()["hits"], columns=columns)
+
+    def _repr_html_(self) -> str:
+        head = "".join(f"<th>{name}</th>" for name in _COLUMNS)
+        rows = "".join(f"<tr>{''.join(map(_cell, _shown(hit)))}</tr>" for hit in self.hits)
+        notes = "".join(f"<p>{html.escape(note)}</p>" for note in self.notes)
+        return f"{notes}<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _shown(hit: SearchHit) -> tuple[str, str, str, str]:
+    confidence = "" if hit.confidence is None else f"{hit.confidence:.0%}"
+    return format_time(hit.time_seconds), confidence, hit.video.path.name, hit.caption or ""
+
+
+def _cell(text: str) -> str:
+    return f"<td>{html.escape(text)}</td>"

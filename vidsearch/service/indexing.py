@@ -1,0 +1,282 @@
+"""Videos into a library: paths and options to a run of the ingest."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from vidsearch.errors import QueryError, VidsearchError
+from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
+from vidsearch.store.catalog import CATALOG_FILE
+from vidsearch.store.library import Library as Store
+from vidsearch.types import Sampling, SamplingPlan
+
+if TYPE_CHECKING:
+    from vidsearch.ingest import IngestReport, ProgressState
+    from vidsearch.media.container import DecodeDevice
+    from vidsearch.models.device import Device
+    from vidsearch.types import LibraryModels
+
+
+PathLike = str | os.PathLike[str]
+
+
+class IndexSettings(TypedDict, total=False):
+    """What `Library.index` takes beside the paths; `vidsearch index` has the same settings as options."""
+
+    models: str | None
+    """"auto", "mini", "clip,blip", a hub id or a folder. Default: the library's own, else "auto"."""
+    embedder: str | None
+    """Embedders alone, separated by commas."""
+    captions: bool
+    """Whether to write captions. Default: True."""
+    caption_every: str | int
+    """"novel" (when the picture has changed, the default), "frame", "shot", or N for every Nth frame."""
+    fps: float
+    """Frames looked at per second of video. Default: 1."""
+    max_frames: int | None
+    """At most so many frames of each video, spread evenly."""
+    start_seconds: float
+    """Begin at this time of each video."""
+    end_seconds: float | None
+    """End before this time."""
+    sampling: Sampling
+    """"uniform" (the default), "shots" or "keyframes"; see `SamplingPlan`."""
+    device: str
+    """"auto", "cpu", "cuda" or "mps"."""
+    precision: str
+    """"auto", "fp32", "bf16" or "fp16"."""
+    batch_size: int | None
+    """Images per model call. Default: fitted to the device."""
+    num_beams: int | None
+    """Beams for captions; 1 is greedy. Default: the model's own number."""
+    prompt: str | None
+    """Words that every caption starts with."""
+    decode_device: DecodeDevice
+    """"cpu", or "cuda" where FFmpeg can."""
+    retry_failed: bool
+    """Try files again that failed before."""
+    timeout_seconds: float
+    """A video that makes no progress for so long is given up. Default: 120."""
+    isolate: bool
+    """Decode each file in a process of its own."""
+    reindex: bool
+    """Index again what is here with other settings."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """How videos are indexed; what `vidsearch index --help` describes, under the same names."""
+
+    models: ModelOptions = field(default_factory=ModelOptions)
+    plan: SamplingPlan = field(default_factory=SamplingPlan)
+    caption_every: str = "novel"
+    """"novel", "frame", "shot", or N for every Nth frame."""
+    decode_device: DecodeDevice = "cpu"
+    retry_failed: bool = False
+    timeout_seconds: float = 120.0
+    isolate: bool = False
+    reindex: bool = False
+
+    @classmethod
+    def of(cls, settings: IndexSettings) -> IndexOptions:
+        """Return the options that keywords name.
+
+        Raises:
+            QueryError: A setting that means nothing.
+            TypeError: A setting that there is not.
+        """
+        given: dict[str, Any] = dict(settings)
+        unknown = sorted(set(given) - set(IndexSettings.__annotations__))
+        if unknown:
+            raise TypeError(f"index() got an unexpected keyword argument {unknown[0]!r}")
+        models = {_MODEL_FIELDS.get(name, name): value for name, value in given.items() if name in _MODELS}
+        plan = {name: value for name, value in given.items() if name in _PLAN}
+        rest = {name: value for name, value in given.items() if name not in _MODELS | _PLAN}
+        if "caption_every" in rest:
+            rest["caption_every"] = str(rest["caption_every"])
+        return cls(models=ModelOptions(**models), plan=sampling_plan(**plan), **rest)
+
+
+_MODEL_FIELDS = {"captions": "wants_captions"}
+_MODELS = frozenset({"captions", *(item.name for item in fields(ModelOptions))} - {"wants_captions"})
+_PLAN = frozenset(item.name for item in fields(SamplingPlan))
+
+
+def sampling_plan(**values: Any) -> SamplingPlan:
+    """Return the plan with these fields.
+
+    Raises:
+        QueryError: It means nothing.
+    """
+    from vidsearch.media.sampling import check_plan
+
+    plan = SamplingPlan(**values)
+    try:
+        check_plan(plan)
+    except ValueError as error:
+        raise QueryError(f"{error}.") from error
+    return plan
+
+
+class Indexer:
+    """Models that are loaded once, and every run that indexes with them into one library."""
+
+    def __init__(self, options: IndexOptions, chosen: LibraryModels, loaded: LoadedModels) -> None:
+        self.options = options
+        self.loaded = loaded
+        self._chosen = chosen
+
+    @classmethod
+    def load(cls, options: IndexOptions, *, store: Store | None) -> Indexer:
+        """Choose and load the models for a library, and leave the library as it is.
+
+        Args:
+            options: What is asked for.
+            store: The library; None where it is still to be made.
+
+        Raises:
+            LibraryError: Other models are asked for than the library has.
+            ModelUnavailable: Weights are missing.
+            QueryError: An option that means nothing.
+        """
+        from vidsearch.ingest import parse_caption_policy
+
+        policy = parse_caption_policy(options.caption_every)
+        if policy.rule == "shot" and options.plan.sampling != "shots":
+            raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
+        chosen = choose_models(store, options.models)
+        return cls(options, chosen, load_models(chosen, options.models))
+
+    def run(
+        self,
+        store: Store,
+        paths: Iterable[Path],
+        *,
+        on_progress: Callable[[ProgressState], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> IngestReport:
+        """Index videos into a library, which is bound to these models from then on.
+
+        Raises:
+            LibraryNotWritable, ModelUnavailable: What was committed before stays.
+        """
+        from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
+
+        options = self.options
+        check_models(store, self._chosen)
+        if store.models != self._chosen:
+            store.set_models(self._chosen)
+        return ingest(
+            store,
+            paths,
+            embedders=self.loaded.embedders,
+            captioner=self.loaded.captioner,
+            plan=options.plan,
+            caption_policy=parse_caption_policy(options.caption_every),
+            retry_failed=options.retry_failed,
+            reindex=options.reindex,
+            isolate=options.isolate,
+            options=PipelineOptions(
+                timeout_seconds=options.timeout_seconds, decode_device=options.decode_device
+            ),
+            on_progress=on_progress,
+            stop=stop,
+        )
+
+
+def has_library(folder: Path) -> bool:
+    """Return whether there is a library in a folder."""
+    return (folder / CATALOG_FILE).exists()
+
+
+def index_into(
+    folder: Path,
+    paths: Sequence[Path],
+    options: IndexOptions,
+    *,
+    on_progress: Callable[[ProgressState], None] | None = None,
+) -> tuple[IngestReport, Device | None]:
+    """Index into the library in a folder, which is made once there is a video and models to index it with.
+
+    Returns:
+        The report, and what the models ran on; None where no video was found and no library was there.
+
+    Raises:
+        What `Library.index` raises; a library that was not there is then still not there.
+    """
+    from vidsearch.media.discover import find_videos
+
+    indexer = None
+    if not has_library(folder):
+        found = find_videos(paths)
+        if not found.videos:
+            return _report_of_nothing(found.problems), None
+        indexer = Indexer.load(options, store=None)
+    with Store.open(folder, create=True) as store:
+        indexer = indexer or Indexer.load(options, store=store)
+        return indexer.run(store, paths, on_progress=on_progress), indexer.loaded.device
+
+
+def watch_into(
+    folder: Path,
+    watched: Sequence[Path],
+    options: IndexOptions,
+    *,
+    on_report: Callable[[IngestReport, Device], None],
+    on_error: Callable[[VidsearchError], None],
+    settle_seconds: float,
+    force_polling: bool,
+) -> None:
+    """Index what is in folders, and whatever comes or changes there, until a KeyboardInterrupt.
+
+    Args:
+        folder: The library, which is made where there is none.
+        watched: The folders.
+        options: How to index.
+        on_report: Called after each run.
+        on_error: Called where a run fails as a whole; its files are tried again.
+        settle_seconds: How long a file must not have changed before it is indexed.
+        force_polling: For network folders, which tell nobody of their changes.
+
+    Raises:
+        MediaError: A folder is not there; no library is made then.
+        LibraryError, ModelUnavailable: As in `Library.index`.
+    """
+    from vidsearch.ingest.watch import check_folders, watch
+
+    check_folders(watched)
+    indexer = None if has_library(folder) else Indexer.load(options, store=None)
+    with Store.open(folder, create=True) as store:
+        indexer = indexer or Indexer.load(options, store=store)
+        run, device = indexer.run, indexer.loaded.device
+        watch(
+            watched,
+            lambda paths: run(store, paths),
+            on_report=lambda report: on_report(report, device),
+            on_error=on_error,
+            settle_seconds=settle_seconds,
+            force_polling=force_polling or None,
+        )
+
+
+def _report_of_nothing(problems: Iterable[tuple[Path, str]]) -> IngestReport:
+    """Return the report of a run that found no video, with the paths that gave nothing."""
+    from vidsearch.errors import MediaError
+    from vidsearch.ingest.progress import Progress
+
+    progress = Progress(())
+    for path, reason in problems:
+        progress.fail(path, MediaError(reason))
+    return progress.report(interrupted=False)
+
+
+def as_paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
+    """Return one path or several as a list."""
+    if isinstance(paths, str | os.PathLike):
+        return [Path(paths)]
+    return [Path(path) for path in paths]

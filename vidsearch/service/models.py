@@ -1,0 +1,162 @@
+"""Which models a library runs, and loading them.
+
+What people should know meanwhile (which models were chosen and why, a GPU that stands idle) goes to the
+logger "vidsearch": INFO for remarks, WARNING for warnings.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import LibraryError, QueryError
+
+if TYPE_CHECKING:
+    from vidsearch.models.device import Device
+    from vidsearch.models.protocols import Captioner, CaptionExplainer, Embedder, Explainer
+    from vidsearch.store.library import Library as Store
+    from vidsearch.types import LibraryModels
+
+logger = logging.getLogger("vidsearch")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """Which models to run, and how. None means what the library has, or the default for a new one."""
+
+    models: str | None = None
+    """"auto", or names, hub ids and folders, separated by commas."""
+    embedder: str | None = None
+    """The embedders alone, separated by commas."""
+    wants_captions: bool = True
+    device: str = "auto"
+    precision: str = "auto"
+    batch_size: int | None = None
+    num_beams: int | None = None
+    prompt: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedModels:
+    """Models ready to run, and what they run on."""
+
+    embedders: Sequence[Embedder]
+    captioner: Captioner | None
+    device: Device
+
+
+def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
+    """Return the models to run: those of the library, or those asked for while it holds no video.
+
+    Args:
+        store: The library; None where it is still to be made.
+        options: What is asked for.
+
+    Raises:
+        LibraryError: Other models are asked for than those that the library's videos were indexed with.
+        ModelUnavailable: A name that means no model.
+    """
+    from vidsearch.models.registry import resolve_models
+
+    kept = None if store is None else store.models
+    if kept is not None and options.models is None and options.embedder is None:
+        return kept
+    asked = resolve_models(options.models or "auto", embedder=options.embedder)
+    if store is not None:
+        check_models(store, asked.models)
+    if asked.reason and asked.models != kept:
+        logger.info(asked.reason)
+    return asked.models
+
+
+def check_models(store: Store, models: LibraryModels) -> None:
+    """Raise LibraryError where the library's videos were indexed with other models than these."""
+    kept = store.models
+    if kept is not None and kept != models and store.videos():
+        raise LibraryError(
+            f"The library at {store.path} was made with {describe_models(kept)}, "
+            f"not with {describe_models(models)}. "
+            "Index into another folder with --library, or leave --models and --embedder out."
+        )
+
+
+def describe_models(models: LibraryModels) -> str:
+    """Return one short line: "clip, blip (captions by blip)"."""
+    captions = f"captions by {models.captioner}" if models.captioner else "no captions"
+    return f"{', '.join(models.embedders)} ({captions})"
+
+
+def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
+    """Load models onto the device that the options name.
+
+    Raises:
+        ModelUnavailable: Weights are missing, or the device is.
+    """
+    from vidsearch.models.registry import load_captioner, load_embedder
+
+    names = (*models.embedders, *([models.captioner] if models.captioner else []))
+    device = pick_device(*names, device=options.device, precision=options.precision)
+    embedders = [
+        load_embedder(name, device=device, batch_size=options.batch_size) for name in models.embedders
+    ]
+    captioner = None
+    if models.captioner is not None and options.wants_captions:
+        captioner = load_captioner(
+            models.captioner,
+            device=device,
+            batch_size=options.batch_size,
+            num_beams=options.num_beams,
+            prompt=options.prompt,
+        )
+    return LoadedModels(embedders=embedders, captioner=captioner, device=device)
+
+
+def load_library_captioner(store: Store, options: ModelOptions) -> tuple[Captioner, Device]:
+    """Load the captioner that the options name, or the library's own.
+
+    Raises:
+        QueryError: Neither is there.
+        ModelUnavailable: It cannot be loaded.
+    """
+    from vidsearch.models.registry import load_captioner
+
+    name = options.models or (store.models.captioner if store.models else None)
+    if name is None:
+        raise QueryError("The library has no captioner: name one, such as --models blip.")
+    device = pick_device(name, device=options.device, precision=options.precision)
+    captioner = load_captioner(
+        name,
+        device=device,
+        batch_size=options.batch_size,
+        num_beams=options.num_beams,
+        prompt=options.prompt,
+    )
+    return captioner, device
+
+
+def load_explainer(name: str, *, device: str = "auto") -> Explainer:
+    """Load what shows where in a picture an embedder finds words. Raises ModelUnavailable."""
+    from vidsearch.models.registry import load_explainer as load
+
+    return load(name, device=pick_device(name, device=device, precision="fp32"))
+
+
+def load_caption_explainer(name: str, *, device: str = "auto") -> CaptionExplainer:
+    """Load what shows where in a picture each word of a caption comes from. Raises ModelUnavailable."""
+    from vidsearch.models.registry import load_caption_explainer as load
+
+    return load(name, device=pick_device(name, device=device, precision="fp32"))
+
+
+def pick_device(*models: str, device: str, precision: str) -> Device:
+    """Return the device that these models are to run on. Warns of a GPU that would stand idle."""
+    from vidsearch.models.device import idle_gpu_warning
+    from vidsearch.models.registry import device_for, uses_torch
+
+    chosen = device_for(models, device, precision)
+    warning = idle_gpu_warning(chosen) if uses_torch(models) else None
+    if warning:
+        logger.warning(warning)
+    return chosen

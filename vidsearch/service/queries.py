@@ -1,0 +1,101 @@
+"""Queries from Python: words and keywords to a `Query`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import fields, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypedDict
+
+from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
+from vidsearch.types import FrameFilter
+
+
+class SearchOptions(TypedDict, total=False):
+    """What `Library.search` takes beside the words."""
+
+    images: Iterable[str | os.PathLike[str]]
+    """Picture files to find the like of."""
+    like: Iterable[str | FrameReference]
+    """Moments to find the like of: "holiday.mp4@12.5"."""
+    plus: Iterable[str | WeightedText]
+    """More of this: "sunset", or with a weight "sunset:0.5"."""
+    minus: Iterable[str | WeightedText]
+    """Less of this."""
+    vectors: Mapping[str, tuple[float, ...]]
+    """A ready vector by the key of its space (`EmbeddingSpace.key`)."""
+    more_like: Iterable[int]
+    """Ids of frames that were right."""
+    less_like: Iterable[int]
+    """Ids of frames that were wrong."""
+    then: Iterable[str]
+    """What happens next in the same video, in order."""
+    within_seconds: float
+    """The longest time from one step to the next."""
+    mode: Mode
+    num_hits: int
+    group: bool
+    """Join neighbouring frames into moments."""
+    dedupe: bool
+    """Fold near-identical moments of different videos into the best of them."""
+    min_confidence: float | None
+    """Leave out hits below this confidence, in [0, 1]."""
+    rerank: str | None
+    num_rerank: int
+    video: str | None
+    """Only these videos: path, name, part of it, glob, "#id" or folder."""
+    after_seconds: float | None
+    before_seconds: float | None
+    recorded_after: datetime | None
+    recorded_before: datetime | None
+    min_duration_seconds: float | None
+    max_duration_seconds: float | None
+    caption_words: str | None
+
+
+_FILTERS = frozenset(field.name for field in fields(FrameFilter)) - {"video_glob", "video_ids"}
+
+
+def build_query(text: str | None, options: Mapping[str, Any]) -> Query:
+    """Return the query that words and `SearchOptions` make.
+
+    Raises:
+        QueryError: It means nothing.
+        TypeError: An option that there is not.
+    """
+    unknown = sorted(set(options) - set(SearchOptions.__annotations__))
+    if unknown:
+        raise TypeError(f"search() got an unexpected keyword argument {unknown[0]!r}")
+    where = FrameFilter(
+        video_glob=options.get("video"), **{name: options[name] for name in _FILTERS & set(options)}
+    )
+    parts = {name: value for name, value in options.items() if name not in _FILTERS and name != "video"}
+    readers: dict[str, Callable[[Any], object]] = {
+        "images": Path,
+        "like": lambda part: part if isinstance(part, FrameReference) else FrameReference.parse(part),
+        "plus": _weighted,
+        "minus": _weighted,
+        "more_like": int,
+        "less_like": int,
+        "then": str,
+    }
+    for name, read in readers.items():
+        if name in parts:
+            given = parts[name]
+            is_one = isinstance(given, str | os.PathLike | FrameReference | WeightedText)
+            parts[name] = tuple(map(read, [given] if is_one else given))
+    return Query(text=text, filter=where, **parts)
+
+
+def _weighted(part: str | WeightedText) -> WeightedText:
+    return part if isinstance(part, WeightedText) else WeightedText.parse(part)
+
+
+def with_videos(query: Query, video_ids: Iterable[int]) -> Query:
+    """Return a query whose name for videos is resolved to their ids."""
+    ids = tuple(video_ids)
+    if query.filter.video_ids is not None:
+        ids = tuple(video_id for video_id in ids if video_id in query.filter.video_ids)
+    return replace(query, filter=replace(query.filter, video_glob=None, video_ids=ids))

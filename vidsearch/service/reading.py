@@ -1,0 +1,188 @@
+"""An open library, to read: videos, captions, numbers."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from vidsearch.errors import LibraryError
+from vidsearch.store.library import Library as Store
+
+if TYPE_CHECKING:
+    from vidsearch.captions.describe import Describer, Level
+    from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
+    from vidsearch.store.records import LibraryInfo
+    from vidsearch.types import Failure, Video
+
+StrPath: TypeAlias = "str | os.PathLike[str]"
+VideoName: TypeAlias = "str | int | os.PathLike[str] | Video"
+"""A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
+
+ALL = "all"
+"""Names every video, where a method takes several."""
+
+
+class LibraryReader:
+    """The half of `Library` that changes nothing."""
+
+    def __init__(self, store: Store) -> None:
+        self._store: Store | None = store
+        self._path = store.path
+        self._lock = threading.RLock()
+        self._describer: Describer | None = None
+
+    @classmethod
+    def create(cls, path: StrPath) -> Self:
+        """Open the library in a folder, and make it first where there is none.
+
+        Args:
+            path: The folder; missing parents are made.
+
+        Raises:
+            LibraryError: The folder cannot be written, or holds a library that cannot be read.
+        """
+        return cls.open(path, create=True)
+
+    @classmethod
+    def open(cls, path: StrPath, *, create: bool = False, read_only: bool = False) -> Self:
+        """Open the library in a folder.
+
+        Args:
+            path: The folder.
+            create: Make a library where there is none.
+            read_only: Never write; a folder that cannot be written opens so by itself.
+
+        Raises:
+            LibraryNotFound: There is none, and `create` is not set.
+            LibraryDamaged, LibraryTooNew, LibraryNotWritable: What the names say.
+        """
+        return cls(Store.open(path, create=create, read_only=read_only))
+
+    def close(self) -> None:
+        """Close the library's files. A closed library stays closed."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+            self._store = self._describer = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<vidsearch.Library {str(self._path)!r}>"
+
+    @property
+    def path(self) -> Path:
+        """The library's folder."""
+        return self._path
+
+    @property
+    def store(self) -> Store:
+        """What is kept, row by row: for programs that need more than this class has.
+
+        Raises:
+            LibraryError: The library is closed.
+        """
+        if self._store is None:
+            raise LibraryError(f"The library at {self._path} is closed. Open it again with Library.open.")
+        return self._store
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def videos(self, name: str | None = None) -> list[Video]:
+        """Return the videos, in the order of first indexing.
+
+        Args:
+            name: Only those that this names; see `VideoName`. None for all.
+
+        Raises:
+            VideoNotFound: The name fits none. A glob may fit none: the list is then empty.
+        """
+        return self.store.videos(name)
+
+    def video(self, name: VideoName) -> Video:
+        """Return the one video that a name means.
+
+        Raises:
+            VideoNotFound: The name fits none, or several; the message lists those.
+        """
+        from vidsearch.types import Video
+
+        if isinstance(name, Video):
+            name = name.id
+        return self.store.video(name if isinstance(name, int) else os.fspath(name))
+
+    def captions(self, video: VideoName, *, level: Level = "frame") -> VideoCaptions:
+        """Return what a video shows, in words.
+
+        Args:
+            video: Names one video.
+            level: "frame" for every frame, "shot" or "chapter" for a timeline, "video" for one line.
+
+        Raises:
+            VideoNotFound: The name fits no video, or several.
+        """
+        from vidsearch.service.captions import read_captions
+
+        found = self.video(video)
+        with self._lock:
+            return read_captions(self.store, self.describer(), found, level)
+
+    def summary(self) -> LibraryCaptions:
+        """Return every video in one line, and all of them in one."""
+        from vidsearch.service.captions import LibraryCaptions, read_captions
+
+        with self._lock:
+            describer = self.describer()
+            videos = [read_captions(self.store, describer, each, "video") for each in self.store.videos()]
+            return LibraryCaptions(summary=describer.library(), videos=tuple(videos))
+
+    def describer(self) -> Describer:
+        """Return what describes videos: not safe in several threads at once."""
+        from vidsearch.captions.describe import Describer, encoder_for
+
+        # Without vectors there is no encoder to describe with: look again, until there is.
+        if self._describer is None or not self._describer.has_encoder:
+            self._describer = Describer(self.store, encoder=encoder_for(self.store))
+        return self._describer
+
+    def find_words(self, words: str, *, num_matches: int = 20) -> list[WordMatch]:
+        """Find words in captions and subtitles.
+
+        Args:
+            words: Stemmed; `sun*` is a beginning, "red car" in quotes a phrase. Any of them may match.
+            num_matches: At most so many.
+
+        Returns:
+            The matches, best first.
+        """
+        from vidsearch.service.captions import find_words
+
+        return find_words(self.store, words, num_matches)
+
+    def failures(self) -> list[Failure]:
+        """Return the files that could not be indexed, by path."""
+        return self.store.failures()
+
+    def info(self) -> LibraryInfo:
+        """Return the library in numbers."""
+        return self.store.info()
+
+    def _named(self, videos: VideoName) -> list[Video]:
+        """Return the videos that a name means, where several may be meant."""
+        if videos == ALL:
+            return self.store.videos()
+        if isinstance(videos, str | os.PathLike):
+            return self.store.videos(os.fspath(videos))
+        return [self.video(videos)]

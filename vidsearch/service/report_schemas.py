@@ -1,0 +1,148 @@
+"""The JSON schema of reports and errors; what the names mean is in `vidsearch.service.schemas`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+from vidsearch.service.schemas import schema_of
+
+if TYPE_CHECKING:
+    from vidsearch.ingest import FileFailure, IngestReport
+    from vidsearch.store.records import LibraryInfo, Problem
+    from vidsearch.types import Failure
+
+
+class FailureSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that could not be indexed."""
+
+    path: str
+    error: str
+    reason: str
+    failed_at: datetime
+
+    @classmethod
+    def of(cls, failure: Failure) -> Self:
+        return schema_of(cls, failure, path=str(failure.path))
+
+
+class FileFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A file that failed in a run."""
+
+    path: str
+    error: str
+    reason: str
+    seconds_kept: float
+    known_before: bool
+
+    @classmethod
+    def of(cls, failure: FileFailure) -> Self:
+        return schema_of(cls, failure, path=str(failure.path))
+
+
+class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What an index run did."""
+
+    num_indexed: int
+    num_resumed: int
+    num_skipped: int
+    num_skipped_as_other: int
+    num_replaced: int
+    num_left_to_others: int
+    num_frames: int
+    num_blank: int
+    num_near_duplicates: int
+    num_captions_written: int
+    num_captions_carried_over: int
+    failures: list[FileFailureSchema]
+    warnings: list[str]
+    video_seconds: float
+    wall_seconds: float
+    device: str | None
+    interrupted: bool
+
+    @classmethod
+    def of(cls, report: IngestReport, *, device: str | None) -> Self:
+        return schema_of(
+            cls,
+            report,
+            report.counts,
+            failures=[FileFailureSchema.of(failure) for failure in report.failures],
+            warnings=list(report.warnings),
+            device=device,
+        )
+
+
+class ModelsSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """The models of a library."""
+
+    embedders: list[str]
+    captioner: str | None
+
+
+class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A space that a library has vectors in."""
+
+    model: str
+    weights_digest: str
+    preprocessing: str
+    dim: int
+    key: str
+
+
+class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A library in numbers."""
+
+    path: str
+    format_version: int
+    models: ModelsSchema | None
+    spaces: list[SpaceSchema]
+    num_videos: int
+    num_complete: int
+    num_frames: int
+    num_captions: int
+    num_failures: int
+    duration_seconds: float
+    size_bytes: int
+
+    @classmethod
+    def of(cls, info: LibraryInfo) -> Self:
+        models = info.models
+        return schema_of(
+            cls,
+            info,
+            path=str(info.path),
+            models=models and ModelsSchema(embedders=list(models.embedders), captioner=models.captioner),
+            spaces=[schema_of(SpaceSchema, space) for space in info.spaces],
+        )
+
+
+class ProblemSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that is wrong with a library."""
+
+    kind: str
+    what: str
+    repaired: str | None
+
+    @classmethod
+    def of(cls, problem: Problem) -> Self:
+        return schema_of(cls, problem)
+
+
+class ErrorSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Why something was not done."""
+
+    type: str
+    message: str
+
+
+class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    """What stands in place of an answer where there is none."""
+
+    error: ErrorSchema
+
+    @classmethod
+    def of(cls, error: Exception, *, message: str | None = None) -> Self:
+        return cls(error=ErrorSchema(type=type(error).__name__, message=message or str(error)))

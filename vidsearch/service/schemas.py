@@ -1,0 +1,305 @@
+"""The one JSON schema: queries in, answers, videos and captions out, for every door.
+
+One name means one thing throughout: `video_id` and `path` name a video, `frame_id` a frame; `time_seconds` is
+a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds from the start of the video;
+`caption` is what a caption says, `text` any other words, `confidence` a probability in [0, 1]. Reports and
+errors are in `vidsearch.service.report_schemas`.
+
+msgspec reads and checks JSON in a fifth of the import time of pydantic (13 against 59 ms of a cold start of
+about 600, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+
+import msgspec
+
+if TYPE_CHECKING:
+    from vidsearch.captions.describe import Description
+    from vidsearch.search.answer import SearchAnswer
+    from vidsearch.service.captions import VideoCaptions, WordMatch
+    from vidsearch.types import IndexedFrame, SearchHit, StepHit, Video
+
+_LARGEST = (1 << 63) - 1
+
+Id = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
+
+
+def plain(value: msgspec.Struct) -> dict[str, Any]:
+    """Return a schema's value as dicts, lists, strings, numbers, booleans and None."""
+    found: dict[str, Any] = msgspec.to_builtins(value)
+    return found
+
+
+# --- in ---------------------------------------------------------------------------------------------
+
+
+class FilterSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """The "filter" of a query."""
+
+    video_glob: str | None = None
+    video_ids: list[Id] | None = None
+    after_seconds: float | None = None
+    before_seconds: float | None = None
+    recorded_after: str | None = None
+    recorded_before: str | None = None
+    min_duration_seconds: float | None = None
+    max_duration_seconds: float | None = None
+    caption_words: str | None = None
+
+
+class QuerySchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A query in JSON. What is left out is as in `Query`."""
+
+    text: str | None = None
+    images: list[str] = []
+    like: list[str] = []
+    plus: list[str] = []
+    minus: list[str] = []
+    vectors: dict[str, list[float]] = {}
+    more_like: list[Id] = []
+    less_like: list[Id] = []
+    then: list[str] = []
+    within_seconds: float = 30.0
+    filter: FilterSchema = FilterSchema()
+    mode: str = "auto"
+    num_hits: Count = 10
+    group: bool = True
+    dedupe: bool = True
+    min_confidence: float | None = None
+    rerank: str | None = None
+    num_rerank: Count = 50
+
+
+# --- out --------------------------------------------------------------------------------------------
+
+
+class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a hit that was asked for as a sequence."""
+
+    text: str
+    frame_id: int
+    time_seconds: float
+    score: float
+    confidence: float | None
+    caption: str | None
+
+    @classmethod
+    def of(cls, step: StepHit) -> Self:
+        return schema_of(cls, step, time_seconds=_seconds(step.time_seconds))
+
+
+class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment that answers a query."""
+
+    video_id: int
+    path: str
+    frame_id: int
+    time_seconds: float
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+    score: float
+    scores: dict[str, float]
+    caption: str | None
+    num_duplicates: int
+    steps: list[StepSchema]
+
+    @classmethod
+    def of(cls, hit: SearchHit) -> Self:
+        return schema_of(
+            cls,
+            hit,
+            video_id=hit.video.id,
+            path=str(hit.video.path),
+            time_seconds=_seconds(hit.time_seconds),
+            start_seconds=_seconds(hit.start_seconds),
+            end_seconds=_seconds(hit.end_seconds),
+            scores=dict(hit.scores),
+            steps=[StepSchema.of(step) for step in hit.steps],
+        )
+
+
+class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to one query."""
+
+    query: dict[str, Any]
+    mode: str
+    models: list[str]
+    num_frames: int
+    nothing_matches: bool
+    notes: list[str]
+    hits: list[HitSchema]
+
+    @classmethod
+    def of(cls, answer: SearchAnswer) -> Self:
+        from vidsearch.service.query_json import write_query
+
+        return cls(
+            query=write_query(answer.query),
+            mode=answer.mode,
+            models=list(answer.models),
+            num_frames=answer.num_frames,
+            nothing_matches=answer.nothing_matches,
+            notes=list(answer.notes),
+            hits=[HitSchema.of(hit) for hit in answer.hits],
+        )
+
+
+class VideoSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A video in a library."""
+
+    video_id: int
+    path: str
+    paths: list[str]
+    content_hash: str
+    duration_seconds: float | None
+    width: int
+    height: int
+    rotation_degrees: int
+    frame_rate: float | None
+    codec: str
+    container: str
+    num_audio_tracks: int
+    created_at: datetime | None
+    size_bytes: int
+    num_frames: int
+    is_complete: bool
+    indexed_until_seconds: float
+    indexed_at: datetime
+
+    @classmethod
+    def of(cls, video: Video) -> Self:
+        return schema_of(
+            cls,
+            video,
+            video.info,
+            video_id=video.id,
+            path=str(video.path),
+            paths=[str(path) for path in video.paths],
+        )
+
+
+class FrameSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A frame of a video with its caption."""
+
+    frame_id: int
+    time_seconds: float
+    end_seconds: float
+    caption: str | None
+    origin: str | None
+    """"model" or "human"; None without a caption."""
+    model: str | None
+    carried_over: bool
+
+    @classmethod
+    def of(cls, frame: IndexedFrame) -> Self:
+        caption = frame.caption
+        return cls(
+            frame_id=frame.id,
+            time_seconds=_seconds(frame.time_seconds),
+            end_seconds=_seconds(frame.end_seconds),
+            caption=caption.text if caption else None,
+            origin=caption.origin.value if caption else None,
+            model=caption.model if caption else None,
+            carried_over=caption.carried_over if caption else False,
+        )
+
+
+class DescriptionSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What a part of a video shows, in one caption."""
+
+    start_seconds: float
+    end_seconds: float
+    frame_id: int
+    caption: str
+    support: float
+    method: str
+
+    @classmethod
+    def of(cls, description: Description) -> Self:
+        return cls(
+            start_seconds=_seconds(description.start_seconds),
+            end_seconds=_seconds(description.end_seconds),
+            frame_id=description.frame_id,
+            caption=description.caption.text,
+            support=round(description.caption.support, 4),
+            method=description.caption.method,
+        )
+
+
+class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A video in words: one line, and its parts at the level asked for."""
+
+    video_id: int
+    path: str
+    level: str
+    caption: str | None
+    start_seconds: float | None
+    end_seconds: float | None
+    frame_id: int | None
+    support: float | None
+    method: str | None
+    frames: list[FrameSchema]
+    sections: list[DescriptionSchema]
+
+    @classmethod
+    def of(cls, captions: VideoCaptions) -> Self:
+        summary = captions.summary and DescriptionSchema.of(captions.summary)
+        return cls(
+            video_id=captions.video.id,
+            path=str(captions.video.path),
+            level=captions.level,
+            caption=summary.caption if summary else None,
+            start_seconds=summary.start_seconds if summary else None,
+            end_seconds=summary.end_seconds if summary else None,
+            frame_id=summary.frame_id if summary else None,
+            support=summary.support if summary else None,
+            method=summary.method if summary else None,
+            frames=[FrameSchema.of(frame) for frame in captions.frames],
+            sections=[DescriptionSchema.of(section) for section in captions.sections],
+        )
+
+
+class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Words found in a caption or a subtitle."""
+
+    video_id: int
+    path: str
+    time_seconds: float
+    start_seconds: float
+    end_seconds: float
+    kind: str
+    track: str | None
+    text: str
+    score: float
+
+    @classmethod
+    def of(cls, match: WordMatch) -> Self:
+        return schema_of(
+            cls,
+            match,
+            video_id=match.video.id,
+            path=str(match.video.path),
+            time_seconds=_seconds(match.start_seconds),
+            start_seconds=_seconds(match.start_seconds),
+            end_seconds=_seconds(match.end_seconds),
+        )
+
+
+_Schema = TypeVar("_Schema", bound=msgspec.Struct)
+
+
+def schema_of(schema: type[_Schema], *sources: object, **given: Any) -> _Schema:
+    """Return a schema's value: each field as given, else from the first source that has its name."""
+    for name in schema.__struct_fields__:
+        if name not in given:
+            given[name] = next(getattr(source, name) for source in sources if hasattr(source, name))
+    return schema(**given)
+
+
+def _seconds(value: float) -> float:
+    return round(value, 6)
