@@ -1,6 +1,16 @@
-"""`python -m vidsearch`."""
+"""`python -m vidsearch`, and the entry point of the `vidsearch` script."""
 
-from vidsearch.cli.app import main
+import signal
+
+
+def main() -> None:
+    """Run the command line. Until its modules are loaded, Ctrl-C ends the process without a traceback."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from vidsearch.cli.app import main as run
+
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    run()
+
 
 if __name__ == "__main__":
     main()

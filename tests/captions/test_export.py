@@ -12,8 +12,9 @@ import webvtt
 
 from tests.captions.examples import NASTY_NAMES, captioned
 from vidsearch.captions.export import FORMATS, CaptionSpan, FileFormat, export, render
-from vidsearch.captions.export.files import Names, written_whole
+from vidsearch.captions.export.files import Names
 from vidsearch.errors import ExportError
+from vidsearch.outputs import OutputRule
 
 DOGS = captioned(["a dog", "a dog", None, "a dog", "a cat"], summary="a dog")
 HOSTILE = 'a --> b <i>{\\an8}& "c", d\r\n\r\n2\n-->'
@@ -207,24 +208,11 @@ def test_a_symlink_in_the_folder_is_replaced_and_not_followed(tmp_path):
     folder = tmp_path / "chosen"
     folder.mkdir()
     (folder / "dogs.srt").symlink_to(outside)
-    export([DOGS], folder, format_name="srt")
+    with pytest.raises(ExportError, match="exists"):
+        export([DOGS], folder, format_name="srt")
+    export([DOGS], folder, format_name="srt", rule=OutputRule(overwrite=True))
     assert outside.read_text() == "mine"
     assert not (folder / "dogs.srt").is_symlink()
-
-
-def test_a_write_that_breaks_off_leaves_what_was_there(tmp_path):
-    path = tmp_path / "out.srt"
-    path.write_text("before")
-
-    def fails() -> None:
-        with written_whole(path) as out:
-            out.write(b"half")
-            raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        fails()
-    assert path.read_text() == "before"
-    assert [file.name for file in tmp_path.iterdir()] == ["out.srt"]
 
 
 def test_a_place_that_cannot_be_written_is_named(tmp_path):

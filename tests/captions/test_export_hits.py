@@ -177,5 +177,5 @@ def test_the_suffix_says_the_format(tmp_path):
 
 @pytest.mark.parametrize("name", ["edl", "otio", "fcpxml"])
 def test_no_results_make_no_cut(name):
-    with pytest.raises(ExportError, match="no result"):
+    with pytest.raises(ExportError, match="Nothing was found"):
         render_hits([], title="t", format_name=name)

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from vidsearch.captions.export.document import one_line
 from vidsearch.errors import QueryError
 from vidsearch.ingest.policy import DEFAULT_NOVELTY
 from vidsearch.ingest.steps import caption
 from vidsearch.store.fingerprint import path_of
+from vidsearch.text import one_line
 from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ import codecs
 import html
 from pathlib import Path
 
-from vidsearch.captions.export.document import one_line
 from vidsearch.errors import SubtitleError
 from vidsearch.store.records import Cue
+from vidsearch.text import one_line
 
 _MAX_BYTES = 32 * 1024 * 1024
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidsearch.cli import console
-from vidsearch.errors import ExportError, MediaError
+from vidsearch.errors import MediaError
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
+    from vidsearch.outputs import OutputRule
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.store.library import Library
     from vidsearch.types import SearchHit
@@ -106,25 +107,24 @@ def _hit_as_dict(hit: SearchHit) -> dict[str, Any]:
     }
 
 
-def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path) -> None:
-    """Write each hit's frame in full size, or its thumbnail where the file is gone."""
+def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path, rule: OutputRule) -> None:
+    """Write each hit's frame in full size, or its thumbnail where the file is gone. Raises ExportError."""
     from vidsearch.captions.export import safe_name
     from vidsearch.media.decode import frame_at
     from vidsearch.media.images import encode_jpeg
 
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for rank, hit in enumerate(hits, start=1):
-            try:
-                jpeg = encode_jpeg(frame_at(hit.video.path, hit.time_seconds).image)
-            except MediaError as error:
-                console.warn(f"{console.printable(error)} Saving its small picture instead.")
-                jpeg = library.thumbnail(hit.frame_id)
-            time = format_time(hit.time_seconds).replace(":", "-")
-            path = folder / f"{rank:02d} {safe_name(hit.video.path.stem)} {time}.jpg"
-            path.write_bytes(jpeg)
-            console.note(f"Wrote {console.shown_path(path)}")
-    except OSError as error:
-        raise ExportError(
-            f"Cannot write frames to {folder}: {error.strerror or error}. Give another --save folder."
-        ) from error
+    paths = [
+        folder / f"{rank:02d} {safe_name(hit.video.path.stem)} "
+        f"{format_time(hit.time_seconds).replace(':', '-')}.jpg"
+        for rank, hit in enumerate(hits, start=1)
+    ]
+    for path in paths:
+        rule.check(path)
+    for path, hit in zip(paths, hits, strict=True):
+        try:
+            jpeg = encode_jpeg(frame_at(hit.video.path, hit.time_seconds).image)
+        except MediaError as error:
+            console.warn(f"{console.printable(error)} Saving its small picture instead.")
+            jpeg = library.thumbnail(hit.frame_id)
+        rule.write(path, jpeg)
+        console.note(f"Wrote {console.shown_path(path)}")

@@ -6,6 +6,7 @@ Exit codes: 0 done; 1 it could not be done, and one line on stderr says why; 2 t
 
 from __future__ import annotations
 
+import signal
 from typing import Annotated, Any
 
 import typer
@@ -30,13 +31,20 @@ from vidsearch.errors import VidsearchError
 class _ErrorBoundary(TyperGroup):
     """Turns the errors that vidsearch raises on purpose into one line and an exit code."""
 
+    def make_context(self, *args: Any, **extra: Any) -> Any:
+        with console.printable_usage_errors():
+            return super().make_context(*args, **extra)
+
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with console.printable_usage_errors():
+                return super().invoke(ctx)
         except VidsearchError as error:
-            console.fail("\n".join(map(console.printable, str(error).splitlines())))
+            console.fail(str(error))
             raise typer.Exit(console.EXIT_FAILED) from error
         except KeyboardInterrupt as interrupt:
+            # From here on another Ctrl-C ends the process at once, and without a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
             console.note("Stopped.")
             raise typer.Exit(console.EXIT_INTERRUPTED) from interrupt
 
@@ -77,5 +85,6 @@ for _module in (index, search, captions, export, moments, library, models, page,
 
 
 def main() -> None:
-    """The entry point of the `vidsearch` script."""
+    """Run the command line: the entry point of the `vidsearch` script."""
+    console.prepare()
     app()

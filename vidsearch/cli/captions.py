@@ -11,6 +11,7 @@ from typer.core import TyperGroup
 
 from vidsearch.cli import console, loading, options
 from vidsearch.errors import QueryError
+from vidsearch.outputs import OutputRule
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -59,6 +60,7 @@ def show(
             metavar="DIR", help="Write there which parts of the frames each word came from. Names one video."
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Say what a video shows: its captions, then the one line that sums them up.
@@ -83,18 +85,17 @@ def show(
             found = opened.video(video)
             _print_video(opened, describer, found, level, as_json=as_json)
             if explain is not None:
-                _explain(opened, found, explain)
+                _explain(opened, found, explain, OutputRule.for_library(opened, overwrite=overwrite))
 
 
-def _explain(library: Library, video: Video, folder: Path) -> None:
+def _explain(library: Library, video: Video, folder: Path, rule: OutputRule) -> None:
     from vidsearch.cli import heatmaps
 
     captioner = library.models.captioner if library.models else None
     if captioner is None:
         raise QueryError("The library has no captioner whose words could be explained.")
-    heatmaps.explain_captions(
-        library, video, folder, heatmaps.load_caption_explainer(captioner, device="auto")
-    )
+    explainer = heatmaps.load_caption_explainer(captioner, device="auto")
+    heatmaps.explain_captions(library, video, folder, explainer, rule)
 
 
 def _print_library(library: Library, describer: Describer, *, as_json: bool) -> None:
@@ -189,6 +190,7 @@ def caption(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Folder for frame_01.jpg, frame_01.txt and so on.")
     ] = Path("results"),
+    overwrite: options.Overwrite = False,
     models: options.Models = None,
     num_beams: options.NumBeams = None,
     prompt: options.Prompt = None,
@@ -207,6 +209,8 @@ def caption(
     from vidsearch.models.registry import resolve_models
     from vidsearch.types import Caption
 
+    rule = OutputRule(overwrite, inputs=(video,))
+    rule.check(output / "frame_01.jpg")
     model_options = loading.ModelOptions(
         models=models,
         device=device,
@@ -230,6 +234,7 @@ def caption(
         output,
         ((encode_jpeg(p.image), c.text) for p, c in zip(pictures, said, strict=True)),
         num_frames=len(pictures),
+        rule=rule,
     )
     console.say("Per-frame captions:")
     for number, each in enumerate(said, start=1):
@@ -269,7 +274,7 @@ def find(
         console.note("No caption and no subtitle has these words.")
     for match in matches:
         where = f"{console.shown_path(match.video.path)}  {format_time(match.time_seconds)}"
-        console.say(f"{where}  {console.highlighted(match.highlighted)}")
+        console.say(f"{where}  ", console.highlighted(match.highlighted))
 
 
 @dataclass(frozen=True, slots=True)

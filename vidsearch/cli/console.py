@@ -1,63 +1,116 @@
-"""How the command line speaks: data on stdout, everything else on stderr, names never trusted."""
+"""All printing of the command line: data to stdout, everything else to stderr.
+
+Names, captions and messages come from strangers. Each function here escapes what a terminal would obey or
+hide, so callers pass text as it is.
+"""
 
 from __future__ import annotations
 
 import base64
-import json
+import io
 import os
 import re
 import sys
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import typer
 
+from vidsearch.errors import ExportError
+from vidsearch.text import json_text
+from vidsearch.text import printable as printable
+
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
 
-
-def printable(text: object) -> str:
-    """Text with control characters and undecodable bytes escaped: a file name must not move the cursor."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for char in str(text)
-    )
+_UsageError: Any = typer.BadParameter.__bases__[0]
+"""Typer exports no name for it."""
 
 
-def say(text: str = "", *, dim: bool = False, bold: bool = False, colour: str | None = None) -> None:
-    """One line of data to stdout; colour only where it is a terminal."""
+class Styled(str):
+    """Text that was made safe to print and then given colours, which `say` prints as it is."""
+
+    __slots__ = ()
+
+
+def prepare() -> None:
+    """Let stdout and stderr take every character, once, before anything is printed.
+
+    What their encoding does not hold (a Japanese name where it is cp1252) is escaped, and ends no command.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+@contextmanager
+def printable_usage_errors() -> Iterator[None]:
+    """Escape what the errors of a command line quote of it; Typer prints them as they are."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = printable(error.message, kept="\n")
+        raise
+
+
+def say(*parts: str, dim: bool = False, bold: bool = False, colour: str | None = None) -> None:
+    """Print one line of data to stdout; colour only where it is a terminal."""
+    text = "".join(part if isinstance(part, Styled) else printable(part) for part in parts)
     typer.echo(typer.style(text, dim=dim or None, bold=bold or None, fg=colour) if text else "")
 
 
 def note(text: str, *, colour: str | None = None) -> None:
-    """One line to stderr: what is being done, and with what."""
-    typer.echo(typer.style(text, fg=colour) if colour else text, err=True)
+    """Print a remark to stderr: what is being done, and with what."""
+    safe = printable(text, kept="\n")
+    typer.echo(typer.style(safe, fg=colour) if colour else safe, err=True)
 
 
 def warn(text: str) -> None:
-    """A warning to stderr."""
+    """Print a warning to stderr."""
     note(f"Warning: {text}", colour="yellow")
 
 
 def fail(text: str) -> None:
-    """The one line that says why a command did not work, to stderr."""
+    """Print why a command did not work, to stderr."""
     note(f"Error: {text}", colour="red")
 
 
 def say_json(value: Any) -> None:
-    """A value as JSON to stdout, readable and with its keys in order of writing."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=2))
+    """Print a value as JSON to stdout, readable and with its keys in order of writing."""
+    typer.echo(json_text(value, indent=2, ascii_only=not _holds_unicode()))
 
 
 def say_json_line(value: Any) -> None:
-    """A value as one line of JSON to stdout."""
-    typer.echo(json.dumps(value, ensure_ascii=False))
+    """Print a value as one line of JSON to stdout."""
+    typer.echo(json_text(value, ascii_only=not _holds_unicode()))
+
+
+def _holds_unicode() -> bool:
+    return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def write_data(data: bytes) -> None:
+    """Write a file's content to stdout: as it is, but escaped where stdout is a terminal.
+
+    Raises ExportError for data that is no text, on a terminal.
+    """
+    if not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        text = data.decode()
+    except UnicodeDecodeError as error:
+        raise ExportError("This format is not text, and stdout is a terminal. Name a file.") from error
+    typer.echo(printable(text.replace("\r\n", "\n"), kept="\n\t"), nl=False)
 
 
 def prompt(text: str) -> None:
     """Ask something on stderr, without ending the line."""
-    typer.echo(text, err=True, nl=False)
+    typer.echo(printable(text), err=True, nl=False)
 
 
 def say_table(
@@ -67,9 +120,13 @@ def say_table(
     right: frozenset[int] = frozenset(),
     dim: Container[int] = (),
 ) -> None:
-    """Columns, aligned, the last one ragged; `right` names those of numbers, `dim` the rows in grey.
+    """Print a table to stdout; nothing where there are no rows.
 
-    Says nothing without rows.
+    Args:
+        rows: Their cells, as many as `header` has.
+        header: The columns' names.
+        right: Positions of the columns that are aligned right: numbers.
+        dim: Positions of the rows that are printed in grey.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
@@ -89,32 +146,34 @@ def say_table(
 
 
 def shown_path(path: Path) -> str:
-    """A path as short as it stays useful: from the working folder where that is shorter, else whole."""
+    """Return a path to show: from the working folder where that is shorter, else whole."""
     return printable(min(str(path), os.path.relpath(path), key=len))
 
 
-def highlighted(text: str) -> str:
-    """Text whose matched words are marked, with the marks made bold; on a terminal alone are they seen."""
+def highlighted(text: str) -> Styled:
+    """Return text whose matched words are marked with the marks made bold, which only a terminal shows."""
     from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
     parts = re.split(f"({HIGHLIGHT_START}[^{HIGHLIGHT_END}]*{HIGHLIGHT_END})", text)
-    return "".join(
-        typer.style(printable(part[1:-1]), bold=True, fg="yellow")
-        if part.startswith(HIGHLIGHT_START)
-        else printable(part)
-        for part in parts
+    return Styled(
+        "".join(
+            typer.style(printable(part[1:-1]), bold=True, fg="yellow")
+            if part.startswith(HIGHLIGHT_START)
+            else printable(part)
+            for part in parts
+        )
     )
 
 
 def unmarked(text: str) -> str:
-    """Text without the marks around its matched words."""
+    """Return text without the marks around its matched words."""
     from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
     return text.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
 
 
 def show_image(png: bytes) -> bool:
-    """Draw a PNG into the terminal by iTerm2's or kitty's protocol. Returns False where neither is spoken."""
+    """Draw a PNG into the terminal by iTerm2's or kitty's protocol. Returns False where it has neither."""
     if not sys.stdout.isatty():
         return False
     data = base64.standard_b64encode(png).decode("ascii")
@@ -132,5 +191,5 @@ def show_image(png: bytes) -> bool:
 
 
 def is_interactive() -> bool:
-    """Whether progress can be drawn: stderr is a terminal."""
+    """Whether progress can be drawn, which is where stderr is a terminal."""
     return sys.stderr.isatty()

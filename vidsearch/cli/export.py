@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +11,7 @@ if TYPE_CHECKING:
     from vidsearch.captions.export.registry import Need
 
 from vidsearch.cli import console, loading, options
+from vidsearch.outputs import OutputRule, is_stdout
 
 FORMAT_HELP = (
     "txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. [default: by --output's name]"
@@ -42,6 +42,7 @@ def export(
         bool,
         typer.Option("--vectors", help="With parquet: the frames' vectors too. (npy holds nothing else.)"),
     ] = False,
+    overwrite: options.Overwrite = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
 ) -> None:
     """Write captions to a file, or a file per video.
@@ -67,10 +68,11 @@ def export(
         describer = Describer(opened, encoder=encoder_for(opened))
         needs: frozenset[Need] = chosen.needs | ALSO_VECTORS if vectors else chosen.needs
         documents = (describer.document(each, needs=needs) for each in videos)
-        if output == Path("-"):
-            sys.stdout.buffer.write(render(documents, format_name=chosen.name))
+        if is_stdout(output):
+            console.write_data(render(documents, format_name=chosen.name))
             return
-        written = write(documents, output, format_name=chosen.name)
+        rule = OutputRule.for_library(opened, overwrite=overwrite)
+        written = write(documents, output, format_name=chosen.name, rule=rule)
     for path in written[:5]:
         console.note(f"Wrote {console.shown_path(path)}")
     if len(written) > 5:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, loading, options
-from vidsearch.errors import QueryError
+from vidsearch.errors import LibraryError, QueryError
+from vidsearch.outputs import OutputRule
 from vidsearch.search.query import FrameReference
 from vidsearch.times import format_time, parse_time
 
@@ -34,9 +35,9 @@ def clip(
         bool, typer.Option("--exact/--fast", help="Cut to the frame; or copy from the key frame before it.")
     ] = True,
     reencode: Annotated[
-        bool, typer.Option("--reencode", help="Encode anew, for players that lack the codec.")
+        bool, typer.Option("--reencode", help="Always re-encode, for players that lack the codec.")
     ] = False,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Cut a moment out of its video, with its sound.
 
@@ -58,9 +59,9 @@ def clip(
         end_seconds=end,
         exact=exact,
         reencode=reencode,
-        overwrite=overwrite,
+        rule=_rule(library, path, overwrite=overwrite),
     )
-    how = "copied" if done.is_copy else "encoded anew"
+    how = "copied" if done.is_copy else "re-encoded"
     console.note(
         f"Wrote {console.shown_path(output)}: "
         f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}, {how}"
@@ -85,6 +86,7 @@ def explain(
         ),
     ] = None,
     device: options.Device = "auto",
+    overwrite: options.Overwrite = False,
 ) -> None:
     """Show which parts of a frame speak for a query. Draws into the terminal where it can show pictures.
 
@@ -100,6 +102,9 @@ def explain(
 
     reference = FrameReference.parse(moment)
     path, found = _video_file(reference.video, library)
+    rule = _rule(library, path, overwrite=overwrite)
+    if output is not None:
+        heatmaps.check(output, rule)
     frame = frame_at(path, reference.time_seconds)
     name = models or (found.embedders[0] if found else "mini")
     relevance = heatmaps.load_explainer(name, device=device).explain(frame.image, text)
@@ -107,8 +112,17 @@ def explain(
     if output is None and not is_shown:
         output = Path("heat.png")
     if output is not None:
-        heatmaps.write(output, frame.image, relevance)
+        heatmaps.write(output, frame.image, relevance, rule)
         console.note(f"Wrote {console.shown_path(output)}: {relevance.method}, {relevance.score:.3f}")
+
+
+def _rule(library: Path, video: Path, *, overwrite: bool) -> OutputRule:
+    """What may be written: not the video, and nothing of the library where there is one."""
+    try:
+        with loading.open_library(library) as opened:
+            return OutputRule.for_library(opened, overwrite=overwrite, inputs=[video])
+    except LibraryError:
+        return OutputRule(overwrite, inputs=(video,))
 
 
 def _video_file(video: str, library: Path) -> tuple[Path, LibraryModels | None]:

@@ -38,6 +38,9 @@ LibraryPath = Annotated[
 DEFAULT_LIBRARY = Path("index")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.", rich_help_panel=OUTPUT_PANEL)]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=OUTPUT_PANEL)
+]
 Quiet = Annotated[
     bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=OUTPUT_PANEL)
 ]

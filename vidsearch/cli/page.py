@@ -30,7 +30,7 @@ def ui(
 
     if not is_local(host):
         console.warn(
-            f"{host} is reached from other machines, without encryption: who reads the network sees the start "
-            "token, and with it this library."
+            f"{host} is reached from other machines, without encryption: who reads the network sees the "
+            "start token, and with it this library."
         )
     serve(library, announce=console.say, host=host, port=port, opens_browser=browser)

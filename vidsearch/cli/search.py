@@ -14,6 +14,7 @@ import typer
 
 from vidsearch.cli import answers, console, loading, options
 from vidsearch.errors import QueryError, VidsearchError
+from vidsearch.outputs import OutputRule
 from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
 from vidsearch.types import FrameFilter
 
@@ -191,6 +192,7 @@ def search(
             rich_help_panel=options.OUTPUT_PANEL,
         ),
     ] = None,
+    overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Find moments by describing them.
@@ -246,14 +248,18 @@ def search(
             _answer_many(searcher, query, queries, as_json=as_json)
             return
         answer = _refined(searcher, query) if refine else searcher.search(query)
+        rule = OutputRule.for_library(searcher.library, overwrite=overwrite, inputs=query.images)
+        for output in (save, explain, export):
+            if output is not None and not answer.hits:
+                console.note(f"Nothing was found, so {console.shown_path(output)} is not written.")
         if save is not None:
-            answers.save_frames(searcher.library, answer.hits, save)
+            answers.save_frames(searcher.library, answer.hits, save, rule)
         if explain is not None:
-            _explain(searcher, answer, explain)
-        if export is not None:
+            _explain(searcher, answer, explain, rule)
+        if export is not None and answer.hits:
             from vidsearch.captions.export.hits import export_hits
 
-            export_hits(answer.hits, export, title=query.words or "vidsearch")
+            export_hits(answer.hits, export, title=query.words or "vidsearch", rule=rule)
             console.note(f"Wrote {console.shown_path(export)}")
     if as_json:
         console.say_json(answers.answer_as_dict(answer))
@@ -296,13 +302,13 @@ def shell(
                 console.fail(console.printable(error))
 
 
-def _explain(searcher: Searcher, answer: SearchAnswer, folder: Path) -> None:
+def _explain(searcher: Searcher, answer: SearchAnswer, folder: Path, rule: OutputRule) -> None:
     from vidsearch.cli import heatmaps
 
     if not answer.query.words or not answer.models:
         raise QueryError("--explain shows where words are seen: give some, in mode visual or hybrid.")
     explainer = heatmaps.load_explainer(answer.models[0], device="auto")
-    heatmaps.explain_hits(answer.hits, answer.query.words, folder, explainer)
+    heatmaps.explain_hits(answer.hits, answer.query.words, folder, explainer, rule)
 
 
 def _lines(*, is_talking: bool) -> Iterator[str]:

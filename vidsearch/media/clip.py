@@ -8,10 +8,9 @@ the container takes it. Knows no library and no query.
 from __future__ import annotations
 
 import heapq
-import os
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -29,6 +28,7 @@ from vidsearch.media.decode import measured_duration
 from vidsearch.media.decoder import PictureDecoder
 from vidsearch.media.picture import clockwise_turn
 from vidsearch.media.probe import first_picture
+from vidsearch.outputs import DEFAULT_RULE, OutputRule
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
@@ -77,17 +77,21 @@ def cut_clip(
     end_seconds: float,
     exact: bool = True,
     reencode: bool = False,
-    overwrite: bool = False,
+    rule: OutputRule = DEFAULT_RULE,
 ) -> Clip:
     """Cut [start, end) of a video into `output`, whose ending names the container.
 
     With `exact=False` packets are always copied, from the key frame at or before the start: quick, and as
     good as the source, but up to a few seconds early. With `reencode` pictures are never copied, for a player
-    that does not know the source's codec. The output appears whole or not at all.
+    that does not know the source's codec. The output appears whole or not at all; `rule` says where it may.
     Raises QueryError for a span that is not in the video, ExportError for an output that cannot be written,
     and MediaError.
     """
-    _check_output(path, output, overwrite)
+    if output.suffix.lower() not in _ENCODERS:
+        endings = ", ".join(_ENCODERS)
+        raise ExportError(f"{output} does not say what to write. Give it one of these endings: {endings}.")
+    rule = replace(rule, inputs=(*rule.inputs, path))
+    rule.check(output)
     duration = measured_duration(path)
     if not 0 <= start_seconds < end_seconds:
         raise QueryError(f"{start_seconds:g} to {end_seconds:g} s is no span of time.")
@@ -96,38 +100,28 @@ def cut_clip(
             f"{path} is {format_time(duration)} long: nothing is left to cut at {format_time(start_seconds)}."
         )
     end_seconds = min(end_seconds, duration)
-    beside = output.with_name(f".{output.stem}.{os.getpid()}{output.suffix}")
-    try:
-        with ExitStack() as open_files:
-            video = open_files.enter_context(open_video(path))
-            target = open_files.enter_context(av.open(str(beside), "w"))
-            with open_video(path) as looked_over:
-                span = _Span.find(looked_over, start_seconds, end_seconds)
-            copies = (
-                not reencode
-                and video.codec in target.supported_codecs
-                and (span.is_exact or not exact)
-                and _decodes_from(path, span.key_ticks)
-            )
-            start_ticks = span.key_ticks if copies else span.start_ticks
-            if copies:
-                tracks = [_copied_pictures(video, span, target.add_stream_from_template(video.stream))]
-            else:
-                tracks = [_encoded_pictures(video, span, _picture_stream(video, span, target, output))]
-            for number in range(len(video.container.streams.audio)):
-                source = open_files.enter_context(open_video(path))
-                codec = _ENCODERS[output.suffix.lower()][1]
-                tracks.append(_sound(source, number, start_ticks, span.end_ticks, target, codec))
-            _mux(target, tracks)
-            if copies:
-                start_seconds = video.seconds(span.key_ticks)
-        beside.replace(output)
-    except OSError as error:
-        if isinstance(error, av.error.FFmpegError) or error.filename in (str(beside), str(output)):
-            raise ExportError(f"{output} cannot be written: {error.strerror or error}.") from error
-        raise
-    finally:
-        beside.unlink(missing_ok=True)
+    with rule.beside(output) as draft, _opened(draft, output) as target, ExitStack() as open_files:
+        video = open_files.enter_context(open_video(path))
+        with open_video(path) as looked_over:
+            span = _Span.find(looked_over, start_seconds, end_seconds)
+        copies = (
+            not reencode
+            and video.codec in target.supported_codecs
+            and (span.is_exact or not exact)
+            and _decodes_from(path, span.key_ticks)
+        )
+        start_ticks = span.key_ticks if copies else span.start_ticks
+        if copies:
+            tracks = [_copied_pictures(video, span, target.add_stream_from_template(video.stream))]
+        else:
+            tracks = [_encoded_pictures(video, span, _picture_stream(video, span, target, output))]
+        for number in range(len(video.container.streams.audio)):
+            source = open_files.enter_context(open_video(path))
+            codec = _ENCODERS[output.suffix.lower()][1]
+            tracks.append(_sound(source, number, start_ticks, span.end_ticks, target, codec))
+        _mux(target, tracks, output)
+        if copies:
+            start_seconds = video.seconds(span.key_ticks)
     return Clip(output, start_seconds, end_seconds, is_copy=copies)
 
 
@@ -163,17 +157,19 @@ class _Span:
         return cls(start, end, key, is_exact=not is_between and not is_late)
 
 
-def _check_output(path: Path, output: Path, overwrite: bool) -> None:
-    if output.suffix.lower() not in _ENCODERS:
-        endings = ", ".join(_ENCODERS)
-        raise ExportError(f"{output} does not say what to write. Give it one of these endings: {endings}.")
-    if output.exists():
-        if output.samefile(path):
-            raise ExportError(f"{output} is the video itself. Name another file.")
-        if not overwrite:
-            raise ExportError(f"{output} is there already. Name another file, or overwrite it.")
-    if not output.parent.is_dir():
-        raise ExportError(f"There is no folder {output.parent} to write {output.name} into.")
+@contextmanager
+def _opened(draft: Path, output: Path) -> Iterator[OutputContainer]:
+    """Open `draft` for muxing. What goes wrong with it is reported of `output`, which it becomes."""
+    try:
+        # "file:" keeps names like "a:b.mp4" from being taken for an address.
+        with av.open(f"file:{draft}", "w") as target:
+            yield target
+    except (av.error.FFmpegError, OSError) as error:
+        raise _not_written(output, error) from error
+
+
+def _not_written(output: Path, error: Exception) -> ExportError:
+    return ExportError(f"Could not write {output}: {getattr(error, 'strerror', None) or error}.")
 
 
 def _packets_from(video: OpenVideo, ticks: int, stream: Stream) -> Iterator[Packet[Stream]]:
@@ -187,10 +183,13 @@ def _packets_from(video: OpenVideo, ticks: int, stream: Stream) -> Iterator[Pack
             yield packet
 
 
-def _mux(target: OutputContainer, tracks: list[TimedPackets]) -> None:
-    """Write the tracks' packets by time, each track in its own order."""
+def _mux(target: OutputContainer, tracks: list[TimedPackets], output: Path) -> None:
+    """Write the tracks' packets by time, each track in its own order. Raises ExportError."""
     for _, packet in heapq.merge(*tracks, key=lambda timed: timed[0]):
-        target.mux(packet)
+        try:
+            target.mux(packet)
+        except (av.error.FFmpegError, OSError) as error:
+            raise _not_written(output, error) from error
 
 
 # --- pictures ---------------------------------------------------------------------------------------

@@ -256,7 +256,13 @@ class Library(LibraryReader):
     # --- taking away --------------------------------------------------------------------------------
 
     def export(
-        self, videos: VideoName, format: str | None, output: StrPath, *, vectors: bool = False
+        self,
+        videos: VideoName,
+        format: str | None,
+        output: StrPath,
+        *,
+        vectors: bool = False,
+        overwrite: bool = False,
     ) -> list[Path]:
         """Write videos' captions to a file, or to a file for each video.
 
@@ -266,15 +272,17 @@ class Library(LibraryReader):
                 off `output`.
             output: The file; a folder for a file per video.
             vectors: Write the frames' vectors too, in formats that hold them.
+            overwrite: Replace files that exist. Videos and libraries are never written to.
 
         Returns:
             The files written.
 
         Raises:
-            ExportError: They cannot be written.
+            ExportError: They may not or cannot be written.
         """
         from vidsearch.captions.export import export, find_format
         from vidsearch.captions.export.registry import ALSO_VECTORS
+        from vidsearch.outputs import OutputRule
 
         path = Path(output)
         chosen = find_format(format or path.suffix.removeprefix(".") or "txt")
@@ -283,7 +291,10 @@ class Library(LibraryReader):
         with self._lock:
             describer = self.describer()
             return export(
-                (describer.document(each, needs=needs) for each in found), path, format_name=chosen.name
+                (describer.document(each, needs=needs) for each in found),
+                path,
+                format_name=chosen.name,
+                rule=OutputRule.for_library(self.store, overwrite=overwrite),
             )
 
     def render(self, videos: VideoName, format: str, *, vectors: bool = False) -> bytes:

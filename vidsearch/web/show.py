@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 
 import streamlit as st
 
-from vidsearch.captions.export.document import one_line, path_text
+from vidsearch.captions.export.document import path_text
+from vidsearch.text import one_line
 from vidsearch.times import format_duration, format_time
 from vidsearch.web.desk import Desk
 from vidsearch.web.files import frame_url, plays_in_browser, video_url

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vidsearch.captions.export.document import one_line, path_text
+from vidsearch.captions.export.document import path_text
 from vidsearch.captions.export.timecode import frame_number, standard_rate
-from vidsearch.errors import ExportError
+from vidsearch.text import one_line
 
 if TYPE_CHECKING:
     from vidsearch.types import SearchHit, Video
@@ -54,9 +54,7 @@ class Cut:
 
 
 def cut_of(hits: Sequence[SearchHit], *, title: str) -> Cut:
-    """Lay results end to end, in their order. Raises ExportError where there are none."""
-    if not hits:
-        raise ExportError("There is no result to export.")
+    """Lay results, at least one, end to end in their order."""
     rate = standard_rate(hits[0].video.info.frame_rate)
     clips = []
     record_start = 0

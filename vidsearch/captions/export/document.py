@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vidsearch.text import one_line
+
 if TYPE_CHECKING:
     from vidsearch.store.records import SubtitleTrack
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Int64, Video
-
-_NOT_PRINTED = re.compile(r"[\s\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +41,6 @@ class CaptionedVideo:
     """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
     vectors: Mapping[EmbeddingSpace, tuple[Int64, Float32]] = field(default_factory=dict)
     """Per space: frame ids (n,) and unit rows (n, dim)."""
-
-
-def one_line(text: str) -> str:
-    """Return text on one line: each run of white space, control and direction marks becomes one space."""
-    return _NOT_PRINTED.sub(" ", text).strip()
 
 
 def path_text(path: Path) -> str:

@@ -1,47 +1,15 @@
-"""Files for exports: whole or not at all, and never outside the folder that was chosen. Knows no format."""
+"""Names for exported files: safe on every file system, and never outside the folder that was chosen."""
 
 from __future__ import annotations
 
-import os
 import re
-import secrets
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import BinaryIO
-
-from vidsearch.errors import ExportError
 
 _NOT_IN_NAMES = re.compile(
     r"""[<>:"/\\|?*\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"""
 )
 _RESERVED_ON_WINDOWS = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 _MAX_NAME_BYTES = 180
-
-
-@contextmanager
-def written_whole(path: Path) -> Iterator[BinaryIO]:
-    """Open a file that appears under `path` only once it is whole: written beside it, then renamed.
-
-    Missing parent folders are made. What stood at `path` before is replaced, a symlink itself and not what it
-    points to. Raises ExportError where the file system says no.
-    """
-    beside = path.parent / f".{path.name[:40]}.{secrets.token_hex(4)}.part"
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with beside.open("xb") as file:
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        finally:
-            beside.unlink(missing_ok=True)
-    except OSError as error:
-        raise ExportError(
-            f"Could not write {path}: {error.strerror or error}. Choose another --output, or make room there."
-        ) from error
 
 
 class Names:

@@ -6,30 +6,50 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from vidsearch.captions.export.document import CaptionedVideo, caption_text
-from vidsearch.captions.export.files import written_whole
 from vidsearch.errors import ExportError
+from vidsearch.outputs import DEFAULT_RULE, OutputRule
+
+_SUFFIXES = (".jpg", ".txt")
 
 
-def write_frame_files(folder: Path, frames: Iterable[tuple[bytes, str]], *, num_frames: int) -> list[Path]:
-    """Write each (JPEG, caption) as frame_NN.jpg and frame_NN.txt, from 01 on. Returns the files written.
+def write_frame_files(
+    folder: Path,
+    frames: Iterable[tuple[bytes, str]],
+    *,
+    num_frames: int,
+    rule: OutputRule = DEFAULT_RULE,
+) -> list[Path]:
+    """Write each (JPEG, caption) as frame_NN.jpg and frame_NN.txt, from 01 on.
 
-    `num_frames` says how many digits the numbers take: two, or more from a hundred frames on.
+    Args:
+        folder: Where to. It is made where it is missing.
+        frames: Pictures with their captions; one pair is in memory at a time.
+        num_frames: How many there are. The numbers have as many digits as it has, and two at least.
+        rule: Which files may be written.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ExportError: One of the files may not or cannot be written. None is written where one exists already.
     """
     digits = max(2, len(str(num_frames)))
+    for number in range(1, num_frames + 1):
+        for suffix in _SUFFIXES:
+            rule.check(folder / f"frame_{number:0{digits}d}{suffix}")
     written = []
     for number, (picture, text) in enumerate(frames, start=1):
-        for suffix, content in ((".jpg", picture), (".txt", f"{text}\n".encode())):
+        for suffix, content in zip(_SUFFIXES, (picture, f"{text}\n".encode()), strict=True):
             path = folder / f"frame_{number:0{digits}d}{suffix}"
-            with written_whole(path) as out:
-                out.write(content)
+            rule.write(path, content)
             written.append(path)
     return written
 
 
-def write(video: CaptionedVideo, folder: Path) -> list[Path]:
+def write(video: CaptionedVideo, folder: Path, rule: OutputRule) -> list[Path]:
     """Write a video's frames into a folder, one picture in memory at a time. Returns the files written."""
     picture = video.picture
     if picture is None:
         raise ExportError("The frames format needs the frames' pictures, and none are at hand.")
     frames = ((picture(frame.id), caption_text(frame)) for frame in video.frames)
-    return write_frame_files(folder, frames, num_frames=len(video.frames))
+    return write_frame_files(folder, frames, num_frames=len(video.frames), rule=rule)

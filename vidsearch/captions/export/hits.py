@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vidsearch.captions.export import edl, fcpxml, otio
 from vidsearch.captions.export.cuts import Cut, cut_of
-from vidsearch.captions.export.document import one_line, path_text
-from vidsearch.captions.export.files import written_whole
+from vidsearch.captions.export.document import path_text
 from vidsearch.captions.export.records import cell
 from vidsearch.errors import ExportError
+from vidsearch.outputs import DEFAULT_RULE, OutputRule
+from vidsearch.text import one_line
 
 if TYPE_CHECKING:
     from vidsearch.types import SearchHit
@@ -38,20 +40,39 @@ HIT_COLUMNS = (
 
 
 def export_hits(
-    hits: Sequence[SearchHit], output: Path, *, title: str, format_name: str | None = None
+    hits: Sequence[SearchHit],
+    output: Path,
+    *,
+    title: str,
+    format_name: str | None = None,
+    rule: OutputRule = DEFAULT_RULE,
 ) -> Path:
-    """Write results to a file, in their order; the format is the file's suffix unless it is named.
+    """Write results to a file, in their order.
 
-    `title` names the cut, the query's words most often. Raises ExportError.
+    Args:
+        hits: What was found, at least one.
+        output: The file to write.
+        title: Names the cut: the query's words, most often.
+        format_name: One of `HIT_FORMATS`; by default the file's suffix.
+        rule: Which files may be written. The hits' videos never are.
+
+    Returns:
+        The file written.
+
+    Raises:
+        ExportError: There is no result, the format is unknown, or the file may not or cannot be written.
     """
-    data = render_hits(hits, title=title, format_name=format_name or output.suffix.lstrip("."))
-    with written_whole(output) as out:
-        out.write(data)
+    sources = [path for hit in hits for path in hit.video.paths]
+    rule = replace(rule, inputs=(*rule.inputs, *sources))
+    rule.check(output)
+    rule.write(output, render_hits(hits, title=title, format_name=format_name or output.suffix.lstrip(".")))
     return output
 
 
 def render_hits(hits: Sequence[SearchHit], *, title: str, format_name: str) -> bytes:
     """Return what `export_hits` would write. Raises ExportError."""
+    if not hits:
+        raise ExportError("Nothing was found, so there is nothing to export.")
     name = format_name.lower()
     if name == "csv":
         return _csv(hits)

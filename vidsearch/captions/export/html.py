@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from typing import BinaryIO
 
-from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, one_line, path_text
+from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, path_text
+from vidsearch.text import one_line
 from vidsearch.times import format_duration, format_time
 from vidsearch.types import CaptionOrigin, IndexedFrame
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterable
 from typing import Any, BinaryIO
 
-from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, one_line, path_text
+from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, path_text
 from vidsearch.store.records import Cue
+from vidsearch.text import json_text, one_line, printable
 from vidsearch.types import IndexedFrame
 
 JSON_FORMAT_VERSION = 1
@@ -19,14 +19,15 @@ CSV_COLUMNS = (
     "mean_logprob", "carried_over",
 )  # fmt: skip
 
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_JOINERS = "\u200c\u200d"
 
 
 def write_json(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     """Write one JSON document: `{"format": "vidsearch-captions", "version": 1, "videos": [...]}`."""
     out.write(f'{{"format": "vidsearch-captions", "version": {JSON_FORMAT_VERSION}, "videos": ['.encode())
     for position, video in enumerate(videos):
-        text = json.dumps(video_record(video), ensure_ascii=False, indent=1)
+        text = json_text(video_record(video), indent=1)
         out.write((",\n" if position else "\n").encode() + text.encode())
     out.write(b"\n]}\n")
 
@@ -36,15 +37,11 @@ def write_jsonl(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     for video in videos:
         path = path_text(video.video.path)
         for frame in video.frames:
-            out.write(json.dumps({"video": path, **frame_record(frame)}, ensure_ascii=False).encode() + b"\n")
+            out.write(f"{json_text({'video': path, **frame_record(frame)})}\n".encode())
 
 
 def write_csv(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one row per frame (RFC 4180, UTF-8), header first.
-
-    Text that a spreadsheet would run as a formula gets a leading apostrophe
-    (https://owasp.org/www-community/attacks/CSV_Injection): a file's name is a stranger's input.
-    """
+    """Write one row per frame (RFC 4180, UTF-8), header first; see `cell` for what is escaped."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(CSV_COLUMNS)
@@ -103,9 +100,15 @@ def _span_record(span: CaptionSpan | Cue) -> dict[str, Any]:
 
 
 def cell(value: object) -> object:
-    """Return a value as a CSV cell: text never starts like a formula."""
+    """Return a value as a CSV cell that is safe in a spreadsheet and on a terminal.
+
+    Text that a spreadsheet would run as a formula gets a leading apostrophe
+    (https://owasp.org/www-community/attacks/CSV_Injection): a file's name is a stranger's input. CSV has no
+    escape of its own for control and direction marks, so they become `\\x1b` and the like, as on a terminal.
+    """
     if isinstance(value, bool):
         return str(value).lower()
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
+    if not isinstance(value, str):
+        return value
+    text = printable(value, kept=_JOINERS)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text

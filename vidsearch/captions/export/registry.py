@@ -11,6 +11,7 @@ from typing import BinaryIO, Literal, TypeAlias
 from vidsearch.captions.export import frame_files, html, records, srt, tables, txt, vtt
 from vidsearch.captions.export.document import CaptionedVideo
 from vidsearch.errors import ExportError
+from vidsearch.outputs import OutputRule
 
 Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
 ALSO_VECTORS: frozenset[Need] = frozenset({"vectors"})
@@ -39,7 +40,7 @@ class FolderFormat:
 
     name: str
     describes: str
-    write: Callable[[CaptionedVideo, Path], list[Path]]
+    write: Callable[[CaptionedVideo, Path, OutputRule], list[Path]]
     needs: frozenset[Need] = frozenset()
 
 

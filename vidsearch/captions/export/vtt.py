@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, clock, cues, one_line
+from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, clock, cues
+from vidsearch.text import one_line
 
 
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
