@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from transformers import CLIPModel
 
 from tests.models.conftest import CPU
 from tests.models.contract import pictures
-from vidsearch.models.explain_clip import ClipExplainer, _pool
+from vidsearch.models.explain_clip import ClipExplainer
+from vidsearch.models.layers import recorded_attention
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.registry import load_caption_explainer, load_explainer
 from vidsearch.models.relevance import WHOLE, Region
@@ -60,7 +62,7 @@ class TestEveryExplainer:
 
 @pytest.mark.parametrize(("name", "embedder"), [("clip", "tiny_clip"), ("siglip", "tiny_siglip")])
 def test_the_score_explained_is_the_similarity(request, explainers, name, embedder):
-    """The pooled vector is computed anew to have gradients: guards against explaining another score."""
+    """The vector is computed a second time, to have gradients: guards against explaining another score."""
     model = request.getfixturevalue(embedder)
     image = pictures(1)[0]
     expected = float(model.embed_images([image])[0] @ model.embed_texts([QUERY])[0])
@@ -74,26 +76,25 @@ def test_the_score_explained_is_the_matching_probability(explainers, tiny_blip):
 
 
 def test_explaining_leaves_the_model_as_it_was(tiny):
-    """The plain attention is switched on for an explanation alone."""
+    """Attention maps are collected for an explanation alone: they are slow, and would fill the memory."""
     explainer: Any = load_explainer(str(tiny.clip), device=CPU)
     embedder = explainer._embedder
     before = embedder.embed_images(pictures(3))
-    assert embedder.model.vision_model.config._attn_implementation == "sdpa"
     explainer.explain(pictures(1)[0], QUERY)
-    assert embedder.model.vision_model.config._attn_implementation == "sdpa"
-    assert not embedder.model.vision_model.encoder.layers[0].self_attn._forward_hooks
+    assert all(attention.maps is None for attention in embedder.model.vision_model.encoder.attentions())
     np.testing.assert_array_equal(embedder.embed_images(pictures(3)), before)
 
 
-def test_clip_relevance_is_chefers_rule(explainers):
-    """The rule, written out a second time over maps whose gradients come from differences of the score.
+def test_clip_relevance_is_chefers_rule(tiny, explainers):
+    """The rule, over attention maps of transformers' own model, with gradients from differences of the score.
 
     One layer: R[class token] = mean over heads of max(0, dS/dA * A). The gradient with respect to an
     attention map is checked by nudging the map of the last layer and running the rest of the tower.
     """
     explainer = explainers["clip"]
     embedder = explainer._embedder
-    vision = embedder.model.vision_model
+    model: Any = CLIPModel.from_pretrained(tiny.clip).eval()
+    vision = model.vision_model
     image = pictures(1)[0]
     text = torch.from_numpy(embedder.embed_texts([QUERY])[0]).double()
     pixels = embedder.preprocessing.normalise(
@@ -119,7 +120,7 @@ def test_clip_relevance_is_chefers_rule(explainers):
             mixed = attention.out_proj((changed @ value).transpose(1, 2).flatten(2))
             out = states + mixed
             out = out + layer.mlp(layer.layer_norm2(out))
-            row = embedder.model.visual_projection(vision.post_layernorm(out[:, 0]))[0].double()
+            row = model.visual_projection(vision.post_layernorm(out[:, 0]))[0].double()
             return float(row @ text / row.norm())
 
         step = 1e-2
@@ -143,14 +144,17 @@ def test_more_layers_carry_relevance_further(tiny, explainers):
     assert rolled.sum() > last.sum()
 
 
-def test_siglip_pooling_is_the_models_own(explainers):
+def test_siglip_pooling_attends_as_torchs_own_module_does(explainers):
     head = explainers["siglip"]._embedder.model.vision_model.head
+    reference = torch.nn.MultiheadAttention(32, 4, batch_first=True).eval()
+    reference.load_state_dict(head.attention.state_dict())
     tokens = torch.randn(2, 16, 32, generator=torch.Generator().manual_seed(0))
-    with torch.no_grad():
-        ours, attended = _pool(head, tokens)
-        np.testing.assert_allclose(ours, head(tokens), atol=1e-5)
-        _, reference = head.attention(head.probe.repeat(2, 1, 1), tokens, tokens, average_attn_weights=False)
-    np.testing.assert_allclose(attended, reference, atol=1e-6)
+    query = head.probe.repeat(2, 1, 1)
+    with torch.no_grad(), recorded_attention([head.attention]) as maps:
+        ours = head.attention(query, tokens)
+        expected, attended = reference(query, tokens, tokens, average_attn_weights=False)
+    np.testing.assert_allclose(ours, expected, atol=1e-6)
+    np.testing.assert_allclose(maps[0], attended, atol=1e-6)
 
 
 def test_blip_explains_each_word(explainers):

@@ -8,17 +8,17 @@ it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from types import MethodType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from transformers import BlipForImageTextRetrieval
 
+from vidsearch.models.blip_model import BlipRetrievalModel
+from vidsearch.models.loading import load_model, numpy_state
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower
 from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import TorchEmbedder, load_model, numpy_state, unit_rows
+from vidsearch.models.torch_model import TorchEmbedder, unit_rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -55,7 +55,7 @@ class BlipEmbedder(TorchEmbedder):
 
     def __init__(
         self,
-        model: Any,
+        model: BlipRetrievalModel,
         tokenizer: Tokenizer,
         *,
         space: EmbeddingSpace,
@@ -63,8 +63,7 @@ class BlipEmbedder(TorchEmbedder):
         device: Device,
         batch_size: int | None = None,
     ) -> None:
-        """Put a model onto a device. `model` is transformers' BlipForImageTextRetrieval."""
-        fuse_vision_attention(model.vision_model)
+        """Put a model onto a device; see `TorchEmbedder`."""
         super().__init__(
             model,
             tokenizer,
@@ -84,23 +83,17 @@ class BlipEmbedder(TorchEmbedder):
 
         float32 (n,), in [0, 1]. Raises ModelOutOfMemory.
         """
-        ids, mask = _encode(self.model, self.tokenizer, [text])
+        ids, mask = encode_to_match(self.model, self.tokenizer, text)
 
         def match(pixels: torch.Tensor) -> Sequence[float]:
-            seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
-            hidden = self.model.text_encoder(
-                input_ids=ids.expand(len(pixels), -1),
-                attention_mask=mask.expand(len(pixels), -1),
-                encoder_hidden_states=seen,
-            ).last_hidden_state
-            logits = self.model.itm_head(hidden[:, 0]).float()
+            pairs = (row.expand(len(pixels), -1) for row in (ids, mask))
+            logits = self.model.match_logits(pixels, *pairs).float()
             return list(torch.softmax(logits, dim=-1)[:, 1].tolist())
 
         return np.asarray(self._runner.run(images, match), dtype=np.float32)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        seen = self.model.vision_model(pixel_values=pixels).last_hidden_state
-        rows: torch.Tensor = self.model.vision_proj(seen[:, 0])
+        rows: torch.Tensor = self.model.image_features(pixels)
         return rows
 
 
@@ -109,17 +102,18 @@ def load_blip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
 
     Raises ModelUnavailable where the checkpoint is not whole.
     """
-    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family="blip")
-    model = load_model(BlipForImageTextRetrieval, card.checkpoint)
-    config = model.config.text_config
+    config = card.config
+    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, config)
+    model = load_model(lambda: BlipRetrievalModel(config), card.checkpoint)
+    shape = config.text.transformer
     ensure_tower(
         card.space,
         card.checkpoint.folder,
         spec=TransformerSpec(
-            num_layers=config.num_hidden_layers,
-            num_heads=config.num_attention_heads,
-            layer_norm_eps=config.layer_norm_eps,
-            activation=config.hidden_act,
+            num_layers=shape.num_layers,
+            num_heads=shape.num_heads,
+            layer_norm_eps=shape.layer_norm_eps,
+            activation=shape.activation,
             norm_first=False,
             mask="padding",
             pool="first",
@@ -139,32 +133,30 @@ def load_blip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     )
 
 
-def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+def encode_to_match(
+    model: BlipRetrievalModel, tokenizer: Tokenizer, text: str
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Tokenise one text for the matching head: ids and mask, both (1, tokens), on the model's device.
+
+    The head was trained with [ENC] in the place of [CLS] (salesforce/BLIP, `models/blip_retrieval.py`).
+    Published tokenizers lack that token: it is the last of the model's embeddings."""
+    ids, mask = _encode(model, tokenizer, [text])
+    ids[:, 0] = model.config.text.vocab_size - 1
+    return ids, mask
+
+
+def _embed_texts(model: BlipRetrievalModel, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
     rows = np.empty((len(texts), dim), dtype=np.float32)
     for start in range(0, len(texts), _TEXT_BATCH):
         ids, mask = _encode(model, tokenizer, texts[start : start + _TEXT_BATCH])
         with torch.inference_mode():
-            hidden = model.text_encoder(input_ids=ids, attention_mask=mask).last_hidden_state
-            rows[start : start + _TEXT_BATCH] = unit_rows(model.text_proj(hidden[:, 0]))
+            rows[start : start + _TEXT_BATCH] = unit_rows(model.text_features(ids, mask))
     return rows
 
 
-def _encode(model: Any, tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
+def _encode(
+    model: BlipRetrievalModel, tokenizer: Tokenizer, texts: Sequence[str]
+) -> tuple[torch.Tensor, torch.Tensor]:
     ids, mask = encode(tokenizer, texts)
-    return torch.from_numpy(ids).to(model.device), torch.from_numpy(mask).to(model.device)
-
-
-def fuse_vision_attention(vision_model: Any) -> None:
-    """Let a BLIP vision tower use torch's fused attention, which transformers' own BLIP does not."""
-    for layer in vision_model.encoder.layers:
-        layer.self_attn.forward = MethodType(_fused_attention, layer.self_attn)
-
-
-def _fused_attention(
-    self: Any, hidden_states: torch.Tensor, **_: Any
-) -> tuple[torch.Tensor, torch.Tensor | None]:
-    batch, tokens, width = hidden_states.shape
-    joined = self.qkv(hidden_states).view(batch, tokens, 3, self.num_heads, width // self.num_heads)
-    query, key, value = joined.permute(2, 0, 3, 1, 4)
-    mixed = torch.nn.functional.scaled_dot_product_attention(query, key, value, scale=self.scale)
-    return self.projection(mixed.transpose(1, 2).reshape(batch, tokens, width)), None
+    device = model.itm_head.weight.device
+    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)

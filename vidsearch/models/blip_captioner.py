@@ -3,34 +3,71 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from transformers import BlipForConditionalGeneration, GenerationConfig
 
 from vidsearch.captions.clean import clean
-from vidsearch.models.blip import fuse_vision_attention
-from vidsearch.models.preprocess import Preprocessing
+from vidsearch.models.blip_model import BlipCaptionModel
+from vidsearch.models.checkpoints import read_config, read_preprocessing
+from vidsearch.models.decoding import Limits, Written, search
+from vidsearch.models.loading import load_model
 from vidsearch.models.tokens import TokenRules, load_tokenizer
-from vidsearch.models.torch_model import Runner, load_model
+from vidsearch.models.torch_model import Runner
 from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
+    from vidsearch.models.blip_model import KeysValues
     from vidsearch.models.device import Device
+    from vidsearch.models.preprocess import Preprocessing
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import UInt8Image
 
 _CPU_BATCH = 8
+_TIED = {
+    "text_decoder.cls.predictions.decoder.weight": "text_decoder.bert.embeddings.word_embeddings.weight",
+    "text_decoder.cls.predictions.decoder.bias": "text_decoder.cls.predictions.bias",
+}
 _PROMPT_RULES = TokenRules(max_tokens=64, pad_to_max=False)
 """The longest prompt leaves room for a caption within the decoder's positions."""
-_MAX_NEW_TOKENS = 20
-_MIN_TOKENS = 5
-PUBLISHED_NUM_BEAMS = 3
-"""These are the settings that BLIP's captions were published with (salesforce/BLIP,
-`configs/caption_coco.yaml`). The start token and a prompt count towards the least number of tokens, but not
-towards the greatest."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionStyle:
+    """How captions are decoded. Lengths are in tokens."""
+
+    prompt: str
+    """What every caption begins with; may be empty."""
+    keeps_prompt: bool
+    """Whether the prompt stays in the caption."""
+    num_beams: int
+    """1 is greedy."""
+    min_length: int
+    """The start token and the prompt count."""
+    max_length: int | None = None
+    """The start token and the prompt count."""
+    max_new: int | None = None
+    """Without them; one of the two is given."""
+
+    def limits(self, num_start: int, end_id: int) -> Limits:
+        """Return the limits for captions that begin with `num_start` tokens."""
+        longest = num_start + self.max_new if self.max_new is not None else self.max_length
+        assert longest is not None
+        return Limits(max(longest, num_start + 1), self.min_length, end_id)
+
+
+PUBLISHED_STYLE = CaptionStyle("a picture of ", keeps_prompt=False, num_beams=3, min_length=5, max_length=20)
+"""As BLIP's authors caption: salesforce/BLIP, `models/blip.py` (`BLIP_Decoder.generate`) and
+`configs/caption_coco.yaml`. The prompt is cut off again."""
+
+
+def transformers_style(prompt: str = "") -> CaptionStyle:
+    """Return the style of `BlipForConditionalGeneration.generate`: greedy, 20 new tokens, a prompt that
+    stays."""
+    return CaptionStyle(prompt, keeps_prompt=True, num_beams=1, min_length=0, max_new=20)
 
 
 class BlipCaptioner:
@@ -38,44 +75,44 @@ class BlipCaptioner:
 
     def __init__(
         self,
-        torch_model: Any,
+        torch_model: BlipCaptionModel,
         tokenizer: Tokenizer,
         *,
         model: str,
         preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None = None,
-        num_beams: int = PUBLISHED_NUM_BEAMS,
+        num_beams: int | None = None,
         prompt: str | None = None,
     ) -> None:
-        """Put a model onto a device. `torch_model` is transformers' BlipForConditionalGeneration.
+        """Put a model onto a device.
 
-        `num_beams` 1 is greedy. `prompt` is the beginning of every caption ("a picture of").
+        Args:
+            torch_model: the network with its weights.
+            tokenizer: of its checkpoint.
+            model: name, for `model`.
+            preprocessing: of its checkpoint.
+            device: where to run.
+            batch_size: images at once; None is what fits.
+            num_beams: None is the style's own number, 1 is greedy.
+            prompt: None captions as published (`PUBLISHED_STYLE`); any text, also an empty one, captions as
+                transformers does, each caption beginning with the text (`transformers_style`).
         """
         self.model = model
         self.prompt = prompt
         self.device = device
         self.preprocessing = preprocessing
         self.tokenizer = tokenizer
-        fuse_vision_attention(torch_model.vision_model)
-        self.torch_model: Any = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
-        text = self.torch_model.config.text_config
-        self._end_id = int(text.sep_token_id)
+        self.torch_model = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self.style = PUBLISHED_STYLE if prompt is None else transformers_style(prompt)
+        self._num_beams = num_beams or self.style.num_beams
+        text = torch_model.config.text
+        self._end_id = text.separator_token_id
         self.end_token = self.tokenizer.id_to_token(self._end_id)
-        words: list[int] = self.tokenizer.encode(prompt).ids[1:-1] if prompt else []
-        self.start_ids = [int(text.bos_token_id), *words]
+        words: list[int] = self.tokenizer.encode(self.style.prompt).ids[1:-1]
+        self.start_ids = [text.start_token_id, *words]
         """What every caption begins with: a start token, and the prompt."""
-        self._settings = GenerationConfig(
-            do_sample=False,
-            num_beams=num_beams,
-            max_new_tokens=_MAX_NEW_TOKENS,
-            min_length=_MIN_TOKENS,
-            bos_token_id=text.bos_token_id,
-            eos_token_id=self._end_id,
-            pad_token_id=text.pad_token_id,
-            return_dict_in_generate=True,
-            output_scores=True,
-        )
+        self._limits = self.style.limits(len(self.start_ids), self._end_id)
         self._runner = Runner(
             device,
             self.preprocessing,
@@ -99,34 +136,28 @@ class BlipCaptioner:
 
     def _generate(self, pixels: torch.Tensor) -> list[GeneratedCaption]:
         decoder = self.torch_model.text_decoder
-        seen = self.torch_model.vision_model(pixel_values=pixels).last_hidden_state
-        starts = torch.tensor([self.start_ids] * len(pixels), device=pixels.device)
-        written = decoder.generate(
-            input_ids=starts,
-            attention_mask=torch.ones_like(starts),
-            encoder_hidden_states=seen,
-            encoder_attention_mask=torch.ones(seen.shape[:2], dtype=torch.long, device=pixels.device),
-            generation_config=self._settings,
-        )
-        is_greedy = self._settings.num_beams == 1
-        logprobs = decoder.compute_transition_scores(
-            written.sequences,
-            written.scores,
-            None if is_greedy else written.beam_indices,
-            normalize_logits=is_greedy,
-        )
-        new_ids = written.sequences[:, len(self.start_ids) :]
-        return [self._caption(*row) for row in zip(new_ids.tolist(), logprobs.float().tolist(), strict=True)]
+        image = decoder.image_keys_values(self.torch_model.vision_model(pixels))
+        past: list[KeysValues] | None = None
 
-    def _caption(self, ids: list[int], logprobs: list[float]) -> GeneratedCaption:
-        end = ids.index(self._end_id) if self._end_id in ids else len(ids)
-        raw = self.tokenizer.decode([*self.start_ids[1:], *ids[:end]], skip_special_tokens=True)
-        num_tokens = min(end + 1, len(ids))  # the end token counts: the model chose to stop there
+        def step(ids: torch.Tensor, rows: torch.Tensor | None) -> torch.Tensor:
+            nonlocal past
+            if past is not None and rows is not None:
+                past = [(keys[rows], values[rows]) for keys, values in past]
+            logits: torch.Tensor
+            logits, past = decoder(ids, image, past)
+            return logits
+
+        start = torch.tensor([self.start_ids] * len(pixels), device=pixels.device)
+        return [self._caption(each) for each in search(step, start, self._limits, num_beams=self._num_beams)]
+
+    def _caption(self, written: Written) -> GeneratedCaption:
+        text = self.tokenizer.decode([*self.start_ids[1:], *written.ids], skip_special_tokens=True)
+        raw = text if self.style.keeps_prompt else text[len(self.style.prompt) :]
         return GeneratedCaption(
             text=clean(raw),
             raw_text=raw,
-            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in ids[:num_tokens]),
-            token_logprobs=tuple(logprobs[:num_tokens]),
+            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in written.ids),
+            token_logprobs=written.logprobs,
         )
 
 
@@ -135,15 +166,17 @@ def load_blip_captioner(
     *,
     device: Device,
     batch_size: int | None = None,
-    num_beams: int = PUBLISHED_NUM_BEAMS,
+    num_beams: int | None = None,
     prompt: str | None = None,
 ) -> BlipCaptioner:
-    """Load a BLIP captioning checkpoint. Raises ModelUnavailable where it is not whole."""
+    """Load a BLIP captioning checkpoint; see `BlipCaptioner`. Raises ModelUnavailable where it is not
+    whole."""
+    config = read_config(checkpoint)
     return BlipCaptioner(
-        load_model(BlipForConditionalGeneration, checkpoint),
-        load_tokenizer(checkpoint, _PROMPT_RULES, family="blip"),
+        load_model(lambda: BlipCaptionModel(config), checkpoint, same_as=_TIED),
+        load_tokenizer(checkpoint, _PROMPT_RULES, config),
         model=checkpoint.model,
-        preprocessing=Preprocessing.from_config(checkpoint.preprocessor, family="blip"),
+        preprocessing=read_preprocessing(checkpoint, config),
         device=device,
         batch_size=batch_size,
         num_beams=num_beams,

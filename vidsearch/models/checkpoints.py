@@ -1,24 +1,27 @@
-"""What a checkpoint is, read from its JSON files alone: family, vector space, preprocessing. Never imports
-torch."""
+"""What a checkpoint is, read from its JSON files alone: family, role, sizes, vector space, preprocessing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.configs import DualConfig, Family, read_dual_config
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.tokens import TokenRules
-from vidsearch.models.weights import Checkpoint
+from vidsearch.models.tokens import TokenRules, load_tokenizer
 from vidsearch.types import EmbeddingSpace
 
-Family: TypeAlias = Literal["clip", "siglip", "blip"]
+if TYPE_CHECKING:
+    from vidsearch.models.weights import Checkpoint
+
 Role: TypeAlias = Literal["embedder", "captioner"]
 
 _BLIP_MAX_TOKENS = 35
 """Texts were cut here when BLIP's retrieval model was trained (salesforce/BLIP,
 `models/blip_retrieval.py`)."""
+
+_FAMILIES: dict[str, Family] = {"clip": "clip", "metaclip_2": "clip", "siglip": "siglip", "blip": "blip"}
+"""By `model_type`. MetaCLIP 2 is CLIP with a tokenizer of many languages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,25 +29,29 @@ class EmbedderCard:
     """An embedder's checkpoint, before it is loaded."""
 
     checkpoint: Checkpoint
-    family: Family
+    config: DualConfig
     space: EmbeddingSpace
     preprocessing: Preprocessing
     token_rules: TokenRules
+
+    @property
+    def family(self) -> Family:
+        return self.config.family
 
 
 def family_of(checkpoint: Checkpoint) -> Family:
     """Return a checkpoint's family. Raises ModelUnavailable for one that is not supported."""
     model_type = checkpoint.config.get("model_type")
-    if model_type in ("clip", "siglip", "blip"):
-        return cast("Family", model_type)
+    if isinstance(model_type, str) and model_type in _FAMILIES:
+        return _FAMILIES[model_type]
     if model_type == "siglip2":
         raise ModelUnavailable(
             f"{checkpoint.model} is a SigLIP 2 model of variable resolution (NaFlex), which is not "
             "supported: use one of fixed resolution, such as google/siglip2-base-patch16-224."
         )
     raise ModelUnavailable(
-        f"{checkpoint.model} is a {model_type!r} model. Supported are CLIP, SigLIP and BLIP models in the "
-        "layout of the transformers library."
+        f"{checkpoint.model} is a {str(model_type)[:60]!r} model. Supported are CLIP, SigLIP, MetaCLIP 2 "
+        f"and BLIP models in the layout of the transformers library, and open_clip's vision transformers."
     )
 
 
@@ -53,15 +60,32 @@ def role_of(checkpoint: Checkpoint) -> Role:
     if family_of(checkpoint) != "blip":
         return "embedder"
     architectures = checkpoint.config.get("architectures") or ["BlipForConditionalGeneration"]
+    name = str(architectures[0]) if isinstance(architectures, list) else str(architectures)
     roles: dict[str, Role] = {
         "BlipForConditionalGeneration": "captioner",
         "BlipForImageTextRetrieval": "embedder",
     }
-    if architectures[0] not in roles:
+    if name not in roles:
+        raise ModelUnavailable(f"{checkpoint.model} is a {name}, which neither captions nor embeds images.")
+    return roles[name]
+
+
+def read_config(checkpoint: Checkpoint) -> DualConfig:
+    """Read a checkpoint's sizes. Raises ModelUnavailable."""
+    return read_dual_config(checkpoint.config, family=family_of(checkpoint), model=checkpoint.model)
+
+
+def read_preprocessing(checkpoint: Checkpoint, config: DualConfig) -> Preprocessing:
+    """Read how a checkpoint wants its images. Raises ModelUnavailable where its parts do not fit each
+    other."""
+    preprocessing = Preprocessing.from_config(checkpoint.preprocessor, family=config.family)
+    side = config.vision.image_size
+    if (preprocessing.height, preprocessing.width) != (side, side):
         raise ModelUnavailable(
-            f"{checkpoint.model} is a {architectures[0]}, which neither captions nor embeds images."
+            f"The parts of {checkpoint.model} do not fit each other: its preprocessor makes images of "
+            f"{preprocessing.height}x{preprocessing.width}, and its image tower takes {side}x{side}."
         )
-    return roles[architectures[0]]
+    return preprocessing
 
 
 def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
@@ -70,33 +94,26 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
         raise ModelUnavailable(
             f"{checkpoint.model} writes captions and embeds nothing: it cannot be an embedder."
         )
-    family = family_of(checkpoint)
-    preprocessing = Preprocessing.from_config(checkpoint.preprocessor, family=family)
-    dim = _dim(checkpoint.config, family)
+    config = read_config(checkpoint)
+    preprocessing = read_preprocessing(checkpoint, config)
     space = EmbeddingSpace(
         model=checkpoint.model,
         weights_digest=checkpoint.digest(),
         preprocessing=preprocessing.describe(),
-        dim=dim,
+        dim=config.dim,
     )
-    rules = _token_rules(checkpoint.config, family)
-    return EmbedderCard(checkpoint, family, space, preprocessing, rules)
+    return EmbedderCard(checkpoint, config, space, preprocessing, _token_rules(config))
 
 
-def _dim(config: Mapping[str, Any], family: Family) -> int:
-    """Read the dimension; the numbers are the defaults that published configurations leave out."""
-    if family == "clip":
-        return int(config.get("projection_dim") or 512)
-    if family == "blip":
-        return int(config.get("image_text_hidden_size") or 256)
-    text = config.get("text_config") or {}
-    return int(text.get("projection_size") or text.get("hidden_size") or 768)
+def check_readable(checkpoint: Checkpoint) -> None:
+    """Check everything but the weights, so that none are fetched in vain. Raises ModelUnavailable."""
+    role_of(checkpoint)
+    config = read_config(checkpoint)
+    read_preprocessing(checkpoint, config)
+    load_tokenizer(checkpoint, _token_rules(config), config)
 
 
-def _token_rules(config: Mapping[str, Any], family: Family) -> TokenRules:
-    text = config.get("text_config") or {}
-    if family == "blip":
-        return TokenRules(max_tokens=_BLIP_MAX_TOKENS, pad_to_max=False)
-    if family == "siglip":
-        return TokenRules(max_tokens=int(text.get("max_position_embeddings") or 64), pad_to_max=True)
-    return TokenRules(max_tokens=int(text.get("max_position_embeddings") or 77), pad_to_max=False)
+def _token_rules(config: DualConfig) -> TokenRules:
+    if config.family == "blip":
+        return TokenRules(max_tokens=min(_BLIP_MAX_TOKENS, config.text.max_tokens), pad_to_max=False)
+    return TokenRules(max_tokens=config.text.max_tokens, pad_to_max=config.family == "siglip")

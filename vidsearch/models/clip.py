@@ -1,9 +1,9 @@
 """CLIP and SigLIP: images and texts in one space.
 
 Radford et al. 2021 (arXiv:2103.00020), Zhai et al. 2023 (arXiv:2303.15343), Tschannen et al. 2025 (SigLIP 2,
-arXiv:2502.14786, at fixed resolution). The two differ in their text: CLIP pools a causal transformer at the
-end token, SigLIP the last of always 64 positions of one that sees both ways. Knows no library and no video.
-"""
+arXiv:2502.14786, at fixed resolution), Chuang et al. 2025 (MetaCLIP 2, arXiv:2507.22062). Their texts differ:
+CLIP pools a causal transformer at the end token, SigLIP pools the last position of one that sees both ways,
+and pads every text to 64 tokens."""
 
 from __future__ import annotations
 
@@ -12,18 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from transformers import CLIPModel, SiglipModel
 
-from vidsearch.errors import ModelUnavailable
+from vidsearch.models.clip_model import ClipModel, SiglipModel
+from vidsearch.models.loading import load_model, numpy_state
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.text_export import LayerNames, Pool, TowerNames, TransformerSpec, ensure_tower
 from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import TorchEmbedder, load_model, numpy_state, unit_rows
+from vidsearch.models.torch_model import TorchEmbedder, unit_rows
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from vidsearch.models.checkpoints import EmbedderCard
+    from vidsearch.models.configs import DualConfig
     from vidsearch.models.device import Device
     from vidsearch.types import EmbeddingSpace, Float32
 
@@ -47,7 +48,7 @@ class ClipEmbedder(TorchEmbedder):
 
     def __init__(
         self,
-        model: Any,
+        model: ClipModel | SiglipModel,
         tokenizer: Tokenizer,
         *,
         space: EmbeddingSpace,
@@ -55,7 +56,7 @@ class ClipEmbedder(TorchEmbedder):
         device: Device,
         batch_size: int | None = None,
     ) -> None:
-        """Put a model onto a device. `model` is transformers' CLIPModel or SiglipModel."""
+        """Put a model onto a device; see `TorchEmbedder`."""
         self.logit_scale = float(model.logit_scale.exp())
         """What a cosine is multiplied by before the softmax (CLIP) or the sigmoid (SigLIP)."""
         bias = getattr(model, "logit_bias", None)
@@ -76,7 +77,7 @@ class ClipEmbedder(TorchEmbedder):
         return _embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self.model.get_image_features(pixel_values=pixels).pooler_output
+        rows: torch.Tensor = self.model.image_features(pixels)
         return rows
 
 
@@ -85,17 +86,16 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
 
     Raises ModelUnavailable where the checkpoint is not whole.
     """
-    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, family=card.family)
-    model = load_model(SiglipModel if card.family == "siglip" else CLIPModel, card.checkpoint)
-    config = model.config
-    dim = config.projection_dim if card.family == "clip" else config.text_config.projection_size
-    if dim != card.space.dim:
-        raise ModelUnavailable(f"{card.space.model} has {dim} dimensions, not {card.space.dim} as it says.")
+    config = card.config
+    tokenizer = load_tokenizer(card.checkpoint, card.token_rules, config)
+    model = load_model(
+        lambda: SiglipModel(config) if card.family == "siglip" else ClipModel(config), card.checkpoint
+    )
     bias = getattr(model, "logit_bias", None)
     ensure_tower(
         card.space,
         card.checkpoint.folder,
-        spec=_transformer_spec(config.text_config, card.family),
+        spec=_transformer_spec(config),
         names=_tower_names(card.family),
         state=lambda: numpy_state(model),
         tokenizer=tokenizer,
@@ -118,28 +118,27 @@ def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: in
     for start in range(0, len(texts), _TEXT_BATCH):
         ids, _ = encode(tokenizer, texts[start : start + _TEXT_BATCH])
         with torch.inference_mode():
-            features = model.get_text_features(input_ids=torch.from_numpy(ids).to(model.device)).pooler_output
+            features = model.text_features(torch.from_numpy(ids).to(model.logit_scale.device))
             rows[start : start + _TEXT_BATCH] = unit_rows(features)
     return rows
 
 
-def _transformer_spec(config: Any, family: str) -> TransformerSpec:
-    # An end token of 2 in CLIP's text configuration is a known mistake of the first published checkpoints;
-    # their tower pools the highest token id, which is the true end token's.
+def _transformer_spec(config: DualConfig) -> TransformerSpec:
+    text, shape = config.text, config.text.transformer
     pool: Pool = "end token"
-    if family == "siglip":
+    if config.family == "siglip":
         pool = "last"
-    elif config.eos_token_id == 2:
+    elif text.pools_highest_id:
         pool = "highest id"
     return TransformerSpec(
-        num_layers=config.num_hidden_layers,
-        num_heads=config.num_attention_heads,
-        layer_norm_eps=config.layer_norm_eps,
-        activation=config.hidden_act,
+        num_layers=shape.num_layers,
+        num_heads=shape.num_heads,
+        layer_norm_eps=shape.layer_norm_eps,
+        activation=shape.activation,
         norm_first=True,
-        mask="none" if family == "siglip" else "causal",
+        mask="none" if config.family == "siglip" else "causal",
         pool=pool,
-        end_token_id=config.eos_token_id,
+        end_token_id=text.end_token_id,
     )
 
 

@@ -9,15 +9,15 @@ heads and layers.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from vidsearch.models.blip import encode_to_match
+from vidsearch.models.layers import recorded_attention
 from vidsearch.models.relevance import Relevance, WordRelevance
-from vidsearch.models.tokens import encode
 
 if TYPE_CHECKING:
     from vidsearch.models.blip import BlipEmbedder
@@ -39,21 +39,17 @@ class BlipExplainer:
     def explain(self, image: UInt8Image, query: str) -> Relevance:
         """Return which patches make the query match, and each of its words. Grids are never negative."""
         embedder = self._embedder
-        model: Any = embedder.model
-        ids, mask = (torch.from_numpy(row).to(model.device) for row in encode(embedder.tokenizer, [query]))
-        layers = model.text_encoder.encoder.layer
+        model = embedder.model
+        ids, mask = encode_to_match(model, embedder.tokenizer, query)
+        layers = model.text_encoder.cross_attentions()
         layer = layers[max(0, round(len(layers) * _LAYER_SHARE) - 1)]
-        with torch.enable_grad(), _cross_attention([layer]) as maps:
+        with torch.enable_grad(), recorded_attention([layer]) as maps:
             pixels = _pixels(embedder.preprocessing, image, model).requires_grad_(True)
-            seen = model.vision_model(pixel_values=pixels).last_hidden_state
-            hidden = model.text_encoder(
-                input_ids=ids, attention_mask=mask, encoder_hidden_states=seen
-            ).last_hidden_state
-            logits = model.itm_head(hidden[:, 0])[0].float()
+            logits = model.match_logits(pixels, ids, mask)[0].float()
             (gradient,) = torch.autograd.grad(logits[1], maps)
         # The first key is the image's class token, which has no place.
         cams = (maps[0] * gradient.clamp(min=0))[0, :, :, 1:].mean(dim=0).detach().float().cpu().numpy()
-        rows = embedder.preprocessing.height // model.config.vision_config.patch_size
+        rows = embedder.preprocessing.height // model.config.vision.patch_size
         grids = cams.reshape(len(cams), rows, -1)
         tokens = [embedder.tokenizer.id_to_token(int(token)) or "" for token in ids[0]]
         inner = slice(1, len(tokens) - 1)  # without the start and the end token
@@ -79,20 +75,20 @@ class BlipCaptionExplainer:
         """Caption an image, and return where the decoder looked for each word. The score is mean
         log-probability."""
         captioner = self._captioner
-        model: Any = captioner.torch_model
+        model = captioner.torch_model
+        decoder = model.text_decoder
         (caption,) = captioner.captions([image])
         tokens = [token for token in caption.tokens if token != captioner.end_token]
         start = captioner.start_ids
         written = [captioner.tokenizer.token_to_id(token) for token in tokens]
-        ids = torch.tensor([[*start, *written]], device=model.device)
-        with torch.inference_mode(), _cross_attention(model.text_decoder.bert.encoder.layer) as maps:
+        with torch.inference_mode(), recorded_attention(decoder.cross_attentions()) as maps:
             pixels = _pixels(captioner.preprocessing, image, model)
-            seen = model.vision_model(pixel_values=pixels).last_hidden_state
-            model.text_decoder(input_ids=ids, encoder_hidden_states=seen, use_cache=False)
+            ids = torch.tensor([[*start, *written]], device=pixels.device)
+            decoder(ids, decoder.image_keys_values(model.vision_model(pixels)))
         attention = torch.stack([each[0].float() for each in maps]).mean(dim=(0, 1)).cpu().numpy()
         # Position i sees tokens 0 to i and writes token i + 1; the last one writes the end.
         writing = attention[len(start) - 1 : len(start) - 1 + len(tokens), 1:]
-        rows = captioner.preprocessing.height // model.config.vision_config.patch_size
+        rows = captioner.preprocessing.height // model.config.vision.patch_size
         grids = writing.reshape(len(tokens), rows, -1)
         return Relevance(
             text=caption.text,
@@ -104,26 +100,10 @@ class BlipCaptionExplainer:
         )
 
 
-@contextmanager
-def _cross_attention(layers: Sequence[Any]) -> Iterator[list[torch.Tensor]]:
-    """Collect the cross-attention maps (1, heads, words, patches) of layers in the block's forward passes."""
-    maps: list[torch.Tensor] = []
-    hooks = [
-        layer.crossattention.self.register_forward_hook(
-            lambda _module, _inputs, outputs: maps.append(outputs[1])
-        )
-        for layer in layers
-    ]
-    try:
-        yield maps
-    finally:
-        for hook in hooks:
-            hook.remove()
-
-
-def _pixels(preprocessing: Preprocessing, image: UInt8Image, model: Any) -> torch.Tensor:
-    batch = torch.from_numpy(preprocessing.batch([image])).to(model.device)
-    return preprocessing.normalise(batch, model.dtype)
+def _pixels(preprocessing: Preprocessing, image: UInt8Image, model: torch.nn.Module) -> torch.Tensor:
+    weight = next(model.parameters())
+    batch = torch.from_numpy(preprocessing.batch([image])).to(weight.device)
+    return preprocessing.normalise(batch, weight.dtype)
 
 
 def _whole_words(tokens: Sequence[str], grids: Float32) -> tuple[WordRelevance, ...]:

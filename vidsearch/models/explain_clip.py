@@ -9,13 +9,14 @@ by attention instead (one learnt query over all tokens), whose map, weighted in 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from vidsearch.models.clip_model import SiglipModel
+from vidsearch.models.layers import recorded_attention
 from vidsearch.models.relevance import Relevance
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ class ClipExplainer:
         attention for SigLIP.
         """
         self._embedder = embedder
-        self._vision: Any = embedder.model.vision_model
-        self._is_siglip = hasattr(self._vision, "head")
+        self._is_siglip = isinstance(embedder.model, SiglipModel)
         if num_layers is None:
             num_layers = 0 if self._is_siglip else 1
         self._num_layers = num_layers
@@ -44,26 +44,22 @@ class ClipExplainer:
     def explain(self, image: UInt8Image, query: str) -> Relevance:
         """Return which patches speak for the query. The grid is never negative."""
         embedder = self._embedder
-        text = torch.from_numpy(embedder.embed_texts([query])[0]).to(embedder.model.device)
-        pixels = embedder.preprocessing.normalise(
-            torch.from_numpy(embedder.preprocessing.batch([image])).to(embedder.model.device),
-            embedder.model.dtype,
-        )
-        with torch.enable_grad(), _attention_maps(self._vision) as maps:
-            pixels.requires_grad_(True)
-            tokens = self._vision(pixel_values=pixels)
-            pooling: torch.Tensor | None = None
-            if self._is_siglip:
-                row, pooling = _pool(self._vision.head, tokens.last_hidden_state)
-            else:
-                row = embedder.model.visual_projection(tokens.pooler_output)
-            score = torch.nn.functional.cosine_similarity(row[0].float(), text.float(), dim=0)
-            chosen = maps[len(maps) - self._num_layers :]
-            asked = [*chosen, *([] if pooling is None else [pooling])]
-            gradients = torch.autograd.grad(score, asked)
-        flows = [_flow(attention, gradient) for attention, gradient in zip(asked, gradients, strict=True)]
-        patches = _roll_out(flows, pools_last=pooling is not None)
-        side_rows = embedder.preprocessing.height // self._vision.config.patch_size
+        model, vision = embedder.model, embedder.model.vision_model
+        device, dtype = model.logit_scale.device, model.logit_scale.dtype
+        text = torch.from_numpy(embedder.embed_texts([query])[0]).to(device)
+        batch = torch.from_numpy(embedder.preprocessing.batch([image])).to(device)
+        pixels = embedder.preprocessing.normalise(batch, dtype)
+        layers = vision.encoder.attentions()
+        asked = layers[len(layers) - self._num_layers :]
+        if self._is_siglip:
+            asked = [*asked, vision.head.attention]
+        with torch.enable_grad(), recorded_attention(asked) as maps:
+            row = model.image_features(pixels.requires_grad_(True))[0]
+            score = torch.nn.functional.cosine_similarity(row.float(), text.float(), dim=0)
+            gradients = torch.autograd.grad(score, maps)
+        flows = [_flow(attention, gradient) for attention, gradient in zip(maps, gradients, strict=True)]
+        patches = _roll_out(flows, pools_last=self._is_siglip)
+        side_rows = embedder.preprocessing.height // model.config.vision.patch_size
         return Relevance(
             text=query,
             grid=patches.reshape(side_rows, -1),
@@ -71,51 +67,6 @@ class ClipExplainer:
             score=float(score.detach()),
             method=self.method,
         )
-
-
-@contextmanager
-def _attention_maps(vision: Any) -> Iterator[list[torch.Tensor]]:
-    """Collect each layer's attention map (1, heads, queries, keys) of the forward passes in the block.
-
-    The fused kernels make no map, so that the plain attention runs meanwhile.
-    """
-    maps: list[torch.Tensor] = []
-    before = vision.config._attn_implementation
-    hooks = [
-        layer.self_attn.register_forward_hook(lambda _module, _inputs, outputs: maps.append(outputs[1]))
-        for layer in vision.encoder.layers
-    ]
-    vision.set_attn_implementation("eager")
-    try:
-        yield maps
-    finally:
-        vision.set_attn_implementation(before)
-        for hook in hooks:
-            hook.remove()
-
-
-def _pool(head: Any, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Do what SigLIP's pooling head does, and return its attention map (1, heads, 1, tokens) too.
-
-    torch's own MultiheadAttention returns a map that its output does not depend on, which has no gradient.
-    """
-    attention = head.attention
-    width, num_heads = attention.embed_dim, attention.num_heads
-    weights, biases = attention.in_proj_weight.split(width), attention.in_proj_bias.split(width)
-    query, key, value = (
-        _by_head(torch.nn.functional.linear(source, weight, bias), num_heads)
-        for source, weight, bias in zip((head.probe, tokens, tokens), weights, biases, strict=True)
-    )
-    scores = query @ key.transpose(-1, -2) * (width // num_heads) ** -0.5
-    attended = scores.softmax(dim=-1)
-    mixed = attention.out_proj((attended @ value).transpose(1, 2).flatten(2))
-    pooled = mixed + head.mlp(head.layernorm(mixed))
-    return pooled[:, 0], attended
-
-
-def _by_head(rows: torch.Tensor, num_heads: int) -> torch.Tensor:
-    """Split (batch, tokens, width) into (batch, heads, tokens, width of a head)."""
-    return rows.view(*rows.shape[:2], num_heads, -1).transpose(1, 2)
 
 
 def _flow(attention: torch.Tensor, gradient: torch.Tensor) -> Float32:

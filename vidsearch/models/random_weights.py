@@ -6,23 +6,19 @@ take all the tokens there are. The vectors and captions mean nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from tokenizers.processors import TemplateProcessing
-from transformers import (
-    BlipConfig,
-    BlipForConditionalGeneration,
-    BlipForImageTextRetrieval,
-    CLIPConfig,
-    CLIPModel,
-)
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.blip import BlipEmbedder
-from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, BlipCaptioner
+from vidsearch.models.blip_captioner import BlipCaptioner
+from vidsearch.models.blip_model import BlipCaptionModel, BlipRetrievalModel
 from vidsearch.models.clip import ClipEmbedder
+from vidsearch.models.clip_model import ClipModel
+from vidsearch.models.configs import read_dual_config
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.types import EmbeddingSpace
 
@@ -30,17 +26,22 @@ if TYPE_CHECKING:
     from vidsearch.models.device import Device
     from vidsearch.models.protocols import Captioner, Embedder
 
+Model = TypeVar("Model", bound=torch.nn.Module)
+
 _SEED = 0
+_CLIP = read_dual_config(
+    {"text_config": {"hidden_act": "gelu"}, "vision_config": {"hidden_act": "gelu"}},
+    family="clip",
+    model="clip",
+)
+_BLIP = read_dual_config({"text_config": {"num_attention_heads": 12}}, family="blip", model="blip")
 
 
 def random_embedder(name: str, *, device: Device, batch_size: int | None = None) -> Embedder:
     """Return an embedder of the size of "clip" (ViT-B/32) or "blip" (ViT-B/16 at 384 pixels)."""
-    torch.manual_seed(_SEED)
     if name == "clip":
-        text = {"hidden_act": "gelu", "eos_token_id": 2}
-        config = CLIPConfig(text_config=text, vision_config={"hidden_act": "gelu"}, projection_dim=512)
         return ClipEmbedder(
-            _ready(CLIPModel(config)),
+            _randomized(ClipModel(_CLIP)),
             _tokenizer("<|startoftext|>", "<|endoftext|>", first_id=49406),
             space=_space("clip", 512),
             preprocessing=Preprocessing.from_config({}, family="clip"),
@@ -49,7 +50,7 @@ def random_embedder(name: str, *, device: Device, batch_size: int | None = None)
         )
     if name == "blip":
         return BlipEmbedder(
-            _ready(BlipForImageTextRetrieval(_blip_config())),
+            _randomized(BlipRetrievalModel(_BLIP)),
             _tokenizer("[CLS]", "[SEP]", first_id=101),
             space=_space("blip", 256),
             preprocessing=Preprocessing.from_config({}, family="blip"),
@@ -65,24 +66,23 @@ def random_captioner(
     """Return a captioner of the size of "blip" (base)."""
     if name != "blip":
         raise ModelUnavailable(f"There are no random weights for a captioner {name!r}: choose blip.")
-    torch.manual_seed(_SEED)
     return BlipCaptioner(
-        _ready(BlipForConditionalGeneration(_blip_config())),
+        _randomized(BlipCaptionModel(_BLIP)),
         _tokenizer("[CLS]", "[SEP]", first_id=101),
         model="blip, random weights",
         preprocessing=Preprocessing.from_config({}, family="blip"),
         device=device,
         batch_size=batch_size,
-        num_beams=num_beams or PUBLISHED_NUM_BEAMS,
+        num_beams=num_beams,
     )
 
 
-def _blip_config() -> BlipConfig:
-    text = {"num_attention_heads": 12, "encoder_hidden_size": 768}
-    return BlipConfig(text_config=text, vision_config={"initializer_range": 0.02})
-
-
-def _ready(model: torch.nn.Module) -> torch.nn.Module:
+def _randomized(model: Model) -> Model:
+    """Fill a model with random numbers of the usual size."""
+    generator = torch.Generator().manual_seed(_SEED)
+    for name, weight in model.named_parameters():
+        is_norm = "norm" in name.lower() and name.endswith("weight")
+        weight.data.normal_(1.0 if is_norm else 0.0, 0.02, generator=generator)
     return model.eval().requires_grad_(False)
 
 
@@ -93,8 +93,7 @@ def _space(name: str, dim: int) -> EmbeddingSpace:
 
 
 def _tokenizer(start: str, end: str, *, first_id: int) -> Tokenizer:
-    """Make a tokenizer that knows no word: each becomes one unknown token between a start and an end
-    token."""
+    """Make a tokenizer without words: each becomes one unknown token between a start and an end token."""
     vocab = {"[PAD]": 0, "[UNK]": 1, start: first_id, end: first_id + 1}
     tokenizer = Tokenizer(models.WordLevel(vocab, unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()

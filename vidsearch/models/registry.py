@@ -112,13 +112,13 @@ def load_captioner(
                 "The mini captioner takes no prompt: leave --prompt out, or use --models blip."
             )
         return MiniCaptioner() if num_beams is None else MiniCaptioner(num_beams=num_beams)
-    from vidsearch.models.blip_captioner import PUBLISHED_NUM_BEAMS, load_blip_captioner
+    from vidsearch.models.blip_captioner import load_blip_captioner
 
     return load_blip_captioner(
         _captioner_checkpoint(name),
         device=device,
         batch_size=batch_size,
-        num_beams=num_beams or PUBLISHED_NUM_BEAMS,
+        num_beams=num_beams,
         prompt=prompt,
     )
 

@@ -1,22 +1,23 @@
-"""Text as a checkpoint's text tower wants it. Runs on `tokenizers` alone: no torch, and transformers only for
-a checkpoint that has no tokenizer.json.
-"""
+"""Text as a checkpoint's text tower wants it, by the `tokenizers` library alone."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.processors import TemplateProcessing
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models import vocabularies
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidsearch.models.configs import DualConfig, Family
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import Int64
 
@@ -32,19 +33,32 @@ class TokenRules:
     text."""
 
 
-def load_tokenizer(checkpoint: Checkpoint, rules: TokenRules, *, family: str) -> Tokenizer:
-    """Load a checkpoint's tokenizer, set to cut and pad by `rules`. Raises ModelUnavailable.
+def load_tokenizer(checkpoint: Checkpoint, rules: TokenRules, config: DualConfig) -> Tokenizer:
+    """Load a checkpoint's tokenizer, set to cut and pad by `rules`.
 
-    SigLIP's training text is lower case and, for its own 32k vocabulary, without punctuation; it has no start
+    SigLIP's training text is lower case and, for its own vocabularies, without punctuation; it has no start
     token, and always an end token (google-research/big_vision,
     `evaluators/proj/image_text/prompt_engineering.py` and the `tok` preprocessing op). Published tokenizer
     files do not always say so, so it is set here.
+
+    Args:
+        checkpoint: whose tokenizer.json is read, or the older vocabulary files.
+        rules: lengths.
+        config: of the model.
+
+    Raises:
+        ModelUnavailable: where the files are missing, broken, or not this model's.
     """
-    path = checkpoint.folder / "tokenizer.json"
-    tokenizer = Tokenizer.from_file(str(path)) if path.is_file() else _from_vocabulary(checkpoint.folder)
-    if family == "siglip":
-        _follow_siglip_training(tokenizer)
-    _set_lengths(tokenizer, rules, family)
+    tokenizer = _guarded(checkpoint.folder, _read)
+    if config.family == "siglip":
+        tokenizer = _follow_siglip_training(tokenizer)
+    _check_fits(tokenizer, checkpoint, config)
+    pad_names = (*_named_pad_token(checkpoint), *_PAD_TOKENS[config.family])
+    pad, pad_id = _first_token(tokenizer, pad_names, "padding")
+    tokenizer.enable_truncation(rules.max_tokens)
+    tokenizer.enable_padding(
+        pad_id=pad_id, pad_token=pad, length=rules.max_tokens if rules.pad_to_max else None
+    )
     return tokenizer
 
 
@@ -56,33 +70,71 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Int64, Int64]:
     return ids, mask
 
 
-def _set_lengths(tokenizer: Tokenizer, rules: TokenRules, family: str) -> None:
-    pad = next(
-        (name for name in _PAD_TOKENS[family] if tokenizer.token_to_id(name) is not None),
-        None,
-    )
-    if pad is None:
-        raise ModelUnavailable(f"The tokenizer has none of the padding tokens {_PAD_TOKENS[family]}.")
-    tokenizer.enable_truncation(rules.max_tokens)
-    tokenizer.enable_padding(
-        pad_id=tokenizer.token_to_id(pad),
-        pad_token=pad,
-        length=rules.max_tokens if rules.pad_to_max else None,
-    )
-
-
-_PAD_TOKENS = {
+_PAD_TOKENS: dict[Family, tuple[str, ...]] = {
     # CLIP pools the first end token and is causal, so any padding does; the end token is always there.
     "clip": ("<|endoftext|>", "</s>", "<pad>"),
-    "siglip": ("<pad>", "</s>"),
+    # SigLIP was trained with its end token as padding; SigLIP 2, whose vocabulary has no </s>, with <pad>.
+    "siglip": ("</s>", "<pad>"),
     "blip": ("[PAD]",),
+}
+_END_TOKENS: dict[Family, tuple[str, ...]] = {
+    "clip": ("<|endoftext|>", "</s>"),
+    "siglip": ("<eos>", "</s>"),
+    "blip": ("[SEP]",),
 }
 
 
-def _follow_siglip_training(tokenizer: Tokenizer) -> None:
-    unigram = json.loads(tokenizer.to_str())["model"]["type"] == "Unigram"
-    steps: list[normalizers.Normalizer] = [normalizers.Lowercase()]
-    if unigram:
+def _check_fits(tokenizer: Tokenizer, checkpoint: Checkpoint, config: DualConfig) -> None:
+    """Raise ModelUnavailable for a tokenizer that is not this model's."""
+    end, end_id = _first_token(tokenizer, _END_TOKENS[config.family], "end")
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    ids = tokenizer.encode("a").ids
+    if ids[-1:] != [end_id]:
+        raise ModelUnavailable(f"The tokenizer in {checkpoint.folder} does not end texts with {end}.")
+    pools_at_end = config.family == "clip" and not config.text.pools_highest_id
+    if pools_at_end and config.text.end_token_id not in ids:
+        raise ModelUnavailable(
+            f"The parts of {checkpoint.model} do not fit each other: its config.json names the end token "
+            f"{config.text.end_token_id}, and its tokenizer's is {end_id}."
+        )
+    highest = max(tokenizer.get_vocab(with_added_tokens=True).values())
+    if highest >= config.text.vocab_size:
+        raise ModelUnavailable(
+            f"The tokenizer in {checkpoint.folder} is another model's: it has a token {highest}, and "
+            f"{checkpoint.model} has embeddings for {config.text.vocab_size}."
+        )
+
+
+def _named_pad_token(checkpoint: Checkpoint) -> tuple[str, ...]:
+    """Return the padding token that the files beside a tokenizer name, or nothing."""
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        if (checkpoint.folder / name).is_file():
+            pad: Any = checkpoint.read_json(name).get("pad_token")
+            pad = pad.get("content") if isinstance(pad, dict) else pad
+            if isinstance(pad, str):
+                return (pad,)
+    return ()
+
+
+def _first_token(tokenizer: Tokenizer, names: Sequence[str], kind: str) -> tuple[str, int]:
+    for name in names:
+        token_id = tokenizer.token_to_id(name)
+        if token_id is not None:
+            return name, token_id
+    raise ModelUnavailable(f"The tokenizer has no {kind} token: none of {', '.join(names)}.")
+
+
+def _follow_siglip_training(tokenizer: Tokenizer) -> Tokenizer:
+    content = json.loads(tokenizer.to_str())
+    is_unigram = content["model"]["type"] == "Unigram"
+    if is_unigram:
+        # A "normalized" </s> would itself lose its punctuation, and then match every letter s.
+        for token in content["added_tokens"]:
+            token["normalized"] = False
+        tokenizer = Tokenizer.from_str(json.dumps(content))
+    steps: list[normalizers.Normalizer] = [_lowercase_final_sigma(), normalizers.Lowercase()]
+    if is_unigram:
         steps += [
             normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
             normalizers.Replace(Regex(r"\s+"), " "),
@@ -91,23 +143,42 @@ def _follow_siglip_training(tokenizer: Tokenizer) -> None:
     if tokenizer.normalizer is not None:
         steps.append(tokenizer.normalizer)
     tokenizer.normalizer = normalizers.Sequence(steps)
-    end = next((name for name in ("<eos>", "</s>") if tokenizer.token_to_id(name) is not None), None)
-    if end is None:
-        raise ModelUnavailable("The SigLIP tokenizer has no end token, <eos> or </s>.")
-    tokenizer.post_processor = TemplateProcessing(
-        single=f"$A {end}", special_tokens=[(end, tokenizer.token_to_id(end))]
-    )
+    end, end_id = _first_token(tokenizer, _END_TOKENS["siglip"], "end")
+    tokenizer.post_processor = TemplateProcessing(single=f"$A {end}", special_tokens=[(end, end_id)])
+    return tokenizer
 
 
-def _from_vocabulary(folder: Path) -> Tokenizer:
-    """Build the tokenizer of an older checkpoint from its vocabulary files, by way of transformers."""
-    from transformers import AutoTokenizer
+def _lowercase_final_sigma() -> normalizers.Normalizer:
+    """Return the one case in which a letter's lower form depends on its neighbours, as `str.lower` has it."""
+    return normalizers.Replace(Regex(r"(?<=\p{L})Σ(?!\p{L})"), "ς")
 
+
+def _read(folder: Path) -> Tokenizer:
+    for name, read in _READERS.items():
+        if (folder / name).is_file():
+            return read(folder / name)
+    raise ModelUnavailable(f"{folder} has no tokenizer: none of {', '.join(_READERS)}.")
+
+
+_READERS: dict[str, Callable[[Path], Tokenizer]] = {
+    "tokenizer.json": lambda path: Tokenizer.from_file(str(path)),
+    "spiece.model": vocabularies.from_sentencepiece,
+    "vocab.json": vocabularies.from_clip_vocabulary,
+    "vocab.txt": vocabularies.from_bert_vocabulary,
+}
+
+
+def _guarded(folder: Path, read: Callable[[Path], Tokenizer]) -> Tokenizer:
+    """Turn whatever a broken file makes the tokenizer libraries raise into ModelUnavailable."""
     try:
-        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True).backend_tokenizer
-    except (OSError, ValueError, ImportError, AttributeError) as error:
-        raise ModelUnavailable(
-            f"{folder} has no tokenizer.json, and none could be made from its vocabulary ({error}). "
-            "With `pip install sentencepiece protobuf` a SentencePiece vocabulary can be read."
-        ) from error
-    return Tokenizer.from_str(tokenizer.to_str())
+        tokenizer = read(folder)
+        tokenizer.encode("a dog")  # some mistakes only show here
+    except ModelUnavailable:
+        raise
+    # They raise bare Exceptions, and panics of Rust, which are BaseExceptions.
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise ModelUnavailable(f"The tokenizer in {folder} cannot be read: {reason[:300]}") from error
+    return tokenizer

@@ -1,18 +1,13 @@
-"""What every torch model here needs: loading with no weight left out, batches that fit, pixels on the
-device."""
+"""What every torch model here needs: batches that fit, and pixels on the device."""
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-import transformers
-from safetensors import SafetensorError
 
-from vidsearch.errors import ModelUnavailable
 from vidsearch.models.batching import BatchRunner
 
 if TYPE_CHECKING:
@@ -20,44 +15,10 @@ if TYPE_CHECKING:
 
     from vidsearch.models.device import Device
     from vidsearch.models.preprocess import Preprocessing
-    from vidsearch.models.weights import Checkpoint
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
-_UNREADABLE = (pickle.UnpicklingError, SafetensorError)
 _LARGEST_BATCH = 256
 _SHARE_OF_FREE_MEMORY = 0.6
-
-
-def load_model(model_class: Any, checkpoint: Checkpoint) -> Any:
-    """Load a transformers model in fp32 on the CPU, ready for inference.
-
-    Raises ModelUnavailable where the checkpoint lacks a weight: transformers would go on with random numbers.
-    """
-    transformers.utils.logging.disable_progress_bar()
-    verbosity = transformers.utils.logging.get_verbosity()
-    transformers.utils.logging.set_verbosity_error()
-    try:
-        model, report = model_class.from_pretrained(
-            checkpoint.folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
-        )
-    except (OSError, ValueError, RuntimeError, KeyError, TypeError, EOFError, *_UNREADABLE) as error:
-        raise ModelUnavailable(
-            f"The weights of {checkpoint.model} in {checkpoint.folder} cannot be loaded: {error}"
-        ) from error
-    finally:
-        transformers.utils.logging.set_verbosity(verbosity)
-    lacking = sorted(map(str, [*report["missing_keys"], *report["mismatched_keys"]]))
-    if lacking:
-        raise ModelUnavailable(
-            f"{checkpoint.folder} is not a whole {model_class.__name__}: {len(lacking)} weights are missing "
-            f"or of another shape, such as {lacking[0]}."
-        )
-    return model.eval().requires_grad_(False)
-
-
-def numpy_state(model: Any) -> dict[str, Float32]:
-    """Return a model's weights by name, as fp32 arrays."""
-    return {name: tensor.float().cpu().numpy() for name, tensor in model.state_dict().items()}
 
 
 def unit_rows(rows: torch.Tensor) -> Float32:

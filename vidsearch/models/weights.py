@@ -1,8 +1,8 @@
-"""Checkpoints on this disk: found in a folder or in the hub's cache, and identified.
+"""Checkpoints on this disk: found in a folder or in the hub's cache, checked for missing files, and
+identified.
 
-Knows the layout of a published checkpoint (config.json, preprocessor, tokenizer, weights), and nothing of
-what is inside the weights. Never imports torch or transformers.
-"""
+A checkpoint is a folder with a configuration, an image preprocessor's configuration, a tokenizer and weights,
+in the layout of transformers or of open_clip. Nothing here reads weights, or needs torch."""
 
 from __future__ import annotations
 
@@ -11,14 +11,19 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models import open_clip
+
+TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "vocab.json", "vocab.txt")
+"""A checkpoint has one of these; the first that is there counts."""
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+_FILE_NAME = re.compile(r"[\w-][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _SAYS_NOTHING_OF_THE_MODEL = ("_commit_hash", "_name_or_path", "dtype", "torch_dtype", "transformers_version")
 
@@ -40,12 +45,22 @@ class Checkpoint:
     folder: Path
 
     @property
+    def is_open_clip(self) -> bool:
+        """Whether the folder has open_clip's layout alone."""
+        return is_open_clip(path.name for path in self.folder.iterdir())
+
+    @property
     def config(self) -> Mapping[str, Any]:
+        """The content of config.json, or what it would say of an open_clip model. Raises ModelUnavailable."""
+        if self.is_open_clip:
+            return open_clip.clip_config(self.read_json(open_clip.CONFIG_FILE), model=self.model)
         return self.read_json("config.json")
 
     @property
     def preprocessor(self) -> Mapping[str, Any]:
-        """The image preprocessor's configuration, by its older or its newer file name."""
+        """The image preprocessor's configuration. Raises ModelUnavailable."""
+        if self.is_open_clip:
+            return open_clip.preprocessor_config(self.read_json(open_clip.CONFIG_FILE))
         for name in ("preprocessor_config.json", "processor_config.json"):
             if (self.folder / name).is_file():
                 return self.read_json(name)
@@ -53,18 +68,14 @@ class Checkpoint:
 
     def read_json(self, name: str) -> Mapping[str, Any]:
         """Read one of the checkpoint's JSON files. Raises ModelUnavailable where it is missing or broken."""
-        path = self.folder / name
-        try:
-            content = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelUnavailable(f"{path} cannot be read: {error}.") from error
-        if not isinstance(content, dict):
-            raise ModelUnavailable(f"{path} is not a JSON object.")
-        return content
+        return _read_json(self.folder / name)
 
     @property
     def weight_files(self) -> tuple[Path, ...]:
-        """The weights: safetensors where there are any, else pickled ones; empty where one is missing."""
+        """The weights: safetensors where there are any, else pickled ones; empty where one is missing.
+
+        Raises ModelUnavailable for a broken index of shards.
+        """
         return find_weight_files(self.folder)
 
     @property
@@ -93,15 +104,25 @@ def is_sha256(name: str) -> bool:
 
 def is_folder_name(name: str) -> bool:
     """Return whether a model name means a folder: one that exists, or one that is written as a path."""
-    return Path(name).expanduser().is_dir() or name.startswith((".", "/", "~")) or Path(name).is_absolute()
+    if name.startswith((".", "/", "~")) or Path(name).is_absolute():
+        return True
+    try:
+        return Path(name).is_dir()
+    except OSError:  # longer than a path may be
+        return False
 
 
 def from_folder(folder: Path) -> Checkpoint:
     """Return the checkpoint in a folder. Raises ModelUnavailable naming what it lacks."""
-    folder = folder.expanduser()
-    if not folder.is_dir():
-        raise ModelUnavailable(f"{folder} is not a folder. Give a folder with a checkpoint's files in it.")
-    missing = missing_parts(folder)
+    try:
+        folder = folder.expanduser()
+        if not folder.is_dir():
+            raise ModelUnavailable(
+                f"{folder} is not a folder. Give a folder with a checkpoint's files in it."
+            )
+        missing = missing_parts(folder)
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~name of a user that there is not
+        raise ModelUnavailable(f"{folder} cannot be read: {error}.") from error
     if missing:
         raise ModelUnavailable(
             f"{folder} is not a whole checkpoint: it lacks {', '.join(missing)}. "
@@ -117,10 +138,11 @@ def cached(hub_id: str) -> Checkpoint | None:
     from huggingface_hub import try_to_load_from_cache
 
     check_hub_id(hub_id)
-    found = try_to_load_from_cache(hub_id, "config.json")
-    if not isinstance(found, str) or missing_parts(Path(found).parent):
-        return None
-    return Checkpoint(model=hub_id, folder=Path(found).parent)
+    for name in ("config.json", open_clip.CONFIG_FILE):
+        found = try_to_load_from_cache(hub_id, name)
+        if isinstance(found, str) and not missing_parts(Path(found).parent):
+            return Checkpoint(model=hub_id, folder=Path(found).parent)
+    return None
 
 
 def check_hub_id(name: str) -> None:
@@ -132,33 +154,77 @@ def check_hub_id(name: str) -> None:
         )
 
 
+def is_open_clip(names: Iterable[str]) -> bool:
+    """Return whether these files are a checkpoint in open_clip's layout alone."""
+    names = set(names)
+    return open_clip.CONFIG_FILE in names and "config.json" not in names
+
+
+def missing_files(names: Collection[str]) -> list[str]:
+    """Return what files of these names lack, weights apart, to be a checkpoint; in words."""
+    parts: dict[str, tuple[str, ...]] = {"a tokenizer (tokenizer.json)": TOKENIZER_FILES}
+    if not is_open_clip(names):
+        parts = {
+            "config.json": ("config.json",),
+            "preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
+            **parts,
+        }
+    return [label for label, choices in parts.items() if not any(name in names for name in choices)]
+
+
 def missing_parts(folder: Path) -> list[str]:
-    """Return what a folder lacks to be a whole checkpoint, in words; empty where it is one."""
-    parts = {
-        "config.json": ("config.json",),
-        "preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
-        "a tokenizer (tokenizer.json)": ("tokenizer.json", "vocab.json", "vocab.txt", "spiece.model"),
-    }
-    missing = [
-        label for label, names in parts.items() if not any((folder / name).is_file() for name in names)
-    ]
+    """Return what a folder lacks to be a whole checkpoint, in words; empty where it is one.
+
+    Raises ModelUnavailable for a broken index of shards.
+    """
+    missing = missing_files({path.name for path in folder.iterdir() if path.is_file()})
     if not find_weight_files(folder):
         missing.append("weights (model.safetensors or pytorch_model.bin)")
     return missing
 
 
 def find_weight_files(folder: Path) -> tuple[Path, ...]:
-    """Return a folder's weights, safetensors before pickled ones; empty where one file is missing."""
+    """Return a folder's weights, safetensors before pickled ones; empty where one file is missing.
+
+    Raises ModelUnavailable for an index of shards that is broken, or names files outside the folder.
+    """
+    if is_open_clip(path.name for path in folder.iterdir()):
+        return next(((folder / name,) for name in open_clip.WEIGHT_FILES if (folder / name).is_file()), ())
     for whole in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{whole}.index.json"
         if (folder / whole).is_file():
             return (folder / whole,)
         if index.is_file():
-            names = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-            shards = tuple(sorted(folder / name for name in names))
+            shards = tuple(folder / name for name in read_shard_names(index))
             if all(path.is_file() for path in shards):
                 return shards
     return ()
+
+
+def read_shard_names(index: Path) -> list[str]:
+    """Return the names of the files that an index of shards lists. Raises ModelUnavailable."""
+    weight_map = _read_json(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not weight_map:
+        raise ModelUnavailable(f"{index} has no weight_map: copy the file again.")
+    names = {str(name) for name in weight_map.values()}
+    suffix = Path(index.name.removesuffix(".index.json")).suffix
+    for name in names:
+        if not _FILE_NAME.fullmatch(name) or Path(name).suffix != suffix:
+            raise ModelUnavailable(
+                f"{index} names {name[:80]!r}, which is no {suffix} file beside it: the file is broken, or "
+                f"not to be trusted."
+            )
+    return sorted(names)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelUnavailable(f"{path} cannot be read: {error}.") from error
+    if not isinstance(content, dict):
+        raise ModelUnavailable(f"{path} is not a JSON object.")
+    return content
 
 
 def _file_digest(path: Path) -> str:
@@ -181,7 +247,7 @@ def _file_digest(path: Path) -> str:
 
 @functools.lru_cache(maxsize=16)
 def _hash_file(path: Path, size_bytes: int, mtime_ns: int) -> str:
-    """Hash a file; its size and time are part of the memory's key, so that a changed file is read anew."""
+    """Hash a file. Its size and time are part of the key, so that a changed file is read again."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
