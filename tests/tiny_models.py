@@ -6,12 +6,15 @@ the same door as a hub id or a folder. What they say means nothing; that it is c
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
+import sentencepiece
 import torch
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
+from sentencepiece import sentencepiece_model_pb2
+from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.processors import TemplateProcessing
 from transformers import (
@@ -81,12 +84,14 @@ def save_tiny_clip(folder: Path, *, activation: str = "gelu", eos_token_id: int 
 
 
 def save_tiny_siglip(folder: Path) -> Path:
-    """Save a SigLIP: 32 pixels, patches of 8, 32 dimensions, always 16 tokens of a Unigram vocabulary."""
+    """Save a SigLIP: 32 pixels, patches of 8, 32 dimensions, always 16 tokens of a SentencePiece
+    vocabulary."""
     torch.manual_seed(2)
-    tokenizer = _unigram_tokenizer()
+    folder.mkdir(parents=True, exist_ok=True)
+    vocab_size = save_siglip_tokenizer(folder)
     text = {
         **_TOWER,
-        "vocab_size": tokenizer.get_vocab_size(),
+        "vocab_size": vocab_size,
         "max_position_embeddings": 16,
         "hidden_act": "gelu_pytorch_tanh",
     }
@@ -96,7 +101,6 @@ def save_tiny_siglip(folder: Path) -> Path:
         model.logit_scale.fill_(2.0)
         model.logit_bias.fill_(-3.0)
     _save(model, folder)
-    tokenizer.save(str(folder / "tokenizer.json"))
     _write_json(
         folder / "preprocessor_config.json",
         {
@@ -114,10 +118,13 @@ def save_tiny_siglip(folder: Path) -> Path:
     return folder
 
 
-def save_tiny_blip_captioner(folder: Path) -> Path:
-    """Save a BLIP captioner: 48 pixels, patches of 8, over a WordPiece vocabulary of whole words."""
+def save_tiny_blip_captioner(folder: Path, *, end_bias: float = 0.0) -> Path:
+    """Save a BLIP captioner: 48 pixels, patches of 8, over a WordPiece vocabulary of whole words.
+
+    `end_bias` is added to the logit of the end token, so that captions end.
+    """
     torch.manual_seed(3)
-    return _save_blip(BlipForConditionalGeneration, folder)
+    return _save_blip(BlipForConditionalGeneration, folder, end_bias=end_bias)
 
 
 def save_tiny_blip_retrieval(folder: Path) -> Path:
@@ -126,7 +133,7 @@ def save_tiny_blip_retrieval(folder: Path) -> Path:
     return _save_blip(BlipForImageTextRetrieval, folder)
 
 
-def _save_blip(model_class: Any, folder: Path) -> Path:
+def _save_blip(model_class: Any, folder: Path, *, end_bias: float = 0.0) -> Path:
     tokenizer = _wordpiece_tokenizer()
     text = {
         **_TOWER,
@@ -143,7 +150,11 @@ def _save_blip(model_class: Any, folder: Path) -> Path:
     config = BlipConfig(
         text_config=text, vision_config=vision, image_text_hidden_size=16, initializer_range=0.3
     )
-    _save(model_class(config), folder)
+    model = model_class(config)
+    if end_bias:
+        with torch.no_grad():
+            model.text_decoder.cls.predictions.bias[tokenizer.token_to_id("[SEP]")] += end_bias
+    _save(model, folder)
     tokenizer.save(str(folder / "tokenizer.json"))
     _write_json(
         folder / "preprocessor_config.json",
@@ -192,14 +203,61 @@ def _clip_tokenizer() -> Any:
     return CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in model["merges"]])
 
 
-def _unigram_tokenizer() -> Tokenizer:
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    trainer = trainers.UnigramTrainer(
-        vocab_size=90, special_tokens=["<pad>", "</s>", "<unk>"], unk_token="<unk>", show_progress=False
+def save_siglip_tokenizer(folder: Path, **training: Any) -> int:
+    """Save a tokenizer as SigLIP's repositories have it. Returns the number of its tokens.
+
+    `training` goes to SentencePiece's trainer. As published, the vocabulary begins with <pad>, </s>, <unk>;
+    the padding token is </s> all the same; and tokenizer.json lets </s> be normalised, which takes its
+    punctuation.
+    """
+    written = io.BytesIO()
+    options = {"vocab_size": 200, "character_coverage": 0.98, "hard_vocab_limit": False, **training}
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([*CORPUS * 20, *WORDS * 3]),
+        model_writer=written,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+        **options,
     )
-    tokenizer.train_from_iterator(CORPUS, trainer)
-    return tokenizer
+    (folder / "spiece.model").write_bytes(written.getvalue())
+    messages: Any = sentencepiece_model_pb2
+    proto = messages.ModelProto.FromString(written.getvalue())
+    pieces = sentencepiece.SentencePieceProcessor(model_proto=written.getvalue())
+    vocab = [(pieces.id_to_piece(index), pieces.get_score(index)) for index in range(len(pieces))]
+    tokenizer = Tokenizer(models.Unigram(vocab, unk_id=2))
+    tokenizer.normalizer = normalizers.Sequence(
+        [
+            normalizers.Lowercase(),
+            normalizers.Replace(Regex(r"[!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]"), ""),
+            normalizers.Replace(Regex(r"\s+"), " "),
+            normalizers.Strip(),
+            normalizers.Precompiled(proto.normalizer_spec.precompiled_charsmap),
+        ]
+    )
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(split=False)
+    tokenizer.add_special_tokens(
+        [
+            AddedToken("</s>", lstrip=True, rstrip=True, normalized=True),
+            AddedToken("<unk>", lstrip=True, rstrip=True, normalized=True),
+        ]
+    )
+    tokenizer.post_processor = TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
+    tokenizer.save(str(folder / "tokenizer.json"))
+    _write_json(
+        folder / "tokenizer_config.json",
+        {
+            "do_lower_case": True,
+            "eos_token": "</s>",
+            "model_max_length": 16,
+            "pad_token": "</s>",
+            "tokenizer_class": "SiglipTokenizer",
+            "unk_token": "<unk>",
+        },
+    )
+    return len(pieces)
 
 
 def _wordpiece_tokenizer() -> Tokenizer:

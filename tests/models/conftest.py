@@ -8,12 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from huggingface_hub import constants
 
+from tests.models.fake_hub import FakeHub, serve
 from vidsearch.models.device import Device
 from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder
 from vidsearch.models.registry import load_captioner, load_embedder, load_matcher, load_text_encoder
 
 CPU = Device("cpu", "fp32")
+CLIP_ID = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+CAPTIONER_ID = "Salesforce/blip-image-captioning-base"
+RETRIEVAL_ID = "Salesforce/blip-itm-base-coco"
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +29,9 @@ class TinyFolders:
     siglip: Path
     blip_retrieval: Path
     blip_captioner: Path
+    blip_ending: Path
+    """A captioner whose captions end at different lengths, where the other's take all the tokens there
+    are."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -47,6 +55,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         siglip=tiny_models.save_tiny_siglip(root / "siglip"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),
+        blip_ending=tiny_models.save_tiny_blip_captioner(root / "blip-ending", end_bias=1.5),
     )
 
 
@@ -95,3 +104,26 @@ def gpu() -> None:
     if os.environ.get("VIDSEARCH_EXPECT_GPU") == "1":
         pytest.fail("VIDSEARCH_EXPECT_GPU is set, and there is no CUDA")
     pytest.skip("needs CUDA")
+
+
+@pytest.fixture
+def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the hub client an empty cache, and the exports another."""
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "hub"
+
+
+@pytest.fixture
+def no_hub(empty_cache, monkeypatch) -> None:
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
+
+
+@pytest.fixture
+def hub(empty_cache, tiny, monkeypatch) -> Iterator[FakeHub]:
+    models = {CLIP_ID: tiny.clip, CAPTIONER_ID: tiny.blip_captioner, RETRIEVAL_ID: tiny.blip_retrieval}
+    with serve(models) as running:
+        monkeypatch.setattr(constants, "ENDPOINT", running.url)
+        template = f"{running.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield running

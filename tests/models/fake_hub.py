@@ -21,6 +21,17 @@ from urllib.parse import urlparse
 _COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """An answer that is no content."""
+
+    status: int
+    code: str | None = None
+    """The hub's own error code, X-Error-Code."""
+    headers: dict[str, str] = field(default_factory=dict)
+    message: str = "no"
+
+
 @dataclass
 class FakeHub:
     """Models by hub id, and what was asked for."""
@@ -33,6 +44,13 @@ class FakeHub:
     """The Range headers that came with them."""
     break_after_bytes: int | None = None
     """Close the connection after so many bytes of a large file."""
+    num_breaks: int | None = None
+    """How often to do that; then give no byte at all."""
+    refusals: list[Refusal] = field(default_factory=list)
+    """What the next requests are answered with instead."""
+    num_requests: int = 0
+    damages: bool = False
+    """Send other content than was announced."""
 
 
 @contextmanager
@@ -66,10 +84,17 @@ class _Handler(BaseHTTPRequestHandler):
         """Keep quiet."""
 
     def _answer(self, *, with_body: bool) -> None:
+        self.hub.num_requests += 1
+        if self.hub.refusals:
+            refusal = self.hub.refusals.pop(0)
+            self._json(
+                {"error": refusal.message}, status=refusal.status, code=refusal.code, headers=refusal.headers
+            )
+            return None
         path = urlparse(self.path).path.strip("/")
         for hub_id, folder in self.hub.models.items():
             if path in (f"api/models/{hub_id}", f"api/models/{hub_id}/revision/main"):
-                files = [{"rfilename": file.name} for file in sorted(folder.iterdir())]
+                files = [{"rfilename": file.name, **_facts(file)} for file in sorted(folder.iterdir())]
                 return self._json({"id": hub_id, "modelId": hub_id, "sha": _COMMIT, "siblings": files})
             if path == f"api/models/{hub_id}/tree/{_COMMIT}":
                 return self._json([_tree_entry(file) for file in sorted(folder.iterdir())])
@@ -80,19 +105,28 @@ class _Handler(BaseHTTPRequestHandler):
                     return self._file(file, with_body=with_body)
         return self._json({"error": "Repository not found"}, status=404, code="RepoNotFound")
 
-    def _json(self, content: Any, *, status: int = 200, code: str | None = None) -> None:
+    def _json(
+        self,
+        content: Any,
+        *,
+        status: int = 200,
+        code: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
         body = json.dumps(content).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         if code is not None:
             self.send_header("X-Error-Code", code)
+        for name, value in (headers or {}).items():
+            self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
             self.wfile.write(body)
 
     def _file(self, file: Path, *, with_body: bool) -> None:
-        content = file.read_bytes()
+        content = bytes(len(file.read_bytes())) if self.hub.damages and _is_large(file) else file.read_bytes()
         start = 0
         wanted = self.headers.get("Range")
         if with_body and wanted:
@@ -115,6 +149,9 @@ class _Handler(BaseHTTPRequestHandler):
         end = len(content)
         if self.hub.break_after_bytes is not None and _is_large(file):
             end = min(end, start + self.hub.break_after_bytes)
+            if self.hub.num_breaks is not None:
+                end = end if self.hub.num_breaks > 0 else start
+                self.hub.num_breaks -= 1
             self.close_connection = True
         self.wfile.write(content[start:end])
 
@@ -129,6 +166,13 @@ def _etag(file: Path) -> str:
     if _is_large(file):
         return hashlib.sha256(content).hexdigest()
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+def _facts(file: Path) -> dict[str, Any]:
+    facts: dict[str, Any] = {"size": file.stat().st_size, "blobId": _etag(file)[:40]}
+    if _is_large(file):
+        facts["lfs"] = {"sha256": _etag(file), "size": facts["size"], "pointerSize": 130}
+    return facts
 
 
 def _tree_entry(file: Path) -> dict[str, Any]:

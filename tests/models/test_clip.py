@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from tokenizers import Tokenizer
-from transformers import CLIPModel, CLIPTokenizer, SiglipModel
+from transformers import CLIPModel, CLIPTokenizer, SiglipModel, SiglipTokenizer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
 
@@ -53,10 +52,8 @@ def test_siglip_matches_the_reference(tiny, tiny_siglip):
     config = json.loads((tiny.siglip / "preprocessor_config.json").read_text())
     images = pictures(4)
     pixels = SiglipImageProcessorPil(**config)(images, return_tensors="pt", input_data_format="channels_last")
-    tokenizer = Tokenizer.from_file(str(tiny.siglip / "tokenizer.json"))
-    end, pad = tokenizer.token_to_id("</s>"), tokenizer.token_to_id("<pad>")
-    rows = [[*tokenizer.encode(text).ids[:15], end] for text in TEXTS]
-    ids = torch.tensor([row + [pad] * (16 - len(row)) for row in rows])
+    tokenizer = SiglipTokenizer(str(tiny.siglip / "spiece.model"))
+    ids = tokenizer(TEXTS, padding="max_length", max_length=16, return_tensors="pt").input_ids
     with torch.no_grad():
         out = model(input_ids=ids, **pixels)
     ours_images, ours_texts = tiny_siglip.embed_images(images), tiny_siglip.embed_texts(TEXTS)

@@ -52,11 +52,48 @@ def test_cuda_precision_follows_the_gpu(monkeypatch, capability, expected):
     import torch
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "Some GPU")
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: capability)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: "Some GPU")
     chosen = choose_device("cuda")
     assert chosen == Device("cuda", expected, "Some GPU")
     assert chosen.describe() == f"CUDA (Some GPU), {expected}"
+
+
+@pytest.fixture
+def two_gpus(monkeypatch):
+    import torch
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda index: [(7, 5), (9, 0)][index or 0])
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda index: ["Old GPU", "New GPU"][index or 0])
+
+
+def test_a_gpu_can_be_named_by_its_number(two_gpus):
+    """Guards against asking the first GPU for the second one's precision and name."""
+    import torch
+
+    second = choose_device("cuda:1")
+    assert second == Device("cuda", "bf16", "New GPU", 1)
+    assert second.torch_device == torch.device("cuda:1")
+    assert second.describe() == "CUDA 1 (New GPU), bf16"
+    assert choose_device("cuda:0").precision == "fp16"
+    assert choose_device("cuda").torch_device == torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("device", "reason"),
+    [
+        ("cuda:2", r"2 GPUs, cuda:0 to cuda:1"),
+        ("cuda:x", "no device"),
+        ("cuda:", "no device"),
+        ("cpu:1", "no device"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_an_error(two_gpus, device, reason):
+    with pytest.raises(ModelUnavailable, match=reason):
+        choose_device(device)
 
 
 def test_an_idle_gpu_is_warned_about(monkeypatch):

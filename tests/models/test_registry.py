@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import constants
 
-from tests.models.conftest import CPU
+from tests.models.conftest import CLIP_ID, CPU
 from tests.models.contract import TEXTS
-from tests.models.fake_hub import FakeHub, serve
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models import hub as hub_client
 from vidsearch.models import weights
@@ -31,35 +28,8 @@ from vidsearch.models.registry import (
     uses_torch,
     where_is,
 )
-from vidsearch.models.text_onnx import has_tower, tower_folder
+from vidsearch.models.text_onnx import tower_folder
 from vidsearch.types import LibraryModels
-
-CLIP_ID = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
-CAPTIONER_ID = "Salesforce/blip-image-captioning-base"
-RETRIEVAL_ID = "Salesforce/blip-itm-base-coco"
-
-
-@pytest.fixture
-def empty_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Give the hub client an empty cache, and the exports another."""
-    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "hub"))
-    monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "hub"
-
-
-@pytest.fixture
-def no_hub(empty_cache, monkeypatch) -> None:
-    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-
-
-@pytest.fixture
-def hub(empty_cache, tiny, monkeypatch) -> Iterator[FakeHub]:
-    models = {CLIP_ID: tiny.clip, CAPTIONER_ID: tiny.blip_captioner, RETRIEVAL_ID: tiny.blip_retrieval}
-    with serve(models) as running:
-        monkeypatch.setattr(constants, "ENDPOINT", running.url)
-        template = f"{running.url}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        yield running
 
 
 class TestChoosing:
@@ -194,69 +164,6 @@ class TestUnavailable:
         (folder / "config.json").write_text(json.dumps(config))
         with pytest.raises(ModelUnavailable, match=reason):
             load_embedder(str(folder), device=CPU)
-
-
-class TestFetching:
-    def test_pull_fetches_exports_and_works_without_the_hub(self, hub, monkeypatch):
-        folder = pull_model("clip", show_progress=False)
-        assert folder == where_is("clip") == where_is(CLIP_ID)
-        monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:9")
-        embedder = load_embedder("clip", device=CPU)
-        assert embedder.space.model == CLIP_ID
-        assert has_tower(embedder.space)
-        encoder = load_text_encoder("clip")
-        np.testing.assert_allclose(encoder.embed_texts(TEXTS), embedder.embed_texts(TEXTS), atol=1e-5)
-
-    def test_pull_of_blip_fetches_both(self, hub):
-        pull_model("blip", show_progress=False)
-        cached = {entry.name: entry for entry in known_models()}
-        assert cached["blip"].is_cached
-        assert cached["blip-itm"].is_cached
-        assert not cached["clip"].is_cached
-        size = sum(path.stat().st_size for path in where_is("blip").iterdir())
-        assert cached["blip"].size_bytes == size
-        assert cached["blip"].as_dict()["path"] == str(where_is("blip"))
-
-    def test_a_broken_fetch_goes_on_where_it_stopped(self, hub, tiny, monkeypatch):
-        monkeypatch.setattr(hub_client, "_LARGE_BYTES", 100_000)
-        monkeypatch.setattr(hub_client, "_CHUNK_BYTES", 1_000)
-        monkeypatch.setattr(hub_client, "_NUM_TRIES", 3)
-        hub.break_after_bytes = 10_000
-        with pytest.raises(ModelUnavailable, match="closed connection"):
-            hub_client.fetch(CLIP_ID)
-        assert weights.cached(CLIP_ID) is None
-        hub.break_after_bytes = None
-        hub.ranges.clear()
-        checkpoint = hub_client.fetch(CLIP_ID)
-        assert hub.ranges == ["bytes=30000-"]
-        assert (checkpoint.folder / "model.safetensors").read_bytes() == (
-            tiny.clip / "model.safetensors"
-        ).read_bytes()
-
-    def test_two_processes_share_one_fetch_and_one_export(self, hub, tmp_path):
-        program = (
-            "import sys\n"
-            "from vidsearch.models.registry import pull_model\n"
-            "print(pull_model('clip', show_progress=False))\n"
-        )
-        environment = {
-            **os.environ,
-            "HF_ENDPOINT": hub.url,
-            "HF_HUB_CACHE": constants.HF_HUB_CACHE,
-            "VIDSEARCH_CACHE": str(tmp_path / "cache"),
-        }
-        running = [
-            subprocess.Popen(
-                [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True
-            )
-            for _ in range(2)
-        ]
-        printed = [process.communicate()[0].strip() for process in running]
-        assert [process.returncode for process in running] == [0, 0]
-        assert printed == [str(where_is("clip"))] * 2
-        assert hub.downloads["model.safetensors"] == 1
-        left = [path.name for path in (tmp_path / "cache" / "text-towers").iterdir() if path.is_dir()]
-        assert left == [load_embedder("clip", device=CPU).space.key]
 
 
 class TestSpaces:

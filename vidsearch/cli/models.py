@@ -50,7 +50,7 @@ def pull(
     ],
     quiet: options.Quiet = False,
 ) -> None:
-    """Fetch a model's weights, so that it works with no network later. Goes on where a broken fetch stopped.
+    """Fetch a model's weights, so that it works with no network later. Continues an interrupted fetch.
 
     Examples:
 
@@ -64,7 +64,10 @@ def pull(
     for each in names:
         if not quiet:
             console.note(f"Fetching {each} ...")
-        console.say(str(pull_model(each, show_progress=not quiet and console.is_interactive())))
+        folder = pull_model(
+            each, show_progress=not quiet and console.is_interactive(), tell=None if quiet else console.note
+        )
+        console.say(str(folder))
 
 
 def where(

@@ -1,6 +1,6 @@
-"""Where models run and in which number format. Knows nothing of any model.
+"""Where models run, and in which number format.
 
-Asking for the CPU, or asking on a machine without an accelerator, never imports torch: the NVIDIA driver is
+Choosing the CPU, or choosing on a machine without an accelerator, never imports torch: the NVIDIA driver is
 asked directly, and the CPU's flags are read from the kernel.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import functools
 import platform
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,17 +32,21 @@ class Device:
     precision: Precision = "fp32"
     name: str = ""
     """What the hardware calls itself, for people: "NVIDIA H200"."""
+    index: int | None = None
+    """Which GPU; None is the first."""
 
     def describe(self) -> str:
         """Return one short line for people: "CUDA (NVIDIA H200), bf16"."""
         label = {"cpu": "CPU", "cuda": "CUDA", "mps": "Apple GPU"}[self.kind]
+        if self.index is not None:
+            label += f" {self.index}"
         return f"{label} ({self.name}), {self.precision}" if self.name else f"{label}, {self.precision}"
 
     @property
     def torch_device(self) -> torch.device:
         import torch
 
-        return torch.device(self.kind)
+        return torch.device(self.kind) if self.index is None else torch.device(self.kind, self.index)
 
     @property
     def torch_dtype(self) -> torch.dtype:
@@ -53,19 +58,27 @@ class Device:
 def choose_device(device: str = "auto", precision: str = "auto") -> Device:
     """Choose where to run.
 
-    `device`: "auto" (CUDA, else an Apple GPU, else the CPU), "cpu", "cuda" or "mps". `precision`: "auto",
-    "fp32", "bf16" or "fp16". Automatic precision is bf16 on a CUDA GPU that has it (compute capability 8.0)
-    and fp16 on an older one, fp16 on an Apple GPU, bf16 on a CPU with native bf16 arithmetic (AVX512-BF16 or
-    AMX), else fp32. Raises ModelUnavailable where the device asked for is not there, or has no such
-    precision.
+    Automatic precision is bf16 on a CUDA GPU that has it (compute capability 8.0) and fp16 on an older one,
+    fp16 on an Apple GPU, bf16 on a CPU with native bf16 arithmetic (AVX512-BF16 or AMX), else fp32.
+
+    Args:
+        device: "auto" (CUDA, else an Apple GPU, else the CPU), "cpu", "cuda", "cuda:N" (the GPU of that
+            number, from 0) or "mps".
+        precision: "auto", "fp32", "bf16" or "fp16".
+
+    Raises:
+        ModelUnavailable: where the device is not there, or has no such precision.
     """
+    numbered = re.fullmatch(r"cuda:(\d{1,3})", device)
+    index = int(numbered[1]) if numbered else None
+    device = "cuda" if numbered else device
     if device not in ("auto", *get_args(DeviceKind)):
-        raise ModelUnavailable(f"There is no device {device!r}: choose auto, cpu, cuda or mps.")
+        raise ModelUnavailable(f"There is no device {device!r}: choose auto, cpu, cuda, cuda:1 or mps.")
     if precision not in ("auto", *get_args(Precision)):
         raise ModelUnavailable(f"There is no precision {precision!r}: choose auto, fp32, bf16 or fp16.")
     kind = _best_kind() if device == "auto" else cast("DeviceKind", device)
     if kind == "cuda":
-        return _cuda_device(precision)
+        return _cuda_device(precision, index)
     if kind == "mps":
         return _mps_device(precision)
     if precision == "fp16":
@@ -123,7 +136,7 @@ def _best_kind() -> DeviceKind:
     return "cpu"
 
 
-def _cuda_device(precision: str) -> Device:
+def _cuda_device(precision: str, index: int | None) -> Device:
     import torch
 
     if not torch.cuda.is_available():
@@ -133,11 +146,17 @@ def _cuda_device(precision: str) -> Device:
             else "torch finds no GPU"
         )
         raise ModelUnavailable(f"--device cuda: {reason}. Choose --device cpu or auto.")
+    count = torch.cuda.device_count()
+    if index is not None and index >= count:
+        known = "cuda:0" if count == 1 else f"cuda:0 to cuda:{count - 1}"
+        raise ModelUnavailable(
+            f"--device cuda:{index}: torch finds {count} GPU{'s' * (count != 1)}, {known}."
+        )
     if precision == "auto":
-        chosen: Precision = "bf16" if torch.cuda.get_device_capability()[0] >= 8 else "fp16"
+        chosen: Precision = "bf16" if torch.cuda.get_device_capability(index)[0] >= 8 else "fp16"
     else:
         chosen = cast("Precision", precision)
-    return Device("cuda", chosen, torch.cuda.get_device_name())
+    return Device("cuda", chosen, torch.cuda.get_device_name(index), index)
 
 
 def _mps_device(precision: str) -> Device:

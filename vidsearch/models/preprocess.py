@@ -1,4 +1,4 @@
-"""Images as a checkpoint wants them. Reads the checkpoint's own preprocessor configuration; knows no model.
+"""Images as a checkpoint wants them, by its own preprocessor configuration.
 
 Resizing and cropping are done by Pillow on uint8, as in the reference image processors of `transformers`
 (its "pil" backend: Pillow's filters are antialiased when they shrink). The uint8 batch goes to the device,
@@ -7,7 +7,8 @@ a quarter of the bytes of floats, and is scaled and normalised there.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,8 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
 
+_LARGEST_SIDE = 4096
+"""No model looks at larger pictures: a greater number is a mistake, and would take all memory."""
 _EXTREME_ASPECT = 8
 """Pictures longer than this many times their shorter side are cropped while resized, to bound memory."""
 
@@ -44,6 +47,9 @@ class Preprocessing:
     rescale: float
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    rounds_crop: bool = False
+    """Where an odd number of pixels is cropped, whether the crop's start is rounded (torchvision), not cut
+    off."""
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], *, family: str) -> Preprocessing:
@@ -55,7 +61,7 @@ class Preprocessing:
         """
         try:
             return _read(config, family)
-        except (KeyError, TypeError, ValueError) as error:
+        except (AttributeError, KeyError, OverflowError, TypeError, ValueError) as error:
             raise ModelUnavailable(
                 f"The checkpoint's image preprocessing cannot be read: {error}."
             ) from error
@@ -77,7 +83,8 @@ class Preprocessing:
     def describe(self) -> str:
         """Return all that bears on the pixels, in one line: part of a vector space's identity."""
         if self.shortest_edge_pixels:
-            geometry = f"shortest {self.shortest_edge_pixels}, crop {self.height}x{self.width}"
+            rounding = ", rounded" if self.rounds_crop else ""
+            geometry = f"shortest {self.shortest_edge_pixels}, crop {self.height}x{self.width}{rounding}"
         else:
             geometry = f"squeeze {self.height}x{self.width}"
         numbers = ", ".join(f"{value:.6g}" for value in (self.rescale, *self.mean, *self.std))
@@ -95,7 +102,7 @@ class Preprocessing:
         if long > _EXTREME_ASPECT * short:
             return self._crop_while_resizing(picture, new_width, new_height)
         resized = _as_array(picture, (new_height, new_width), self.resample)
-        return _centre_crop(resized, self.height, self.width)
+        return self._centre_crop(resized)
 
     def batch(self, images: list[UInt8Image]) -> UInt8Image:
         """Resize and crop images. Returns uint8 (n, height, width, 3)."""
@@ -116,28 +123,33 @@ class Preprocessing:
     def _crop_while_resizing(self, picture: Image.Image, new_width: int, new_height: int) -> UInt8Image:
         """Resize only the part that the crop keeps: the same samples, without the huge picture between."""
         crop_height, crop_width = min(self.height, new_height), min(self.width, new_width)
-        left, top = (new_width - crop_width) // 2, (new_height - crop_height) // 2
+        left, top = self._start(new_width, crop_width), self._start(new_height, crop_height)
         scale_x, scale_y = picture.width / new_width, picture.height / new_height
         box = (left * scale_x, top * scale_y, (left + crop_width) * scale_x, (top + crop_height) * scale_y)
         kept = picture.resize((crop_width, crop_height), resample=Image.Resampling(self.resample), box=box)
-        return _centre_crop(np.asarray(kept), self.height, self.width)
+        return self._centre_crop(np.asarray(kept))
+
+    def _centre_crop(self, image: UInt8Image) -> UInt8Image:
+        """Cut the middle out, with black around a picture that is too small, as the reference processors
+        do."""
+        height, width = self.height, self.width
+        top, left = self._start(image.shape[0], height), self._start(image.shape[1], width)
+        if top >= 0 and left >= 0:
+            return image[top : top + height, left : left + width]
+        out = np.zeros((height, width, 3), dtype=np.uint8)
+        inside = image[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
+        down, right = -(min(top, 0)), -(min(left, 0))
+        out[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
+        return out
+
+    def _start(self, length: int, kept: int) -> int:
+        """Return where the middle `kept` pixels of a length begin."""
+        return round((length - kept) / 2) if self.rounds_crop else (length - kept) // 2
 
 
 def _as_array(picture: Image.Image, size: tuple[int, int], resample: int) -> UInt8Image:
     height, width = size
     return np.asarray(picture.resize((width, height), resample=Image.Resampling(resample)))
-
-
-def _centre_crop(image: UInt8Image, height: int, width: int) -> UInt8Image:
-    """Cut the middle out, with black around a picture that is too small, as the reference processors do."""
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    if top >= 0 and left >= 0:
-        return image[top : top + height, left : left + width]
-    out = np.zeros((height, width, 3), dtype=np.uint8)
-    inside = image[max(top, 0) : max(top, 0) + height, max(left, 0) : max(left, 0) + width]
-    down, right = -(min(top, 0)), -(min(left, 0))
-    out[down : down + inside.shape[0], right : right + inside.shape[1]] = inside
-    return out
 
 
 def _read(config: Mapping[str, Any], family: str) -> Preprocessing:
@@ -166,13 +178,25 @@ def _read(config: Mapping[str, Any], family: str) -> Preprocessing:
     for switch in ("do_resize", "do_rescale", "do_normalize"):
         if not config.get(switch, True):
             raise ValueError(f"{switch} is false, which no supported model family uses")
+    for name, length in (("shortest edge", shortest or 1), ("height", height), ("width", width)):
+        if not 0 < length <= _LARGEST_SIDE:
+            raise ValueError(f"a {name} of {length} pixels is not from 1 to {_LARGEST_SIDE}")
     default_mean, default_std = (HALF, HALF) if family == "siglip" else (CLIP_MEAN, CLIP_STD)
     return Preprocessing(
         shortest_edge_pixels=shortest,
         height=height,
         width=width,
-        resample=int(config.get("resample", Image.Resampling.BICUBIC)),
+        resample=Image.Resampling(config.get("resample", Image.Resampling.BICUBIC)).value,
         rescale=float(config.get("rescale_factor", 1 / 255)),
-        mean=tuple(float(value) for value in config.get("image_mean") or default_mean),
-        std=tuple(float(value) for value in config.get("image_std") or default_std),
+        mean=_channels(config.get("image_mean") or default_mean),
+        std=_channels(config.get("image_std") or default_std, is_divisor=True),
+        rounds_crop=config.get("crop_rounding") == "nearest",
     )
+
+
+def _channels(values: Sequence[Any], *, is_divisor: bool = False) -> tuple[float, ...]:
+    """Read one number for each colour."""
+    numbers = tuple(float(value) for value in values)
+    if len(numbers) != 3 or not all(map(math.isfinite, numbers)) or (is_divisor and 0.0 in numbers):
+        raise ValueError(f"{list(numbers)} are not three numbers to normalise colours by")
+    return numbers

@@ -6,7 +6,7 @@ model that needs them is loaded. A name is a registered one ("mini", "clip", "bl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,7 +102,16 @@ def load_captioner(
 ) -> Captioner:
     """Load a captioner. The built-in one always runs on the CPU, and takes no prompt.
 
-    `num_beams` None is the model's own number, 1 is greedy. Raises ModelUnavailable.
+    Args:
+        name: of the model, a hub id, or a folder.
+        device: where to run.
+        batch_size: images at once; None is what fits.
+        num_beams: None is the model's own number, 1 is greedy.
+        prompt: BLIP: None captions as published; any text, also an empty one, captions as transformers does,
+            each caption beginning with the text.
+
+    Raises:
+        ModelUnavailable: where it cannot be had, or is not a captioner.
     """
     if name == MINI:
         from vidsearch.models.mini import MiniCaptioner
@@ -124,10 +133,9 @@ def load_captioner(
 
 
 def device_for(models: Iterable[str], device: str = "auto", precision: str = "auto") -> Device:
-    """Choose where these models are to run.
+    """Choose where these models run; see `choose_device`, whose errors it raises.
 
-    The built-in ones run on the CPU whatever is asked for, and must not wait for torch to be imported.
-    Raises what `choose_device` raises.
+    The built-in ones always run on the CPU, and do not wait for torch to be imported.
     """
     from vidsearch.models.device import Device, choose_device
 
@@ -154,7 +162,7 @@ def load_matcher(name: str, *, device: Device, batch_size: int | None = None) ->
 def load_explainer(name: str, *, device: Device, space: EmbeddingSpace | None = None) -> Explainer:
     """Load what explains an embedder's matches. Raises ModelUnavailable.
 
-    It has its own copy of the model, in fp32: the gradients of small numbers are wanted.
+    It has its own copy of the model, in fp32, for the sake of its gradients.
     """
     if name == MINI:
         from vidsearch.models.explain_mini import MiniExplainer
@@ -188,26 +196,55 @@ def load_caption_explainer(name: str, *, device: Device) -> CaptionExplainer:
     return BlipCaptionExplainer(load_blip_captioner(_captioner_checkpoint(name), device=exact, batch_size=1))
 
 
-def pull_model(name: str, *, show_progress: bool = True) -> Path:
-    """Fetch a model's weights and make its query-time text half. Returns the folder of the weights.
+def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], None] | None = None) -> Path:
+    """Fetch a model's weights and export its text half for searching.
 
-    Goes on where an interrupted fetch stopped; two processes share one fetch. "blip" fetches both BLIP
-    models. Raises ModelUnavailable.
+    Continues an interrupted fetch; two processes share one fetch. "blip" fetches both BLIP models.
+
+    Args:
+        name: of the model, a hub id, or a folder.
+        show_progress: whether progress bars go to stderr.
+        tell: called with each line about what is done, and what the cache then holds.
+
+    Returns:
+        The folder of the weights.
+
+    Raises:
+        ModelUnavailable: where it cannot be fetched or read.
     """
     from vidsearch.models.checkpoints import role_of
 
+    tell = tell or (lambda _: None)
     if name == MINI:
+        tell(f"{MINI} is built in: nothing to fetch")
         return where_is(MINI)
     hub.show_progress_bars(show_progress)
     if weights.is_folder_name(name):
         checkpoint = weights.from_folder(Path(name))
     else:
-        checkpoint = hub.fetch(hub_id_of(name, "captioner"))
+        hub_id = hub_id_of(name, "captioner")
+        checkpoint = weights.cached(hub_id) or hub.fetch(hub_id)
+    tell(
+        f"{checkpoint.model}: {checkpoint.size_bytes:,} bytes of weights and settings in {checkpoint.folder}"
+    )
     if name == "blip":
-        pull_model("blip-itm", show_progress=show_progress)
+        pull_model("blip-itm", show_progress=show_progress, tell=tell)
     if role_of(checkpoint) == "embedder":
-        load_text_encoder(name)
+        _pull_text_half(checkpoint, tell)
     return checkpoint.folder
+
+
+def _pull_text_half(checkpoint: Checkpoint, tell: Callable[[str], None]) -> None:
+    from vidsearch.models.checkpoints import embedder_card
+    from vidsearch.models.text_onnx import has_tower, tower_folder
+
+    space = embedder_card(checkpoint).space
+    if not has_tower(space):
+        tell(f"{checkpoint.model}: exporting its text half to ONNX, for searches without torch ...")
+        load_text_encoder(str(checkpoint.folder), space=space)
+    folder = tower_folder(space)
+    size_bytes = sum(path.stat().st_size for path in folder.iterdir())
+    tell(f"{checkpoint.model}: {size_bytes:,} bytes of text half in {folder}")
 
 
 def where_is(name: str) -> Path:

@@ -92,12 +92,13 @@ def _check_fits(tokenizer: Tokenizer, checkpoint: Checkpoint, config: DualConfig
     ids = tokenizer.encode("a").ids
     if ids[-1:] != [end_id]:
         raise ModelUnavailable(f"The tokenizer in {checkpoint.folder} does not end texts with {end}.")
-    pools_at_end = config.family == "clip" and not config.text.pools_highest_id
-    if pools_at_end and config.text.end_token_id not in ids:
-        raise ModelUnavailable(
-            f"The parts of {checkpoint.model} do not fit each other: its config.json names the end token "
-            f"{config.text.end_token_id}, and its tokenizer's is {end_id}."
-        )
+    if config.family == "clip":
+        pooled = max(ids) if config.text.pools_highest_id else config.text.end_token_id
+        if pooled != end_id:
+            raise ModelUnavailable(
+                f"The parts of {checkpoint.model} do not fit each other: it pools texts at the token "
+                f"{pooled}, and its tokenizer ends them with {end_id}."
+            )
     highest = max(tokenizer.get_vocab(with_added_tokens=True).values())
     if highest >= config.text.vocab_size:
         raise ModelUnavailable(
@@ -142,6 +143,8 @@ def _follow_siglip_training(tokenizer: Tokenizer) -> Tokenizer:
         ]
     if tokenizer.normalizer is not None:
         steps.append(tokenizer.normalizer)
+    if is_unigram:  # SentencePiece does this after its own normalising, which turns some signs into spaces
+        steps += [normalizers.Strip(), normalizers.Replace(Regex(" {2,}"), " ")]
     tokenizer.normalizer = normalizers.Sequence(steps)
     end, end_id = _first_token(tokenizer, _END_TOKENS["siglip"], "end")
     tokenizer.post_processor = TemplateProcessing(single=f"$A {end}", special_tokens=[(end, end_id)])

@@ -94,7 +94,8 @@ class Runner:
 
     def _release(self) -> None:
         if self._device.kind == "cuda":
-            torch.cuda.empty_cache()
+            with torch.cuda.device(self._device.torch_device):
+                torch.cuda.empty_cache()
         elif self._device.kind == "mps":
             torch.mps.empty_cache()
 

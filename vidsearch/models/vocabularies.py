@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _UNIGRAM = 1
-_UNKNOWN, _CONTROL, _USER_DEFINED, _BYTE = 2, 3, 4, 6
+_UNKNOWN, _USER_DEFINED, _BYTE = 2, 4, 6
 """Kinds of pieces in a SentencePiece model (google/sentencepiece, `src/sentencepiece_model.proto`)."""
+_END = "</s>"
 
 
 def from_sentencepiece(path: Path) -> Tokenizer:
@@ -50,7 +51,7 @@ def from_sentencepiece(path: Path) -> Tokenizer:
         prepend_scheme="always" if proto.normalizer_spec.add_dummy_prefix else "never", split=False
     )
     tokenizer.decoder = decoders.Metaspace()
-    special = [piece.piece for piece in proto.pieces if piece.type in (_UNKNOWN, _CONTROL)]
+    special = [piece.piece for piece in proto.pieces if piece.type == _UNKNOWN or piece.piece == _END]
     tokenizer.add_special_tokens(
         [AddedToken(name, lstrip=True, rstrip=True, normalized=False) for name in special]
     )
