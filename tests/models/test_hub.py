@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from email.utils import formatdate
 from pathlib import Path
@@ -40,7 +41,7 @@ from vidsearch.models.text_onnx import has_tower
 def pauses(monkeypatch) -> list[float]:
     """Collect how long the program would have waited between its tries."""
     taken: list[float] = []
-    monkeypatch.setattr(hub_errors.time, "sleep", taken.append)
+    monkeypatch.setattr(time, "sleep", taken.append)
     return taken
 
 
@@ -117,7 +118,7 @@ class TestBrokenLines:
             tiny.clip / "model.safetensors"
         ).read_bytes()
         assert set(pauses) == {1.0}
-        assert len(pauses) >= 12
+        assert len(pauses) > hub_errors.NUM_TRIES
 
     def test_another_process_continues_where_one_stopped(self, hub, tiny, pauses):
         hub.break_after_bytes, hub.num_breaks = 10_000, 3
@@ -207,7 +208,7 @@ class TestSpace:
         class Usage(NamedTuple):
             free: int
 
-        monkeypatch.setattr(hub_client.shutil, "disk_usage", lambda path: Usage(free=200_000))
+        monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(free=200_000))
         with pytest.raises(ModelUnavailable, match="200,000 free") as caught:
             hub_client.fetch(CLIP_ID)
         size = (tiny.clip / "model.safetensors").stat().st_size
@@ -289,7 +290,7 @@ def _sharded(suffix: str) -> Callable[[Path], None]:
         (folder / "model.safetensors").unlink()
         whole = "model.safetensors" if suffix == "safetensors" else "pytorch_model.bin"
         stem = whole.partition(".")[0]
-        weight_map = {}
+        weight_map: dict[str, str] = {}
         for index, names in enumerate((sorted(state)[::2], sorted(state)[1::2]), start=1):
             shard = f"{stem}-0000{index}-of-00002.{suffix}"
             part = {name: state[name].contiguous() for name in names}

@@ -45,9 +45,8 @@ def clip_config(config: Mapping[str, Any], *, model: str) -> dict[str, Any]:
     Raises:
         ModelUnavailable: where the architecture is not a plain CLIP vision transformer.
     """
-    parts = config.get("model_cfg")
-    vision, text = (parts or {}).get("vision_cfg"), (parts or {}).get("text_cfg")
-    if not isinstance(parts, Mapping) or not isinstance(vision, Mapping) or not isinstance(text, Mapping):
+    parts, vision, text = _parts(config)
+    if parts is None or vision is None or text is None:
         raise ModelUnavailable(f"The {CONFIG_FILE} of {model} does not describe a CLIP model.")
     other = _other_architecture(vision, text, parts)
     if other:
@@ -90,10 +89,10 @@ def clip_config(config: Mapping[str, Any], *, model: str) -> dict[str, Any]:
 
 def preprocessor_config(config: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the preprocessor_config.json of a CLIP model would say."""
-    image = config.get("preprocess_cfg") or {}
-    vision = (config.get("model_cfg") or {}).get("vision_cfg") or {}
-    side = vision.get("image_size", 224)
-    height, width = side if isinstance(side, list) else (side, side)
+    image = _object(config.get("preprocess_cfg")) or {}
+    _, vision, _ = _parts(config)
+    side = (vision or {}).get("image_size", 224)
+    height, width = side if isinstance(side, list) and len(side) == 2 else (side, side)
     mode = image.get("resize_mode", "shortest")
     if mode not in ("shortest", "squash"):
         raise ModelUnavailable(f"Images resized by open_clip's mode {mode!r} are not supported.")
@@ -110,6 +109,20 @@ def preprocessor_config(config: Mapping[str, Any]) -> dict[str, Any]:
             if isinstance(image.get(name), list) and len(image[name]) == 3
         },
     }
+
+
+def _parts(
+    config: Mapping[str, Any],
+) -> tuple[Mapping[str, Any] | None, Mapping[str, Any] | None, Mapping[str, Any] | None]:
+    """Return the model's part of a configuration, and its towers'; None for what is not there."""
+    parts = _object(config.get("model_cfg"))
+    if parts is None:
+        return None, None, None
+    return parts, _object(parts.get("vision_cfg")), _object(parts.get("text_cfg"))
+
+
+def _object(value: Any) -> Mapping[str, Any] | None:
+    return value if isinstance(value, Mapping) else None
 
 
 def rename_weights(state: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
