@@ -65,6 +65,8 @@ def one_line(text: str) -> str:
     Each run of white space and control characters becomes one space; direction marks and characters without a
     width go.
     """
+    if text.isprintable() and "  " not in text:  # most text, and much quicker
+        return text.strip()
     return _GAPS.sub(" ", _UNSEEN.sub("", text)).strip()
 
 

@@ -165,7 +165,7 @@ def test_a_correction_may_be_for_one_frame_only(own_library):
 def test_captions_go_out_and_subtitles_come_in(own_library, tmp_path):
     (tmp_path / "cat.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nWho is a good cat?\n")
 
-    assert own_library.import_subtitles(tmp_path / "cat.srt", "cat.mp4") == 1
+    assert len(own_library.import_subtitles(tmp_path / "cat.srt", "cat.mp4").cues) == 1
     match = own_library.find_words("good")[0]
     assert (match.kind, match.track, match.start_seconds, match.end_seconds) == ("subtitle", "cat", 4.0, 6.0)
     assert own_library.export("cat.mp4", "srt", tmp_path / "out.srt") == [tmp_path / "out.srt"]

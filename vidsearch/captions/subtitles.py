@@ -1,53 +1,271 @@
-"""Subtitle files that people have, read as plain lines with times. Knows no library."""
+"""Subtitle files that people have, read as plain lines with times.
+
+Files are found damaged, in old encodings and in mixtures of formats. Every cue in one is kept, mended and
+kept, or left out and counted with the reason; none is lost in silence. The parsers are this project's own
+because `pysubs2` 1.8 fails a whole file for one damaged field, takes a cue whose time is damaged for words of
+the one before, and needs quadratic time for `{\\` repeated; it reads the formats that are not parsed here.
+"""
 
 from __future__ import annotations
 
-import codecs
-import html
+import re
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise, takewhile
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
+from vidsearch.captions.cue_parsing import RawCue, parse_blocks, parse_events
+from vidsearch.captions.cue_text import ass_words, has_inline_times, subrip_words, webvtt_words
+from vidsearch.captions.encodings import decode
 from vidsearch.errors import SubtitleError
 from vidsearch.store.records import Cue
-from vidsearch.text import one_line
 
+NO_TIME = "no readable time"
+NO_WORDS = "no words"
+NO_LENGTH = "no length"
+TOO_EARLY = "before the video begins"
+COMMENT = "comments"
+REPEATED = "repeats of a line that stays on screen"
+
+_ASS_SECTION = re.compile(r"^[ \t]*\[(?:script info|events)\]", re.IGNORECASE | re.MULTILINE)
 _MAX_BYTES = 32 * 1024 * 1024
+_MAX_BYTES_OF_OTHER_FORMATS = 1024 * 1024
+_OTHER_FORMATS = ("ttml", "microdvd", "mpl2", "tmp")
+_MAX_CHARACTERS = 10_000
+"""Of one cue: what is longer is no line that anybody reads, and is cut."""
+_GUESSED_SECONDS = 5.0
+"""How long a cue stays whose other time cannot be read, at most."""
+_ROLLING_GAP_SECONDS = 0.1
+_MIN_ROLLING_CUES = 3
+_MAX_ROLLING_LINES = 8
 
 
-def read_subtitles(path: Path) -> tuple[Cue, ...]:
-    """Read SubRip, WebVTT, SSA or ASS subtitles, by content and not by suffix. Returns cues by start.
+@dataclass(frozen=True, slots=True)
+class SubtitleFile:
+    """What was read of a subtitle file."""
 
-    Markup goes, line breaks become spaces, and cues without words or length are left out. Text that is not
-    UTF-8 or UTF-16 is taken for Windows-1252. Raises SubtitleError.
+    cues: tuple[Cue, ...]
+    """By start. Plain text on one line each."""
+    num_found: int
+    """Cues in the file: those kept, and those left out."""
+    num_mended: int
+    """Cues that were kept with a time that was guessed, or with words cut or replaced."""
+    left_out: Mapping[str, int]
+    """How many cues were left out, by reason."""
+    format: str
+    encoding: str
+    is_encoding_guessed: bool
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the numbers, without the cues, as JSON takes them."""
+        return {
+            "num_found": self.num_found,
+            "num_kept": len(self.cues),
+            "num_mended": self.num_mended,
+            "left_out": dict(self.left_out),
+            "format": self.format,
+            "encoding": self.encoding,
+            "is_encoding_guessed": self.is_encoding_guessed,
+        }
+
+
+@dataclass(slots=True)
+class _Line:
+    """A cue on its way from the file to the library."""
+
+    start_seconds: float
+    end_seconds: float
+    words: list[str]
+    """One entry a line on screen."""
+    is_mended: bool
+    num_plain: int
+    """How many of the first lines have no inline times."""
+
+    @property
+    def has_inline_times(self) -> bool:
+        return self.num_plain < len(self.words)
+
+
+def read_subtitles(path: Path, *, encoding: str | None = None) -> SubtitleFile:
+    """Read SubRip, WebVTT, SBV, SSA, ASS, TTML, MicroDVD, MPL2 or TMPlayer subtitles, by content.
+
+    Markup, drawings and comments go; line breaks become spaces. Lines that roll over the screen, as YouTube
+    writes them, are kept once each, with the time at which they appear.
+
+    Args:
+        path: The file.
+        encoding: Python's name of its text encoding; by default it is detected.
+
+    Raises:
+        SubtitleError: The file cannot be read, or no cue in it can be kept.
     """
-    import pysubs2
+    decoded = decode(_bytes_of(path), encoding)
+    text = decoded.text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    format_name, raw, words_of = _parsed(text, path)
+    left_out: Counter[str] = Counter()
+    lines = _with_times(raw, words_of, left_out)
+    lines.sort(key=lambda line: (line.start_seconds, line.end_seconds))
+    lines = _unrolled(lines, left_out)
+    cues = dict.fromkeys(
+        Cue(line.start_seconds, line.end_seconds, " ".join(line.words)[:_MAX_CHARACTERS]) for line in lines
+    )
+    left_out[REPEATED] += len(lines) - len(cues)
+    if not cues:
+        found = f": of {len(raw):,} cues, none has words and a time" if raw else ""
+        raise SubtitleError(f"{path} holds no subtitles that can be read{found}.")
+    return SubtitleFile(
+        cues=tuple(cues),
+        num_found=len(raw),
+        num_mended=sum(line.is_mended or "\ufffd" in "".join(line.words) for line in lines),
+        left_out=MappingProxyType({reason: count for reason, count in left_out.items() if count}),
+        format=format_name,
+        encoding=decoded.encoding,
+        is_encoding_guessed=decoded.is_guess,
+    )
 
+
+def _bytes_of(path: Path) -> bytes:
     try:
-        size = path.stat().st_size
-        if size > _MAX_BYTES:
-            raise SubtitleError(f"{path} is too large to be subtitles: {size:,} bytes.")
-        text = _decoded(path.read_bytes())
+        with path.open("rb") as file:
+            data = file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise SubtitleError(f"Could not read {path}: {error.strerror or error}.") from error
-    try:
-        subtitles = pysubs2.SSAFile.from_string(text)
-    except (pysubs2.Pysubs2Error, ValueError) as error:
+    if len(data) > _MAX_BYTES:
+        raise SubtitleError(f"{path} is too large for subtitles: more than {_MAX_BYTES:,} bytes.")
+    return data
+
+
+def _parsed(text: str, path: Path) -> tuple[str, list[RawCue], Callable[[str], str]]:
+    """Return the format's name, the cues, and what takes the markup off a line."""
+    is_webvtt = text.lstrip().startswith("WEBVTT")
+    if is_webvtt or not _ASS_SECTION.search(text):
+        blocks = parse_blocks(text, is_webvtt=is_webvtt)
+        if blocks:
+            return ("vtt", blocks, webvtt_words) if is_webvtt else ("srt", blocks, subrip_words)
+    events = list(parse_events(text))
+    if events:
+        return "ass", events, ass_words
+    other = _parsed_by_pysubs2(text)
+    if other is None:
         raise SubtitleError(
-            f"{path} holds no subtitles in a format known here: srt, vtt, ssa or ass."
-        ) from error
-    cues = []
-    for event in subtitles:
-        words = one_line(html.unescape(event.plaintext) if subtitles.format == "vtt" else event.plaintext)
-        if words and not event.is_comment and event.end > event.start >= 0:
-            cues.append(Cue(event.start / 1000, event.end / 1000, words))
-    if not cues:
-        raise SubtitleError(f"{path} holds no subtitles: not one line has words and a time.")
-    return tuple(sorted(cues, key=lambda cue: (cue.start_seconds, cue.end_seconds)))
+            f"{path} holds no subtitles in a format known here: srt, vtt, ssa, ass or ttml. "
+            "Where it does, give its --encoding."
+        )
+    return *other, ass_words
 
 
-def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", "replace")
+def _parsed_by_pysubs2(text: str) -> tuple[str, list[RawCue]] | None:
+    """Return the format's name and the cues of a format that is not parsed here; None for none."""
+    if len(text) > _MAX_BYTES_OF_OTHER_FORMATS or not text.strip():
+        return None
+    import pysubs2
+    from pysubs2.formats import get_format_class
+
+    for name in _OTHER_FORMATS:
+        try:
+            if get_format_class(name).guess_format(text) != name:
+                continue
+            events = pysubs2.SSAFile.from_string(text, format_=name)
+        except Exception:  # noqa: BLE001 (of a damaged file it raises what its parser happens to meet)
+            continue
+        return name, [RawCue(each.start / 1000, each.end / 1000, [each.text]) for each in events]
+    return None
+
+
+def _with_times(
+    cues: Sequence[RawCue], words_of: Callable[[str], str], left_out: Counter[str]
+) -> list[_Line]:
+    """Give every cue its words and two times, mended where need be; count those that have none."""
+    lines: list[_Line] = []
+    next_starts = _next_starts(cues)
+    for cue, next_start in zip(cues, next_starts, strict=True):
+        shown = [(line, plain) for line in cue.lines if (plain := words_of(line))]
+        words = [plain for _, plain in shown]
+        reason = _reason_to_leave_out(cue, words)
+        if reason is not None:
+            left_out[reason] += 1
+            continue
+        start, end = _mended_times(cue, next_start, lines[-1].end_seconds if lines else 0.0)
+        is_whole = start == cue.start_seconds and end == cue.end_seconds
+        is_cut = sum(map(len, words)) + len(words) - 1 > _MAX_CHARACTERS
+        num_plain = sum(1 for _ in takewhile(lambda pair: not has_inline_times(pair[0]), shown))
+        lines.append(_Line(start, end, words, not is_whole or is_cut, num_plain))
+    return lines
+
+
+def _next_starts(cues: Sequence[RawCue]) -> list[float | None]:
+    """Return for each cue the start of the first one after it whose start can be read."""
+    starts: list[float | None] = []
+    known: float | None = None
+    for cue in reversed(cues):
+        starts.append(known)
+        known = known if cue.start_seconds is None else cue.start_seconds
+    return starts[::-1]
+
+
+def _reason_to_leave_out(cue: RawCue, words: list[str]) -> str | None:
+    start, end = cue.start_seconds, cue.end_seconds
+    if cue.is_comment:
+        return COMMENT
+    if not words:
+        return NO_WORDS
+    if start is None and end is None:
+        return NO_TIME
+    if end is not None and end <= 0 and (start is None or start < 0):
+        return TOO_EARLY
+    if start == end:
+        return NO_LENGTH
+    return None
+
+
+def _mended_times(cue: RawCue, next_start: float | None, previous_end: float) -> tuple[float, float]:
+    """Return a cue's times; one that is missing or before the other is guessed from the cues around it."""
+    start, end = cue.start_seconds, cue.end_seconds
+    if start is None:
+        assert end is not None
+        begins = previous_end if end - _GUESSED_SECONDS <= previous_end < end else end - _GUESSED_SECONDS
+        return max(0.0, begins), end
+    start = max(0.0, start)
+    if end is None or end <= start:
+        ends = start + _GUESSED_SECONDS
+        return start, min(ends, next_start) if next_start is not None and next_start > start else ends
+    return start, end
+
+
+def _unrolled(lines: list[_Line], left_out: Counter[str]) -> list[_Line]:
+    """Keep each line of rolling captions once, where it appears.
+
+    Rolling captions push a line up when the next one comes, so that each is in several cues: `a`, `a / b`,
+    `b / c`. They are known by inline times, or by most neighbouring cues beginning with what the one before
+    ended with.
+    """
+    overlaps = [0, *(_overlap(*pair) for pair in pairwise(lines))]
+    num_rolling = sum(overlap > 0 for overlap in overlaps)
+    is_timed = any(line.has_inline_times for line in lines)
+    if not is_timed and not (num_rolling >= _MIN_ROLLING_CUES and 2 * num_rolling >= len(lines) - 1):
+        return lines
+    kept = []
+    for line, overlap in zip(lines, overlaps, strict=True):
+        line.words = line.words[overlap:]
+        if line.words:
+            kept.append(line)
+        else:
+            left_out[REPEATED] += 1
+    return kept
+
+
+def _overlap(before: _Line, after: _Line) -> int:
+    """Return how many of the last lines of a cue are the first ones of the next.
+
+    A line with inline times is new, though it may read like the one before it.
+    """
+    if after.start_seconds - before.end_seconds > _ROLLING_GAP_SECONDS:
+        return 0
+    longest = min(len(before.words), after.num_plain, _MAX_ROLLING_LINES)
+    return next(
+        (num for num in range(longest, 0, -1) if before.words[-num:] == after.words[:num]),
+        0,
+    )

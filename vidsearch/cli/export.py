@@ -80,24 +80,45 @@ def export(
 
 
 def import_captions(
-    file: Annotated[Path, typer.Argument(help="A .srt, .vtt, .ssa or .ass file.")],
+    file: Annotated[Path, typer.Argument(help="A subtitle file: srt, vtt, sbv, ssa, ass or ttml.")],
     video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, or #id.")],
     name: Annotated[
         str | None,
         typer.Option(help="Name of the track; one of the same name is replaced. [default: the file's]"),
     ] = None,
+    encoding: Annotated[
+        str | None,
+        typer.Option(help="The file's text encoding: cp1251, gb18030, shift_jis ... [default: detected]"),
+    ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    as_json: options.AsJson = False,
 ) -> None:
     """Add subtitles to a video, as a track of their own that search finds.
 
-    Example: `vidsearch import captions holiday.en.srt holiday.mp4`
-    """
-    from vidsearch.captions.subtitles import read_subtitles
+    Every cue of the file is kept, mended and kept, or left out; the command says how many, and why.
 
-    cues = read_subtitles(file)
-    with loading.open_library(library) as opened:
+    Examples:
+
+    - `vidsearch import captions holiday.en.srt holiday.mp4`
+
+    - `vidsearch import captions old.srt holiday.mp4 --encoding cp1251 --json`
+    """
+    from vidsearch.service.library import Library
+
+    with Library.open(library) as opened:
         found = opened.video(video)
-        opened.set_subtitles(found.id, name or file.stem, cues)
-    console.note(
-        f"Added {len(cues):,} line{'s' if len(cues) != 1 else ''} to {console.printable(found.path.name)}."
-    )
+        read = opened.import_subtitles(file, found, name=name, encoding=encoding)
+    if read.is_encoding_guessed:
+        console.warn(
+            f"{file} does not say its text encoding. It was read as {read.encoding}, which is a guess: "
+            "if the words look wrong, import it again with --encoding."
+        )
+    if as_json:
+        console.say_json({"video": str(found.path), "video_id": found.id, **read.as_dict()})
+        return
+    mended = f", {read.num_mended:,} of them mended" if read.num_mended else ""
+    num_kept = len(read.cues)
+    console.note(f"Added {num_kept:,} line{'s' if num_kept != 1 else ''} to {found.path.name}{mended}.")
+    if read.left_out:
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in read.left_out.items())
+        console.note(f"Left out {sum(read.left_out.values()):,} of {read.num_found:,} cues: {reasons}.")

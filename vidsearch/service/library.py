@@ -11,9 +11,11 @@ from vidsearch.errors import ExportError, QueryError
 from vidsearch.service.reading import ALL, LibraryReader, StrPath, VideoName
 from vidsearch.store.fingerprint import path_of
 from vidsearch.store.library import Library as Store
+from vidsearch.text import one_line
 
 if TYPE_CHECKING:
     from vidsearch.captions.rewrite import Correction, Recaptioned
+    from vidsearch.captions.subtitles import SubtitleFile
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
@@ -219,16 +221,19 @@ class Library(LibraryReader):
         self.store.refresh_vectors()
         return chosen
 
-    def import_subtitles(self, file: StrPath, video: VideoName, *, name: str | None = None) -> int:
+    def import_subtitles(
+        self, file: StrPath, video: VideoName, *, name: str | None = None, encoding: str | None = None
+    ) -> SubtitleFile:
         """Add a subtitle file to a video, as a track of its own that search finds.
 
         Args:
-            file: A .srt, .vtt, .ssa or .ass file.
+            file: A subtitle file: srt, vtt, sbv, ssa, ass or ttml.
             video: Names one video.
             name: The track's name; one of the same name is replaced. None for the file's.
+            encoding: Python's name of the file's text encoding; None to detect it.
 
         Returns:
-            How many lines were added.
+            What was read: the cues, and how many were mended or left out, and why.
 
         Raises:
             SubtitleError: The file cannot be read.
@@ -238,9 +243,9 @@ class Library(LibraryReader):
 
         path = Path(file)
         found = self.video(video)
-        cues = read_subtitles(path)
-        self.store.set_subtitles(found.id, name or path.stem, cues)
-        return len(cues)
+        read = read_subtitles(path, encoding=encoding)
+        self.store.set_subtitles(found.id, one_line(name or path.stem) or "subtitles", read.cues)
+        return read
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
         """Check the library against itself and against its files.
