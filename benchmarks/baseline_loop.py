@@ -73,7 +73,7 @@ def plain_loop(video: Path, *, with_captions: bool) -> int:
 
 def with_vidsearch(video: Path, *, with_captions: bool) -> int:
     """Index the video into a new library, thumbnails and all. Returns the number of frames."""
-    from vidsearch.ingest import CaptionPolicy, ingest
+    from vidsearch.ingest import LookPolicy, ingest
     from vidsearch.models.device import choose_device
     from vidsearch.models.random_weights import random_captioner, random_embedder
     from vidsearch.store.library import Library
@@ -88,7 +88,7 @@ def with_vidsearch(video: Path, *, with_captions: bool) -> int:
             [video],
             embedders=[embedder],
             captioner=captioner,
-            caption_policy=CaptionPolicy(rule="every", every=SCENE_FRAMES),
+            caption_policy=LookPolicy(rule="every", every=SCENE_FRAMES),
         )
     return report.counts.num_frames
 

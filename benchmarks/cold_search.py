@@ -19,18 +19,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+from made_up import add_video
 
 from vidsearch.models.mini import MiniTextEncoder
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    Fingerprint,
-    FrameRecord,
-    LibraryModels,
-    SamplingPlan,
-    VideoInfo,
-)
+from vidsearch.types import Fingerprint, LibraryModels, VideoInfo
 
 NUM_VIDEOS = 100
 FRAMES_PER_VIDEO = 100
@@ -81,13 +74,8 @@ def write_library(path: Path) -> None:
                 (FRAMES_PER_VIDEO, space.dim)
             )
             rows = (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
-            records = []
-            for second, row in enumerate(rows):
-                text = " ".join(chance.choice(WORDS, 8))
-                records.append(FrameRecord(float(second), b"", {space: row}, Caption(text, text)))
-            video = library.begin_video(file, fingerprint, info, SamplingPlan(), [space])
-            library.add(video.id, Chunk(tuple(records), until_seconds=float(FRAMES_PER_VIDEO)))
-            library.finish_video(video.id)
+            texts = [" ".join(chance.choice(WORDS, 8)) for _ in rows]
+            add_video(library, file, fingerprint, info, space, rows, texts, model="mini")
         library.refresh_vectors()
 
 

@@ -22,10 +22,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.near_duplicates import signature
 from vidsearch.ingest.pipeline import largest_side
-from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy, needs_caption
-from vidsearch.ingest.steps import caption, embed
+from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
 from vidsearch.media.decode import frames
 from vidsearch.media.discover import find_videos
 from vidsearch.media.images import is_blank
@@ -62,10 +62,10 @@ def look(paths: Sequence[Path], models: str, fps: float) -> dict[str, list[Seen]
     embedder = load_embedder(chosen.embedders[0], device=device)
     if chosen.captioner is None:
         raise SystemExit(f"{models} has no captioner.")
-    captioner = load_captioner(chosen.captioner, device=device)
+    analyzer = CaptionAnalyzer(load_captioner(chosen.captioner, device=device))
     seen: dict[str, list[Seen]] = {}
     for path in find_videos(paths).videos:
-        side = largest_side([embedder], captioner)
+        side = largest_side([embedder], [analyzer])
         shown = [
             frame
             for frame in frames(path, SamplingPlan(fps=fps), short_side_pixels=side)
@@ -74,11 +74,10 @@ def look(paths: Sequence[Path], models: str, fps: float) -> dict[str, list[Seen]
         seen[path.name] = []
         for start in range(0, len(shown), _BATCH):
             images = [frame.image for frame in shown[start : start + _BATCH]]
-            vectors, captions = embed(images, [embedder]), caption(images, captioner)
-            for frame, vector, text in zip(shown[start:], vectors, captions, strict=False):
-                seen[path.name].append(
-                    Seen(frame.time_seconds, vector[embedder.space], text.text, signature(frame.image))
-                )
+            vectors, findings = embedder.embed_images(images), analyzer.analyze(images)
+            for frame, vector, (finding,) in zip(shown[start:], vectors, findings, strict=False):
+                caption = finding.text or ""
+                seen[path.name].append(Seen(frame.time_seconds, vector, caption, signature(frame.image)))
     return seen
 
 
@@ -90,15 +89,15 @@ def says_something_else(one: str, other: str) -> bool:
     return len(first & second) < 0.5 * max(len(first), len(second))
 
 
-def play(seen: dict[str, list[Seen]], policy: CaptionPolicy) -> tuple[int, int, int]:
+def play(seen: dict[str, list[Seen]], policy: LookPolicy) -> tuple[int, int, int]:
     """Frames that take over a caption; of them, those whose own is the same, and those that differ."""
     carried = same = differs = 0
     for shown in seen.values():
-        memory: CaptionMemory | None = None
+        memory: LookMemory | None = None
         words = ""
         for index, frame in enumerate(shown):
-            if needs_caption(policy, memory, frame_index=index, vector=frame.vector):
-                memory = CaptionMemory(index, frame.time_seconds, frame.vector)
+            if needs_look(policy, memory, frame_index=index, vector=frame.vector):
+                memory = LookMemory(index, frame.time_seconds, frame.vector)
                 words = frame.caption
                 continue
             carried += 1
@@ -130,8 +129,8 @@ def main() -> None:
     print(f"{len(seen)} videos, {total} frames, {options.models}")
     print("\ndistance   saved    same  differs")
     for threshold in THRESHOLDS:
-        show(f"{threshold:.2f}", play(seen, CaptionPolicy(min_distance=threshold)), total)
-    show("every 5", play(seen, CaptionPolicy(rule="every", every=5)), total)
+        show(f"{threshold:.2f}", play(seen, LookPolicy(min_distance=threshold)), total)
+    show("every 5", play(seen, LookPolicy(rule="every", every=5)), total)
 
     print("\nchange   frames   distance of vectors: median, largest   captions differ")
     pairs = neighbours(seen)

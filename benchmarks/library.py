@@ -22,18 +22,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from made_up import add_video
 
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    EmbeddingSpace,
-    Fingerprint,
-    FrameFilter,
-    FrameRecord,
-    SamplingPlan,
-    VideoInfo,
-)
+from vidsearch.store.word_ranking import WordKind
+from vidsearch.types import EmbeddingSpace, Fingerprint, FrameFilter, VideoInfo
 
 VIDEO_FRAMES = 600
 CHUNK_FRAMES = 60
@@ -48,13 +41,14 @@ times = [time.process_time()]
 import numpy as np
 times.append(time.process_time())
 from vidsearch.store.library import Library
+from vidsearch.store.word_ranking import WordKind
 times.append(time.process_time())
 library = Library.open(sys.argv[1])
 times.append(time.process_time())
 space = library.spaces()[0]
 library.nearest(space, np.ones((1, space.dim), np.float32) / space.dim**0.5, 10)
 times.append(time.process_time())
-library.caption_scores("a dog on the grass", 10)
+library.match_scores("a dog on the grass", 10, kinds=[WordKind("caption")])
 times.append(time.process_time())
 print(*(f"{1e3 * (end - start):.0f}" for start, end in zip(times, times[1:])))
 """
@@ -76,19 +70,22 @@ def fill(library: Library, num_frames: int, dim: int, picture_bytes: int) -> Non
         name = f"{number:040x}"
         whole = Fingerprint(content_hash=name, quick_key=name, size_bytes=1, mtime_ns=number)
         info = VideoInfo(1, "mp4", "h264", 640, 360, 0, 25.0, float(length), 0, None)
-        video = library.begin_video(path, whole, info, SamplingPlan(), [space])
         rows = rng.standard_normal((length, dim), dtype=np.float32)
         rows = rng.standard_normal(dim, dtype=np.float32) + 0.5 * rows
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
         words = rng.choice(vocabulary, size=(length // 3 + 1, 7), p=frequencies)
-        for start in range(0, length, CHUNK_FRAMES):
-            records = []
-            for frame in range(start, min(length, start + CHUNK_FRAMES)):
-                text = "a " + " ".join(words[frame // 3])
-                caption = Caption(text=text, raw_text=text, model="none", carried_over=frame % 3 > 0)
-                records.append(FrameRecord(float(frame), picture, {space: rows[frame]}, caption))
-            library.add(video.id, Chunk(tuple(records), until_seconds=float(start + CHUNK_FRAMES)))
-        library.finish_video(video.id)
+        texts = ["a " + " ".join(words[frame // 3]) for frame in range(length)]
+        add_video(
+            library,
+            path,
+            whole,
+            info,
+            space,
+            rows,
+            texts,
+            thumbnail_jpeg=picture,
+            chunk_frames=CHUNK_FRAMES,
+        )
 
 
 def milliseconds(work: Callable[[], object], *, times: int = 20) -> str:
@@ -148,7 +145,9 @@ def main() -> None:
                 "filter by words": lambda: library.frame_ids(FrameFilter(caption_words="bench")),
             }
             for words in ("a man and a dog on the grass", "word100 word200", "bench", "snow*"):
-                works[f"captions {words!r}, k = 100"] = partial(library.caption_scores, words, 100)
+                works[f"captions {words!r}, k = 100"] = partial(
+                    library.match_scores, words, 100, kinds=[WordKind("caption")]
+                )
             print("warm, median ms of 20 (mean CPU ms):")
             for name, work in works.items():
                 print(f"  {name}: {milliseconds(work)}")

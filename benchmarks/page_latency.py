@@ -17,21 +17,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
+from made_up import add_video
 from streamlit.testing.v1 import AppTest
 
 import vidsearch.web
 from vidsearch.media.images import encode_jpeg
 from vidsearch.models.registry import load_text_encoder
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    Fingerprint,
-    FrameRecord,
-    LibraryModels,
-    SamplingPlan,
-    VideoInfo,
-)
+from vidsearch.types import Fingerprint, LibraryModels, VideoInfo
 
 FRAMES_PER_VIDEO = 500
 WORDS = (
@@ -74,23 +67,11 @@ def build(path: Path, num_frames: int) -> None:
             key = f"{number:064x}"
             file = path.parent / f"video {number}.mp4"
             file.write_bytes(key.encode())
-            video = library.begin_video(
-                file, Fingerprint(key, key, 64, number), info, SamplingPlan(), [space]
-            )
             vectors = rng.normal(size=(FRAMES_PER_VIDEO, space.dim)).astype(np.float32)
             vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
             texts = [" ".join(rng.choice(WORDS, size=7)) for _ in range(FRAMES_PER_VIDEO)]
-            library.add(
-                video.id,
-                Chunk(
-                    tuple(
-                        FrameRecord(float(second), jpeg, {space: vector}, Caption(text, text))
-                        for second, (vector, text) in enumerate(zip(vectors, texts, strict=True))
-                    ),
-                    until_seconds=float(FRAMES_PER_VIDEO),
-                ),
-            )
-            library.finish_video(video.id, duration_seconds=float(FRAMES_PER_VIDEO))
+            whole = Fingerprint(key, key, 64, number)
+            add_video(library, file, whole, info, space, vectors, texts, model="mini", thumbnail_jpeg=jpeg)
         library.refresh_vectors()
 
 

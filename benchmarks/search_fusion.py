@@ -17,18 +17,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from made_up import add_video
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
 from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniCaptioner, MiniEmbedder
 from vidsearch.search.engine import CAPTION_WEIGHT
 from vidsearch.store.library import Library
-from vidsearch.types import Caption, Chunk, Fingerprint, FrameRecord, SamplingPlan, VideoInfo
+from vidsearch.store.word_ranking import WordKind
+from vidsearch.types import Fingerprint, VideoInfo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from vidsearch.types import Float32
 
     Scores = NDArray[np.float64]
 
@@ -61,20 +65,15 @@ def main() -> None:
 def scores(paths: Sequence[Path], texts: Sequence[Sequence[str]]) -> tuple[Scores, Scores]:
     """Standard scores of the pictures, and BM25 scores of their captions: both (queries, photographs)."""
     embedder, captioner = MiniEmbedder(), MiniCaptioner()
-    records: list[FrameRecord] = []
+    blocks: list[Float32] = []
+    captions: list[str] = []
     for start in range(0, len(paths), BATCH):
         images = [read_image(path) for path in paths[start : start + BATCH]]
-        for vector, caption in zip(embedder.embed_images(images), captioner.captions(images), strict=True):
-            records.append(
-                FrameRecord(
-                    float(len(records)),
-                    b"",
-                    {embedder.space: vector},
-                    Caption(caption.text, caption.raw_text),
-                )
-            )
+        blocks.append(embedder.embed_images(images))
+        captions += [caption.text for caption in captioner.captions(images)]
+    vectors = np.concatenate(blocks)
     queries = [text for several in texts for text in several]
-    cosines = embedder.embed_texts(queries) @ np.stack([r.vectors[embedder.space] for r in records]).T
+    cosines = embedder.embed_texts(queries) @ vectors.T
     standard = (cosines - cosines.mean(axis=1, keepdims=True)) / cosines.std(axis=1, keepdims=True)
     with (
         tempfile.TemporaryDirectory() as folder,
@@ -82,16 +81,16 @@ def scores(paths: Sequence[Path], texts: Sequence[Sequence[str]]) -> tuple[Score
     ):
         file = Path(folder) / "photographs.mp4"
         file.touch()
-        info = VideoInfo(0, "mp4", "h264", 224, 224, 0, 1.0, float(len(records)), 0, None)
+        info = VideoInfo(0, "mp4", "h264", 224, 224, 0, 1.0, float(len(vectors)), 0, None)
         stat = file.stat()
         fingerprint = Fingerprint("0" * 64, "0" * 64, stat.st_size, stat.st_mtime_ns)
-        video = library.begin_video(file, fingerprint, info, SamplingPlan(), [embedder.space])
-        library.add(video.id, Chunk(tuple(records), until_seconds=float(len(records))))
-        place = {frame.id: number for number, frame in enumerate(library.frames(video.id))}
+        add_video(library, file, fingerprint, info, embedder.space, vectors, captions)
         words = np.zeros_like(standard)
         for row, query in enumerate(queries):
-            ids, found = library.caption_scores(query, len(records))
-            words[row, [place[int(frame_id)] for frame_id in ids]] = found
+            ids, found = library.match_scores(query, len(vectors), kinds=[WordKind("caption")])
+            # Photographs with the same caption, one after the other, share its segment.
+            for start, end, score in zip(*library.positions(ids)[1:], found, strict=True):
+                words[row, int(start) : int(end)] = score
     return standard, words
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/search_latency.py [--num-frames 1000000] [--folder KEEP] [--num-queries 200]
 
-The library is a real one, written through `Library.add`: vectors like the frames of videos (see
+The library is a real one, written through `Library.append`: vectors like the frames of videos (see
 `vector_search.py`), 300 frames a video, and a caption per shot of eight frames, made of 40 adjectives, 300
 nouns, 60 verbs and 100 places. A query's words are those of a caption, its vector one that shares a topic
 with frames; the encoder hands it out at once, so that its time does not count. `hybrid` is the default
@@ -21,21 +21,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+from made_up import add_video
 from vector_search import clustered
 
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    EmbeddingSpace,
-    Fingerprint,
-    FrameFilter,
-    FrameRecord,
-    SamplingPlan,
-    VideoInfo,
-)
+from vidsearch.types import EmbeddingSpace, Fingerprint, FrameFilter, VideoInfo
 
 VIDEO_FRAMES = 300
 SHOT_FRAMES = 8
@@ -83,20 +75,9 @@ def build(folder: Path, num_frames: int, num_queries: int) -> None:
             for start in range(0, len(block), VIDEO_FRAMES):
                 rows = block[start : start + VIDEO_FRAMES]
                 key = f"{number:064d}"
-                video = library.begin_video(
-                    Path(f"/made-up/{number}.mp4"), Fingerprint(key, key, 1, 1), INFO, SamplingPlan(), [SPACE]
-                )
-                frames = tuple(
-                    FrameRecord(
-                        time_seconds=float(second),
-                        thumbnail_jpeg=b"",
-                        vectors={SPACE: row},
-                        caption=Caption(text := words[(start + second) // SHOT_FRAMES], text),
-                    )
-                    for second, row in enumerate(rows)
-                )
-                library.add(video.id, Chunk(frames, float(len(rows))))
-                library.finish_video(video.id, duration_seconds=float(len(rows)))
+                texts = [words[(start + second) // SHOT_FRAMES] for second in range(len(rows))]
+                path = Path(f"/made-up/{number}.mp4")
+                add_video(library, path, Fingerprint(key, key, 1, 1), INFO, SPACE, rows, texts)
                 number += 1
         library.refresh_vectors()
     np.save(folder / "queries.npy", queries)

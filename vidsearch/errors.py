@@ -14,7 +14,8 @@
      │   ├─ LibraryDamaged       the catalog is not a sound SQLite file
      │   ├─ LibraryTooNew        written by a later format than this program knows
      │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
-     │   └─ VideoNotFound        a name that fits no video in it, or several
+     │   ├─ VideoNotFound        a name that fits no video in it, or several
+     │   └─ TrackNotFound        a number that no track in it has
      ├─ QueryError               a query that means nothing: empty, or contradicting itself
      ├─ ExportError              an export that cannot be written
      └─ SubtitleError            a subtitle file that cannot be read
@@ -102,6 +103,10 @@ class LibraryNotWritable(LibraryError):
 
 class VideoNotFound(LibraryError):
     """A name fits no video in the library, or several."""
+
+
+class TrackNotFound(LibraryError):
+    """No track in the library has this number."""
 
 
 class QueryError(VidsearchError):

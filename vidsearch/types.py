@@ -159,30 +159,7 @@ class Caption:
     """True where the frame was not captioned itself but looked like an earlier one, whose caption this is."""
 
 
-# --- ingest: what workers hand to the one writer ----------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FrameRecord:
-    """One frame, ready to be kept."""
-
-    time_seconds: float
-    thumbnail_jpeg: bytes
-    vectors: Mapping[EmbeddingSpace, Float32]
-    """One unit row of shape (dim,) per space."""
-    caption: Caption | None = None
-    is_blank: bool = False
-    """Black or one flat colour: kept with its time, without vectors or a caption."""
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """A run of consecutive frames of one video that becomes visible in one transaction."""
-
-    frames: tuple[FrameRecord, ...]
-    until_seconds: float
-    """Every sampled instant before this one is in; the next run goes on from here."""
-    shots: tuple[Shot, ...] = ()
+# --- files ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import pytest
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from vidsearch.bench import NO_B_FRAMES, Part, bench, write_clip
 from vidsearch.errors import NotAVideo
-from vidsearch.ingest import CaptionPolicy
+from vidsearch.ingest import LookPolicy
 from vidsearch.media.container import open_video
 from vidsearch.media.decode import frames
 from vidsearch.media.decoder import PictureDecoder
@@ -49,7 +49,7 @@ def test_every_part_is_reckoned_up_to_what_the_whole_puts_through_it(clip):
         clip,
         embedders=[embedder],
         captioner=captioner,
-        policy=CaptionPolicy(rule="every", every=4),
+        policy=LookPolicy(rule="every", every=4),
         on_part=said.append,
     )
     assert [(part.name, part.num_frames) for part in report.parts] == [

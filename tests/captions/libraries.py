@@ -7,18 +7,10 @@ from pathlib import Path
 
 from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder, solid
+from tests.store.examples import Frame, append, finish, specs
 from vidsearch.media.images import encode_jpeg
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    Fingerprint,
-    FrameRecord,
-    LibraryModels,
-    SamplingPlan,
-    Shot,
-    Video,
-)
+from vidsearch.types import Fingerprint, LibraryModels, Shot, Video
 
 EMBEDDER = ColourEmbedder()
 
@@ -39,25 +31,22 @@ def add_video(
     said = [look and f"a {look} picture" for look in looks] if captions is None else captions
     info = example_video(path.name, duration_seconds=float(len(looks))).info
     fingerprint = Fingerprint(path.name.encode().hex().ljust(64, "0"), path.name.encode().hex()[:32], 10, 1)
-    video = library.begin_video(path, fingerprint, info, SamplingPlan(), [EMBEDDER.space])
-    library.add(
-        video.id,
-        Chunk(
-            frames=tuple(
-                FrameRecord(
-                    time_seconds=float(second),
-                    thumbnail_jpeg=encode_jpeg(solid(look)) if look else b"",
-                    vectors={EMBEDDER.space: EMBEDDER.embed_images([solid(look)])[0]} if look else {},
-                    caption=Caption(text, text, model="colour") if text else None,
-                    is_blank=look is None,
-                )
-                for second, (look, text) in enumerate(zip(looks, said, strict=True))
-            ),
-            until_seconds=float(len(looks)),
-            shots=tuple(shots),
-        ),
+    opened = library.begin_video(
+        path, fingerprint, info, specs(captioner="colour", shots=bool(shots)), [EMBEDDER.space]
     )
-    return library.finish_video(video.id, duration_seconds=float(len(looks)))
+    frames = [
+        Frame(
+            time_seconds=float(second),
+            vectors={EMBEDDER.space: EMBEDDER.embed_images([solid(look)])[0]} if look else {},
+            text=text or None,
+            is_blank=look is None,
+            thumbnail_jpeg=encode_jpeg(solid(look)) if look else b"",
+        )
+        for second, (look, text) in enumerate(zip(looks, said, strict=True))
+    ]
+    until = float(len(looks))
+    append(library, opened, frames, until_seconds=until, spaces=[EMBEDDER.space], shots=shots)
+    return finish(library, opened, spaces=[EMBEDDER.space], duration_seconds=until)
 
 
 def create(folder: Path) -> Library:

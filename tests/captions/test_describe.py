@@ -7,7 +7,7 @@ import pytest
 from tests.captions.libraries import EMBEDDER, add_video, create
 from vidsearch.captions.describe import Describer
 from vidsearch.captions.export import find_format, render
-from vidsearch.store.records import Cue
+from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 from vidsearch.types import Shot
 
 
@@ -121,7 +121,8 @@ def test_a_document_has_what_its_format_needs(library, tmp_path, name):
 
 def test_subtitles_are_in_the_document(library, tmp_path):
     video = add_video(library, tmp_path / "a.mp4", ["red"])
-    library.set_subtitles(video.id, "english", [Cue(0.5, 1.0, "a sunset")])
+    spec = TrackSpec("subtitle", FILE, {"name": "english"})
+    library.put_track(video.id, spec, [SegmentRecord(0.5, 1.0, "a sunset")])
     document = json.loads(render([Describer(library).document(video)], format_name="json"))
     assert document["videos"][0]["subtitles"] == [
         {"track": "english", "cues": [{"start_seconds": 0.5, "end_seconds": 1.0, "text": "a sunset"}]}

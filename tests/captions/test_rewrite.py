@@ -9,9 +9,9 @@ import pytest
 
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.synthetic import BLUE, RED, Colour, solid, write_video
-from vidsearch.captions.rewrite import Recaptioned, correct, recaption
-from vidsearch.errors import MediaError, QueryError
-from vidsearch.ingest import ingest, parse_caption_policy
+from vidsearch.captions.rewrite import correct, recaption
+from vidsearch.errors import QueryError
+from vidsearch.ingest import ingest, parse_policy
 from vidsearch.store.library import Library
 from vidsearch.types import CaptionOrigin, SamplingPlan
 
@@ -55,7 +55,8 @@ def said(library: Library) -> list[tuple[str, str, bool]]:
 def test_recaptioning_replaces_and_keeps_the_old_as_versions(library):
     video = library.videos()[0]
     captioner = ColourCaptioner("second", prompt="now")
-    assert recaption(library, video, captioner) == Recaptioned(2, 6, 0, 0)
+    report = recaption(library, [video], captioner)
+    assert (report.counts.num_captions_written, report.counts.num_captions_carried_over) == (2, 6)
     assert captioner.num_images == 2
     assert said(library) == [
         ("a red picture", "second", False),
@@ -72,15 +73,33 @@ def test_recaptioning_replaces_and_keeps_the_old_as_versions(library):
 
 def test_a_correction_is_found_and_survives_recaptioning(library):
     video = library.videos()[0]
-    done = correct(library, video, 5.7, " a  deep\nsea ", only_here=True)
-    assert (done.start_seconds, done.end_seconds, done.text) == (5.0, 6.0, "a deep sea")
+    done = correct(library, video, 5.7, " a  deep\nsea ")
+    assert (done.start_seconds, done.end_seconds, done.text) == (4.0, 8.0, "a deep sea")
     frame = library.frames(video.id)[5]
-    assert done.frame_ids == (frame.id,)
     assert frame.caption is not None
     assert (frame.caption.text, frame.caption.origin) == ("a deep sea", CaptionOrigin.HUMAN)
-    assert [match.frame_id for match in library.caption_matches("sea", 5)] == [frame.id]
-    assert recaption(library, video, ColourCaptioner("second")) == Recaptioned(3, 5, 1, 0)
-    assert said(library)[5] == ("a deep sea", "human", False)
+    recaption(library, [video], ColourCaptioner("second"))
+    assert said(library)[3:5] == [("a red picture", "second", True), ("a deep sea", "human", False)]
+    assert library.caption_versions(frame.id)[-1].is_active
+
+
+def test_a_correction_may_be_of_one_frame_alone(library):
+    correct(library, library.videos()[0], 5.7, "a deep sea", only_here=True)
+    texts = [text for text, *_ in said(library)]
+    assert texts == ["a red picture"] * 4 + ["a blue picture", "a deep sea"] + ["a blue picture"] * 2
+
+
+def test_the_last_of_two_corrections_holds_and_the_first_is_kept(library):
+    video = library.videos()[0]
+    correct(library, video, 5.7, "a deep sea")
+    done = correct(library, video, 5.7, "a wave", only_here=True)
+    texts = [text for text, *_ in said(library)]
+    assert texts[4:] == ["a deep sea", "a wave", "a deep sea", "a deep sea"]
+    assert [version.caption.text for version in library.caption_versions(*done.frame_ids)] == [
+        "a blue picture",
+        "a deep sea",
+        "a wave",
+    ]
 
 
 @pytest.mark.parametrize(("at", "span"), [(1.0, (0.0, 4.0)), (0.0, (0.0, 4.0)), (5.7, (4.0, 8.0))])
@@ -92,7 +111,7 @@ def test_a_correction_covers_the_frames_that_look_alike(library, at, span):
     assert (done.start_seconds, done.end_seconds, len(done.frame_ids)) == (*span, 4)
     corrected = [text == "a cloth" for text, _, _ in said(library)]
     assert corrected == [span[0] <= second < span[1] for second in range(8)]
-    assert recaption(library, video, ColourCaptioner("second")).num_kept == 4
+    recaption(library, [video], ColourCaptioner("second"))
     assert [text == "a cloth" for text, _, _ in said(library)] == corrected
 
 
@@ -104,7 +123,7 @@ def test_frames_that_each_have_a_caption_are_alike_by_their_pictures(library, tm
             [library.videos()[0].path],
             embedders=[ColourEmbedder()],
             captioner=ColourCaptioner("first"),
-            caption_policy=parse_caption_policy("frame"),
+            caption_policy=parse_policy("frame"),
         )
         done = correct(each, each.videos()[0], 2.0, "a cloth")
 
@@ -127,6 +146,16 @@ def test_a_file_that_is_gone_changes_nothing(library):
     video = library.videos()[0]
     before = said(library)
     Path(video.path).unlink()
-    with pytest.raises(MediaError):
-        recaption(library, video, ColourCaptioner("second"))
+    report = recaption(library, [video], ColourCaptioner("second"))
+    assert [failure.path for failure in report.failures] == [video.path]
     assert said(library) == before
+
+
+def test_another_film_under_the_same_name_is_not_captioned(library):
+    video = library.videos()[0]
+    before = said(library)
+    write_video(video.path, lambda _: shaded(RED), num_frames=80, frame_rate=10)
+    captioner = ColourCaptioner("second")
+    report = recaption(library, [video], captioner)
+    assert [failure.error for failure in report.failures] == ["VideoReplaced"]
+    assert (said(library), captioner.num_images) == (before, 0)

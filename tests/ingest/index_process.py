@@ -15,15 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tests.synthetic import numbered, read_number, write_video
-from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, ingest
+from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, ingest
 from vidsearch.store.library import Library
 from vidsearch.types import EmbeddingSpace, GeneratedCaption
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, UInt8Image
 
-OPTIONS = PipelineOptions(batch_size=3, caption_batch_size=2, chunk_frames=4, num_decode_threads=2)
-POLICY = CaptionPolicy(rule="novel", min_distance=0.3)
+OPTIONS = PipelineOptions(batch_size=3, analyzer_batch_size=2, chunk_frames=4, num_decode_threads=2)
+POLICY = LookPolicy(rule="novel", min_distance=0.3)
 
 
 class NumberEmbedder:

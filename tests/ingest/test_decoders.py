@@ -18,7 +18,7 @@ KEYS = itertools.count()
 
 
 def job_of(path: Path) -> VideoJob:
-    return VideoJob(key=next(KEYS), path=path, plan=SamplingPlan())
+    return VideoJob(key=next(KEYS), path=path, plan=SamplingPlan(), frames_track_id=1)
 
 
 def picture_of(job: VideoJob, index: int, *, num_bytes: int = 3) -> Picture:

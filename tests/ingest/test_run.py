@@ -13,7 +13,7 @@ from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity, state_of, threads_at_work
 from vidsearch.errors import DamagedVideo, LibraryNotWritable, ModelOutOfMemory, ModelUnavailable, QueryError
-from vidsearch.ingest import CaptionPolicy, IngestReport, PipelineOptions, ProgressState, ingest
+from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, ProgressState, ingest
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.media.decode import frames
 from vidsearch.store.fingerprint import fingerprint
@@ -113,10 +113,10 @@ def test_batches_are_filled_across_videos(library, tmp_path, models):
 @pytest.mark.parametrize(
     ("policy", "written"),
     [
-        (CaptionPolicy(rule="frame"), 8),
-        (CaptionPolicy(rule="every", every=3), 3),
-        (CaptionPolicy(rule="novel"), 2),
-        (CaptionPolicy(rule="novel", min_distance=2.5), 1),
+        (LookPolicy(rule="frame"), 8),
+        (LookPolicy(rule="every", every=3), 3),
+        (LookPolicy(rule="novel"), 2),
+        (LookPolicy(rule="novel", min_distance=2.5), 1),
     ],
 )
 def test_caption_policies(library, folder, models, policy, written):
@@ -129,7 +129,7 @@ def test_caption_policies(library, folder, models, policy, written):
 def test_captions_per_shot(library, tmp_path, models):
     clip = colour_clip(tmp_path / "cuts.mp4", ["red", "blue", "red"], frame_rate=10, is_moving=False)
     plan = SamplingPlan(sampling="shots")
-    report = models.index(library, clip, plan=plan, caption_policy=CaptionPolicy(rule="shot"))
+    report = models.index(library, clip, plan=plan, caption_policy=LookPolicy(rule="shot"))
     (video,) = library.videos()
     assert library.shots(video.id) == [Shot(0.0, 1.0), Shot(1.0, 2.0), Shot(2.0, 3.0)]
     assert [text for _, text, _ in captions(library, "cuts.mp4")] == [
@@ -139,7 +139,7 @@ def test_captions_per_shot(library, tmp_path, models):
     ]
     assert report.counts.num_captions_written == 3
     with pytest.raises(QueryError, match="--sampling shots"):
-        models.index(library, clip, caption_policy=CaptionPolicy(rule="shot"))
+        models.index(library, clip, caption_policy=LookPolicy(rule="shot"))
 
 
 def test_still_pictures_are_looked_at_once_a_stretch(library, tmp_path, models):

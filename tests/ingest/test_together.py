@@ -9,6 +9,7 @@ from tests.ingest.index_process import NumberEmbedder, index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.ingest.test_kills import start
 from vidsearch.store.library import Library
+from vidsearch.store.word_ranking import WordKind
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +40,7 @@ def test_two_runs_at_once_share_the_work_while_others_search(folder, tmp_path):
             ids, scores = library.nearest(NumberEmbedder.space, query, 5)
             assert ids.shape == scores.shape == (1, 5)
             assert all(frame.id > 0 for frame in library.frames_by_id(ids[ids >= 0].tolist()))
-            library.caption_matches("picture", 5)
+            library.match("picture", 5, kinds=[WordKind("caption")])
             num_searches += 1
         assert [(run.communicate()[0], run.returncode) for run in runs] == [("()\n", 0)] * 2
         assert state_of(library) == whole

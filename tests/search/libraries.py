@@ -9,18 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from tests.fakes import COLOURS, ColourEmbedder
+from tests.store.examples import Frame, append, finish, specs
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    EmbeddingSpace,
-    Fingerprint,
-    FrameRecord,
-    SamplingPlan,
-    Shot,
-    Video,
-    VideoInfo,
-)
+from vidsearch.types import EmbeddingSpace, Fingerprint, Shot, Video, VideoInfo
 
 COLOUR = ColourEmbedder()
 Colour = str | tuple[float, float, float]
@@ -45,21 +36,25 @@ def add_video(
     digest = hashlib.sha256(path.encode()).hexdigest()
     info = VideoInfo(1000, "mp4", "h264", 32, 24, 0, 25.0, float(len(colours)), 0, None)
     by_space: Mapping[EmbeddingSpace, Sequence[Colour | None]] = spaces or {COLOUR.space: colours}
-    video = library.begin_video(
-        Path(path), Fingerprint(digest, digest[:8], 1000, 1), info, SamplingPlan(), tuple(by_space)
+    opened = library.begin_video(
+        Path(path),
+        Fingerprint(digest, digest[:8], 1000, 1),
+        info,
+        specs(shots=bool(shots)),
+        tuple(by_space),
     )
     frames = []
     for second, colour in enumerate(colours):
-        words = captions[second] if captions else None
         looks = {space: row[second] for space, row in by_space.items()}
         frames.append(
-            FrameRecord(
+            Frame(
                 time_seconds=float(second),
-                thumbnail_jpeg=b"jpeg",
                 vectors={space: unit(look) for space, look in looks.items() if look is not None},
-                caption=Caption(words, words) if words else None,
+                text=captions[second] if captions else None,
                 is_blank=colour is None,
+                thumbnail_jpeg=b"jpeg",
             )
         )
-    library.add(video.id, Chunk(tuple(frames), float(len(colours)), tuple(shots)))
-    return library.finish_video(video.id, duration_seconds=float(len(colours)))
+    until = float(len(colours))
+    append(library, opened, frames, until_seconds=until, spaces=tuple(by_space), shots=shots)
+    return finish(library, opened, spaces=tuple(by_space), duration_seconds=until)

@@ -16,7 +16,8 @@ from vidsearch.errors import ModelUnavailable, QueryError, VideoNotFound
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
 from vidsearch.store.library import Library
-from vidsearch.types import Caption, CaptionOrigin, EmbeddingSpace, FrameFilter, Shot
+from vidsearch.tracks import SegmentRecord, TrackSpec
+from vidsearch.types import EmbeddingSpace, FrameFilter, Shot
 
 ENCODERS = {COLOUR.space: COLOUR}
 
@@ -187,7 +188,7 @@ def test_feedback_on_an_unknown_frame_is_refused(traffic):
 @pytest.fixture
 def captioned(library):
     add_video(library, "/videos/a.mp4", ["red", "red", "blue"], captions=["a car", "a car", "the sea"])
-    add_video(library, "/videos/b.mp4", [(0.9, 0.3, 0.0), "green"], captions=["a red car", "a red meadow"])
+    add_video(library, "/videos/b.mp4", [(0.94, 0.285, 0.0), "green"], captions=["a red car", "a red meadow"])
     return library
 
 
@@ -361,7 +362,7 @@ def test_a_searcher_loads_an_encoder_once_and_sees_new_frames(traffic):
 
 def test_a_library_answers_by_itself(traffic, monkeypatch):
     monkeypatch.setattr("vidsearch.search.engine._load_text_encoder", lambda space: COLOUR)
-    assert spans(traffic.search(Query(text="red", num_hits=1))) == [("lights.mp4", 5.0, 8.0)]
+    assert spans(Searcher(traffic).search(Query(text="red", num_hits=1))) == [("lights.mp4", 5.0, 8.0)]
 
 
 def test_a_search_imports_no_torch(traffic, tmp_path):
@@ -401,8 +402,10 @@ def test_pictures_lead_a_models_captions_and_follow_a_persons(library, origin, f
     """Reciprocal rank would tie the two: a captioner that is wrong had as much say as the pictures."""
     add_video(library, "/videos/fire.mp4", ["red", "red"])
     sea = add_video(library, "/videos/sea.mp4", ["blue", "blue"])
-    caption = Caption("red", "red", origin=CaptionOrigin(origin))
-    library.set_caption(library.frames(sea.id)[0].id, caption)
+    if origin == "human":
+        library.add_human_caption(sea.id, 0.0, 1.0, "red")
+    else:
+        library.put_track(sea.id, TrackSpec("caption", "m"), [SegmentRecord(0.0, 1.0, "red")])
 
     answer = ask(library, "red")
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -13,15 +14,9 @@ import numpy as np
 from vidsearch.media.images import encode_jpeg
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
-from vidsearch.types import (
-    Caption,
-    Chunk,
-    EmbeddingSpace,
-    FrameRecord,
-    SamplingPlan,
-    Video,
-    VideoInfo,
-)
+from vidsearch.store.records import OpenedVideo
+from vidsearch.tracks import Chunk, SegmentRecord, TrackSpec
+from vidsearch.types import Caption, EmbeddingSpace, SamplingPlan, Shot, Video, VideoInfo
 
 SPACE = EmbeddingSpace(model="made-up", weights_digest="1", preprocessing="none", dim=4)
 OTHER_SPACE = EmbeddingSpace(model="another", weights_digest="1", preprocessing="none", dim=3)
@@ -65,15 +60,20 @@ def jpeg(time_seconds: float) -> bytes:
     return encode_jpeg(np.full((8, 8, 3), int(time_seconds * 20) % 256, dtype=np.uint8))
 
 
-def record(time_seconds: float, vector: np.ndarray | None = None, text: str | None = None) -> FrameRecord:
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """A frame as tests write it: what it looks like and what is said of it, in one."""
+
+    time_seconds: float
+    vectors: Mapping[EmbeddingSpace, np.ndarray]
+    text: str | None = None
+    is_blank: bool = False
+    thumbnail_jpeg: bytes | None = None
+
+
+def record(time_seconds: float, vector: np.ndarray | None = None, text: str | None = None) -> Frame:
     """A frame at a time; blank where it has no vector."""
-    return FrameRecord(
-        time_seconds=time_seconds,
-        thumbnail_jpeg=jpeg(time_seconds),
-        vectors={} if vector is None else {SPACE: vector},
-        caption=None if text is None else caption(text),
-        is_blank=vector is None,
-    )
+    return Frame(time_seconds, {} if vector is None else {SPACE: vector}, text, is_blank=vector is None)
 
 
 def write_file(path: Path, content: bytes | str) -> Path:
@@ -82,17 +82,86 @@ def write_file(path: Path, content: bytes | str) -> Path:
     return path
 
 
-def begin(library: Library, path: Path, *, plan: SamplingPlan = PLAN, **of_info: Any) -> Video:
+def specs(plan: SamplingPlan = PLAN, *, captioner: str = "captioner", shots: bool = False) -> list[TrackSpec]:
+    """The tracks that indexing makes: frames under a plan, captions, and shots where asked for."""
+    made = [TrackSpec("frames", "sampling", asdict(plan)), TrackSpec("caption", captioner)]
+    return [*made, TrackSpec("shot", "cuts", asdict(plan))] if shots else made
+
+
+def begin(
+    library: Library,
+    path: Path,
+    *,
+    plan: SamplingPlan = PLAN,
+    spaces: Sequence[EmbeddingSpace] = (SPACE,),
+    captioner: str = "captioner",
+    **of_info: Any,
+) -> OpenedVideo:
     """Begin to index a file, whatever is in it."""
-    return library.begin_video(path, fingerprint(path), info(**of_info), plan, [SPACE])
+    wanted = specs(plan, captioner=captioner)
+    return library.begin_video(path, fingerprint(path), info(**of_info), wanted, spaces)
 
 
-def put(library: Library, path: Path, records: Sequence[FrameRecord], **of_info: Any) -> Video:
+def append(
+    library: Library,
+    opened: OpenedVideo,
+    frames: Sequence[Frame],
+    *,
+    until_seconds: float,
+    spaces: Sequence[EmbeddingSpace] = (SPACE,),
+    shots: Sequence[Shot] = (),
+) -> None:
+    """Add a part of a video: its frames, and its captions, one segment for each run of equal ones."""
+    ends = [*(frame.time_seconds for frame in frames[1:]), until_seconds][: len(frames)]
+    pictures, captions = [], list[SegmentRecord]()
+    for frame, end in zip(frames, ends, strict=True):
+        pictures.append(
+            SegmentRecord(
+                frame.time_seconds,
+                end,
+                attributes={"is_blank": True} if frame.is_blank else {},
+                vectors=frame.vectors,
+                thumbnail_jpeg=frame.thumbnail_jpeg or jpeg(frame.time_seconds),
+            )
+        )
+        if frame.text is None:
+            continue
+        if captions and captions[-1].text == frame.text and captions[-1].end_seconds == frame.time_seconds:
+            captions[-1] = replace(captions[-1], end_seconds=end)
+        else:
+            attributes = {"raw_text": f"{frame.text} raw", "mean_logprob": -0.5}
+            captions.append(SegmentRecord(frame.time_seconds, end, frame.text, attributes))
+    frames_track, caption_track, *others = opened.tracks
+    tracks = {frames_track.id: tuple(pictures), caption_track.id: tuple(captions)}
+    if others:
+        tracks[others[0].id] = tuple(SegmentRecord(shot.start_seconds, shot.end_seconds) for shot in shots)
+    library.append(opened.video.id, Chunk(until_seconds, tracks, tuple(spaces)))
+
+
+def finish(
+    library: Library,
+    opened: OpenedVideo,
+    *,
+    spaces: Sequence[EmbeddingSpace] = (SPACE,),
+    duration_seconds: float | None = None,
+) -> Video:
+    """Note that all of a video is in."""
+    track_ids = [track.id for track in opened.tracks]
+    return library.finish_video(
+        opened.video.id,
+        track_ids,
+        frames_track_id=track_ids[0],
+        spaces=spaces,
+        duration_seconds=duration_seconds,
+    )
+
+
+def put(library: Library, path: Path, frames: Sequence[Frame], **how: Any) -> Video:
     """Index a file as if it had these frames."""
-    video = begin(library, path, **of_info)
-    until = records[-1].time_seconds + 1 if records else 0.0
-    library.add(video.id, Chunk(tuple(records), until_seconds=until))
-    return library.finish_video(video.id)
+    opened = begin(library, path, **how)
+    until = frames[-1].time_seconds + 1 if frames else 0.0
+    append(library, opened, frames, until_seconds=until)
+    return finish(library, opened)
 
 
 def four_frames(library: Library, path: Path, *, word: str = "dog") -> Video:

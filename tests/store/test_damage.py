@@ -7,15 +7,16 @@ import resource
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.store.examples import SPACE, axis, begin, four_frames, record, write_file
+from tests.store.examples import SPACE, append, axis, begin, finish, four_frames, record, write_file
 from tests.store.test_processes import assert_sound, downgrade, state_of
 from vidsearch.errors import LibraryDamaged, LibraryNotFound, LibraryNotWritable, LibraryTooNew
 from vidsearch.store.library import Library
-from vidsearch.types import Chunk
+from vidsearch.store.word_ranking import WordKind
 
 
 @pytest.fixture
@@ -59,7 +60,7 @@ def test_a_catalog_with_damaged_pages(folder: Path):
 def test_a_catalog_of_a_later_program(folder: Path):
     with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LibraryTooNew, match="has format 99; this program knows formats up to 2"):
+    with pytest.raises(LibraryTooNew, match="has format 99; this program knows formats up to 3"):
         Library.open(folder)
 
 
@@ -93,10 +94,12 @@ def test_a_read_only_library_is_searched_and_not_written(folder: Path, monkeypat
     with Library.open(folder) as library:
         assert library.is_read_only
         assert library.nearest(SPACE, axis(2), 1)[0].tolist() == [[3]]
-        assert [match.frame_id for match in library.caption_matches("dog", 1)] == [1]
+        (match,) = library.match("dog", 1, kinds=[WordKind("caption")])
+        assert (match.video_id, match.start_seconds, match.text) == (1, 0.0, "a dog 0")
         for write in (
             lambda: library.remove(1),
             lambda: begin(library, folder.parent / "a.mp4"),
+            lambda: library.add_human_caption(1, 0.0, 1.0, "my dog Rex"),
             library.refresh_vectors,
         ):
             with pytest.raises(LibraryNotWritable):
@@ -118,14 +121,13 @@ def nearly_full_disk() -> Iterator[None]:
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path):
     with Library.open(folder) as library:
         before = state_of(library)
-        video = begin(library, write_file(tmp_path / "b.mp4", "b"))
-        large = record(0.0, axis(0))
-        object.__setattr__(large, "thumbnail_jpeg", bytes(3_000_000))
+        opened = begin(library, write_file(tmp_path / "b.mp4", "b"))
+        large = replace(record(0.0, axis(0)), thumbnail_jpeg=bytes(3_000_000))
         with pytest.raises(LibraryNotWritable, match="What was in it before is safe"):
-            library.add(video.id, Chunk((large,), until_seconds=1.0))
+            append(library, opened, [large], until_seconds=1.0)
         assert state_of(library)[0] == before[0]
-        library.add(video.id, Chunk((record(0.0, axis(0)),), until_seconds=1.0))
-        library.finish_video(video.id)
+        append(library, opened, [record(0.0, axis(0))], until_seconds=1.0)
+        finish(library, opened)
     assert_sound(folder)
 
 

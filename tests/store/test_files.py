@@ -77,7 +77,7 @@ def test_a_changed_file_is_a_new_video_and_the_old_one_goes_on_request(library: 
     path = tmp_path / "a.mp4"
     old = four_frames(library, path)
     write_file(path, "something else")
-    new = begin(library, path)
+    new = begin(library, path).video
     assert new.id != old.id
     assert [video.id for video in library.videos()] == [old.id, new.id]
     assert [video.id for video in library.prune()] == [old.id]
@@ -120,7 +120,7 @@ def test_equal_quick_keys_do_not_merge_two_videos(library: Library, tmp_path: Pa
     other[2 * BLOCK_BYTES] = 1
     two = write_file(tmp_path / "two.mp4", bytes(other))
     assert quick_key(one) == quick_key(two)
-    video = begin(library, one)
+    video = begin(library, one).video
     state = library.lookup(two)
     assert (state.state, state.fingerprint) == ("new", fingerprint(two))
     with pytest.raises(VideoNotFound, match="its content is another"):

@@ -4,18 +4,33 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.store.examples import OTHER_SPACE, SPACE, axis, begin, four_frames, put, record, unit, write_file
+from tests.store.examples import (
+    OTHER_SPACE,
+    SPACE,
+    Frame,
+    append,
+    axis,
+    begin,
+    finish,
+    four_frames,
+    put,
+    record,
+    unit,
+    write_file,
+)
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.library import Library
-from vidsearch.types import Chunk, FrameFilter
+from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import TrackKind
+from vidsearch.types import FrameFilter
 
 
 @pytest.fixture
@@ -166,9 +181,11 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 @settings(max_examples=200, deadline=None)
 @given(words=st.text(max_size=30) | st.text(alphabet="\"'*()^:-+ AND OR NOT NEAR a", max_size=20))
 def test_no_words_are_a_syntax_error(filled: Library, words: str):
-    filled.caption_matches(words, 3)
-    filled.frame_ids(FrameFilter(caption_words=words))
-    filled.subtitle_matches(words, 3)
+    where = FrameFilter(caption_words=words)
+    kinds = [WordKind(kind, is_human) for kind in get_args(TrackKind) for is_human in (False, True)]
+    assert len(filled.match(words, 3, kinds=kinds)) <= 3
+    assert len(filled.match(words, 3, kinds=kinds, where=where)) <= 3
+    filled.frame_ids(where)
 
 
 # --- the vector files are a cache ---------------------------------------------------------------------
@@ -332,7 +349,26 @@ def test_a_broken_index_is_not_read_and_made_anew(many: Library, damage: bytes |
 
 def test_late_vectors_of_old_frames_are_found(many: Library, tmp_path: Path):
     """An index that lacks frames older than its newest would never find them."""
-    video = begin(many, write_file(tmp_path / "b.mp4", "b"))
-    late = replace(record(0.0, unit([1, 2, 3, 4])), vectors={OTHER_SPACE: axis(0, 3)})
-    many.add(video.id, Chunk((late,), until_seconds=1.0))
+    late = Frame(0.0, {OTHER_SPACE: axis(0, 3)})
+    opened = begin(many, write_file(tmp_path / "b.mp4", "b"), spaces=[OTHER_SPACE])
+    append(many, opened, [late], until_seconds=1.0, spaces=[OTHER_SPACE])
     assert many.nearest(OTHER_SPACE, axis(0, 3), 1)[0].tolist() == [[1001]]
+
+
+def test_a_space_of_older_frames_is_found_through_the_index(many: Library, tmp_path: Path):
+    """The vectors of a second model come after an index of them was made for newer frames."""
+    second = axis(1, 3)
+    path = write_file(tmp_path / "b.mp4", "b")
+    opened = begin(many, path, spaces=[OTHER_SPACE])
+    newer = [Frame(float(i), {OTHER_SPACE: axis(0, 3)}) for i in range(600)]
+    append(many, opened, newer, until_seconds=600.0, spaces=[OTHER_SPACE])
+    finish(many, opened, spaces=[OTHER_SPACE])
+    many.refresh_vectors()
+    assert len(index_files(many)) == 2
+    opened = begin(many, tmp_path / "a.mp4", spaces=[OTHER_SPACE])
+    late = [Frame(float(i), {OTHER_SPACE: second}) for i in range(5)]
+    append(many, opened, late, until_seconds=5.0, spaces=[OTHER_SPACE])
+    assert many.nearest(OTHER_SPACE, second, 5)[0].tolist() == [[1, 2, 3, 4, 5]]
+    many.refresh_vectors()
+    assert many.nearest(OTHER_SPACE, second, 5)[0].tolist() == [[1, 2, 3, 4, 5]]
+    assert many.verify() == []

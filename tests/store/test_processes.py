@@ -11,15 +11,17 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from sqlite_utils import Database
 
 from tests.conftest import REPOSITORY
 from tests.store.examples import SPACE, axis, four_frames, write_file
 from tests.store.kills import kill_everywhere
-from tests.store.writer import FRAMES_PER_STRETCH, index_all
+from tests.store.writer import FRAMES_PER_CHUNK, index_all
 from vidsearch.store import schema, setting_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
+from vidsearch.store.word_ranking import WordKind
 
 
 @pytest.fixture(params=[11, pytest.param(1, marks=pytest.mark.slow)], ids=["some steps", "every step"])
@@ -92,7 +94,7 @@ def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
 
     assert kill_everywhere(work, check=check, every=min(3 * stride, stride**2)) > 5
     assert numbers_of_frames == sorted(numbers_of_frames)
-    assert all(count % FRAMES_PER_STRETCH == 0 for count in numbers_of_frames), "half a chunk was kept"
+    assert all(count % FRAMES_PER_CHUNK == 0 for count in numbers_of_frames), "half a chunk was kept"
 
 
 def test_removing_killed_on_the_way(tmp_path: Path, stride: int):
@@ -153,13 +155,55 @@ def test_writing_the_vector_files_killed_on_the_way(
     assert kill_everywhere(work, check=check, every=stride) * stride > 10
 
 
+_TO_FORMAT_1 = (
+    "INSERT INTO settings SELECT * FROM today.settings",
+    """
+    INSERT INTO spaces
+    SELECT id, key, model, weights_digest, preprocessing, dim, revision, rewritten_at_revision
+    FROM today.spaces
+    """,
+    """
+    INSERT INTO videos
+    SELECT v.id, v.content_hash, v.quick_key, v.size_bytes, v.container, v.codec, v.width, v.height,
+        v.rotation_degrees, v.frame_rate, v.duration_seconds, v.num_audio_tracks, v.created_at,
+        v.recorded_unix_seconds, t.params, t.is_complete, t.done_until_seconds, v.indexed_at, v.last_path
+    FROM today.videos v JOIN today.tracks t ON t.video_id = v.id AND t.kind = 'frames'
+    """,
+    "INSERT INTO video_paths SELECT * FROM today.video_paths",
+    """
+    INSERT INTO video_spaces
+    SELECT t.video_id, k.space_id FROM today.track_spaces k JOIN today.tracks t ON t.id = k.track_id
+    """,
+    """
+    INSERT INTO frames SELECT f.id, t.video_id, f.start_seconds, f.attributes IS NOT NULL
+    FROM today.segments f JOIN today.tracks t ON t.id = f.track_id WHERE t.kind = 'frames'
+    """,
+    "INSERT INTO thumbnails SELECT * FROM today.thumbnails",
+    "INSERT INTO vectors SELECT * FROM today.vectors",
+    """
+    INSERT INTO captions
+    SELECT NULL, f.id, 1, 1, c.text, c.text, 'model', t.producer, NULL, NULL, 0, t.created_at
+    FROM today.tracks t JOIN today.segments c ON c.track_id = t.id
+    JOIN frames f ON f.video_id = t.video_id AND f.time_seconds = c.start_seconds WHERE t.kind = 'caption'
+    """,
+)
+
+
 def downgrade(folder: Path) -> None:
-    """Make a library what the first format was."""
-    with closing(sqlite3.connect(folder / "catalog.sqlite3", isolation_level=None)) as connection:
-        for table in ("tracks", "cues", "cues_fts", "corrections"):
-            connection.execute(f"DROP TABLE {table}")
-        connection.execute("DELETE FROM _sqlite_migrations WHERE name = 'subtitles'")
-        connection.execute("PRAGMA user_version = 1")
+    """Make a library what the first format was: of one caption per frame, and without subtitles."""
+    path, today = folder / "catalog.sqlite3", folder.parent / "today.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"VACUUM INTO '{today}'")
+    for left in folder.glob("catalog.sqlite3*"):
+        left.unlink()
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        schema._migrations().apply(Database(connection, execute_plugins=False), stop_before="subtitles")
+        connection.execute("ATTACH ? AS today", (str(today),))
+        for statement in _TO_FORMAT_1:
+            connection.execute(statement)
+        connection.execute("DETACH today")
+        connection.execute("PRAGMA journal_mode = WAL")
+    today.unlink()
 
 
 def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
@@ -180,7 +224,7 @@ def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
             (tables,) = connection.execute(
                 "SELECT count(*) FROM sqlite_schema WHERE name IN ('tracks', 'cues', 'corrections')"
             ).fetchone()
-            assert (version, tables) in ((1, 0), (2, 3))
+            assert (version, tables) in ((1, 0), (2, 3), (3, 1))
         assert_sound(folder)
         with Library.open(folder) as library:
             assert state_of(library) == expected
@@ -210,9 +254,9 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
         if (folder / "catalog.sqlite3").exists():
             with Library.open(folder, read_only=num_reads % 2 == 1) as library:
                 library.nearest(SPACE, axis(1), 5)
-                library.caption_matches("frame", 5)
+                library.match("frame", 5, kinds=[WordKind("caption")])
                 for video in library.videos():
-                    assert len(library.frames(video.id)) % FRAMES_PER_STRETCH == 0, "half a chunk is seen"
+                    assert len(library.frames(video.id)) % FRAMES_PER_CHUNK == 0, "half a chunk is seen"
             num_reads += 1
     for writer in writers:
         _, errors = writer.communicate()

@@ -10,13 +10,12 @@ import sys
 import time
 from pathlib import Path
 
-from tests.store.examples import PLAN, SPACE, axis, info, record
+from tests.store.examples import SPACE, Frame, append, axis, finish, info, record, specs
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
-from vidsearch.types import Chunk
 
-NUM_STRETCHES = 4
-FRAMES_PER_STRETCH = 3
+NUM_CHUNKS = 4
+FRAMES_PER_CHUNK = 3
 
 
 def index_all(library: Library, folder: Path) -> None:
@@ -28,19 +27,19 @@ def index_all(library: Library, folder: Path) -> None:
         with library.claim(whole.content_hash) as is_mine:
             if not is_mine:
                 continue
-            video = library.begin_video(path, whole, info(duration_seconds=None), PLAN, [SPACE])
-            for number in range(NUM_STRETCHES):
-                until = float((number + 1) * FRAMES_PER_STRETCH)
-                if until > video.indexed_until_seconds and not video.is_complete:
-                    library.add(video.id, chunk(until))
-            library.finish_video(video.id, duration_seconds=until)
+            opened = library.begin_video(path, whole, info(duration_seconds=None), specs(), [SPACE])
+            for number in range(NUM_CHUNKS):
+                until = float((number + 1) * FRAMES_PER_CHUNK)
+                if until > opened.tracks[0].done_until_seconds and not opened.tracks[0].is_complete:
+                    append(library, opened, frames_until(until), until_seconds=until)
+            finish(library, opened, duration_seconds=until)
     library.refresh_vectors()
 
 
-def chunk(until: float) -> Chunk:
+def frames_until(until: float) -> list[Frame]:
     """The frames of the last seconds before a time, one each second."""
-    times = [until - before for before in range(FRAMES_PER_STRETCH, 0, -1)]
-    return Chunk(tuple(record(t, axis(int(t)), f"frame at {t:g}") for t in times), until_seconds=until)
+    times = [until - before for before in range(FRAMES_PER_CHUNK, 0, -1)]
+    return [record(t, axis(int(t)), f"frame at {t:g}") for t in times]
 
 
 def main() -> None:

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Self
 import psutil
 
 from vidsearch.errors import MediaError
+from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.pictures import prepared
 from vidsearch.ingest.pipeline import PipelineOptions, largest_side, num_cores
-from vidsearch.ingest.policy import NOVEL, CaptionPolicy
+from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.run import ingest
-from vidsearch.ingest.steps import caption, embed
 from vidsearch.ingest.work import VideoJob
 from vidsearch.media.decode import frames
 from vidsearch.store.library import Library
@@ -91,15 +91,16 @@ def bench(
     embedders: Sequence[Embedder],
     captioner: Captioner | None = None,
     plan: SamplingPlan = SamplingPlan(),
-    policy: CaptionPolicy = NOVEL,
+    policy: LookPolicy = NOVEL,
     options: PipelineOptions = PipelineOptions(),
     on_part: Callable[[Part], None] | None = None,
 ) -> BenchReport:
     """Measure a video's way into a new library, part by part and whole. Raises MediaError, ModelError."""
-    side = largest_side(embedders, captioner)
+    analyzers = [] if captioner is None else [CaptionAnalyzer(captioner, policy)]
+    side = largest_side(embedders, analyzers)
     batch_size = options.images_per_call(embedders)
-    caption_batch_size = options.captions_per_call(captioner)
-    job = VideoJob(key=0, path=video, plan=plan)
+    look_batch_size = max((options.looks_per_call(analyzer) for analyzer in analyzers), default=0)
+    job = VideoJob(key=0, path=video, plan=plan, frames_track_id=0)
     parts: list[Part] = []
 
     def measured(name: str, work: Callable[[], int], *, up_to: int | None = None) -> Part:
@@ -110,7 +111,11 @@ def bench(
 
     kept = [*islice(frames(video, plan, short_side_pixels=side), MAX_FRAMES)]
     images = [frame.image for frame in kept]
-    _warm_up(images, embedders, captioner, batch_size=batch_size, caption_batch_size=caption_batch_size)
+    # First calls allocate and compile.
+    for embedder in embedders:
+        embedder.embed_images(images[:batch_size])
+    for analyzer in analyzers:
+        analyzer.analyze(images[:look_batch_size])
     with (
         tempfile.TemporaryDirectory() as folder,
         Library.open(Path(folder), create=True) as library,
@@ -139,12 +144,18 @@ def bench(
         return sum(1 for _ in prepared(kept, job))
 
     def embed_all() -> int:
-        return sum(len(embed(batch, embedders)) for batch in _batches(images, batch_size))
+        for batch in _batches(images, batch_size):
+            for embedder in embedders:
+                embedder.embed_images(batch)
+        return len(images)
 
     def caption_some() -> int:
-        assert captioner is not None
-        some = images[: min(2 * caption_batch_size, report.counts.num_captions_written)]
-        return sum(len(caption(batch, captioner)) for batch in _batches(some, caption_batch_size))
+        some = images[: min(2 * look_batch_size, report.counts.num_captions_written)]
+        return sum(
+            len(analyzer.analyze(batch))
+            for analyzer in analyzers
+            for batch in _batches(some, look_batch_size)
+        )
 
     num_embedded = total - report.counts.num_blank - report.counts.num_near_duplicates
     parts.append(measured("decode", decode))
@@ -196,20 +207,6 @@ def _measured(name: str, work: Callable[[], int], *, up_to: int | None) -> Part:
     wall, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     scale = 1.0 if up_to is None or not num_frames else up_to / num_frames
     return Part(name, round(num_frames * scale), wall * scale, cpu * scale)
-
-
-def _warm_up(
-    images: Sequence[UInt8Image],
-    embedders: Sequence[Embedder],
-    captioner: Captioner | None,
-    *,
-    batch_size: int,
-    caption_batch_size: int,
-) -> None:
-    """Run each model once as it will be run: first calls allocate and compile."""
-    embed(images[:batch_size], embedders)
-    if captioner is not None:
-        caption(images[:caption_batch_size], captioner)
 
 
 def _batches(images: Sequence[UInt8Image], size: int) -> Iterator[Sequence[UInt8Image]]:

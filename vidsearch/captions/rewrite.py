@@ -5,40 +5,26 @@ A library keeps small pictures only, so captioning again decodes the video again
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
-from itertools import islice
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
-from vidsearch.ingest.policy import DEFAULT_NOVELTY
-from vidsearch.ingest.steps import caption
-from vidsearch.store.fingerprint import path_of
+from vidsearch.ingest.analyzers import CaptionAnalyzer
+from vidsearch.ingest.policy import DEFAULT_NOVELTY, NOVEL, LookPolicy
+from vidsearch.ingest.run import add_tracks
 from vidsearch.text import one_line
-from vidsearch.types import Caption, CaptionOrigin
 
 if TYPE_CHECKING:
+    from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner
     from vidsearch.store.library import Library
-    from vidsearch.types import Frame, IndexedFrame, Video
+    from vidsearch.types import IndexedFrame, Video
 
-_BATCH_FRAMES = 16
 _SAME_TIME_SECONDS = 1e-3
 _MAX_RUN_FRAMES = 1024
 """How far to each side of a frame its look-alikes are sought by their vectors."""
-
-
-@dataclass(frozen=True, slots=True)
-class Recaptioned:
-    """What became of a video's frames."""
-
-    num_captioned: int
-    num_carried_over: int
-    """Frames that look like the one before and took its new caption."""
-    num_kept: int
-    """Frames whose caption a person wrote: the model's is kept as a version, the person's is shown."""
-    num_not_found: int
-    """Frames that the file no longer has at their times; their captions stay."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +68,7 @@ def correct(
     ]
     at = on_screen[-1] if on_screen else 0
     run = frames[at : at + 1] if only_here else _look_alikes(library, frames, at)
-    caption = Caption(text=words, raw_text=text, origin=CaptionOrigin.HUMAN)
-    library.set_captions(
-        {frame.id: replace(caption, carried_over=number > 0) for number, frame in enumerate(run)}
-    )
+    library.add_human_caption(video.id, run[0].time_seconds, run[-1].end_seconds, words)
     return Correction(
         video=video,
         frame_ids=tuple(frame.id for frame in run),
@@ -123,54 +106,23 @@ def _alike_by_vector(library: Library, frames: Sequence[IndexedFrame], at: int) 
     return frozenset()
 
 
-def recaption(library: Library, video: Video, captioner: Captioner) -> Recaptioned:
-    """Caption a video's frames anew and keep the old captions as versions: all in one transaction.
+def recaption(
+    library: Library,
+    videos: Iterable[Video],
+    captioner: Captioner,
+    *,
+    policy: LookPolicy = NOVEL,
+    on_progress: Callable[[ProgressState], None] | None = None,
+    stop: threading.Event | None = None,
+) -> IngestReport:
+    """Caption videos again, with another model or prompt.
 
-    Frames that took over the caption of the one before take over its new one. Raises MediaError where the
-    file does not decode, LibraryError; nothing has changed then.
+    A video's new captions are shown once all of them are there; the old ones are kept as versions, and what
+    people wrote stays. A run that was stopped continues.
+
+    Raises:
+        LibraryError: What was committed before stays.
+        ModelUnavailable: The captioner cannot be run.
     """
-    frames = [frame for frame in library.frames(video.id) if not frame.is_blank]
-    own = [frame for frame in frames if frame.caption is None or not frame.caption.carried_over]
-    captions: dict[int, Caption] = {}
-    pictures = _pictures(video, own, captioner.short_side_pixels)
-    while batch := list(islice(pictures, _BATCH_FRAMES)):
-        new = caption([picture.image for _, picture in batch], captioner)
-        captions.update((frame.id, one) for (frame, _), one in zip(batch, new, strict=True))
-    num_captioned = len(captions)
-    latest: Caption | None = None
-    for frame in frames:
-        if frame.id in captions:
-            latest = captions[frame.id]
-        elif latest is not None and frame.caption is not None and frame.caption.carried_over:
-            captions[frame.id] = replace(latest, carried_over=True)
-        else:
-            latest = None
-    library.set_captions(captions)
-    return Recaptioned(
-        num_captioned=num_captioned,
-        num_carried_over=len(captions) - num_captioned,
-        num_kept=sum(
-            frame.id in captions and frame.caption is not None and frame.caption.origin is CaptionOrigin.HUMAN
-            for frame in frames
-        ),
-        num_not_found=len(frames) - len(captions),
-    )
-
-
-def _pictures(
-    video: Video, wanted: Sequence[IndexedFrame], short_side_pixels: int
-) -> Iterator[tuple[IndexedFrame, Frame]]:
-    """Decode a video as it was indexed, and yield the pictures of the wanted frames, in order."""
-    from vidsearch.media.decode import frames
-
-    path = path_of(video)
-    waiting = iter(wanted)
-    frame = next(waiting, None)
-    for picture in frames(path, video.plan, short_side_pixels=short_side_pixels):
-        while frame is not None and frame.time_seconds < picture.time_seconds - _SAME_TIME_SECONDS:
-            frame = next(waiting, None)
-        if frame is None:
-            return
-        if abs(frame.time_seconds - picture.time_seconds) <= _SAME_TIME_SECONDS:
-            yield frame, picture
-            frame = next(waiting, None)
+    analyzer = CaptionAnalyzer(captioner, policy)
+    return add_tracks(library, videos, analyzers=[analyzer], redo="all", on_progress=on_progress, stop=stop)

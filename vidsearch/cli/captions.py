@@ -299,20 +299,22 @@ class _WordMatch:
 
 
 def _word_matches(library: Library, words: str, num_hits: int) -> list[_WordMatch]:
-    """The best captions and subtitles, best first; of neighbours that say the same, the first."""
+    """The best captions and subtitles, best first."""
+    from vidsearch.store.word_ranking import WordKind
+
+    kinds = (WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"))
     videos = {video.id: video for video in library.videos()}
-    captions = library.caption_matches(words, num_hits)
-    frames = {frame.id: frame for frame in library.frames_by_id([match.frame_id for match in captions])}
-    found = [
-        _WordMatch(videos[frame.video_id], frame.time_seconds, None, match.highlighted, match.score)
-        for match in captions
-        if not ((frame := frames[match.frame_id]).caption and frame.caption.carried_over)
+    names = {track.id: track.name for video_id in videos for track in library.subtitles(video_id)}
+    return [
+        _WordMatch(
+            videos[match.video_id],
+            match.start_seconds,
+            names.get(match.track_id),
+            match.highlighted,
+            match.score,
+        )
+        for match in library.match(words, num_hits, kinds=kinds)
     ]
-    found += [
-        _WordMatch(videos[cue.video_id], cue.cue.start_seconds, cue.track, cue.highlighted, cue.score)
-        for cue in library.subtitle_matches(words, num_hits)
-    ]
-    return sorted(found, key=lambda match: -match.score)[:num_hits]
 
 
 def edit(
@@ -372,10 +374,14 @@ def recaption(
             name, device=chosen, batch_size=batch_size, num_beams=num_beams, prompt=prompt
         )
         console.note(f"Captioning with {name} on {chosen.describe()}.")
-        for each in opened.videos() if video == "all" else [opened.video(video)]:
-            done = rewrite(opened, each, captioner)
-            console.say(
-                f"{console.shown_path(each.path)}: {done.num_captioned} captions written, "
-                f"{done.num_carried_over} carried over, {done.num_kept} corrections kept"
-                + (f", {done.num_not_found} frames not in the file any more" if done.num_not_found else "")
-            )
+        videos = opened.videos() if video == "all" else [opened.video(video)]
+        report = rewrite(opened, videos, captioner)
+    counts = report.counts
+    console.say(
+        f"{report.num_indexed} videos: {counts.num_captions_written} captions written, "
+        f"{counts.num_captions_carried_over} carried over"
+    )
+    for failure in report.failures:
+        console.say(f"  {console.shown_path(failure.path)}: {console.printable(failure.reason)}")
+    if report.failures and not report.num_indexed:
+        raise typer.Exit(console.EXIT_FAILED)

@@ -115,12 +115,12 @@ def index(
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
     """
     from vidsearch.cli import loading, progress
-    from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
+    from vidsearch.ingest import PipelineOptions, ingest, parse_policy
     from vidsearch.store.library import Library
 
     _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
-    policy = parse_caption_policy(caption_every)
+    policy = parse_policy(caption_every)
     model_options = loading.ModelOptions(
         models=models,
         embedder=embedder,
@@ -181,13 +181,13 @@ def watch(
     Example: `vidsearch watch ~/Videos /mnt/cameras`
     """
     from vidsearch.cli import loading
-    from vidsearch.ingest import ingest, parse_caption_policy
+    from vidsearch.ingest import ingest, parse_policy
     from vidsearch.ingest.watch import watch as watch_folders
     from vidsearch.store.library import Library
 
     _stop_on_terminate()
     plan = options.sampling_plan(fps=fps, max_frames=None, start=None, end=None)
-    policy = parse_caption_policy(caption_every)
+    policy = parse_policy(caption_every)
     model_options = loading.ModelOptions(
         models=models, wants_captions=captions, device=device, precision=precision
     )

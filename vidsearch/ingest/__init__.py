@@ -1,19 +1,20 @@
 """Files -> frames -> vectors and captions -> a library, with the machine kept busy and nothing lost."""
 
 from vidsearch.ingest.pipeline import PipelineOptions, process
-from vidsearch.ingest.policy import NOVEL, CaptionPolicy, parse_caption_policy
+from vidsearch.ingest.policy import NOVEL, LookPolicy, parse_policy
 from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
-from vidsearch.ingest.run import ingest
+from vidsearch.ingest.run import add_tracks, ingest
 
 __all__ = [
     "NOVEL",
-    "CaptionPolicy",
     "Counts",
     "FileFailure",
     "IngestReport",
+    "LookPolicy",
     "PipelineOptions",
     "ProgressState",
+    "add_tracks",
     "ingest",
-    "parse_caption_policy",
+    "parse_policy",
     "process",
 ]

@@ -1,92 +1,128 @@
-"""Frames of one video -> chunks: which are captioned, what they share, and when they are ready to be kept.
+"""Frames of one video -> chunks: which frames are looked at, what they share, and when they are ready to be
+kept.
 
-Knows no model, no thread and no library: whoever runs the models fills in vectors and captions.
+Whoever runs the models fills in vectors and findings.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
 
-from vidsearch.ingest.policy import CaptionMemory, CaptionPolicy, needs_caption
+from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
 from vidsearch.ingest.report import Counts
 from vidsearch.ingest.work import ChunkDone
-from vidsearch.types import Caption, Chunk, FrameRecord
+from vidsearch.tracks import Chunk, SegmentRecord
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.work import Picture, VideoJob
-    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
+    from vidsearch.ingest.analyzers import Finding
+    from vidsearch.ingest.work import Analysis, Picture, VideoJob
+    from vidsearch.types import EmbeddingSpace, Float32, Shot, UInt8Image
 
-_AFTER_LAST_INSTANT_SECONDS = 1e-3
-"""Less than any two sampled instants are apart."""
+_AFTER_LAST_SAMPLE_SECONDS = 1e-3
+"""Less than any two sample times are apart."""
 
 
-@dataclass(slots=True)
-class CaptionSlot:
-    """A caption that several frames share, filled in once it is written."""
+@dataclass(eq=False, slots=True)
+class Look:
+    """What an analyzer says of a frame that it looks at, shared with the frames that take it over."""
 
     image: UInt8Image | None = None
-    """What is to be captioned; None as soon as `caption` is there."""
-    caption: Caption | None = None
+    """What is to be looked at; None as soon as `findings` are there."""
+    findings: tuple[Finding, ...] | None = None
+    is_kept: bool = False
+    """Whether a chunk with it was handed out: from then on, it continues."""
 
 
 @dataclass(slots=True)
 class _FrameInWork:
     picture: Picture
     vectors: Mapping[EmbeddingSpace, Float32]
-    slot: CaptionSlot | None
-    is_carried_over: bool
+    looks: tuple[Look | None, ...]
+    """For each analysis of the job."""
+
+
+@dataclass(slots=True)
+class _AnalysisInWork:
+    analysis: Analysis
+    policy: LookPolicy
+    memory: LookMemory | None
+    look: Look | None = field(default=None)
+    """The last one, which frames like it take over."""
+
+    def needs_look(self, picture: Picture, vector: Float32 | None) -> bool:
+        if self.analysis.look_at_seconds is not None:
+            return picture.time_seconds in self.analysis.look_at_seconds
+        if vector is None:
+            return self.look is None
+        return needs_look(
+            self.policy,
+            self.memory,
+            frame_index=picture.frame_index,
+            vector=vector,
+            shot_start_seconds=0.0 if picture.shot is None else picture.shot.start_seconds,
+        )
 
 
 class VideoInWork:
     """The frames of one job that are not in a finished chunk yet.
 
-    Chunks end at fixed places, after every `chunk_frames` frames counted from the start of the video, so
-    that a run that goes on where another one stopped makes the same ones.
+    Chunks end at fixed places, after every `chunk_frames` frames counted from the start of the video, so that
+    a run that continues where another one stopped makes the same ones.
     """
 
     def __init__(
-        self, job: VideoJob, *, policy: CaptionPolicy, space: EmbeddingSpace, chunk_frames: int
+        self,
+        job: VideoJob,
+        *,
+        policies: Sequence[LookPolicy],
+        space: EmbeddingSpace | None,
+        chunk_frames: int,
     ) -> None:
+        """`policies` are those of the job's analyses; `space` is the one that they compare frames in."""
         self.job = job
-        self._policy = policy
         self._space = space
-        self._stretch_frames = chunk_frames
+        self._chunk_frames = chunk_frames
         self._frames: deque[_FrameInWork] = deque()
-        self._memory = job.last_captioned
-        self._slot = None if job.last_caption is None else CaptionSlot(caption=job.last_caption)
+        self._analyses = [
+            _AnalysisInWork(
+                analysis,
+                policy,
+                analysis.memory,
+                Look(findings=analysis.findings, is_kept=True) if analysis.findings else None,
+            )
+            for analysis, policy in zip(job.analyses, policies, strict=True)
+        ]
         self._shared_vectors: Mapping[EmbeddingSpace, Float32] = {}
         self._has_ended = False
 
     def add(
-        self, picture: Picture, vectors: Mapping[EmbeddingSpace, Float32] | None, *, is_captioned: bool
-    ) -> CaptionSlot | None:
-        """Take the next frame. Returns a slot to be filled where it is to be captioned itself.
+        self, picture: Picture, vectors: Mapping[EmbeddingSpace, Float32] | None
+    ) -> list[tuple[int, Look]]:
+        """Take the next frame. Returns what is to be looked at, with the place of its analysis in the job.
 
-        `vectors` are those of its image, and None where it has no image; pictures carry no caption at all
-        where `is_captioned` is false.
+        `vectors` are those of its image, and None where it has no image.
         """
-        slot = None
+        new: list[tuple[int, Look]] = []
         if vectors is not None:
             self._shared_vectors = vectors
-            if is_captioned and self._needs_caption(picture, vectors[self._space]):
-                self._memory = CaptionMemory(
-                    frame_index=picture.frame_index,
-                    time_seconds=picture.time_seconds,
-                    vector=vectors[self._space],
-                )
-                slot = self._slot = CaptionSlot(image=picture.image)
-        # The image is let go here: only a slot that waits for its caption holds on to one.
+            vector = None if self._space is None else vectors.get(self._space)
+            for place, each in enumerate(self._analyses):
+                if each.needs_look(picture, vector):
+                    each.look = Look(image=picture.image)
+                    new.append((place, each.look))
+                    if vector is not None:
+                        each.memory = LookMemory(picture.frame_index, picture.time_seconds, vector)
+        # The image is let go here: only a look that waits for its findings holds on to one.
         kept = replace(picture, image=None)
         if picture.is_blank:
-            frame = _FrameInWork(kept, {}, slot=None, is_carried_over=False)
+            self._frames.append(_FrameInWork(kept, {}, (None,) * len(self._analyses)))
         else:
-            own = self._slot if is_captioned else None
-            frame = _FrameInWork(kept, self._shared_vectors, slot=own, is_carried_over=slot is None)
-        self._frames.append(frame)
-        return slot
+            looks = tuple(each.look for each in self._analyses)
+            self._frames.append(_FrameInWork(kept, self._shared_vectors, looks))
+        return new
 
     def end(self) -> None:
         """Say that no more frames come."""
@@ -94,7 +130,7 @@ class VideoInWork:
 
     @property
     def num_waiting(self) -> int:
-        """Frames of chunks that are full, and wait for captions alone."""
+        """Frames of chunks that are full, and wait for findings alone."""
         return 0 if (size := self._size_of_next()) is None else size
 
     @property
@@ -105,61 +141,91 @@ class VideoInWork:
         """Take out the chunks that lack nothing."""
         while (size := self._size_of_next()) is not None:
             frames = [self._frames[place] for place in range(size)]
-            if any(frame.slot is not None and frame.slot.caption is None for frame in frames):
+            if any(look is not None and look.findings is None for frame in frames for look in frame.looks):
                 return
             for _ in frames:
                 self._frames.popleft()
             if self._frames:
                 until_seconds = self._frames[0].picture.sample_time_seconds
             else:
-                until_seconds = frames[-1].picture.sample_time_seconds + _AFTER_LAST_INSTANT_SECONDS
-            yield _stretch_done(self.job, frames, until_seconds)
-
-    def _needs_caption(self, picture: Picture, vector: Float32) -> bool:
-        return needs_caption(
-            self._policy,
-            self._memory,
-            frame_index=picture.frame_index,
-            vector=vector,
-            shot_start_seconds=0.0 if picture.shot is None else picture.shot.start_seconds,
-        )
+                until_seconds = frames[-1].picture.sample_time_seconds + _AFTER_LAST_SAMPLE_SECONDS
+            yield self._done(frames, until_seconds)
 
     def _size_of_next(self) -> int | None:
         """Frames of the next chunk where all of them are here, else None."""
         if not self._frames:
             return None
-        left = self._stretch_frames - self._frames[0].picture.frame_index % self._stretch_frames
+        left = self._chunk_frames - self._frames[0].picture.frame_index % self._chunk_frames
         # Where a chunk ends is known once the next one has begun.
         if len(self._frames) > left:
             return left
         return len(self._frames) if self._has_ended else None
 
-
-def _stretch_done(job: VideoJob, frames: list[_FrameInWork], until_seconds: float) -> ChunkDone:
-    records = tuple(_record(frame) for frame in frames)
-    captions = [record.caption for record in records if record.caption is not None]
-    shots = {frame.picture.shot: None for frame in frames if frame.picture.shot is not None}
-    return ChunkDone(
-        job=job,
-        chunk=Chunk(frames=records, until_seconds=until_seconds, shots=tuple(shots)),
-        counts=Counts(
-            num_frames=len(records),
-            num_blank=sum(record.is_blank for record in records),
+    def _done(self, frames: Sequence[_FrameInWork], until_seconds: float) -> ChunkDone:
+        ends = [*(frame.picture.time_seconds for frame in frames[1:]), until_seconds]
+        tracks = {
+            self.job.frames_track_id: tuple(
+                _frame_record(frame, end, self.job.spaces) for frame, end in zip(frames, ends, strict=True)
+            )
+        }
+        counts = Counts(
+            num_frames=len(frames),
+            num_blank=sum(frame.picture.is_blank for frame in frames),
             num_near_duplicates=sum(frame.picture.is_repeat for frame in frames),
-            num_captions_written=sum(not caption.carried_over for caption in captions),
-            num_captions_carried_over=sum(caption.carried_over for caption in captions),
-        ),
-    )
+        )
+        for place, analysis in enumerate(self.job.analyses):
+            looks = [frame.looks[place] for frame in frames]
+            counts += _count_looks(looks)
+            tracks[analysis.track_id] = tuple(
+                _segments(zip((frame.picture.time_seconds for frame in frames), ends, looks, strict=True))
+            )
+        if self.job.shots_track_id is not None:
+            shots = dict.fromkeys(frame.picture.shot for frame in frames if frame.picture.shot is not None)
+            tracks[self.job.shots_track_id] = tuple(_shot_record(shot) for shot in shots)
+        return ChunkDone(self.job, Chunk(until_seconds, tracks, self.job.spaces), counts)
 
 
-def _record(frame: _FrameInWork) -> FrameRecord:
-    caption = None if frame.slot is None else frame.slot.caption
-    if caption is not None and frame.is_carried_over:
-        caption = replace(caption, carried_over=True)
-    return FrameRecord(
-        time_seconds=frame.picture.time_seconds,
-        thumbnail_jpeg=frame.picture.thumbnail_jpeg,
+def _frame_record(frame: _FrameInWork, end_seconds: float, spaces: Sequence[EmbeddingSpace]) -> SegmentRecord:
+    attributes: dict[str, Any] = {}
+    if frame.picture.is_blank:
+        attributes["is_blank"] = True
+    elif without := [space.model for space in spaces if space not in frame.vectors]:
+        attributes["without_vectors"] = without
+    return SegmentRecord(
+        start_seconds=frame.picture.time_seconds,
+        end_seconds=end_seconds,
+        attributes=attributes,
         vectors=frame.vectors,
-        caption=caption,
-        is_blank=frame.picture.is_blank,
+        thumbnail_jpeg=frame.picture.thumbnail_jpeg,
     )
+
+
+def _segments(frames: Iterable[tuple[float, float, Look | None]]) -> Iterator[SegmentRecord]:
+    """One segment per finding for each run of frames, (start, end, look), that share a look."""
+    run: tuple[float, float, Look] | None = None
+    for start, end, look in frames:
+        if run is not None and look is run[2]:
+            run = (run[0], end, look)
+            continue
+        if run is not None:
+            yield from _records(*run)
+        run = None if look is None else (start, end, look)
+    if run is not None:
+        yield from _records(*run)
+
+
+def _records(start: float, end: float, look: Look) -> Iterator[SegmentRecord]:
+    for finding in look.findings or ():
+        yield SegmentRecord(start, end, finding.text, finding.attributes, continues=look.is_kept)
+    look.is_kept = True
+
+
+def _shot_record(shot: Shot) -> SegmentRecord:
+    return SegmentRecord(shot.start_seconds, shot.end_seconds)
+
+
+def _count_looks(looks: Sequence[Look | None]) -> Counts:
+    """How many looks are in a chunk for the first time, and how many frames took one over."""
+    own = {id(look) for look in looks if look is not None and not look.is_kept}
+    num_looked_at = sum(look is not None for look in looks)
+    return Counts(num_captions_written=len(own), num_captions_carried_over=num_looked_at - len(own))

@@ -1,37 +1,38 @@
-"""Files -> chunks of records, with every part of the machine at work at once.
+"""Files -> chunks of segments, with every part of the machine at work at once.
 
 Decoding threads fill a bounded queue; the calling thread takes pictures from it, whichever video they are of,
-runs the models on full batches, and hands out chunks in order of each video's time. Knows no library: the
-results are plain data for the one writer of one, here or on another machine.
+runs the models on full batches, and hands out chunks in order of each video's time. The results are plain
+data for the one writer of a library, here or on another machine.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
-from vidsearch.ingest.chunks import CaptionSlot, VideoInWork
+from vidsearch.ingest.chunks import Look, VideoInWork
 from vidsearch.ingest.decoders import Decoders
 from vidsearch.ingest.pictures import CHUNK_FRAMES, pictures
-from vidsearch.ingest.policy import NOVEL, CaptionPolicy
-from vidsearch.ingest.steps import caption, embed
 from vidsearch.ingest.work import Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob, WorkResult
+from vidsearch.store.similarity import is_unit
+from vidsearch.times import format_time
 
 if TYPE_CHECKING:
+    from vidsearch.ingest.analyzers import FrameAnalyzer
     from vidsearch.media.container import DecodeDevice, OnWarning
-    from vidsearch.models.protocols import Captioner, Embedder
-    from vidsearch.types import UInt8Image
+    from vidsearch.models.protocols import Embedder
+    from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 Made = TypeVar("Made")
 
 _BATCH_SIZE = 32
-_CAPTION_BATCH_SIZE = 8
+_ANALYZER_BATCH_SIZE = 8
 """For models that do not say what suits them."""
 
 _IDLE_SECONDS = 1.0
@@ -44,8 +45,8 @@ class PipelineOptions:
 
     batch_size: int | None = None
     """Images per embedding call; None takes what the embedder says of itself."""
-    caption_batch_size: int | None = None
-    """Images per captioning call; None takes what the captioner says of itself."""
+    analyzer_batch_size: int | None = None
+    """Images per call of an analyzer; None takes what each says of itself."""
     num_decode_threads: int | None = None
     """Videos decoded at once; None fits it to the machine."""
     num_codec_threads: int | None = None
@@ -57,12 +58,12 @@ class PipelineOptions:
 
     def images_per_call(self, embedders: Sequence[Embedder]) -> int:
         """What `batch_size` comes to with these models."""
-        return self.batch_size or max(getattr(model, "batch_size", _BATCH_SIZE) for model in embedders)
+        sizes = [getattr(model, "batch_size", _BATCH_SIZE) for model in embedders]
+        return self.batch_size or max(sizes, default=_BATCH_SIZE)
 
-    def captions_per_call(self, captioner: Captioner | None) -> int:
-        """What `caption_batch_size` comes to with this model."""
-        own: int = getattr(captioner, "batch_size", _CAPTION_BATCH_SIZE)
-        return self.caption_batch_size or own
+    def looks_per_call(self, analyzer: FrameAnalyzer) -> int:
+        """What `analyzer_batch_size` comes to with this analyzer."""
+        return self.analyzer_batch_size or analyzer.batch_size or _ANALYZER_BATCH_SIZE
 
     def num_workers(self, num_videos: int) -> int:
         """Threads that decode a video each."""
@@ -86,10 +87,10 @@ def num_cores() -> int:
     return os.cpu_count() or 1
 
 
-def largest_side(embedders: Sequence[Embedder], captioner: Captioner | None) -> int:
+def largest_side(embedders: Sequence[Embedder], analyzers: Sequence[FrameAnalyzer]) -> int:
     """The shorter side, in pixels, that a picture needs for every model to lose nothing."""
     sides = [embedder.short_side_pixels for embedder in embedders]
-    return max(sides if captioner is None else [*sides, captioner.short_side_pixels])
+    return max([*sides, *(analyzer.short_side_pixels for analyzer in analyzers)])
 
 
 def process(
@@ -97,8 +98,7 @@ def process(
     open_job: Callable[[Path], VideoJob | None],
     *,
     embedders: Sequence[Embedder],
-    captioner: Captioner | None = None,
-    policy: CaptionPolicy = NOVEL,
+    analyzers: Sequence[FrameAnalyzer] = (),
     options: PipelineOptions = PipelineOptions(),
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
@@ -113,7 +113,7 @@ def process(
     num_workers = options.num_workers(len(paths))
     decode = partial(
         pictures,
-        short_side_pixels=largest_side(embedders, captioner),
+        short_side_pixels=largest_side(embedders, analyzers),
         num_threads=options.threads_per_codec(num_workers),
         timeout_seconds=options.timeout_seconds,
         decode_device=options.decode_device,
@@ -128,7 +128,7 @@ def process(
         max_waiting=2 * options.images_per_call(embedders),
         timeout_seconds=options.timeout_seconds,
     )
-    batcher = Batcher(embedders, captioner, policy, options)
+    batcher = Batcher(embedders, analyzers, options, on_warning)
     try:
         while not decoders.is_finished and not (stop is not None and stop.is_set()):
             item = decoders.get(_IDLE_SECONDS)
@@ -150,27 +150,28 @@ def process(
 
 
 class Batcher:
-    """Where pictures of all videos wait for their batch, and frames for their captions."""
+    """Where pictures of all videos wait until there are enough of them for a call of each model."""
 
     def __init__(
         self,
         embedders: Sequence[Embedder],
-        captioner: Captioner | None,
-        policy: CaptionPolicy,
+        analyzers: Sequence[FrameAnalyzer],
         options: PipelineOptions,
+        on_warning: OnWarning | None = None,
     ) -> None:
+        self._on_warning = on_warning
+        self._warned: set[tuple[int, EmbeddingSpace]] = set()
         self._embedders = embedders
-        self._captioner = captioner
-        self._policy = policy
+        self._analyzers = analyzers
         self._batch_size = options.images_per_call(embedders)
-        self._caption_batch_size = options.captions_per_call(captioner)
-        self._stretch_frames = options.chunk_frames
+        self._look_batch_sizes = [options.looks_per_call(analyzer) for analyzer in analyzers]
+        self._chunk_frames = options.chunk_frames
         self._videos: dict[int, VideoInWork] = {}
         self._ends: dict[int, PicturesEnd] = {}
         self._failed: set[int] = set()
         self._batch: list[Picture] = []
         self._num_images = 0
-        self._slots: list[tuple[VideoJob, CaptionSlot]] = []
+        self._looks: list[list[tuple[VideoJob, Look]]] = [[] for _ in analyzers]
         self._done: list[VideoAdvanced | VideoDone] = []
 
     def take(self, picture: Picture) -> None:
@@ -195,13 +196,12 @@ class Batcher:
     def work_off(self) -> None:
         """Run the models on all that waits, full batches or not."""
         self._embed_batch()
-        self._write_captions(at_least=1)
+        self._analyze(is_due=True)
 
     def results(self) -> Iterator[WorkResult]:
         """Take out what is finished."""
         waiting = sum(video.num_waiting for video in self._videos.values())
-        is_due = waiting >= self._stretch_frames
-        self._write_captions(at_least=1 if is_due else self._caption_batch_size)
+        self._analyze(is_due=waiting >= self._chunk_frames)
         yield from self._done
         self._done.clear()
         for key, video in list(self._videos.items()):
@@ -213,25 +213,23 @@ class Batcher:
 
     def _video(self, job: VideoJob) -> VideoInWork:
         if job.key not in self._videos:
+            first = self._embedders[0].space if self._embedders else None
             self._videos[job.key] = VideoInWork(
                 job,
-                policy=self._policy,
-                space=self._embedders[0].space,
-                chunk_frames=self._stretch_frames,
+                policies=[self._analyzers[analysis.analyzer].policy for analysis in job.analyses],
+                space=first,
+                chunk_frames=self._chunk_frames,
             )
         return self._videos[job.key]
 
     def _embed_batch(self) -> None:
         batch, self._batch, self._num_images = self._batch, [], 0
-        images = [(picture.job, picture.image) for picture in batch if picture.image is not None]
-        vectors = iter(self._run(lambda some: embed(some, self._embedders), images))
-        for picture in batch:
-            own = None if picture.image is None else next(vectors)
+        vectors = self._vectors_of(batch)
+        for picture, own in zip(batch, vectors, strict=True):
             if picture.job.key in self._failed:
                 continue
-            slot = self._video(picture.job).add(picture, own, is_captioned=self._captioner is not None)
-            if slot is not None:
-                self._slots.append((picture.job, slot))
+            for place, look in self._video(picture.job).add(picture, own):
+                self._looks[picture.job.analyses[place].analyzer].append((picture.job, look))
         for key in self._ends:
             self._videos[key].end()
         last = {picture.job.key: picture for picture in batch if picture.job.key not in self._failed}
@@ -239,19 +237,60 @@ class Batcher:
             num_frames = sum(other.job.key == key for other in batch)
             self._done.append(VideoAdvanced(picture.job, picture.sample_time_seconds, num_frames))
 
-    def _write_captions(self, *, at_least: int) -> None:
-        captioner = self._captioner
-        while captioner is not None and len(self._slots) >= at_least:
-            size = self._caption_batch_size
-            slots, self._slots = self._slots[:size], self._slots[size:]
-            images = [(job, slot.image) for job, slot in slots if slot.image is not None]
-            captions = self._run(lambda some: caption(some, captioner), images)
-            for (_, slot), written in zip(slots, captions, strict=True):
-                slot.caption, slot.image = written, None
-            self._slots = [(job, slot) for job, slot in self._slots if job.key not in self._failed]
+    def _vectors_of(self, batch: Sequence[Picture]) -> list[dict[EmbeddingSpace, Float32] | None]:
+        """Each picture's vectors in the spaces that its job asks for; None for pictures without an image."""
+        made: list[dict[EmbeddingSpace, Float32] | None] = [
+            None if picture.image is None else {} for picture in batch
+        ]
+        for embedder in self._embedders:
+            places = [
+                place
+                for place, picture in enumerate(batch)
+                if picture.image is not None and embedder.space in picture.job.spaces
+            ]
+            images = [
+                (batch[place].job, image) for place in places if (image := batch[place].image) is not None
+            ]
+            rows = self._run(embedder.embed_images, images)
+            for place, row in zip(places, rows, strict=True):
+                vectors = made[place]
+                if row is None or vectors is None:
+                    continue
+                if is_unit(row, embedder.space.dim):
+                    vectors[embedder.space] = row
+                else:
+                    self._warn_of_vector(batch[place], embedder.space)
+        return made
+
+    def _warn_of_vector(self, picture: Picture, space: EmbeddingSpace) -> None:
+        """Say once for each video and model that a frame goes without its vector."""
+        if (picture.job.key, space) in self._warned or self._on_warning is None:
+            return
+        self._warned.add((picture.job.key, space))
+        self._on_warning(
+            f"{picture.job.path}: {space.model} gave frames no usable vector, the first one at "
+            f"{format_time(picture.time_seconds)}: a vector is {space.dim} finite numbers of length one. "
+            f"These frames are kept, but {space.model} cannot find them."
+        )
+
+    def _analyze(self, *, is_due: bool) -> None:
+        """Run each analyzer on what waits for it: on whole batches, or on all where it `is_due`."""
+        for number, analyzer in enumerate(self._analyzers):
+            size = self._look_batch_sizes[number]
+            while len(self._looks[number]) >= (1 if is_due else size):
+                looks, self._looks[number] = self._looks[number][:size], self._looks[number][size:]
+                images = [(job, look.image) for job, look in looks if look.image is not None]
+                findings = self._run(analyzer.analyze, images)
+                for (_, look), found in zip(looks, findings, strict=True):
+                    look.findings, look.image = found, None
+                self._looks[number] = [
+                    (job, look) for job, look in self._looks[number] if job.key not in self._failed
+                ]
 
     def _run(
-        self, model: Callable[[list[UInt8Image]], Sequence[Made]], images: list[tuple[VideoJob, UInt8Image]]
+        self,
+        model: Callable[[list[UInt8Image]], Iterable[Made]],
+        images: list[tuple[VideoJob, UInt8Image]],
     ) -> list[Made | None]:
         """Run a model on images of several videos: a result each, None where their video fails at it."""
         if not images:
@@ -265,7 +304,7 @@ class Batcher:
 
     def _run_by_video(
         self,
-        model: Callable[[list[UInt8Image]], Sequence[Made]],
+        model: Callable[[list[UInt8Image]], Iterable[Made]],
         images: list[tuple[VideoJob, UInt8Image]],
         error: Exception,
     ) -> list[Made | None]:

@@ -1,9 +1,9 @@
-"""Which frames get a caption of their own. Knows vectors and captions, no model, no video and no library.
+"""Which frames an analyzer looks at itself.
 
 Captioning a frame costs many times what embedding it does, and neighbouring frames mostly show the same
-thing. A frame that is not captioned takes over the last caption before it, marked as carried over. What a
-decision depends on is in `CaptionMemory`, which can be read back from a library, so that a run that goes on
-where another one stopped decides as that one would have.
+thing. A frame that is not looked at takes over what was said of the last one before it. What a decision
+depends on is in `LookMemory`, which can be read back from a library, so that a run that continues where
+another one stopped decides as that one would have.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vidsearch.errors import QueryError
 if TYPE_CHECKING:
     from vidsearch.types import Float32
 
-CaptionRule = Literal["novel", "shot", "frame", "every"]
+LookRule = Literal["novel", "shot", "frame", "every"]
 
 DEFAULT_NOVELTY = 0.06
 """Up to here a larger distance saves captions, and hardly makes more of those taken over differ from what the
@@ -24,24 +24,24 @@ frame's own would be: benchmarks/ingest_novelty.py, with `mini`."""
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionPolicy:
-    """Which frames a captioner is run on.
+class LookPolicy:
+    """Which frames an analyzer is run on.
 
     `novel`: those whose vector lies at a cosine distance of `min_distance` or more from that of the last
-    captioned frame. `shot`: the first of each shot. `frame`: all. `every`: one in `every`.
+    frame that it was run on. `shot`: the first of each shot. `frame`: all. `every`: one in `every`.
     """
 
-    rule: CaptionRule = "novel"
+    rule: LookRule = "novel"
     min_distance: float = DEFAULT_NOVELTY
     every: int = 1
 
 
-NOVEL = CaptionPolicy()
+NOVEL = LookPolicy()
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionMemory:
-    """The last frame of a video that was captioned itself."""
+class LookMemory:
+    """The last frame of a video that an analyzer looked at."""
 
     frame_index: int
     """Its place among the video's frames, from 0."""
@@ -50,25 +50,25 @@ class CaptionMemory:
     """Its unit vector in the first embedder's space, shape (dim,)."""
 
 
-def parse_caption_policy(text: str) -> CaptionPolicy:
+def parse_policy(text: str) -> LookPolicy:
     """Read `novel`, `shot`, `frame` or a number N (every Nth frame). Raises QueryError."""
     word = text.strip().lower()
     if word in ("novel", "shot", "frame"):
-        return CaptionPolicy(rule=word)  # type: ignore[arg-type]
+        return LookPolicy(rule=word)  # type: ignore[arg-type]
     if word.isdecimal() and int(word) >= 1:
-        return CaptionPolicy(rule="every", every=int(word))
+        return LookPolicy(rule="every", every=int(word))
     raise QueryError(f"Captions are written per novel, shot, frame or a number from 1 up, not per {text!r}.")
 
 
-def needs_caption(
-    policy: CaptionPolicy,
-    memory: CaptionMemory | None,
+def needs_look(
+    policy: LookPolicy,
+    memory: LookMemory | None,
     *,
     frame_index: int,
     vector: Float32,
     shot_start_seconds: float = 0.0,
 ) -> bool:
-    """Whether a frame is captioned itself, given the last frame of its video that was.
+    """Whether a frame is to be looked at, given the last frame of its video that was.
 
     `vector` is its unit vector in the first embedder's space, shape (dim,); `shot_start_seconds` is where its
     shot begins.

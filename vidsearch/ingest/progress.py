@@ -115,7 +115,7 @@ class Progress:
             self._failures.append(failure)
             self._close(failure.path)
 
-    def progress(self) -> ProgressState:
+    def state(self) -> ProgressState:
         """Say where the run stands."""
         with self._lock:
             elapsed = max(time.monotonic() - self._started, 1e-9)

@@ -1,4 +1,5 @@
-"""Videos into a library: what is new is indexed, what is known is passed over, what stopped goes on."""
+"""Videos into a library: what is missing of each is made, what is there is passed over, what stopped
+continues."""
 
 from __future__ import annotations
 
@@ -10,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import LibraryNotWritable, MediaError, QueryError
+from vidsearch.ingest.analyzers import CaptionAnalyzer
+from vidsearch.ingest.embedded_text import EmbeddedText
+from vidsearch.ingest.jobs import Redo, Wanted
 from vidsearch.ingest.pipeline import PipelineOptions, process
-from vidsearch.ingest.policy import NOVEL, CaptionPolicy
+from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.progress import Progress
 from vidsearch.ingest.session import IngestSession
 from vidsearch.ingest.work import VideoAdvanced
@@ -20,9 +24,11 @@ from vidsearch.media.discover import find_videos
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
+    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
     from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.store.library import Library
+    from vidsearch.types import Video
 
 
 def ingest(
@@ -32,7 +38,9 @@ def ingest(
     embedders: Sequence[Embedder],
     captioner: Captioner | None = None,
     plan: SamplingPlan = SamplingPlan(),
-    caption_policy: CaptionPolicy = NOVEL,
+    caption_policy: LookPolicy = NOVEL,
+    analyzers: Sequence[FrameAnalyzer] = (),
+    file_analyzers: Sequence[FileAnalyzer] = (EmbeddedText(),),
     retry_failed: bool = False,
     reindex: bool = False,
     isolate: bool = False,
@@ -43,14 +51,19 @@ def ingest(
     """Index videos, and the videos in folders.
 
     A file that cannot be indexed is reported, recorded in the library, and passed over from then on until it
-    changes or `retry_failed` is set. A video that the library has is passed over; but with `reindex`, one
-    that is in it under another plan, or without vectors of these embedders, is begun anew. With `isolate`
-    every file is decoded in a process of its own, as is, in any case, one at which an earlier run died.
+    changes or `retry_failed` is set. Of a video that the library has, what it lacks is made: vectors of these
+    embedders, captions, the tracks of these analyzers. With `reindex`, one that is in it under another plan
+    is sampled again; what takes the place of something is built beside it, and shown once it is whole. With
+    `isolate` every file is decoded in a process of its own, as is, in any case, one at which an earlier run
+    died.
 
     A KeyboardInterrupt, or `stop` being set from another thread, ends the run after the commit in hand; what
-    was committed stays, and the next run goes on from there. `on_progress` is called in this thread. Raises
-    LibraryNotWritable and ModelUnavailable; what was committed before stays. QueryError for captions per shot
-    of frames that are not sampled by shot.
+    was committed stays, and the next run continues from there. `on_progress` is called in this thread.
+
+    Raises:
+        LibraryNotWritable: What was committed before stays, as with any error.
+        ModelUnavailable: A model cannot be run.
+        QueryError: Captions per shot of frames that are not sampled by shot.
     """
     if caption_policy.rule == "shot" and plan.sampling != "shots":
         raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
@@ -58,16 +71,74 @@ def ingest(
     progress = Progress(found.videos)
     for path, reason in found.problems:
         progress.fail(path, MediaError(reason, path=path))
+    captions = [] if captioner is None else [CaptionAnalyzer(captioner, caption_policy)]
+    wanted = Wanted(
+        plan=plan,
+        spaces=tuple(embedder.space for embedder in embedders),
+        analyzers=(*captions, *analyzers),
+        file_analyzers=tuple(file_analyzers),
+    )
     session = IngestSession(
         library,
         progress,
-        plan=plan,
-        spaces=[embedder.space for embedder in embedders],
+        wanted,
         retry_failed=retry_failed,
         reindex=reindex,
         isolate=isolate,
         timeout_seconds=options.timeout_seconds,
     )
+    return _run(session, library, found.videos, embedders, progress, options, on_progress, stop)
+
+
+def add_tracks(
+    library: Library,
+    videos: Iterable[Video],
+    *,
+    embedders: Sequence[Embedder] = (),
+    analyzers: Sequence[FrameAnalyzer] = (),
+    redo: Redo = "others",
+    shows: bool = True,
+    options: PipelineOptions = PipelineOptions(),
+    on_progress: Callable[[ProgressState], None] | None = None,
+    stop: threading.Event | None = None,
+) -> IngestReport:
+    """Make more of videos that are in the library: vectors of other embedders, captions by another model.
+
+    Their frames stay. With `redo`, an analyzer's track is made even where another one, or an earlier
+    run, has made it. With `shows` false, what is built beside other tracks stays unseen until
+    `Library.switch_models`. A file that holds something else by now is reported, and nothing is made of it.
+    The rest is as in `ingest`.
+    """
+    paths = [video.path for video in videos]
+    progress = Progress(paths)
+    wanted = Wanted(
+        plan=SamplingPlan(),
+        spaces=tuple(embedder.space for embedder in embedders),
+        analyzers=tuple(analyzers),
+        redo=redo,
+        shows=shows,
+    )
+    session = IngestSession(
+        library,
+        progress,
+        wanted,
+        adds_videos=False,
+        retry_failed=True,
+        timeout_seconds=options.timeout_seconds,
+    )
+    return _run(session, library, paths, embedders, progress, options, on_progress, stop)
+
+
+def _run(
+    session: IngestSession,
+    library: Library,
+    paths: Sequence[Path],
+    embedders: Sequence[Embedder],
+    progress: Progress,
+    options: PipelineOptions,
+    on_progress: Callable[[ProgressState], None] | None,
+    stop: threading.Event | None,
+) -> IngestReport:
     stop = stop or threading.Event()
 
     def work_on(videos: Sequence[Path], writer: Writer) -> None:
@@ -75,8 +146,7 @@ def ingest(
             videos,
             session.open,
             embedders=embedders,
-            captioner=captioner,
-            policy=caption_policy,
+            analyzers=session.analyzers,
             options=options,
             on_warning=progress.warn,
             stop=stop,
@@ -86,11 +156,11 @@ def ingest(
             else:
                 writer.submit(partial(session.keep, result))
             if on_progress is not None:
-                on_progress(progress.progress())
+                on_progress(progress.state())
 
     try:
         with Writer() as writer:
-            work_on(found.videos, writer)
+            work_on(paths, writer)
         # Files of which another process, or a copy among these, had the same content in work.
         with Writer() as writer:
             work_on(session.take_put_off(), writer)
@@ -103,5 +173,5 @@ def ingest(
     finally:
         session.close()
     if on_progress is not None:
-        on_progress(progress.progress())
+        on_progress(progress.state())
     return progress.report(interrupted=stop.is_set())

@@ -9,16 +9,23 @@ from __future__ import annotations
 import itertools
 import os
 import threading
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.errors import DamagedVideo, MediaError, ModelOutOfMemory, VideoNotFound, VidsearchError
+from vidsearch.errors import (
+    DamagedVideo,
+    MediaError,
+    ModelOutOfMemory,
+    TrackNotFound,
+    VideoNotFound,
+    VideoReplaced,
+    VidsearchError,
+)
 from vidsearch.ingest.isolation import isolated
-from vidsearch.ingest.policy import CaptionMemory
+from vidsearch.ingest.jobs import Wanted, Work, make_job, work_on
 from vidsearch.ingest.report import FileFailure
 from vidsearch.ingest.work import ChunkDone, VideoDone, VideoJob
 from vidsearch.media.decode import measured_duration
@@ -26,9 +33,11 @@ from vidsearch.media.probe import probe
 from vidsearch.store.fingerprint import fingerprint
 
 if TYPE_CHECKING:
+    from vidsearch.ingest.analyzers import FrameAnalyzer
     from vidsearch.ingest.progress import Progress
     from vidsearch.store.library import Library
-    from vidsearch.types import Caption, EmbeddingSpace, Fingerprint, SamplingPlan, Video, VideoInfo
+    from vidsearch.store.records import OpenedVideo
+    from vidsearch.types import Fingerprint, Video, VideoInfo
 
 
 _ANSWER_SECONDS = 10.0
@@ -43,10 +52,12 @@ class OpenVideo:
     video: Video
     fingerprint: Fingerprint
     claim: ExitStack
+    track_ids: tuple[int, ...]
+    """The tracks that this run makes, or continues."""
     seconds: float | None
     """How much of it is still to come, where its length is known."""
     until_seconds: float = 0.0
-    """How far it is in the library."""
+    """How far those tracks are in the library."""
     num_frames: int = 0
 
 
@@ -57,26 +68,30 @@ class IngestSession:
         self,
         library: Library,
         progress: Progress,
+        wanted: Wanted,
         *,
-        plan: SamplingPlan,
-        spaces: Sequence[EmbeddingSpace],
         retry_failed: bool = False,
         reindex: bool = False,
+        adds_videos: bool = True,
         isolate: bool = False,
         timeout_seconds: float | None = None,
     ) -> None:
         self._library = library
-        self._tally = progress
-        self._plan = plan
-        self._spaces = tuple(spaces)
+        self._progress = progress
+        self._wanted = wanted
         self._retry_failed = retry_failed
         self._reindex = reindex
+        self._adds_videos = adds_videos
         self._isolate = isolate
         self._timeout_seconds = timeout_seconds
         self._keys = itertools.count()
         self._open_videos: dict[int, OpenVideo] = {}
         self._put_off: list[Path] = []
         self._is_last_turn = False
+
+    @property
+    def analyzers(self) -> tuple[FrameAnalyzer, ...]:
+        return self._wanted.analyzers
 
     def take_put_off(self) -> tuple[Path, ...]:
         """Take the files that somebody else was at work on. They are not put off again."""
@@ -101,7 +116,9 @@ class IngestSession:
         """Put a result into the library. Raises LibraryError."""
         if result.job is None:
             # Its disk did not answer, which is not the file's fault; touching it again would hang here.
-            self._tally.fail(result.path, result.error or MediaError("could not be opened", path=result.path))
+            self._progress.fail(
+                result.path, result.error or MediaError("could not be opened", path=result.path)
+            )
             return
         opened = self._open_videos.get(result.job.key)
         if opened is None:
@@ -115,17 +132,24 @@ class IngestSession:
             else:
                 self._end_early(opened, result.job, result.error)
         except MediaError as error:
-            self._library.remove(opened.video.id)
-            self._tally.fail(opened.path, error)
+            # What this run made may be of either content, the one before or the one after.
+            self._library.take_back(
+                opened.video.id,
+                opened.track_ids,
+                frames_track_id=result.job.frames_track_id,
+                spaces=result.job.spaces,
+                from_seconds=result.job.resume_from_seconds,
+            )
+            self._progress.fail(opened.path, error)
             self._let_go(result.job)
-        except VideoNotFound:
+        except (VideoNotFound, TrackNotFound):
             removed = MediaError("was removed from the library while it was being indexed", path=opened.path)
-            self._tally.fail(opened.path, removed)
+            self._progress.fail(opened.path, removed)
             self._let_go(result.job)
 
     def forget_replaced(self) -> None:
         """Remove the videos whose files hold something else now, once every file had its turn to be found."""
-        self._tally.replace(len(self._library.prune()))
+        self._progress.replace(len(self._library.prune()))
 
     def close(self) -> None:
         """Give back all claims; what is not finished is for the next run."""
@@ -140,17 +164,23 @@ class IngestSession:
             state = self._library.lookup(path)
         if state.state == "failed" and state.failure is not None:
             known = state.failure
-            self._tally.pass_over(
+            self._progress.pass_over(
                 FileFailure(path=path, reason=known.reason, error=known.error, known_before=True)
             )
             return None
-        if state.state == "complete" and state.video is not None:
-            is_as_asked = state.video.plan == self._plan and set(state.spaces) >= set(self._spaces)
-            if is_as_asked or not self._reindex:
-                if not state.is_known_here:
-                    self._library.add_path(state.video.id, path, state.fingerprint)
-                self._tally.skip(path, is_as_asked=is_as_asked)
-                return None
+        if state.video is None and not self._adds_videos:
+            raise VideoReplaced(
+                "does not hold a video of the library any more. Index it first, or put the earlier file back",
+                path=path,
+            )
+        work = work_on(self._wanted, state, reindex=self._reindex)
+        if work is None and state.video is not None:
+            if not state.is_known_here:
+                self._library.add_path(state.video.id, path, state.fingerprint)
+            is_as_asked = state.video.plan == self._wanted.plan or not self._adds_videos
+            self._progress.skip(path, is_as_asked=is_as_asked)
+            return None
+        assert work is not None
         print_of_file = state.fingerprint or fingerprint(path)
         # Where a run died at a file, whatever it died of, the file may be what kills.
         is_isolated = self._isolate or self._library.was_left_in_work(print_of_file.content_hash)
@@ -158,21 +188,19 @@ class IngestSession:
             if not claim.enter_context(self._library.claim(print_of_file.content_hash)):
                 self._wait_for_turn(path)
                 return None
-            info = self._probe(path, is_isolated=is_isolated)
-            video = self._library.begin_video(path, print_of_file, info, self._plan, self._spaces)
-            if video.is_complete:  # another process finished it since it was looked up
-                self._tally.skip(path)
+            # Another process may have finished it since it was looked up.
+            now = self._library.lookup_content(print_of_file)
+            if now.video is not None and (work := work_on(self._wanted, now, reindex=self._reindex)) is None:
+                self._progress.skip(path)
                 return None
-            opened = OpenVideo(
-                path=path,
-                video=video,
-                fingerprint=print_of_file,
-                claim=claim.pop_all(),
-                seconds=_seconds_to_come(video),
-                until_seconds=video.indexed_until_seconds,
-                num_frames=video.num_frames,
+            assert work is not None
+            info = self._probe(path, is_isolated=is_isolated)
+            opened = self._library.begin_video(
+                path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
             )
-            return self._job(opened, is_isolated=is_isolated)
+            if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
+                self._read_file(path, opened.video)
+            return self._job(path, opened, work, print_of_file, claim, is_isolated=is_isolated)
 
     def _probe(self, path: Path, *, is_isolated: bool) -> VideoInfo:
         if not is_isolated:
@@ -180,78 +208,103 @@ class IngestSession:
         (info,) = isolated(partial(_probed, path), name=path, timeout_seconds=self._timeout_seconds)
         return info
 
-    def _job(self, opened: OpenVideo, *, is_isolated: bool) -> VideoJob:
-        video = opened.video
-        memory, caption = self._last_captioned(video)
-        job = VideoJob(
+    def _read_file(self, path: Path, video: Video) -> None:
+        """Keep what the file analyzers find in a file, or beside it."""
+        for analyzer in self._wanted.file_analyzers:
+            try:
+                findings = analyzer.analyze(path)
+            except MediaError as error:  # its pictures may be sound all the same
+                self._progress.warn(f"{path}: subtitles and chapters were not read: {error.reason}")
+                continue
+            for note in findings.notes:
+                self._progress.warn(note)
+            for made in findings.tracks:
+                self._library.put_track(video.id, made.spec, made.segments)
+
+    def _job(
+        self,
+        path: Path,
+        opened: OpenedVideo,
+        work: Work,
+        print_of_file: Fingerprint,
+        claim: ExitStack,
+        *,
+        is_isolated: bool,
+    ) -> VideoJob:
+        job = make_job(
+            self._library,
+            self._wanted,
+            work,
+            opened,
+            path=path,
             key=next(self._keys),
-            path=opened.path,
-            plan=video.plan,
-            resume_from_seconds=video.indexed_until_seconds,
-            num_frames_before=video.num_frames,
-            last_captioned=memory,
-            last_caption=caption,
             is_isolated=is_isolated,
         )
-        self._open_videos[job.key] = opened
-        self._tally.open(opened.path, seconds=opened.seconds)
+        made = {job.frames_track_id, job.shots_track_id, *(analysis.track_id for analysis in job.analyses)}
+        unfinished = tuple(track.id for track in opened.tracks if track.id in made and not track.is_complete)
+        self._open_videos[job.key] = OpenVideo(
+            path=path,
+            video=opened.video,
+            fingerprint=print_of_file,
+            claim=claim.pop_all(),
+            track_ids=unfinished,
+            seconds=_seconds_to_come(job, opened.video.info.duration_seconds),
+            until_seconds=job.resume_from_seconds,
+            num_frames=job.num_frames_before,
+        )
+        self._progress.open(path, seconds=self._open_videos[job.key].seconds)
         return job
-
-    def _last_captioned(self, video: Video) -> tuple[CaptionMemory | None, Caption | None]:
-        """What the caption policy remembers of the part of a video that is in the library."""
-        frames = self._library.frames(video.id) if video.num_frames else []
-        for index in range(len(frames) - 1, -1, -1):
-            frame = frames[index]
-            if frame.caption is None or frame.caption.carried_over:
-                continue
-            ids, vectors = self._library.vectors(self._spaces[0], [frame.id])
-            if len(ids):
-                return CaptionMemory(index, frame.time_seconds, vectors[0]), frame.caption
-        return None, None
 
     def _wait_for_turn(self, path: Path) -> None:
         if self._is_last_turn:
-            self._tally.leave_to_others(path)
+            self._progress.leave_to_others(path)
         else:
             self._put_off.append(path)
 
     def _keep_chunk(self, opened: OpenVideo, done: ChunkDone) -> None:
-        self._library.add(opened.video.id, done.chunk)
+        self._library.append(opened.video.id, done.chunk)
         opened.until_seconds = done.chunk.until_seconds
-        opened.num_frames += len(done.chunk.frames)
-        self._tally.commit(done.counts)
+        opened.num_frames += done.counts.num_frames
+        self._progress.commit(done.counts)
 
     def _finish(self, opened: OpenVideo, job: VideoJob) -> None:
         length = opened.video.info.duration_seconds
         if length is None:
             length = _measured_seconds(opened.path)
-        self._library.finish_video(
-            opened.video.id, duration_seconds=opened.until_seconds if length is None else length
-        )
+        self._show(opened, job, duration_seconds=opened.until_seconds if length is None else length)
         self._count_finished(opened, job)
+
+    def _show(self, opened: OpenVideo, job: VideoJob, *, duration_seconds: float) -> None:
+        self._library.finish_video(
+            opened.video.id,
+            opened.track_ids,
+            frames_track_id=job.frames_track_id,
+            spaces=job.spaces,
+            duration_seconds=duration_seconds,
+            shows=self._wanted.shows,
+        )
 
     def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError) -> None:
         if _stat(opened.path) is None:
             error = MediaError(
                 "went away while it was being read. Index it again when it is back", path=opened.path
             )
-            self._tally.fail(opened.path, error, seconds_kept=opened.until_seconds)
+            self._progress.fail(opened.path, error, seconds_kept=opened.until_seconds)
         elif isinstance(error, DamagedVideo) and opened.num_frames:
             # What decodes is a video, if a shorter one than it says.
-            self._library.finish_video(opened.video.id, duration_seconds=opened.until_seconds)
+            self._show(opened, job, duration_seconds=opened.until_seconds)
             self._library.record_failure(opened.path, error)
-            self._tally.fail(opened.path, error, seconds_kept=opened.until_seconds, was_indexed=True)
+            self._progress.fail(opened.path, error, seconds_kept=opened.until_seconds, was_indexed=True)
             self._count_finished(opened, job)
             return
         else:
-            if not opened.num_frames:
-                self._library.remove(opened.video.id)
+            self._library.remove_if_empty(opened.video.id)
             self._fail(opened.path, error, seconds_kept=opened.until_seconds)
         self._let_go(job)
 
     def _count_finished(self, opened: OpenVideo, job: VideoJob) -> None:
         covered = opened.until_seconds - max(job.resume_from_seconds, job.plan.start_seconds)
-        self._tally.finish(
+        self._progress.finish(
             job,
             seconds=max(0.0, covered) if opened.seconds is None else opened.seconds,
             was_begun_before=job.num_frames_before > 0,
@@ -262,7 +315,7 @@ class IngestSession:
         # A model's trouble is not the file's: only what will happen again is remembered.
         if isinstance(error, (MediaError, ModelOutOfMemory)) and _stat(path) is not None:
             self._library.record_failure(path, error)
-        self._tally.fail(path, error, seconds_kept=seconds_kept)
+        self._progress.fail(path, error, seconds_kept=seconds_kept)
 
     def _check_unchanged(self, opened: OpenVideo) -> None:
         """Raise MediaError where a file is not any more what its frames are kept under."""
@@ -309,10 +362,8 @@ def _probed(path: Path) -> list[VideoInfo]:
     return [probe(path)]
 
 
-def _seconds_to_come(video: Video) -> float | None:
-    end = video.info.duration_seconds
-    if video.plan.end_seconds is not None:
-        end = video.plan.end_seconds if end is None else min(end, video.plan.end_seconds)
-    if end is None:
+def _seconds_to_come(job: VideoJob, duration_seconds: float | None) -> float | None:
+    ends = [end for end in (duration_seconds, job.plan.end_seconds) if end is not None]
+    if not ends:
         return None
-    return max(0.0, end - max(video.plan.start_seconds, video.indexed_until_seconds))
+    return max(0.0, min(ends) - max(job.plan.start_seconds, job.resume_from_seconds))

@@ -1,6 +1,6 @@
 """What the steps of an ingest hand to each other: plain data that can travel between threads and machines.
 
-Knows no library: whoever keeps one makes a `VideoJob` of a file, and takes back the chunks made of it.
+Whoever keeps a library makes a `VideoJob` of a file, and takes back the chunks made of it.
 """
 
 from __future__ import annotations
@@ -13,8 +13,25 @@ from vidsearch.ingest.report import Counts
 
 if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
-    from vidsearch.ingest.policy import CaptionMemory
-    from vidsearch.types import Caption, Chunk, SamplingPlan, Shot, UInt8Image
+    from vidsearch.ingest.analyzers import Finding
+    from vidsearch.ingest.policy import LookMemory
+    from vidsearch.tracks import Chunk
+    from vidsearch.types import EmbeddingSpace, SamplingPlan, Shot, UInt8Image
+
+
+@dataclass(frozen=True, slots=True)
+class Analysis:
+    """What one analyzer is to make of a video."""
+
+    analyzer: int
+    """Its place among the run's analyzers."""
+    track_id: int
+    memory: LookMemory | None = None
+    """Of the part that is made already, the last frame that it looked at, ..."""
+    findings: tuple[Finding, ...] = ()
+    """... and what it said of it."""
+    look_at_seconds: frozenset[float] | None = None
+    """The times of the frames to look at, where they are known beforehand; else its policy decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +42,14 @@ class VideoJob:
     """Chosen by whoever made the job; it comes back with every result."""
     path: Path
     plan: SamplingPlan
+    frames_track_id: int
     resume_from_seconds: float = 0.0
     num_frames_before: int = 0
-    """Frames of it that are in the library already."""
-    last_captioned: CaptionMemory | None = None
-    """Of those, the last one that was captioned itself, ..."""
-    last_caption: Caption | None = None
-    """... and its caption."""
+    """Frames of it before `resume_from_seconds`."""
+    spaces: tuple[EmbeddingSpace, ...] = ()
+    """The spaces in which its frames are to get vectors."""
+    analyses: tuple[Analysis, ...] = ()
+    shots_track_id: int | None = None
     is_isolated: bool = False
     """Decode in a process of its own, which may crash without harm."""
 

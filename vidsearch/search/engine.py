@@ -23,6 +23,8 @@ from vidsearch.search.rerank import rerank
 from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
 from vidsearch.search.views import View, standard_scores, step_scores
+from vidsearch.store.segment_ids import id_range
+from vidsearch.store.word_ranking import WordKind
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Embedder, Matcher, TextEncoder
@@ -168,9 +170,29 @@ class Searcher:
         return _ranking(view.space.model, timeline, ids[0], scores[0])
 
     def _caption_ranking(self, query: Query, timeline: Timeline, depth: int, among: Int64 | None) -> Ranking:
-        ids, scores = self.library.caption_scores(query.words, depth, among=among)
-        ranking = _ranking(CAPTIONS, timeline, ids, scores.astype(np.float32))
-        return _weighed(ranking, timeline.places(self.library.corrected_frames(ids)))
+        kinds = (WordKind("caption"), WordKind("caption", is_human=True))
+        ids, scores = self.library.match_scores(query.words, depth, kinds=kinds, where=query.filter)
+        places, rows, corrected = self._places_of(timeline, ids, among)
+        ranking = Ranking(CAPTIONS, places, scores[rows].astype(np.float32))
+        return _weighed(ranking, places[corrected])
+
+    def _places_of(
+        self, timeline: Timeline, segment_ids: Int64, among: Int64 | None
+    ) -> tuple[Int64, Int64, Int64]:
+        """The frames of segments: their places, each once, the segment of each, and which a person wrote."""
+        human_first, _ = id_range("caption", is_human=True)
+        video_ids, starts, ends = self.library.positions(segment_ids)
+        found: dict[int, int] = {}
+        for row, (video_id, start, end) in enumerate(zip(video_ids, starts, ends, strict=True)):
+            first, stop = timeline.span(int(video_id), float(start), float(end))
+            for place in range(first, stop):
+                found.setdefault(place, row)
+        places = np.fromiter(found.keys(), np.int64, len(found))
+        rows = np.fromiter(found.values(), np.int64, len(found))
+        if among is not None:
+            is_left = np.isin(timeline.frame_ids[places], among)
+            places, rows = places[is_left], rows[is_left]
+        return places, rows, np.flatnonzero(segment_ids[rows] >= human_first)
 
     # --- sequences ----------------------------------------------------------------------------------
 

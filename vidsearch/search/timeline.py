@@ -67,6 +67,14 @@ class Timeline:
         first = int(np.searchsorted(self.video_ids, video_id, side="left"))
         return first, int(np.searchsorted(self.video_ids, video_id, side="right"))
 
+    def span(self, video_id: int, start_seconds: float, end_seconds: float) -> tuple[int, int]:
+        """The places [first, end) of a video's frames that begin within [start, end) seconds."""
+        first = int(np.searchsorted(self.video_ids, video_id, side="left"))
+        stop = int(np.searchsorted(self.video_ids, video_id, side="right"))
+        times = self.times[first:stop]
+        low, high = np.searchsorted(times, [start_seconds, end_seconds], side="left")
+        return first + int(low), first + int(high)
+
     def vectors(self, places: Int64) -> Float32:
         """Vectors at places, float32 (n, dim); without copying them where they lie in a row."""
         rows = places if self._rows is None else self._rows[places]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from vidsearch.store.word_ranking import WordKind
+
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
     from vidsearch.captions.describe import Describer, Description, Level
@@ -69,36 +71,21 @@ def read_captions(store: Store, describer: Describer, video: Video, level: Level
 
 
 def find_words(store: Store, words: str, num_matches: int) -> list[WordMatch]:
-    """Return the captions and subtitles that have any of the words, best first.
-
-    Of neighbouring frames that share a caption, the first one stands for all.
-    """
+    """Return the captions and subtitles that have any of the words, best first: one ranking over all of
+    them."""
+    kinds = (WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"))
+    matches = store.match(words, num_matches, kinds=kinds)
     videos = {video.id: video for video in store.videos()}
-    captions = store.caption_matches(words, num_matches)
-    frames = {frame.id: frame for frame in store.frames_by_id([match.frame_id for match in captions])}
-    found = [
-        WordMatch(
-            video=videos[frame.video_id],
-            kind="caption",
-            start_seconds=frame.time_seconds,
-            end_seconds=frame.end_seconds,
-            track=None,
-            highlighted=match.highlighted,
-            score=match.score,
-        )
-        for match in captions
-        if not ((frame := frames[match.frame_id]).caption and frame.caption.carried_over)
-    ]
-    found += [
+    tracks = {track_id: store.track(track_id) for track_id in {match.track_id for match in matches}}
+    return [
         WordMatch(
             video=videos[match.video_id],
-            kind="subtitle",
-            start_seconds=match.cue.start_seconds,
-            end_seconds=match.cue.end_seconds,
-            track=match.track,
+            kind="subtitle" if match.kind == "subtitle" else "caption",
+            start_seconds=match.start_seconds,
+            end_seconds=match.end_seconds,
+            track=tracks[match.track_id].name if match.kind == "subtitle" else None,
             highlighted=match.highlighted,
             score=match.score,
         )
-        for match in store.subtitle_matches(words, num_matches)
+        for match in matches
     ]
-    return sorted(found, key=lambda match: -match.score)[:num_matches]

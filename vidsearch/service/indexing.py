@@ -144,9 +144,9 @@ class Indexer:
             ModelUnavailable: Weights are missing.
             QueryError: An option that means nothing.
         """
-        from vidsearch.ingest import parse_caption_policy
+        from vidsearch.ingest import parse_policy
 
-        policy = parse_caption_policy(options.caption_every)
+        policy = parse_policy(options.caption_every)
         if policy.rule == "shot" and options.plan.sampling != "shots":
             raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
         chosen = choose_models(store, options.models)
@@ -165,7 +165,7 @@ class Indexer:
         Raises:
             LibraryNotWritable, ModelUnavailable: What was committed before stays.
         """
-        from vidsearch.ingest import PipelineOptions, ingest, parse_caption_policy
+        from vidsearch.ingest import PipelineOptions, ingest, parse_policy
 
         options = self.options
         check_models(store, self._chosen)
@@ -177,7 +177,7 @@ class Indexer:
             embedders=self.loaded.embedders,
             captioner=self.loaded.captioner,
             plan=options.plan,
-            caption_policy=parse_caption_policy(options.caption_every),
+            caption_policy=parse_policy(options.caption_every),
             retry_failed=options.retry_failed,
             reindex=options.reindex,
             isolate=options.isolate,

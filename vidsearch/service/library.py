@@ -12,9 +12,10 @@ from vidsearch.service.reading import ALL, LibraryReader, StrPath, VideoName
 from vidsearch.store.fingerprint import path_of
 from vidsearch.store.library import Library as Store
 from vidsearch.text import one_line
+from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
-    from vidsearch.captions.rewrite import Correction, Recaptioned
+    from vidsearch.captions.rewrite import Correction
     from vidsearch.captions.subtitles import SubtitleFile
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.search.engine import Searcher
@@ -165,8 +166,8 @@ class Library(LibraryReader):
         device: str = "auto",
         precision: str = "auto",
         batch_size: int | None = None,
-        on_video: Callable[[Video, Recaptioned], None] | None = None,
-    ) -> list[Recaptioned]:
+        on_progress: Callable[[ProgressState], None] | None = None,
+    ) -> IngestReport:
         """Write new captions for videos. Old captions are kept as versions, and corrections stay.
 
         Args:
@@ -177,10 +178,12 @@ class Library(LibraryReader):
             device: "auto", "cpu", "cuda" or "mps".
             precision: "auto", "fp32", "bf16" or "fp16".
             batch_size: Images per model call; None fits it to the device.
-            on_video: Called after each video.
+            on_progress: Called in this thread with each new state.
+
+        Returns:
+            What became of each video. One whose file is gone, or holds something else now, is in `failures`.
 
         Raises:
-            MediaError: A video's file is gone, or holds something else now.
             ModelUnavailable: The captioner cannot be loaded.
         """
         from vidsearch.captions.rewrite import recaption
@@ -196,12 +199,7 @@ class Library(LibraryReader):
             prompt=prompt,
         )
         captioner, _ = load_library_captioner(self.store, options)
-        done = []
-        for video in chosen:
-            done.append(recaption(self.store, video, captioner))
-            if on_video is not None:
-                on_video(video, done[-1])
-        return done
+        return recaption(self.store, chosen, captioner, on_progress=on_progress)
 
     def remove(self, videos: VideoName) -> list[Video]:
         """Take videos out of the library. The files themselves are left alone.
@@ -244,7 +242,11 @@ class Library(LibraryReader):
         path = Path(file)
         found = self.video(video)
         read = read_subtitles(path, encoding=encoding)
-        self.store.set_subtitles(found.id, one_line(name or path.stem) or "subtitles", read.cues)
+        self.store.put_track(
+            found.id,
+            TrackSpec("subtitle", FILE, {"name": one_line(name or path.stem) or "subtitles"}),
+            [SegmentRecord(cue.start_seconds, cue.end_seconds, cue.text) for cue in read.cues],
+        )
         return read
 
     def verify(self, *, repair: bool = False) -> list[Problem]:

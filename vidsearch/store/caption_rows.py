@@ -1,127 +1,232 @@
-"""Captions, their versions and human corrections, as rows. `caption_ranking` searches them.
+"""Captions as rows: what is shown at a time of a video, what people wrote, and what was said before.
 
-Of a frame's captions one is active: shown and searched. A human's stays active when models caption anew.
-All functions take a connection; none begins or ends a transaction.
+A model's captions are the segments of a caption track, each as long as its frames look alike. What people
+wrote is in a track of its own and is shown wherever it overlaps. All functions take a connection; none begins
+or ends a transaction.
 """
 
 from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import numpy as np
-
+from vidsearch.store import segment_ids, track_rows
 from vidsearch.store.records import CaptionVersion
 from vidsearch.store.video_rows import now
+from vidsearch.tracks import HUMAN, SegmentRecord, TrackSpec
 from vidsearch.types import Caption, CaptionOrigin
 
-if TYPE_CHECKING:
-    from vidsearch.types import Int64
-
-CAPTION_COLUMNS = "c.text, c.raw_text, c.origin, c.model, c.prompt, c.mean_logprob, c.carried_over"
-
-# --- writing ----------------------------------------------------------------------------------------
+HUMAN_CAPTIONS = TrackSpec("caption", HUMAN)
+_WRITTEN_AT = "written_at"
 
 
-def put_caption(connection: sqlite3.Connection, frame_id: int, caption: Caption) -> None:
-    """Add a caption as a frame's newest version.
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """A segment of a caption track."""
 
-    It becomes the active one, but for a model's where a human's is active.
-    """
-    active = connection.execute(
-        "SELECT origin FROM captions WHERE frame_id = ? AND is_active", (frame_id,)
-    ).fetchone()
-    takes_over = active is None or active[0] == CaptionOrigin.MODEL or caption.origin is CaptionOrigin.HUMAN
-    if active is not None and takes_over:
-        connection.execute("UPDATE captions SET is_active = 0 WHERE frame_id = ? AND is_active", (frame_id,))
-    connection.execute(
-        """
-        INSERT INTO captions (
-            frame_id, version, is_active, text, raw_text, origin, model, prompt, mean_logprob, carried_over,
-            created_at
-        ) VALUES (
-            ?1, (SELECT coalesce(max(version), 0) + 1 FROM captions WHERE frame_id = ?1),
-            ?, ?, ?, ?, ?, ?, ?, ?, ?
+    start_seconds: float
+    end_seconds: float
+    text: str
+    attributes: Mapping[str, Any]
+    producer: str
+    prompt: str | None
+
+    def covers(self, time_seconds: float) -> bool:
+        return self.start_seconds <= time_seconds and (
+            time_seconds < self.end_seconds or time_seconds == self.start_seconds
         )
-        """,
-        (
-            frame_id,
-            takes_over,
-            caption.text,
-            caption.raw_text,
-            caption.origin.value,
-            caption.model,
-            caption.prompt,
-            caption.mean_logprob,
-            caption.carried_over,
-            now(),
-        ),
-    )
+
+    def caption(self, time_seconds: float) -> Caption:
+        """The caption of a frame at a time."""
+        raw_text = self.attributes.get("raw_text", self.text)
+        if self.producer == HUMAN:
+            return Caption(self.text, raw_text, CaptionOrigin.HUMAN)
+        return Caption(
+            text=self.text,
+            raw_text=raw_text,
+            model=self.producer,
+            prompt=self.prompt,
+            mean_logprob=self.attributes.get("mean_logprob"),
+            carried_over=self.start_seconds < time_seconds or "carried_over" in self.attributes,
+        )
 
 
-def put_correction(connection: sqlite3.Connection, frame_id: int, text: str) -> None:
-    """Note a human's caption by its time, too, so that it outlives the frame."""
-    connection.execute(
-        """
-        INSERT INTO corrections (video_id, time_seconds, text, created_at)
-        SELECT video_id, time_seconds, ?, ? FROM frames WHERE id = ?
-        ON CONFLICT DO UPDATE SET text = excluded.text, created_at = excluded.created_at
-        """,
-        (text, now(), frame_id),
-    )
+class ShownCaptions:
+    """The captions of a video that are shown: at any time, a person's words before a model's."""
 
+    def __init__(self, tracks: Sequence[Sequence[_Said]]) -> None:
+        self._tracks = [(track, [said.start_seconds for said in track]) for track in tracks]
 
-def corrections(connection: sqlite3.Connection, video_id: int) -> dict[float, str]:
-    """Human captions of a video by time in seconds."""
-    rows = connection.execute("SELECT time_seconds, text FROM corrections WHERE video_id = ?", (video_id,))
-    return dict(rows.fetchall())
-
-
-# --- reading ----------------------------------------------------------------------------------------
-
-
-def caption_of(columns: Sequence[Any]) -> Caption | None:
-    """The caption in CAPTION_COLUMNS; None where they are of no caption."""
-    text, raw_text, origin, model, prompt, mean_logprob, carried_over = columns
-    if text is None:
+    def at(self, time_seconds: float, *, is_blank: bool = False) -> Caption | None:
+        """The caption at a time. A model says nothing of a blank frame."""
+        for track, starts in self._tracks:
+            place = bisect_right(starts, time_seconds) - 1
+            if place < 0 or (is_blank and track[place].producer != HUMAN):
+                continue
+            if track[place].covers(time_seconds):
+                return track[place].caption(time_seconds)
         return None
-    return Caption(
-        text=text,
-        raw_text=raw_text,
-        origin=CaptionOrigin(origin),
-        model=model,
-        prompt=prompt,
-        mean_logprob=mean_logprob,
-        carried_over=bool(carried_over),
-    )
 
 
-def corrected_frames(connection: sqlite3.Connection, frame_ids: Int64) -> Int64:
-    """Those of the frames whose caption a person wrote: ids, int64 (n,), in no order."""
-    if connection.execute("SELECT 1 FROM corrections LIMIT 1").fetchone() is None:
-        return np.empty(0, dtype=np.int64)
-    query = """
-        SELECT frame_id FROM captions
-        WHERE frame_id IN (SELECT value FROM json_each(?)) AND is_active AND origin = ?
-    """
-    rows = connection.execute(query, (json.dumps(frame_ids.tolist()), CaptionOrigin.HUMAN.value))
-    return np.asarray([row[0] for row in rows], dtype=np.int64)
+def shown_captions(connection: sqlite3.Connection, video_id: int) -> ShownCaptions:
+    """The captions of a video that are shown, whole."""
+    rows = _rows(connection, "t.video_id = ? AND t.state = 'active'", (video_id,))
+    by_track: dict[int, list[_Said]] = {}
+    for track_id, _, _, said in rows:
+        by_track.setdefault(track_id, []).append(said)
+    # What people wrote first, then the newest track.
+    order = sorted(by_track, key=lambda each: (by_track[each][0].producer != HUMAN, -each))
+    return ShownCaptions([by_track[track_id] for track_id in order])
 
 
-def versions(connection: sqlite3.Connection, frame_id: int) -> list[CaptionVersion]:
-    """All captions that a frame has had, the first one first."""
-    query = f"""
-        SELECT c.version, c.is_active, c.created_at, {CAPTION_COLUMNS}
-        FROM captions c WHERE c.frame_id = ? ORDER BY c.version
-    """
-    found = []
-    for version, is_active, created_at, *columns in connection.execute(query, (int(frame_id),)):
-        caption = caption_of(columns)
-        if caption is not None:
-            found.append(
-                CaptionVersion(caption, version, bool(is_active), datetime.fromisoformat(created_at))
-            )
+def captions_at(
+    connection: sqlite3.Connection, moments: Sequence[tuple[int, float]]
+) -> dict[tuple[int, float], ShownCaptions]:
+    """The captions shown at some moments, (video id, seconds): quicker than whole videos for a few frames."""
+    tracks: dict[int, list[tuple[int, str, str]]] = {}
+    found = {}
+    for video_id, time_seconds in moments:
+        if video_id not in tracks:
+            tracks[video_id] = connection.execute(
+                """
+                SELECT id, producer, params FROM tracks
+                WHERE video_id = ? AND kind = 'caption' AND state = 'active' ORDER BY producer <> ?, id DESC
+                """,
+                (video_id, HUMAN),
+            ).fetchall()
+        said = []
+        for track_id, producer, params in tracks[video_id]:
+            row = connection.execute(
+                """
+                SELECT start_seconds, end_seconds, text, attributes FROM segments
+                WHERE track_id = ? AND start_seconds <= ? ORDER BY start_seconds DESC LIMIT 1
+                """,
+                (track_id, time_seconds),
+            ).fetchone()
+            if row is not None:
+                said.append([_said(row, producer, params)])
+        found[video_id, time_seconds] = ShownCaptions(said)
     return found
+
+
+def versions(connection: sqlite3.Connection, video_id: int, time_seconds: float) -> list[CaptionVersion]:
+    """All captions that a moment of a video has had, the first one first."""
+    found = [
+        (said.attributes.get(_WRITTEN_AT, created_at), track_id, state, said)
+        for track_id, state, created_at, said in _rows(connection, "t.video_id = ?", (video_id,))
+        if said.covers(time_seconds) and state != "building"
+    ]
+    # Of equal times a person's words come last: they are a correction of something.
+    found.sort(key=lambda each: (each[0], each[3].producer == HUMAN, each[2] == "active", each[1]))
+    active = [number for number, (_, _, state, _) in enumerate(found) if state == "active"]
+    shown = max(active, key=lambda number: (found[number][3].producer == HUMAN, found[number][1]), default=-1)
+    return [
+        CaptionVersion(said.caption(time_seconds), number + 1, number == shown, datetime.fromisoformat(at))
+        for number, (at, _, _, said) in enumerate(found)
+    ]
+
+
+def add_human(
+    connection: sqlite3.Connection, video_id: int, start_seconds: float, end_seconds: float, text: str
+) -> int:
+    """Keep what a person wrote of [start, end) of a video. Returns the segment's id.
+
+    Where a person wrote something before, the new words take its place and the old ones are kept, not shown.
+    """
+    track = track_rows.open_track(connection, video_id, HUMAN_CAPTIONS)
+    overwritten = [
+        segment
+        for segment in track_rows.segments_of(connection, track.id)
+        if segment.start_seconds < end_seconds and start_seconds < segment.end_seconds
+    ]
+    if overwritten:
+        rest = []
+        for old in overwritten:
+            for start, end in ((old.start_seconds, start_seconds), (end_seconds, old.end_seconds)):
+                if start < end:
+                    rest.append(SegmentRecord(start, end, old.text, old.attributes))
+        _keep_as_superseded(
+            connection,
+            video_id,
+            [
+                SegmentRecord(
+                    max(old.start_seconds, start_seconds),
+                    min(old.end_seconds, end_seconds),
+                    old.text,
+                    {_WRITTEN_AT: track.created_at.isoformat(), **old.attributes},
+                )
+                for old in overwritten
+            ],
+        )
+        track_rows.delete_segments(connection, track.id, from_seconds=start_seconds, to_seconds=end_seconds)
+        track_rows.insert_segments(connection, track, sorted(rest, key=lambda record: record.start_seconds))
+    new = SegmentRecord(start_seconds, end_seconds, text, {_WRITTEN_AT: now()})
+    (inserted,) = track_rows.insert_segments(connection, track, [new])
+    track_rows.mark_whole(connection, track.id)
+    return inserted.segment_id
+
+
+def _keep_as_superseded(
+    connection: sqlite3.Connection, video_id: int, records: Sequence[SegmentRecord]
+) -> None:
+    """Keep older words of people in a track that is not shown."""
+    row = connection.execute(
+        """
+        INSERT INTO tracks (video_id, kind, producer, params, state, is_complete, created_at)
+        VALUES (?, 'caption', ?, '{}', 'superseded', 1, ?) RETURNING id
+        """,
+        (video_id, HUMAN, now()),
+    ).fetchone()
+    track = track_rows.track(connection, row[0])
+    assert track is not None
+    track_rows.insert_segments(connection, track, records)
+
+
+def covered_by_people(connection: sqlite3.Connection) -> list[int]:
+    """Ids of the models' captions that a person's words cover whole: they are not shown, so not found."""
+    first, end = segment_ids.id_range("caption", is_human=True)
+    if (
+        connection.execute("SELECT 1 FROM segments WHERE id >= ? AND id < ? LIMIT 1", (first, end)).fetchone()
+        is None
+    ):
+        return []
+    rows = connection.execute(
+        """
+        SELECT c.id FROM segments h
+        JOIN tracks ht ON ht.id = h.track_id AND ht.state = 'active'
+        JOIN tracks t ON t.video_id = ht.video_id AND t.kind = 'caption' AND t.state = 'active'
+            AND t.producer <> ?
+        JOIN segments c ON c.track_id = t.id AND c.start_seconds >= h.start_seconds
+            AND c.start_seconds < h.end_seconds AND c.end_seconds <= h.end_seconds
+        WHERE h.id >= ? AND h.id < ?
+        """,
+        (HUMAN, first, end),
+    )
+    return sorted(row[0] for row in rows)
+
+
+def _rows(
+    connection: sqlite3.Connection, condition: str, values: Sequence[object]
+) -> list[tuple[int, str, str, _Said]]:
+    """(track id, state, created at, segment) of caption tracks, by track and start."""
+    query = f"""
+        SELECT t.id, t.state, t.created_at, c.start_seconds, c.end_seconds, c.text, c.attributes, t.producer,
+            t.params
+        FROM tracks t JOIN segments c ON c.track_id = t.id
+        WHERE t.kind = 'caption' AND {condition} ORDER BY t.id, c.start_seconds
+    """
+    return [
+        (track_id, state, created_at, _said(columns, producer, params))
+        for track_id, state, created_at, *columns, producer, params in connection.execute(query, values)
+    ]
+
+
+def _said(columns: Sequence[Any], producer: str, params: str) -> _Said:
+    start_seconds, end_seconds, text, attributes = columns
+    prompt = json.loads(params).get("prompt")
+    return _Said(start_seconds, end_seconds, text, track_rows.attributes_of(attributes), producer, prompt)

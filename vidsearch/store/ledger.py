@@ -5,27 +5,20 @@ Each function is one transaction on a catalog. A video is its content; its paths
 
 from __future__ import annotations
 
+import math
 import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from vidsearch.errors import MediaError, VideoNotFound, VidsearchError
-from vidsearch.store import caption_rows, frame_rows, vector_rows, video_rows
+from vidsearch.errors import MediaError, TrackNotFound, VideoNotFound, VidsearchError
+from vidsearch.store import track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
-from vidsearch.store.records import FileState
-from vidsearch.types import (
-    Caption,
-    CaptionOrigin,
-    Chunk,
-    EmbeddingSpace,
-    Fingerprint,
-    SamplingPlan,
-    Video,
-    VideoInfo,
-)
+from vidsearch.store.records import FileState, OpenedVideo
+from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackSpec
+from vidsearch.types import EmbeddingSpace, Fingerprint, Video, VideoInfo
 
 
 def absolute(path: Path) -> Path:
@@ -68,6 +61,15 @@ def lookup(catalog: Catalog, path: Path) -> FileState:
     return replace(state, replaces=before) if before is not None and before.id != video.id else state
 
 
+def lookup_content(catalog: Catalog, whole: Fingerprint) -> FileState:
+    """See `Library.lookup_content`."""
+    with catalog.read() as connection:
+        video = video_rows.video_by_hash(connection, whole.content_hash)
+        if video is None:
+            return FileState("new", fingerprint=whole)
+        return replace(_state(connection, video), fingerprint=whole)
+
+
 def add_path(catalog: Catalog, video_id: int, path: Path, known: Fingerprint | None) -> Video:
     """See `Library.add_path`."""
     path = absolute(path)
@@ -91,9 +93,22 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
         for path in gone:
             video_rows.delete_path(connection, path)
         videos = video_rows.videos_by_id(connection, video_rows.pathless_ids(connection))
+        pruned = []
         for video in videos:
-            _remove(connection, video.id)
-    return videos
+            tracks = track_rows.tracks_of(connection, video.id)
+            made_by_people = [
+                track for track in tracks if track.spec.is_made_by_people and track.num_segments
+            ]
+            if not made_by_people:
+                _remove(connection, video.id)
+                pruned.append(video)
+                continue
+            made_by_models = [track for track in tracks if not track.spec.is_made_by_people]
+            for track in made_by_models:
+                _delete_track(connection, track)
+            if made_by_models:
+                pruned.append(video)
+    return pruned
 
 
 def record_failure(catalog: Catalog, path: Path, error: VidsearchError) -> None:
@@ -120,51 +135,162 @@ def begin_video(
     path: Path,
     whole: Fingerprint,
     info: VideoInfo,
-    plan: SamplingPlan,
+    specs: Sequence[TrackSpec],
     spaces: Sequence[EmbeddingSpace],
-) -> Video:
+    *,
+    again: bool,
+) -> OpenedVideo:
     """See `Library.begin_video`."""
     path = absolute(path)
     with catalog.write() as connection:
-        space_ids = sorted(vector_rows.ensure_space(connection, space) for space in spaces)
         video = video_rows.video_by_hash(connection, whole.content_hash)
-        if video is None:
-            video_id = video_rows.insert_video(connection, path, whole, info, plan)
-            vector_rows.set_video_spaces(connection, video_id, space_ids)
-        else:
-            video_id = video.id
-            if video.plan != plan or vector_rows.video_space_ids(connection, video_id) != space_ids:
-                _remove_frames(connection, video_id)
-                video_rows.restart_video(connection, video_id, plan)
-                vector_rows.set_video_spaces(connection, video_id, space_ids)
+        video_id = video.id if video else video_rows.insert_video(connection, path, whole, info)
         video_rows.put_path(connection, video_id, path, whole)
         video_rows.delete_failure(connection, path)
+        tracks = [
+            track_rows.open_track(
+                connection, video_id, spec, again=again and spec.kind not in ("frames", "shot")
+            )
+            for spec in specs
+        ]
+        until_seconds = {}
+        for track in tracks:
+            if track.kind == "frames":
+                vector_rows.open_spaces(connection, track.id, spaces)
+                for each in vector_rows.spaces_of_track(connection, track.id):
+                    until_seconds[each.row.space] = math.inf if each.is_complete else each.done_until_seconds
+        return OpenedVideo(
+            video=existing(connection, video_id),
+            tracks=tuple(tracks),
+            space_until_seconds={space: until_seconds[space] for space in spaces if space in until_seconds},
+        )
+
+
+def append(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
+    """See `Library.append`."""
+    with catalog.write() as connection:
+        existing(connection, video_id)
+        changed: dict[int, bool] = {}
+        for track_id, records in chunk.tracks.items():
+            track = track_rows.track(connection, track_id)
+            if track is None or track.video_id != video_id:
+                raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
+            for space_id, rewrites in _append_to(connection, track, records, chunk).items():
+                changed[space_id] = changed.get(space_id, False) or rewrites
+        for space_id, rewrites in changed.items():
+            vector_rows.note_change(connection, [space_id], rewrites=rewrites)
+        video_rows.touch(connection, video_id)
+
+
+def _append_to(
+    connection: sqlite3.Connection, track: Track, records: Sequence[SegmentRecord], chunk: Chunk
+) -> dict[int, bool]:
+    """Add a part of one track. Returns the searched spaces that changed, and whether older vectors did."""
+    is_ahead = track.done_until_seconds >= chunk.until_seconds
+    if is_ahead and track.kind != "frames":
+        return {}
+    # A chunk that is in already in part begins before the track's last segment, which must not get shorter.
+    starts = [each.start_seconds for each in records if each.start_seconds >= track.done_until_seconds]
+    if starts:
+        track_rows.extend(connection, track.id, starts[0])
+    inserted = track_rows.insert_segments(connection, track, records)
+    space_ids = {
+        space: vector_rows.ensure_space(connection, space)
+        for space in dict.fromkeys(space for record in records for space in record.vectors)
+    }
+    vector_rows.insert_vectors(
+        connection,
+        (
+            (each.segment_id, space, vector)
+            for each in inserted
+            for space, vector in each.record.vectors.items()
+        ),
+        space_ids,
+    )
+    track_rows.advance(connection, track.id, chunk.until_seconds)
+    done = [vector_rows.ensure_space(connection, space) for space in chunk.spaces]
+    vector_rows.advance_spaces(connection, track.id, done, chunk.until_seconds)
+    if track.state != "active":
+        return {}
+    return {space_id: not all(each.is_new for each in inserted) for space_id in space_ids.values()}
+
+
+def finish(
+    catalog: Catalog,
+    video_id: int,
+    track_ids: Sequence[int],
+    *,
+    frames_track_id: int | None,
+    spaces: Sequence[EmbeddingSpace],
+    duration_seconds: float | None,
+    shows: bool,
+) -> Video:
+    """See `Library.finish_video`."""
+    with catalog.write() as connection:
+        video = existing(connection, video_id)
+        if duration_seconds is not None:
+            video_rows.set_duration(connection, video_id, duration_seconds)
+        else:
+            duration_seconds = video.info.duration_seconds
+        for track_id in track_ids:
+            track = track_rows.track(connection, track_id)
+            if track is None:
+                raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
+            track_rows.complete(connection, track_id, _end_seconds(track, duration_seconds))
+            if shows:
+                show(connection, track_id)
+        if frames_track_id is not None:
+            space_ids = [vector_rows.ensure_space(connection, space) for space in spaces]
+            vector_rows.complete_spaces(connection, frames_track_id, space_ids)
+        video_rows.touch(connection, video_id)
         return existing(connection, video_id)
 
 
-def add(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
-    """See `Library.add`."""
+def take_back(
+    catalog: Catalog,
+    video_id: int,
+    track_ids: Sequence[int],
+    *,
+    frames_track_id: int,
+    spaces: Sequence[EmbeddingSpace],
+    from_seconds: float,
+) -> None:
+    """See `Library.take_back`."""
     with catalog.write() as connection:
-        existing(connection, video_id)
-        corrections = caption_rows.corrections(connection, video_id)
-        space_ids: dict[EmbeddingSpace, int] = {}
-        for record in chunk.frames:
-            frame_id = frame_rows.insert_frame(connection, video_id, record)
-            if frame_id is None:
-                continue
-            for space in record.vectors:
-                if space not in space_ids:
-                    space_ids[space] = vector_rows.ensure_space(connection, space)
-            vector_rows.insert_vectors(connection, frame_id, record.vectors, space_ids)
-            if record.caption is not None:
-                caption_rows.put_caption(connection, frame_id, record.caption)
-            if record.time_seconds in corrections:
-                text = corrections[record.time_seconds]
-                human = Caption(text=text, raw_text=text, origin=CaptionOrigin.HUMAN)
-                caption_rows.put_caption(connection, frame_id, human)
-        frame_rows.insert_shots(connection, video_id, chunk.shots)
-        vector_rows.note_change(connection, space_ids.values(), rewrites=False)
-        video_rows.advance_video(connection, video_id, chunk.until_seconds)
+        for track_id in track_ids:
+            track_rows.cut(connection, track_id, from_seconds)
+        space_ids = [vector_rows.ensure_space(connection, space) for space in spaces]
+        vector_rows.cut(connection, frames_track_id, space_ids, from_seconds)
+        vector_rows.note_change(connection, space_ids, rewrites=True)
+        _remove_if_empty(connection, video_id)
+
+
+def remove_if_empty(catalog: Catalog, video_id: int) -> None:
+    """See `Library.remove_if_empty`."""
+    with catalog.write() as connection:
+        _remove_if_empty(connection, video_id)
+
+
+def _remove_if_empty(connection: sqlite3.Connection, video_id: int) -> None:
+    if all(track.num_segments == 0 for track in track_rows.tracks_of(connection, video_id)):
+        _remove(connection, video_id)
+
+
+def show(connection: sqlite3.Connection, track_id: int) -> None:
+    """Make a track active, and those that it takes the place of superseded; replaced frames go."""
+    track = track_rows.track(connection, track_id)
+    if track is None or track.state == "active":
+        return
+    for other in track_rows.tracks_of(connection, track.video_id):
+        if other.state != "active" or not track.spec.replaces(other.spec):
+            continue
+        if other.kind == "frames":
+            _delete_track(connection, other)
+        else:
+            track_rows.set_state(connection, other.id, "superseded")
+    track_rows.set_state(connection, track_id, "active")
+    changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
+    vector_rows.note_change(connection, changed, rewrites=True)
 
 
 def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
@@ -175,6 +301,21 @@ def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
             _remove(connection, video_id)
 
 
+def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
+    """See `Library.remove_tracks`."""
+    with catalog.write() as connection:
+        removed = []
+        for track_id in track_ids:
+            track = track_rows.track(connection, track_id)
+            if track is None:
+                raise TrackNotFound(
+                    f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's."
+                )
+            _delete_track(connection, track)
+            removed.append(track)
+        return removed
+
+
 def existing(connection: sqlite3.Connection, video_id: int) -> Video:
     """The video with an id. Raises VideoNotFound."""
     videos = video_rows.videos_by_id(connection, [video_id])
@@ -183,21 +324,32 @@ def existing(connection: sqlite3.Connection, video_id: int) -> Video:
     return videos[0]
 
 
+def _end_seconds(track: Track, duration_seconds: float | None) -> float:
+    """Where a track ends that is made as far as it goes."""
+    ends = [duration_seconds, track.spec.params.get("end_seconds") if track.kind == "frames" else None]
+    return min((end for end in ends if end is not None), default=track.done_until_seconds)
+
+
 def _state(connection: sqlite3.Connection, video: Video) -> FileState:
-    space_ids = set(vector_rows.video_space_ids(connection, video.id))
+    tracks = tuple(track_rows.tracks_of(connection, video.id))
+    frames = [track for track in tracks if track.kind == "frames" and track.state == "active"]
+    spaces = [each for track in frames for each in vector_rows.spaces_of_track(connection, track.id)]
     return FileState(
         "complete" if video.is_complete else "partial",
         video=video,
-        spaces=tuple(row.space for row in vector_rows.spaces(connection) if row.id in space_ids),
+        spaces=tuple(each.row.space for each in spaces if each.is_complete or not video.is_complete),
+        tracks=tracks,
     )
 
 
 def _remove(connection: sqlite3.Connection, video_id: int) -> None:
-    _remove_frames(connection, video_id)
+    for track in track_rows.tracks_of(connection, video_id):
+        _delete_track(connection, track)
     video_rows.delete_video(connection, video_id)
 
 
-def _remove_frames(connection: sqlite3.Connection, video_id: int) -> None:
-    changed = vector_rows.video_space_ids(connection, video_id)
-    frame_rows.delete_frames(connection, video_id)
-    vector_rows.note_change(connection, changed, rewrites=True)
+def _delete_track(connection: sqlite3.Connection, track: Track) -> None:
+    changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
+    track_rows.delete_track(connection, track.id)
+    if track.state == "active":
+        vector_rows.note_change(connection, changed, rewrites=True)

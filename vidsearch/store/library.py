@@ -7,62 +7,59 @@ a cache that a search brings up to date. Knows no model and decodes no media.
 
 from __future__ import annotations
 
-import json
 import os
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vidsearch.errors import LibraryNotWritable, VideoNotFound, VidsearchError
+from vidsearch.errors import LibraryNotWritable, TrackNotFound, VideoNotFound, VidsearchError
 from vidsearch.store import (
-    caption_ranking,
     caption_rows,
+    filters,
     frame_rows,
     ledger,
     schema,
     setting_rows,
-    subtitle_rows,
+    track_rows,
+    upgrade,
     vector_rows,
     video_rows,
+    word_ranking,
 )
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.lock import try_lock
 from vidsearch.store.naming import find_video_named, find_videos_named
 from vidsearch.store.records import (
-    CaptionMatch,
     CaptionVersion,
     Cue,
-    CueMatch,
     FileState,
     LibraryInfo,
+    OpenedVideo,
     Problem,
     SubtitleTrack,
 )
+from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import Chunk, Segment, SegmentMatch, SegmentRecord, Track, TrackSpec
 from vidsearch.types import (
-    Caption,
-    CaptionOrigin,
-    Chunk,
     EmbeddingSpace,
     Failure,
     Fingerprint,
     FrameFilter,
     IndexedFrame,
     LibraryModels,
-    SamplingPlan,
     Shot,
     Video,
     VideoInfo,
 )
 
 if TYPE_CHECKING:
-    from vidsearch.search.answer import SearchAnswer
-    from vidsearch.search.query import Query
-    from vidsearch.store.caption_ranking import Float64
+    import sqlite3
+
     from vidsearch.store.vector_files import Matrix
     from vidsearch.store.vectors import Vectors
+    from vidsearch.store.word_ranking import Float64
     from vidsearch.types import Float32, Int64
 
 CLAIMS_FOLDER = "claims"
@@ -116,22 +113,17 @@ class Library:
     def models(self) -> LibraryModels | None:
         """The models that it is made with; None before anything is indexed."""
         with self._catalog.read() as connection:
-            text = setting_rows.get(connection, setting_rows.MODELS)
-        if text is None:
-            return None
-        value = json.loads(text)
-        return LibraryModels(embedders=tuple(value["embedders"]), captioner=value["captioner"])
+            return setting_rows.models(connection)
 
     def set_models(self, models: LibraryModels) -> None:
         """Remember the models that it is made with. Raises LibraryNotWritable."""
-        text = json.dumps({"embedders": list(models.embedders), "captioner": models.captioner})
         with self._catalog.write() as connection:
-            setting_rows.put(connection, setting_rows.MODELS, text)
+            setting_rows.put_models(connection, models)
 
     def spaces(self) -> tuple[EmbeddingSpace, ...]:
-        """The spaces that it has vectors in, or had."""
+        """The spaces that are searched, in the order in which they came."""
         with self._catalog.read() as connection:
-            return tuple(row.space for row in vector_rows.spaces(connection))
+            return tuple(row.space for row in vector_rows.spaces(connection, "active"))
 
     def info(self) -> LibraryInfo:
         """The library in numbers."""
@@ -177,6 +169,11 @@ class Library:
         with self._catalog.read() as connection:
             return frame_rows.frames_of(connection, video_id)
 
+    def track_frames(self, track_id: int) -> list[IndexedFrame]:
+        """The frames of one `frames` track, shown or not, by time."""
+        with self._catalog.read() as connection:
+            return frame_rows.frames_of_track(connection, track_id)
+
     def frames_by_id(self, frame_ids: Sequence[int]) -> list[IndexedFrame]:
         """The frames with these ids, in this order; unknown ids are left out."""
         with self._catalog.read() as connection:
@@ -205,7 +202,7 @@ class Library:
         if where.is_empty:
             return None
         with self._catalog.read() as connection:
-            return frame_rows.filtered_ids(connection, where)
+            return filters.filtered_ids(connection, where)
 
     # --- searching ----------------------------------------------------------------------------------
 
@@ -248,25 +245,43 @@ class Library:
         """
         return self._index.nearest(space, queries, k, among=among)
 
-    def caption_matches(self, words: str, k: int, *, among: Int64 | None = None) -> list[CaptionMatch]:
-        """The k frames whose captions answer any of the words best.
+    def match(
+        self,
+        words: str,
+        k: int,
+        *,
+        kinds: Sequence[WordKind],
+        where: FrameFilter = FrameFilter(),
+    ) -> list[SegmentMatch]:
+        """The k segments of these kinds whose words answer best: one ranking over all of them.
 
-        Words are stemmed, `sun*` is a prefix, "red car" in quotes a phrase; no input is an error. `among`:
-        frame ids, ascending, that alone may match.
+        Words are stemmed, `sun*` is a prefix, "red car" in quotes a phrase; no input is an error.
         """
         with self._catalog.read() as connection:
-            return caption_ranking.matches(connection, words, k, among=among)
+            among = _among(connection, kinds, where)
+            return word_ranking.matches(connection, words, k, kinds=kinds, among=among)
 
-    def caption_scores(self, words: str, k: int, *, among: Int64 | None = None) -> tuple[Int64, Float64]:
-        """What `caption_matches` finds, as ids int64 (n,) and scores float64 (n,), without texts: quicker."""
+    def match_scores(
+        self,
+        words: str,
+        k: int,
+        *,
+        kinds: Sequence[WordKind],
+        where: FrameFilter = FrameFilter(),
+    ) -> tuple[Int64, Float64]:
+        """What `match` finds, as segment ids int64 (n,) and scores float64 (n,), without texts: quicker."""
         with self._catalog.read() as connection:
-            return caption_ranking.best_scores(connection, words, k, among=among)
+            among = _among(connection, kinds, where)
+            return word_ranking.best_scores(connection, words, k, kinds=kinds, among=among)
 
-    def search(self, query: Query) -> SearchAnswer:
-        """Answer a query; see `vidsearch.search.engine`."""
-        from vidsearch.search.engine import search
+    def positions(self, segment_ids: Sequence[int] | Int64) -> tuple[Int64, Float64, Float64]:
+        """Where segments are: their videos int64 (n,), and starts and ends, float64 (n,) seconds, in this
+        order.
 
-        return search(self, query)
+        Raises KeyError for an id that no segment has.
+        """
+        with self._catalog.read() as connection:
+            return filters.positions(connection, [int(segment_id) for segment_id in segment_ids])
 
     # --- files: what is known, and who works on what ------------------------------------------------
 
@@ -276,6 +291,10 @@ class Library:
         Raises MediaError where it cannot be read.
         """
         return ledger.lookup(self._catalog, path)
+
+    def lookup_content(self, fingerprint: Fingerprint) -> FileState:
+        """What is known of some content, wherever its file is."""
+        return ledger.lookup_content(self._catalog, fingerprint)
 
     @contextmanager
     def claim(self, content_hash: str) -> Iterator[bool]:
@@ -331,30 +350,79 @@ class Library:
         path: Path,
         fingerprint: Fingerprint,
         info: VideoInfo,
-        plan: SamplingPlan,
-        spaces: Iterable[EmbeddingSpace],
+        specs: Sequence[TrackSpec],
+        spaces: Sequence[EmbeddingSpace] = (),
+        *,
+        again: bool = False,
+    ) -> OpenedVideo:
+        """Begin to make tracks of a file, or continue: the answer says how far each of them is.
+
+        A track that would take the place of an active one is built beside it, and shown by `finish_video`.
+        `spaces` are those that its frames are to have vectors in, beside those that they have. `again` makes
+        tracks a second time that are whole, but for frames and shots. A failure recorded for the path is
+        forgotten.
+        """
+        return ledger.begin_video(self._catalog, path, fingerprint, info, specs, spaces, again=again)
+
+    def append(self, video_id: int, chunk: Chunk) -> None:
+        """Add a part of some of a video's tracks, and note how far they now are.
+
+        Raises VideoNotFound where the video or a track was removed meanwhile, ValueError for a vector that
+        does not fit its space, LibraryNotWritable.
+        """
+        ledger.append(self._catalog, video_id, chunk)
+
+    def finish_video(
+        self,
+        video_id: int,
+        track_ids: Sequence[int],
+        *,
+        frames_track_id: int | None = None,
+        spaces: Sequence[EmbeddingSpace] = (),
+        duration_seconds: float | None = None,
+        shows: bool = True,
     ) -> Video:
-        """Begin to index a file, or go on with it: `indexed_until_seconds` says from where.
+        """Note that tracks are whole, and how long the video is; they take the place of those before them.
 
-        Content that is known under the same plan and with vectors in the same spaces only gains the path.
-        Under another plan, or with other spaces, its frames go and it begins anew; human captions stay, by
-        their times. A failure recorded for the path is forgotten.
+        `spaces` are those in which the segments of `frames_track_id` now have all their vectors. With `shows`
+        false, tracks that were built beside others stay unseen. Raises VideoNotFound.
         """
-        return ledger.begin_video(self._catalog, path, fingerprint, info, plan, tuple(spaces))
+        return ledger.finish(
+            self._catalog,
+            video_id,
+            track_ids,
+            frames_track_id=frames_track_id,
+            spaces=spaces,
+            duration_seconds=duration_seconds,
+            shows=shows,
+        )
 
-    def add(self, video_id: int, chunk: Chunk) -> None:
-        """Add a chunk of a video: frames, thumbnails, vectors, captions, shots, and how far it now is.
+    def take_back(
+        self,
+        video_id: int,
+        track_ids: Sequence[int],
+        *,
+        frames_track_id: int,
+        spaces: Sequence[EmbeddingSpace] = (),
+        from_seconds: float = 0.0,
+    ) -> None:
+        """Remove what a run made of tracks, and of vectors in these spaces, from a time on.
 
-        A frame whose time is there already is left as it is. Raises VideoNotFound where the video was removed
-        meanwhile, ValueError for a vector that does not fit its space, LibraryNotWritable.
+        For a file that changed while it was read. A video of which nothing is left goes; what people wrote
+        stays.
         """
-        ledger.add(self._catalog, video_id, chunk)
+        ledger.take_back(
+            self._catalog,
+            video_id,
+            track_ids,
+            frames_track_id=frames_track_id,
+            spaces=spaces,
+            from_seconds=from_seconds,
+        )
 
-    def finish_video(self, video_id: int, *, duration_seconds: float | None = None) -> Video:
-        """Note that all of a video is in, and how long it is. Raises VideoNotFound."""
-        with self._catalog.write() as connection:
-            video_rows.complete_video(connection, video_id, duration_seconds)
-            return ledger.existing(connection, video_id)
+    def remove_if_empty(self, video_id: int) -> None:
+        """Remove a video whose tracks are all empty."""
+        ledger.remove_if_empty(self._catalog, video_id)
 
     def remove(self, video_id: int) -> None:
         """Remove a video with its frames, vectors and captions; the file stays. Raises VideoNotFound."""
@@ -374,58 +442,105 @@ class Library:
 
         return verify(self._catalog, lambda: self._index, repair=repair)
 
-    # --- captions -----------------------------------------------------------------------------------
+    # --- tracks -------------------------------------------------------------------------------------
 
-    def set_caption(self, frame_id: int, caption: Caption) -> None:
-        """Give a frame a new caption; see `set_captions`."""
-        self.set_captions({frame_id: caption})
-
-    def set_captions(self, captions: Mapping[int, Caption]) -> None:
-        """Give frames new captions, in one transaction. The old ones are kept as versions.
-
-        A model's caption does not take the place of a human's. Raises VideoNotFound for an unknown frame.
-        """
-        with self._catalog.write() as connection:
-            for frame_id, caption in captions.items():
-                try:
-                    caption_rows.put_caption(connection, int(frame_id), caption)
-                except sqlite3.IntegrityError as error:
-                    raise VideoNotFound(f"There is no frame {frame_id} in {self.path}.") from error
-                if caption.origin is CaptionOrigin.HUMAN:
-                    caption_rows.put_correction(connection, int(frame_id), caption.text)
-
-    def corrected_frames(self, frame_ids: Int64) -> Int64:
-        """Those of the frames whose caption a person wrote: ids, int64 (n,), in no order."""
+    def tracks(self, video_id: int) -> list[Track]:
+        """A video's tracks, in the order in which they were begun."""
         with self._catalog.read() as connection:
-            return caption_rows.corrected_frames(connection, frame_ids)
+            return track_rows.tracks_of(connection, video_id)
 
-    def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
-        """All captions that a frame has had, the first one first."""
+    def segments(self, track_id: int) -> list[Segment]:
+        """A track's segments, by start."""
         with self._catalog.read() as connection:
-            return caption_rows.versions(connection, frame_id)
+            return track_rows.segments_of(connection, track_id)
 
-    # --- subtitles ----------------------------------------------------------------------------------
+    def subtitles(self, video_id: int) -> list[SubtitleTrack]:
+        """A video's subtitle tracks that are shown, with their lines."""
+        return [
+            SubtitleTrack(
+                id=track.id,
+                video_id=video_id,
+                name=track.name,
+                cues=tuple(
+                    Cue(segment.start_seconds, segment.end_seconds, segment.text or "")
+                    for segment in self.segments(track.id)
+                ),
+            )
+            for track in self.tracks(video_id)
+            if track.kind == "subtitle" and track.state == "active"
+        ]
 
-    def set_subtitles(self, video_id: int, name: str, cues: Iterable[Cue]) -> None:
-        """Keep a subtitle track beside a video's captions; one of the same name is replaced.
+    def put_track(self, video_id: int, spec: TrackSpec, segments: Iterable[SegmentRecord]) -> Track:
+        """Keep a whole track, shown at once; one that it takes the place of goes.
 
         Raises VideoNotFound, LibraryNotWritable.
         """
         with self._catalog.write() as connection:
             ledger.existing(connection, video_id)
-            subtitle_rows.put_track(connection, video_id, name, cues)
+            track_id = track_rows.set_track(connection, video_id, spec, segments)
+            track = track_rows.track(connection, track_id)
+        assert track is not None
+        return track
 
-    def remove_subtitles(self, video_id: int, name: str) -> bool:
-        """Remove a subtitle track. Returns whether there was one."""
+    def remove_track(self, track_id: int) -> Track:
+        """Remove a track, and return it as it was. Raises TrackNotFound, LibraryNotWritable."""
+        return ledger.remove_tracks(self._catalog, [track_id])[0]
+
+    def track(self, track_id: int) -> Track:
+        """The track with an id. Raises TrackNotFound."""
+        with self._catalog.read() as connection:
+            track = track_rows.track(connection, track_id)
+        if track is None:
+            raise TrackNotFound(f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's.")
+        return track
+
+    # --- captions -----------------------------------------------------------------------------------
+
+    def add_human_caption(self, video_id: int, start_seconds: float, end_seconds: float, text: str) -> int:
+        """Keep what a person says of [start, end) of a video, and return the segment's id.
+
+        It is shown and found in place of what models say there, and no indexing removes it. What a person
+        wrote there before is kept as a version. Raises VideoNotFound, LibraryNotWritable.
+        """
         with self._catalog.write() as connection:
-            return subtitle_rows.delete_track(connection, video_id, name)
+            ledger.existing(connection, video_id)
+            return caption_rows.add_human(connection, video_id, start_seconds, end_seconds, text)
 
-    def subtitles(self, video_id: int) -> list[SubtitleTrack]:
-        """A video's subtitle tracks, by name."""
+    def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
+        """All captions that a frame has had, the first one first."""
         with self._catalog.read() as connection:
-            return subtitle_rows.tracks_of(connection, video_id)
+            frames = frame_rows.frames_by_id(connection, [frame_id])
+            if not frames:
+                return []
+            return caption_rows.versions(connection, frames[0].video_id, frames[0].time_seconds)
 
-    def subtitle_matches(self, words: str, k: int) -> list[CueMatch]:
-        """The k subtitles that answer any of the words best; words as in `caption_matches`."""
-        with self._catalog.read() as connection:
-            return subtitle_rows.matches(connection, words, k)
+    # --- other models -------------------------------------------------------------------------------
+
+    def prepare_upgrade(self, spaces: Sequence[EmbeddingSpace]) -> None:
+        """Let vectors of other spaces be added that no search sees until `switch_models`."""
+        upgrade.prepare(self._catalog, spaces)
+
+    def switch_models(self, models: LibraryModels, spaces: Sequence[EmbeddingSpace]) -> None:
+        """Search these spaces from now on, show this captioner's captions, and remember the models.
+
+        The spaces and captions before are kept, but neither searched nor shown, until `prune_superseded`.
+        """
+        upgrade.switch(self._catalog, models, spaces)
+
+    def prune_superseded(self) -> int:
+        """Remove the vectors and tracks that others took the place of. Returns how many rows that were.
+
+        What people wrote is kept.
+        """
+        return upgrade.prune(self._catalog)
+
+
+def _among(
+    connection: sqlite3.Connection, kinds: Sequence[WordKind], where: FrameFilter
+) -> dict[WordKind, Int64] | None:
+    """The segments that a filter leaves, by kind; None where it leaves all."""
+    if where.is_empty:
+        return None
+    return {
+        each: filters.filtered_ids(connection, where, each.kind, is_human=each.is_human) for each in kinds
+    }

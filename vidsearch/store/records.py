@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
+from vidsearch.tracks import Track
 from vidsearch.types import Caption, EmbeddingSpace, Failure, Fingerprint, LibraryModels, Video
 
 
@@ -21,6 +23,8 @@ class FileState:
     """Set where `complete` or `partial`."""
     spaces: tuple[EmbeddingSpace, ...] = ()
     """The spaces that the video's frames have vectors in."""
+    tracks: tuple[Track, ...] = ()
+    """All tracks of the video."""
     failure: Failure | None = None
     fingerprint: Fingerprint | None = None
     """Set where finding out took reading the whole file, so that nobody need read it again."""
@@ -29,6 +33,18 @@ class FileState:
     Otherwise `Library.add_path` makes it so."""
     replaces: Video | None = None
     """The video that the library has at this path, where the file's content is no longer that video's."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedVideo:
+    """A video with the tracks that a run is to make or to continue."""
+
+    video: Video
+    tracks: tuple[Track, ...]
+    """In the order in which they were asked for."""
+    space_until_seconds: Mapping[EmbeddingSpace, float]
+    """Up to where its frames have vectors in each space that was asked for; infinity where all of them
+    have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,34 +67,6 @@ class LibraryInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class CaptionMatch:
-    """A frame whose caption answers some words."""
-
-    frame_id: int
-    score: float
-    """BM25, higher is better; comparable within one answer only."""
-    highlighted: str
-    """The caption, with HIGHLIGHT_START and HIGHLIGHT_END around each word that matched."""
-
-
-HIGHLIGHT_START = "\x02"
-HIGHLIGHT_END = "\x03"
-"""Control characters: they occur in no caption, so a caller can turn them into markup after escaping."""
-
-
-@dataclass(frozen=True, slots=True)
-class CaptionVersion:
-    """One of the captions that a frame has had."""
-
-    caption: Caption
-    version: int
-    """1 for a frame's first caption, counting up."""
-    is_active: bool
-    """The one that is shown and searched. A human correction stays active when models caption anew."""
-    created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
 class Cue:
     """A line of a subtitle track: shown in [start, end)."""
 
@@ -97,15 +85,21 @@ class SubtitleTrack:
     cues: tuple[Cue, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class CueMatch:
-    """A subtitle that answers some words."""
+HIGHLIGHT_START = "\x02"
+HIGHLIGHT_END = "\x03"
+"""Control characters: they occur in no caption, so a caller can turn them into markup after escaping."""
 
-    video_id: int
-    track: str
-    cue: Cue
-    score: float
-    highlighted: str
+
+@dataclass(frozen=True, slots=True)
+class CaptionVersion:
+    """One of the captions that a frame has had."""
+
+    caption: Caption
+    version: int
+    """1 for a frame's first caption, counting up."""
+    is_active: bool
+    """The one that is shown and searched. A human correction stays active when models caption anew."""
+    created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

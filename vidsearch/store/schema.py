@@ -9,12 +9,13 @@ that a later program wrote the file. Migrations are only ever added, at the end.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 """The number of migrations that this program knows."""
 
 PAGE_BYTES = 16384
@@ -189,25 +190,52 @@ CREATE TABLE corrections (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a catalog, an empty one too, to the current format: one transaction for each step."""
+    """Bring a catalog, an empty one too, to the current format: one transaction for each step.
+
+    Raises sqlite3.DatabaseError; the catalog is then as it was.
+    """
     from sqlite_utils import Database  # a tenth of a second, which a search need not spend
 
-    # The plugins of somebody's sqlite-utils command have no business in a library.
-    _migrations().apply(Database(connection, execute_plugins=False))
+    # Tables are rebuilt below, which must not delete what refers to them: https://sqlite.org/lang_altertable.html
+    connection.execute("PRAGMA foreign_keys = OFF")
+    try:
+        # The plugins of somebody's sqlite-utils command have no business in a library.
+        _migrations().apply(Database(connection, execute_plugins=False))
+    finally:
+        connection.execute("PRAGMA foreign_keys = ON")
 
 
 def _migrations() -> Migrations:
     from sqlite_utils import Migrations
 
+    from vidsearch.store.schema_3 import to_tracks
+
+    def run_sql(sql: str) -> Callable[[sqlite3.Connection], None]:
+        return lambda connection: execute_all(connection, sql)
+
+    steps = (("catalog", run_sql(_CATALOG)), ("subtitles", run_sql(_SUBTITLES)), ("tracks", to_tracks))
     migrations = Migrations("vidsearch")
 
-    def add(name: str, sql: str, version: int) -> None:
+    def add(name: str, change: Callable[[sqlite3.Connection], None], version: int) -> None:
         def step(database: Database) -> None:
-            database.executescript(sql)
+            change(database.conn)
             database.execute(f"PRAGMA user_version = {version}")
 
         migrations(name=name)(step)
 
-    for version, (name, sql) in enumerate((("catalog", _CATALOG), ("subtitles", _SUBTITLES)), start=1):
-        add(name, sql, version)
+    for version, (name, change) in enumerate(steps, start=1):
+        add(name, change, version)
     return migrations
+
+
+def execute_all(connection: sqlite3.Connection, sql: str) -> None:
+    """Execute statements one by one, inside the transaction that is open.
+
+    (`sqlite3.Connection.executescript` would commit it first.)
+    """
+    statement = ""
+    for line in sql.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            connection.execute(statement)
+            statement = ""

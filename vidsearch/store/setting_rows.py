@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from typing import Any
+
+from vidsearch.types import LibraryModels
 
 MODELS = "models"
 LIBRARY_ID = "library_id"
@@ -21,15 +24,33 @@ def put(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
 
 
+def models(connection: sqlite3.Connection) -> LibraryModels | None:
+    """The models that a library is made with; None before anything is indexed."""
+    text = get(connection, MODELS)
+    if text is None:
+        return None
+    value = json.loads(text)
+    return LibraryModels(embedders=tuple(value["embedders"]), captioner=value["captioner"])
+
+
+def put_models(connection: sqlite3.Connection, models: LibraryModels) -> None:
+    """Remember the models that a library is made with."""
+    text = json.dumps({"embedders": list(models.embedders), "captioner": models.captioner})
+    put(connection, MODELS, text)
+
+
 def numbers(connection: sqlite3.Connection) -> dict[str, Any]:
     """The counts and sums that `LibraryInfo` has, by its names."""
     cursor = connection.execute(
         """
         SELECT
             (SELECT count(*) FROM videos) AS num_videos,
-            (SELECT count(*) FROM videos WHERE is_complete) AS num_complete,
-            (SELECT count(*) FROM frames) AS num_frames,
-            (SELECT count(*) FROM captions WHERE is_active) AS num_captions,
+            (SELECT count(*) FROM tracks WHERE kind = 'frames' AND state = 'active' AND is_complete)
+                AS num_complete,
+            (SELECT coalesce(sum(num_segments), 0) FROM tracks WHERE kind = 'frames' AND state = 'active')
+                AS num_frames,
+            (SELECT coalesce(sum(num_segments), 0) FROM tracks WHERE kind = 'caption' AND state = 'active')
+                AS num_captions,
             (SELECT count(*) FROM failures) AS num_failures,
             (SELECT coalesce(sum(duration_seconds), 0.0) FROM videos) AS duration_seconds
         """

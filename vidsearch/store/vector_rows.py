@@ -1,4 +1,4 @@
-"""Spaces and vectors as rows: float32, little-endian, one BLOB per frame and space.
+"""Spaces and vectors as rows: float32, little-endian, one BLOB per segment and space.
 
 A space has a *revision* that counts the transactions that changed its vectors, so that a copy elsewhere can
 tell whether it is up to date. All functions take a connection; none begins or ends a transaction.
@@ -10,16 +10,21 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidsearch.store.similarity import is_unit
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
+    from vidsearch.tracks import TrackState
     from vidsearch.types import Float32, Int64
 
 _BLOB = np.dtype("<f4")
+_SPACE_COLUMNS = """
+    s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.revision, s.rewritten_at_revision, s.state
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,17 @@ class SpaceRow:
     """Counts the transactions that added or removed vectors."""
     rewritten_at_revision: int
     """The last one that did more than add vectors to frames newer than all before."""
+    state: TrackState = "active"
+    """Whether it is searched; `building` while an upgrade fills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrackSpace:
+    """A space in which a track's segments have vectors."""
+
+    row: SpaceRow
+    is_complete: bool
+    done_until_seconds: float
 
 
 def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
@@ -46,85 +62,158 @@ def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
     return int(connection.execute("SELECT id FROM spaces WHERE key = ?", (space.key,)).fetchone()[0])
 
 
-def spaces(connection: sqlite3.Connection) -> list[SpaceRow]:
-    """All spaces, in the order in which they came."""
+def spaces(connection: sqlite3.Connection, state: TrackState | None = None) -> list[SpaceRow]:
+    """All spaces, or those of a state, in the order in which they came."""
     rows = connection.execute(
-        """
-        SELECT id, model, weights_digest, preprocessing, dim, revision, rewritten_at_revision
-        FROM spaces ORDER BY id
-        """
+        f"SELECT {_SPACE_COLUMNS} FROM spaces s WHERE coalesce(?1, s.state) = s.state ORDER BY s.id", (state,)
     )
-    return [
-        SpaceRow(space_id, EmbeddingSpace(model, digest, preprocessing, dim), revision, rewritten)
-        for space_id, model, digest, preprocessing, dim, revision, rewritten in rows
-    ]
+    return [_space_row(row) for row in rows]
 
 
 def space_row(connection: sqlite3.Connection, space: EmbeddingSpace) -> SpaceRow | None:
     """A space as the catalog has it, if it does."""
     row = connection.execute(
-        "SELECT id, revision, rewritten_at_revision FROM spaces WHERE key = ?", (space.key,)
+        f"SELECT {_SPACE_COLUMNS} FROM spaces s WHERE s.key = ?", (space.key,)
     ).fetchone()
-    return SpaceRow(row[0], space, row[1], row[2]) if row else None
+    return None if row is None else _space_row(row)
 
 
-def set_video_spaces(connection: sqlite3.Connection, video_id: int, space_ids: Iterable[int]) -> None:
-    """Note the spaces in which a video's frames have vectors."""
-    connection.execute("DELETE FROM video_spaces WHERE video_id = ?", (video_id,))
+def _space_row(row: Sequence[Any]) -> SpaceRow:
+    space_id, model, digest, preprocessing, dim, revision, rewritten, state, *_ = row
+    return SpaceRow(space_id, EmbeddingSpace(model, digest, preprocessing, dim), revision, rewritten, state)
+
+
+def open_spaces(connection: sqlite3.Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:
+    """Note that a track's segments are to have vectors in these spaces, beside those it has already."""
+    for space in spaces:
+        connection.execute(
+            """
+            INSERT INTO track_spaces (track_id, space_id, is_complete) VALUES (?, ?, 0)
+            ON CONFLICT DO NOTHING
+            """,
+            (track_id, ensure_space(connection, space)),
+        )
+
+
+def spaces_of_track(connection: sqlite3.Connection, track_id: int) -> list[TrackSpace]:
+    """The spaces in which a track's segments have vectors, or are to have them."""
+    rows = connection.execute(
+        f"""
+        SELECT {_SPACE_COLUMNS}, k.is_complete, k.done_until_seconds
+        FROM track_spaces k JOIN spaces s ON s.id = k.space_id WHERE k.track_id = ? ORDER BY s.id
+        """,
+        (track_id,),
+    )
+    return [TrackSpace(_space_row(row), bool(row[-2]), row[-1]) for row in rows]
+
+
+def advance_spaces(
+    connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int], until_seconds: float
+) -> None:
+    """Note how far a track's segments have vectors in these spaces."""
     connection.executemany(
-        "INSERT INTO video_spaces (video_id, space_id) VALUES (?, ?)",
-        [(video_id, space_id) for space_id in space_ids],
+        """
+        UPDATE track_spaces SET done_until_seconds = max(done_until_seconds, ?)
+        WHERE track_id = ? AND space_id = ?
+        """,
+        [(until_seconds, track_id, space_id) for space_id in space_ids],
     )
 
 
-def video_space_ids(connection: sqlite3.Connection, video_id: int) -> list[int]:
-    """Ids of the spaces in which a video's frames have vectors."""
-    query = "SELECT space_id FROM video_spaces WHERE video_id = ? ORDER BY space_id"
-    return [int(row[0]) for row in connection.execute(query, (video_id,))]
+def complete_spaces(connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int]) -> None:
+    """Note that every segment of a track that is to have a vector in these spaces has one."""
+    connection.executemany(
+        "UPDATE track_spaces SET is_complete = 1 WHERE track_id = ? AND space_id = ?",
+        [(track_id, space_id) for space_id in space_ids],
+    )
 
 
-def spaces_of_video(connection: sqlite3.Connection, video_id: int) -> list[SpaceRow]:
-    """The spaces in which a video's frames have vectors."""
-    ids = set(video_space_ids(connection, video_id))
-    return [row for row in spaces(connection) if row.id in ids]
+def rewind_spaces(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+    """Note that a track's segments have vectors only up to a time."""
+    connection.execute(
+        """
+        UPDATE track_spaces SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?)
+        WHERE track_id = ?
+        """,
+        (until_seconds, track_id),
+    )
+
+
+def cut(connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int], from_seconds: float) -> None:
+    """Remove a track's vectors in these spaces from a time on, for the next run to continue there."""
+    for space_id in space_ids:
+        connection.execute(
+            """
+            DELETE FROM vectors WHERE space_id = ? AND segment_id IN
+                (SELECT id FROM segments WHERE track_id = ? AND start_seconds >= ?)
+            """,
+            (space_id, track_id, from_seconds),
+        )
+        connection.execute(
+            """
+            UPDATE track_spaces SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?)
+            WHERE track_id = ? AND space_id = ?
+            """,
+            (from_seconds, track_id, space_id),
+        )
+
+
+def set_state(connection: sqlite3.Connection, space_id: int, state: TrackState) -> None:
+    """Search a space, or no longer."""
+    connection.execute("UPDATE spaces SET state = ? WHERE id = ?", (state, space_id))
+
+
+def delete_space(connection: sqlite3.Connection, space_id: int) -> None:
+    """Remove a space with its vectors."""
+    connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,))
+    connection.execute("DELETE FROM track_spaces WHERE space_id = ?", (space_id,))
+    connection.execute("DELETE FROM spaces WHERE id = ?", (space_id,))
 
 
 def times_without_sound_vector(
-    connection: sqlite3.Connection, video_id: int, space_id: int, dim: int
+    connection: sqlite3.Connection, track_id: int, space_id: int, dim: int
 ) -> list[float]:
-    """Times (s) of a video's frames that should have a vector in a space, and have none that is sound."""
+    """Times (s) of a track's segments that should have a vector in a space, and have none that is sound."""
     rows = connection.execute(
         """
-        SELECT f.time_seconds, f.is_blank, e.vector FROM frames f
-        LEFT JOIN vectors e ON e.frame_id = f.id AND e.space_id = ?
-        WHERE f.video_id = ? ORDER BY f.time_seconds
+        SELECT f.start_seconds, f.attributes, e.vector FROM segments f
+        LEFT JOIN vectors e ON e.segment_id = f.id AND e.space_id = ?
+        WHERE f.track_id = ? ORDER BY f.start_seconds
         """,
-        (space_id, video_id),
+        (space_id, track_id),
     )
-    return [time for time, is_blank, blob in rows if not _is_sound(blob, dim, is_blank=bool(is_blank))]
+    return [
+        time
+        for time, attributes, blob in rows
+        if not (attributes is not None if blob is None else _is_sound(blob, dim))
+    ]
 
 
-def _is_sound(blob: bytes | None, dim: int, *, is_blank: bool) -> bool:
-    if blob is None:
-        return is_blank
-    return len(blob) == dim * _BLOB.itemsize and bool(np.isfinite(np.frombuffer(blob, _BLOB)).all())
+def _is_sound(blob: bytes, dim: int) -> bool:
+    return len(blob) == dim * _BLOB.itemsize and is_unit(np.frombuffer(blob, _BLOB), dim)
 
 
 def insert_vectors(
     connection: sqlite3.Connection,
-    frame_id: int,
-    vectors: Mapping[EmbeddingSpace, Float32],
+    rows: Iterable[tuple[int, EmbeddingSpace, Float32]],
     space_ids: Mapping[EmbeddingSpace, int],
 ) -> None:
-    """Add a frame's vectors. Raises ValueError where one has not its space's shape or is not finite."""
-    for space, vector in vectors.items():
+    """Add vectors of segments; those that are there stay.
+
+    Raises ValueError where one has not its space's shape, is not finite, or is not of length one.
+    """
+    values = []
+    for segment_id, space, vector in rows:
         row = np.ascontiguousarray(vector, dtype=_BLOB)
-        if row.shape != (space.dim,) or not np.isfinite(row).all():
-            raise ValueError(f"A vector of {space.model} is not {space.dim} finite numbers: {row.shape}.")
-        connection.execute(
-            "INSERT INTO vectors (frame_id, space_id, vector) VALUES (?, ?, ?)",
-            (frame_id, space_ids[space], row.tobytes()),
-        )
+        if not is_unit(row, space.dim):
+            raise ValueError(
+                f"A vector of {space.model} is not {space.dim} finite numbers of length one together: "
+                f"shape {row.shape}."
+            )
+        values.append((segment_id, space_ids[space], row.tobytes()))
+    connection.executemany(
+        "INSERT INTO vectors (segment_id, space_id, vector) VALUES (?, ?, ?) ON CONFLICT DO NOTHING", values
+    )
 
 
 def note_change(connection: sqlite3.Connection, space_ids: Iterable[int], *, rewrites: bool) -> None:
@@ -150,8 +239,8 @@ def vectors_by_frame(
 ) -> tuple[Int64, Float32]:
     """The vectors of these frames, in this order; frames without one are left out."""
     query = """
-        SELECT frame_id, vector FROM vectors
-        WHERE space_id = ? AND frame_id IN (SELECT value FROM json_each(?))
+        SELECT segment_id, vector FROM vectors
+        WHERE space_id = ? AND segment_id IN (SELECT value FROM json_each(?))
     """
     ids = json.dumps([int(frame_id) for frame_id in frame_ids])
     found = dict(connection.execute(query, (space_id, ids)).fetchall())
@@ -161,19 +250,20 @@ def vectors_by_frame(
 
 
 def batches(
-    connection: sqlite3.Connection, space_id: int, dim: int, *, after_frame_id: int, num_rows: int
+    connection: sqlite3.Connection, space_id: int, dim: int, *, after_segment_id: int, num_rows: int
 ) -> Iterator[tuple[list[tuple[int, int, float]], Float32]]:
-    """A space's vectors for frames after an id, by frame id, `num_rows` at a time.
+    """A space's vectors for the segments of active tracks after an id, by id, `num_rows` at a time.
 
-    Yields (frame id, video id, time in seconds) per row, and the rows: float32 (n, dim).
+    Yields (segment id, video id, start in seconds) per row, and the rows: float32 (n, dim). Raises ValueError
+    where one has another size.
     """
     cursor = connection.execute(
         """
-        SELECT e.frame_id, f.video_id, f.time_seconds, e.vector
-        FROM vectors e JOIN frames f ON f.id = e.frame_id
-        WHERE e.frame_id > ? AND e.space_id = ? ORDER BY e.frame_id
+        SELECT e.segment_id, t.video_id, s.start_seconds, e.vector
+        FROM vectors e JOIN segments s ON s.id = e.segment_id JOIN tracks t ON t.id = s.track_id
+        WHERE e.segment_id > ? AND e.space_id = ? AND t.state = 'active' ORDER BY e.segment_id
         """,
-        (after_frame_id, space_id),
+        (after_segment_id, space_id),
     )
     while rows := cursor.fetchmany(num_rows):
         blobs = b"".join(row[3] for row in rows)

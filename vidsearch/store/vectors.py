@@ -60,7 +60,7 @@ class Vectors:
         self._lock = threading.Lock()
 
     def matrix(self, space: EmbeddingSpace) -> Matrix:
-        """All vectors of a space, as new as the catalog."""
+        """All vectors of a space that is searched, as new as the catalog."""
         return self._current(space).matrix
 
     def nearest(
@@ -114,7 +114,7 @@ class Vectors:
         with self._lock:
             with self._catalog.errors():
                 row = vector_rows.space_row(self._catalog.connection, space)
-            if row is None:
+            if row is None or row.state != "active":  # of other models, not searched yet or any more
                 return _Loaded(0, matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32)))
             loaded = self._loaded.get(space.key)
             if loaded is None or loaded.revision < row.revision:
@@ -205,7 +205,7 @@ def _all_after(
     connection: sqlite3.Connection, row: SpaceRow, frame_id: int
 ) -> Iterator[tuple[NDArray[np.void], Float32]]:
     for places, rows in vector_rows.batches(
-        connection, row.id, row.space.dim, after_frame_id=frame_id, num_rows=_BATCH_ROWS
+        connection, row.id, row.space.dim, after_segment_id=frame_id, num_rows=_BATCH_ROWS
     ):
         yield np.array(places, dtype=POSITION), rows
 

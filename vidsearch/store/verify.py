@@ -7,6 +7,7 @@ that only a person could make again, and no file, is touched.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryError, MediaError
-from vidsearch.store import frame_rows, ledger, vector_rows, video_rows
+from vidsearch.store import frame_rows, ledger, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
 from vidsearch.store.records import Problem
@@ -23,9 +24,10 @@ from vidsearch.store.vectors import Vectors
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
+    from vidsearch.tracks import Track
     from vidsearch.types import Video
 
-_FULL_TEXT_TABLES = ("captions_fts", "cues_fts")
+_FULL_TEXT_TABLES = ("segments_fts",)
 
 
 def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) -> list[Problem]:
@@ -91,10 +93,12 @@ def _orphans(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                     if row_id is not None:
                         connection.execute(f"DELETE FROM {table} WHERE rowid = ?", (row_id,))
                     else:
-                        key = {"videos": "video_id", "spaces": "space_id"}[parent]
+                        key = {"tracks": "track_id", "spaces": "space_id"}[parent]
                         connection.execute(
                             f"DELETE FROM {table} WHERE {key} NOT IN (SELECT id FROM {parent})"
                         )
+            for (track_id,) in connection.execute("SELECT id FROM tracks").fetchall():
+                track_rows.recount(connection, track_id)
             spaces = vector_rows.spaces(connection)
             vector_rows.note_change(connection, [row.id for row in spaces], rewrites=True)
     for (table, parent), count in sorted(counts.items()):
@@ -103,21 +107,30 @@ def _orphans(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 
 
 def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Frames without a vector that they should have, and vectors that are none."""
+    """Segments without a vector that they should have, and vectors that are none."""
     with catalog.read() as connection:
         videos = video_rows.all_videos(connection)
     for video in videos:
         with catalog.read() as connection:
-            times = {
-                row.space.model: vector_rows.times_without_sound_vector(
-                    connection, video.id, row.id, row.space.dim
-                )
-                for row in vector_rows.spaces_of_video(connection, video.id)
-            }
-        for model, missing in times.items():
-            if missing:
-                what = f"{_name(video)}: {len(missing)} frames have no sound vector of {model}."
-                yield Problem("vectors-missing", what, _cut(catalog, video, missing[0]) if repair else None)
+            missing = [
+                (track, each.row.space.model, times)
+                for track in track_rows.tracks_of(connection, video.id)
+                for each in vector_rows.spaces_of_track(connection, track.id)
+                if (times := _times_without_vector(connection, track, each))
+            ]
+        for track, model, times in missing:
+            what = f"{_name(video)}: {len(times)} frames have no sound vector of {model}."
+            yield Problem("vectors-missing", what, _cut(catalog, track, times[0]) if repair else None)
+
+
+def _times_without_vector(
+    connection: sqlite3.Connection, track: Track, of_track: vector_rows.TrackSpace
+) -> list[float]:
+    """Times (s) of a track's segments that should have a vector in a space by now, and have none."""
+    until = math.inf if of_track.is_complete else of_track.done_until_seconds
+    row = of_track.row
+    times = vector_rows.times_without_sound_vector(connection, track.id, row.id, row.space.dim)
+    return [time for time in times if time < until]
 
 
 def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
@@ -164,7 +177,9 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         videos = {video.id: video for video in video_rows.all_videos(connection)}
         pathless = [videos[video_id] for video_id in video_rows.pathless_ids(connection)]
     for path, video_id, size_bytes, mtime_ns in known:
-        video = videos[video_id]
+        video = videos.get(video_id)
+        if video is None:
+            continue  # a path of no video, which the check for orphans tells of
         if not path.exists():
             what, kind = f"{path} is not there.", "file-missing"
         else:
@@ -188,17 +203,23 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             yield Problem(kind, what, "forgot the path: the video is at another one, too")
         else:
             yield Problem(kind, what)
+    pruned = {video.id for video in ledger.prune(catalog, missing=False)} if repair and pathless else set()
+    with catalog.read() as connection:
+        kept = set(video_rows.pathless_ids(connection))
     for video in pathless:
         what = f"{_name(video)}: other content is in its place now."
-        if repair:
-            ledger.prune(catalog, missing=False)
-        yield Problem("replaced", what, "removed the video from the library" if repair else None)
+        if video.id not in pruned:
+            yield Problem("replaced", what)
+        elif video.id in kept:
+            yield Problem("replaced", what, "removed all but what people wrote of the video")
+        else:
+            yield Problem("replaced", what, "removed the video from the library")
 
 
 def _caches(catalog: Catalog, vectors: Vectors, *, repair: bool) -> Iterator[Problem]:
     """The vector files, against the catalog. Files that are older than the catalog are no problem."""
     with catalog.read() as connection:
-        spaces = vector_rows.spaces(connection)
+        spaces = vector_rows.spaces(connection, "active")
     for row in spaces:
         files = vectors.files(row.space)
         if not files.manifest_path.exists():
@@ -227,7 +248,7 @@ def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> b
     start = 0
     with catalog.read() as connection:
         for places, rows in vector_rows.batches(
-            connection, row.id, row.space.dim, after_frame_id=-1, num_rows=4096
+            connection, row.id, row.space.dim, after_segment_id=-1, num_rows=4096
         ):
             part = slice(start, start + len(rows))
             start += len(rows)
@@ -240,15 +261,16 @@ def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> b
     return start == len(everything.frame_ids)
 
 
-def _cut(catalog: Catalog, video: Video, time_seconds: float) -> str:
-    """Forget a video from a time on, for the next run to go on there."""
+def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:
+    """Forget a track from a time on, for the next run to continue there."""
     with catalog.write() as connection:
-        frame_rows.delete_frames(connection, video.id, from_seconds=time_seconds)
-        video_rows.rewind_video(connection, video.id, time_seconds)
-        spaces = vector_rows.video_space_ids(connection, video.id)
+        track_rows.delete_segments(connection, track.id, from_seconds=time_seconds)
+        track_rows.rewind(connection, track.id, time_seconds)
+        vector_rows.rewind_spaces(connection, track.id, time_seconds)
+        spaces = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
         vector_rows.note_change(connection, spaces, rewrites=True)
     return (
-        f"removed its frames from {format_time(time_seconds)} on; the next `vidsearch index` makes them anew"
+        f"removed its frames from {format_time(time_seconds)} on; the next `vidsearch index` makes them again"
     )
 
 

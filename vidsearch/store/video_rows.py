@@ -9,15 +9,19 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from vidsearch.types import Failure, Fingerprint, SamplingPlan, Video, VideoInfo
 
 _VIDEO = """
-    SELECT v.*, (SELECT count(*) FROM frames f WHERE f.video_id = v.id) AS num_frames FROM videos v
+    SELECT v.*, t.params AS plan, t.is_complete, t.done_until_seconds, t.num_segments
+    FROM videos v LEFT JOIN tracks t ON t.id = (
+        SELECT id FROM tracks WHERE video_id = v.id AND kind = 'frames' AND state <> 'superseded'
+        ORDER BY state, id LIMIT 1
+    )
 """
+"""A video with the frames that it is shown by: an active track comes before one that is being built."""
 
 
 def path_value(path: Path) -> str | bytes:
@@ -77,16 +81,16 @@ def has_quick_key(connection: sqlite3.Connection, quick_key: str) -> bool:
 
 
 def insert_video(
-    connection: sqlite3.Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo, plan: SamplingPlan
+    connection: sqlite3.Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo
 ) -> int:
-    """Add a video without frames and paths. Returns its id."""
-    recorded = info.created_at.timestamp() if info.created_at else fingerprint.mtime_ns / 1e9
+    """Add a video without tracks and paths. Returns its id."""
+    recorded = info.created_at or datetime.fromtimestamp(fingerprint.mtime_ns / 1e9, UTC)
     cursor = connection.execute(
         """
         INSERT INTO videos (
             content_hash, quick_key, size_bytes, container, codec, width, height, rotation_degrees,
-            frame_rate, duration_seconds, num_audio_tracks, created_at, recorded_unix_seconds, plan,
-            indexed_at, last_path
+            frame_rate, duration_seconds, num_audio_tracks, created_at, recorded_unix_seconds,
+            recorded_local_seconds, indexed_at, last_path
         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
         """,
         (
@@ -101,9 +105,9 @@ def insert_video(
             info.frame_rate,
             info.duration_seconds,
             info.num_audio_tracks,
-            info.created_at.astimezone(UTC).isoformat() if info.created_at else None,
-            recorded,
-            plan_text(plan),
+            info.created_at.isoformat() if info.created_at else None,
+            recorded.timestamp(),
+            local_seconds(recorded),
             now(),
             path_value(path),
         ),
@@ -111,54 +115,28 @@ def insert_video(
     return int(cursor.lastrowid or 0)
 
 
-def restart_video(connection: sqlite3.Connection, video_id: int, plan: SamplingPlan) -> None:
-    """Take a video back to its beginning, under another plan. Its frames are the caller's to remove."""
-    connection.execute(
-        "UPDATE videos SET plan = ?, is_complete = 0, indexed_until_seconds = 0, indexed_at = ? WHERE id = ?",
-        (plan_text(plan), now(), video_id),
-    )
+def local_seconds(recorded: datetime) -> float:
+    """A recording time on the wall clock of the place where it was made, as seconds since 1970 there.
+
+    Where a file says UTC only, that place is taken to be in this machine's time zone (`TZ`).
+    """
+    local = recorded.astimezone() if recorded.utcoffset() == timedelta(0) else recorded
+    return local.replace(tzinfo=UTC).timestamp()
 
 
-def advance_video(connection: sqlite3.Connection, video_id: int, until_seconds: float) -> None:
-    """Note up to which time a video is in."""
-    connection.execute(
-        """
-        UPDATE videos SET indexed_until_seconds = max(indexed_until_seconds, ?), indexed_at = ? WHERE id = ?
-        """,
-        (until_seconds, now(), video_id),
-    )
+def touch(connection: sqlite3.Connection, video_id: int) -> None:
+    """Note that something of a video has changed here."""
+    connection.execute("UPDATE videos SET indexed_at = ? WHERE id = ?", (now(), video_id))
 
 
-def rewind_video(connection: sqlite3.Connection, video_id: int, until_seconds: float) -> None:
-    """Note that a video is in only up to a time, for the next run to go on there."""
-    connection.execute(
-        """
-        UPDATE videos SET is_complete = 0, indexed_until_seconds = min(indexed_until_seconds, ?) WHERE id = ?
-        """,
-        (until_seconds, video_id),
-    )
-
-
-def complete_video(connection: sqlite3.Connection, video_id: int, duration_seconds: float | None) -> None:
-    """Note that all of a video is in, and how long it turned out to be."""
-    connection.execute(
-        """
-        UPDATE videos SET is_complete = 1, indexed_at = ?, duration_seconds = coalesce(?, duration_seconds),
-            indexed_until_seconds = max(indexed_until_seconds, coalesce(?, duration_seconds, 0))
-        WHERE id = ?
-        """,
-        (now(), duration_seconds, duration_seconds, video_id),
-    )
+def set_duration(connection: sqlite3.Connection, video_id: int, duration_seconds: float) -> None:
+    """Note how long a video turned out to be."""
+    connection.execute("UPDATE videos SET duration_seconds = ? WHERE id = ?", (duration_seconds, video_id))
 
 
 def delete_video(connection: sqlite3.Connection, video_id: int) -> None:
     """Remove a video, and all that belongs to it."""
     connection.execute("DELETE FROM videos WHERE id = ?", (video_id,))
-
-
-def plan_text(plan: SamplingPlan) -> str:
-    """A sampling plan as the catalog keeps it."""
-    return json.dumps(asdict(plan), sort_keys=True)
 
 
 # --- paths ------------------------------------------------------------------------------------------
@@ -294,11 +272,11 @@ def _video(row: sqlite3.Row, known_paths: list[Path]) -> Video:
             num_audio_tracks=row["num_audio_tracks"],
             created_at=datetime.fromisoformat(row["created_at"]) if row["created_at"] else None,
         ),
-        plan=SamplingPlan(**json.loads(row["plan"])),
+        plan=SamplingPlan(**json.loads(row["plan"] or "{}")),
         is_complete=bool(row["is_complete"]),
-        indexed_until_seconds=row["indexed_until_seconds"],
+        indexed_until_seconds=row["done_until_seconds"] or 0.0,
         indexed_at=datetime.fromisoformat(row["indexed_at"]),
-        num_frames=row["num_frames"],
+        num_frames=row["num_segments"] or 0,
     )
 
 

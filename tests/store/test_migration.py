@@ -1,0 +1,236 @@
+"""A library of format 2 becomes one of today's format, whole or not at all, and loses nothing."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+import sqlite3
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from vidsearch.search.engine import Searcher
+from vidsearch.service.query_json import read_query
+from vidsearch.store import schema
+from vidsearch.store.library import Library
+from vidsearch.types import CaptionOrigin, EmbeddingSpace, LibraryModels, SamplingPlan, Shot
+
+FIXTURE = Path(__file__).with_name("format_2")
+MINUTE = "2026-11-26T17:25"
+
+
+@pytest.fixture(scope="module")
+def expected() -> dict[str, Any]:
+    with gzip.open(FIXTURE / "expected.json.gz") as file:
+        return dict(json.load(file))
+
+
+@pytest.fixture
+def old_library(tmp_path: Path) -> Path:
+    folder = tmp_path / "library"
+    folder.mkdir()
+    (folder / "catalog.sqlite3").write_bytes(gzip.decompress((FIXTURE / "catalog.sqlite3.gz").read_bytes()))
+    return folder
+
+
+def rows(path: Path, query: str) -> list[Any]:
+    connection = sqlite3.connect(path / "catalog.sqlite3")
+    try:
+        return connection.execute(query).fetchall()
+    finally:
+        connection.close()
+
+
+def test_vectors_and_thumbnails_are_untouched(old_library: Path):
+    vectors = rows(old_library, "SELECT frame_id, space_id, vector FROM vectors ORDER BY 1, 2")
+    thumbnails = rows(old_library, "SELECT frame_id, jpeg FROM thumbnails ORDER BY 1")
+    Library.open(old_library).close()
+    assert len(vectors) == 46
+    assert rows(old_library, "SELECT segment_id, space_id, vector FROM vectors ORDER BY 1, 2") == vectors
+    assert rows(old_library, "SELECT segment_id, jpeg FROM thumbnails ORDER BY 1") == thumbnails
+
+
+def test_each_frame_and_its_caption_are_as_they_were(old_library: Path, expected: dict[str, Any]):
+    with Library.open(old_library) as library:
+        for video_id, frames in expected["frames"].items():
+            assert [
+                [
+                    frame.id,
+                    frame.time_seconds,
+                    frame.end_seconds,
+                    frame.is_blank,
+                    frame.caption and frame.caption.text,
+                    frame.caption and frame.caption.origin.value,
+                    frame.caption and frame.caption.model,
+                    frame.caption and frame.caption.carried_over,
+                ]
+                for frame in library.frames(int(video_id))
+            ] == frames
+
+
+def test_videos_are_as_they_were(old_library: Path):
+    with Library.open(old_library) as library:
+        cafe, cat, space, photographer = library.videos()
+        assert [path.name for path in cafe.paths] == ["cafe.mp4", os.fsdecode(b"caf\xe9.mp4")]
+        assert [(v.is_complete, v.indexed_until_seconds, v.num_frames) for v in (cafe, cat, space)] == [
+            (True, 16.0, 8),
+            (True, 16.0, 8),
+            (True, 20.0, 3),
+        ]
+        assert (photographer.is_complete, photographer.indexed_until_seconds, photographer.num_frames) == (
+            False,
+            4.0,
+            4,
+        )
+        assert (cat.plan, space.plan) == (SamplingPlan(fps=0.5), SamplingPlan(sampling="shots"))
+        assert library.shots(space.id) == [Shot(0.0, 7.0), Shot(7.0, 14.0), Shot(14.0, 20.0)]
+        assert library.models == LibraryModels(("mini", "colour"), "mini")
+        assert [space.model for space in library.spaces()] == ["mini", "colour"]
+        assert [(failure.path.name, failure.error) for failure in library.failures()] == [
+            ("broken.mp4", "NotAVideo")
+        ]
+
+
+def test_captions_become_tracks(old_library: Path):
+    """One segment for each run of frames with one caption; older ones and what people wrote are kept."""
+    with Library.open(old_library) as library:
+        made = [
+            [
+                (track.kind, track.spec.producer, track.name, track.state, track.num_segments)
+                for track in library.tracks(video_id)
+                if track.kind != "frames"
+            ]
+            for video_id in (1, 2, 3, 4)
+        ]
+        assert made == [
+            [
+                ("caption", "colour", "colour", "active", 4),
+                ("caption", "mini", "mini", "superseded", 4),
+                ("caption", "human", "human", "active", 1),
+            ],
+            [
+                ("caption", "mini", "mini", "active", 3),
+                ("caption", "human", "human", "active", 2),
+                ("subtitle", "file", "english", "active", 3),
+                ("subtitle", "file", "deutsch", "active", 1),
+            ],
+            [("caption", "mini", "mini", "active", 3), ("shot", "cuts", "cuts", "active", 3)],
+            [("caption", "mini", "mini", "active", 2)],
+        ]
+        of_cat = library.tracks(2)
+        assert of_cat[1].spec.params == {"plan": asdict(SamplingPlan(fps=0.5))}
+        spans = [(s.start_seconds, s.end_seconds, s.text) for s in library.segments(of_cat[1].id)]
+        assert spans == [
+            (0.0, 4.0, "a picture that is hard to make out"),
+            (4.0, 14.0, "a close up of a cat"),
+            (14.0, 16.0, "a black and white dog is standing in front of a stone wall"),
+        ]
+        spans = [(s.start_seconds, s.end_seconds, s.text) for s in library.segments(of_cat[2].id)]
+        assert spans == [(4.0, 6.0, "Minka the cat looks up"), (8.0, 10.0, "Minka yawns")]
+        versions = [(v.caption.text, v.caption.origin, v.is_active) for v in library.caption_versions(11)]
+        assert versions == [
+            ("a close up of a cat", CaptionOrigin.MODEL, False),
+            ("Minka the cat looks up", CaptionOrigin.HUMAN, True),
+        ]
+
+
+def test_a_migrated_library_is_sound(old_library: Path):
+    with Library.open(old_library) as library:
+        kinds = {problem.kind for problem in library.verify()}
+    assert kinds <= {"file-missing"}  # its videos are on another machine
+
+
+class StoredTexts:
+    """The text half of an embedder that knows the vectors of some texts by heart."""
+
+    def __init__(self, space: EmbeddingSpace, vectors: dict[str, list[float]]) -> None:
+        self.space = space
+        self._vectors = vectors
+
+    def embed_texts(self, texts: list[str]) -> np.ndarray:
+        rows = np.asarray([self._vectors[text] for text in texts], dtype=np.float32)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True))
+
+
+def test_twenty_queries_have_the_same_answers(old_library: Path, expected: dict[str, Any]):
+    with Library.open(old_library) as library:
+        encoders = {
+            space: StoredTexts(space, expected["text_vectors"][space.key]) for space in library.spaces()
+        }
+        searcher = Searcher(library, encoders=encoders)  # type: ignore[arg-type]
+        assert len(expected["answers"]) == 20
+        for each in expected["answers"]:
+            answer = searcher.search(read_query(json.dumps(each["query"])))
+            got = [
+                (
+                    hit.frame_id,
+                    hit.video.id,
+                    hit.time_seconds,
+                    hit.start_seconds,
+                    hit.end_seconds,
+                    hit.caption,
+                    [step.frame_id for step in hit.steps],
+                    pytest.approx(hit.score, abs=2e-4),
+                )
+                for hit in answer.hits
+            ]
+            assert [
+                (
+                    hit["frame_id"],
+                    hit["video_id"],
+                    hit["time_seconds"],
+                    hit["start_seconds"],
+                    hit["end_seconds"],
+                    hit["caption"],
+                    hit["steps"],
+                    hit["score"],
+                )
+                for hit in each["hits"]
+            ] == got, each["query"]
+
+
+def test_a_kill_at_any_statement_leaves_the_old_format_or_the_new_one(old_library: Path, tmp_path: Path):
+    original = (old_library / "catalog.sqlite3").read_bytes()
+    number, survived = 0, False
+    while not survived:
+        number += 1
+        for left in old_library.glob("catalog.sqlite3*"):
+            left.unlink()
+        (old_library / "catalog.sqlite3").write_bytes(original)
+        survived = _migrate_and_die(old_library, number)
+        (version,) = rows(old_library, "PRAGMA user_version")[0]
+        assert version in (2, 3), number
+        if version == 2:
+            assert rows(old_library, "SELECT count(*) FROM captions") == [(34,)], number
+        assert rows(old_library, "PRAGMA integrity_check") == [("ok",)], number
+        if number % 20 == 0 or version == 3:
+            with Library.open(old_library) as library:
+                assert library.info().num_frames == 23, number
+    assert number > 40
+
+
+def _migrate_and_die(folder: Path, statement_number: int) -> bool:
+    """Migrate in a process that dies before this statement. Returns whether there were fewer statements."""
+    child = os.fork()
+    if child == 0:
+        connection = sqlite3.connect(folder / "catalog.sqlite3", isolation_level=None)
+        seen = [""]
+
+        def count(statement: str) -> None:
+            # The rows of one `executemany` are one statement here.
+            if statement[:30] != seen[-1]:
+                seen.append(statement[:30])
+                if len(seen) > statement_number:
+                    os._exit(9)
+
+        connection.execute("PRAGMA synchronous = OFF")  # for speed: only the process dies here
+        connection.set_trace_callback(count)
+        schema.migrate(connection)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) in (0, 9)
+    return os.waitstatus_to_exitcode(status) == 0

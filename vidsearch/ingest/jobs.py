@@ -1,0 +1,219 @@
+"""What is to be done for a video: which of its tracks a run makes, and from where on.
+
+Whatever is missing is made beside what is there: vectors of another space, captions, the frames of another
+sampling plan. Nothing is removed before what takes its place is whole.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from vidsearch.ingest.analyzers import Finding
+from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
+from vidsearch.ingest.work import Analysis, VideoJob
+from vidsearch.tracks import TrackSpec
+from vidsearch.types import SamplingPlan
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
+    from vidsearch.store.library import Library
+    from vidsearch.store.records import FileState, OpenedVideo
+    from vidsearch.tracks import Track
+    from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame
+
+Redo: TypeAlias = Literal["missing", "others", "all"]
+"""Which analyzers' tracks are made: those that a video has from nobody, those that it does not have from the
+same producer, or all."""
+
+FRAMES = "sampling"
+"""The producer of frames: pictures at the times that a plan asks for."""
+SHOTS = "cuts"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a run is to make of each video."""
+
+    plan: SamplingPlan
+    spaces: tuple[EmbeddingSpace, ...] = ()
+    analyzers: tuple[FrameAnalyzer, ...] = ()
+    file_analyzers: tuple[FileAnalyzer, ...] = ()
+    redo: Redo = "missing"
+    shows: bool = True
+    """Whether what was built beside other tracks takes their place at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The tracks of one video that a run makes or continues."""
+
+    plan: SamplingPlan
+    spaces: tuple[EmbeddingSpace, ...]
+    """The spaces in which its frames lack vectors."""
+    analyzers: tuple[int, ...]
+    """Places, among the run's analyzers, of those whose tracks it lacks."""
+    specs: tuple[TrackSpec, ...]
+    """Its frames, then a track for each of `analyzers`, then shots where the plan looks for them."""
+
+
+def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
+    """Say what a video lacks of what a run wants, None where it lacks nothing.
+
+    A run without embedders only adds to videos whose frames are whole. Frames that were made under another
+    plan are made again only with `reindex`, or where they are not whole: then under the run's plan, beside
+    those that are there.
+    """
+    tracks = state.tracks
+    shown = [track for track in tracks if track.state == "active"]
+    frames = next((track for track in shown if track.kind == "frames"), None)
+    plan = wanted.plan
+    if frames is not None and frames.is_complete and not reindex:
+        plan = SamplingPlan(**frames.spec.params)
+    if not wanted.spaces and (frames is None or not frames.is_complete):
+        return None
+    is_new_plan = frames is None or frames.spec.params != asdict(plan)
+    known = () if is_new_plan else state.spaces if frames is not None and frames.is_complete else ()
+    spaces = tuple(space for space in wanted.spaces if space not in known)
+    missing = tuple(
+        place
+        for place, analyzer in enumerate(wanted.analyzers)
+        if is_new_plan or not _is_made(analyzer.track(plan), tracks, wanted.redo)
+    )
+    is_whole = frames is not None and frames.is_complete and not is_new_plan
+    if is_whole and not spaces and not missing:
+        return None
+    specs = [
+        TrackSpec("frames", FRAMES, asdict(plan)),
+        *(wanted.analyzers[place].track(plan) for place in missing),
+    ]
+    if plan.sampling == "shots":
+        specs.append(TrackSpec("shot", SHOTS, asdict(plan)))
+    return Work(plan, spaces, missing, tuple(specs))
+
+
+def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
+    """Whether a track is there, and whole, that need not be made again."""
+    for track in tracks:
+        if not track.is_complete or track.state == "superseded" or not spec.replaces(track.spec):
+            continue
+        is_unseen = track.state == "building" and spec == track.spec
+        is_by_same = spec.producer == track.spec.producer
+        if is_unseen or (
+            track.state == "active" and (redo == "missing" or (redo == "others" and is_by_same))
+        ):
+            return True
+    return False
+
+
+def make_job(
+    library: Library,
+    wanted: Wanted,
+    work: Work,
+    opened: OpenedVideo,
+    *,
+    path: Path,
+    key: int,
+    is_isolated: bool,
+) -> VideoJob:
+    """Make a job of a video's work, from where the least made of its tracks ends."""
+    frames_track, *others = opened.tracks
+    analysis_tracks = others[: len(work.analyzers)]
+    shots_track = others[-1] if work.plan.sampling == "shots" else None
+    untils = [math.inf if track.is_complete else track.done_until_seconds for track in opened.tracks]
+    untils += [opened.space_until_seconds[space] for space in work.spaces]
+    resume_from_seconds = min(untils)
+    frames = library.track_frames(frames_track.id) if frames_track.num_segments else []
+    # The frame before the one that a run resumes with lasts until that one.
+    before = [frame for frame in frames if frame.end_seconds <= resume_from_seconds]
+    seen = _Seen(library, wanted.spaces, frames, before, are_whole=frames_track.is_complete)
+    compares_anew = bool(wanted.spaces) and wanted.spaces[0] in work.spaces
+    analyses = []
+    for place, track in zip(work.analyzers, analysis_tracks, strict=True):
+        policy = wanted.analyzers[place].policy
+        look_at = None if compares_anew else seen.times_to_look_at(policy, video_id=opened.video.id)
+        memory, findings = seen.last_look(track, library) if compares_anew else (None, ())
+        analyses.append(Analysis(place, track.id, memory, findings, look_at))
+    return VideoJob(
+        key=key,
+        path=path,
+        plan=work.plan,
+        frames_track_id=frames_track.id,
+        resume_from_seconds=resume_from_seconds,
+        num_frames_before=len(before),
+        spaces=work.spaces,
+        analyses=tuple(analyses),
+        shots_track_id=None if shots_track is None else shots_track.id,
+        is_isolated=is_isolated,
+    )
+
+
+class _Seen:
+    """The frames of a video that are in the library, as analyzers need to know them."""
+
+    def __init__(
+        self,
+        library: Library,
+        spaces: Sequence[EmbeddingSpace],
+        frames: Sequence[IndexedFrame],
+        before: Sequence[IndexedFrame],
+        *,
+        are_whole: bool,
+    ) -> None:
+        self._library = library
+        self._spaces = spaces
+        self._frames = frames
+        self._before = before
+        self._are_whole = are_whole
+
+    def last_look(self, track: Track, library: Library) -> tuple[LookMemory | None, tuple[Finding, ...]]:
+        """What the policy remembers of the part of a track that is made, and what was said last."""
+        segments = library.segments(track.id) if track.num_segments else []
+        by_start = {frame.time_seconds: index for index, frame in enumerate(self._before)}
+        for segment in reversed(segments):
+            index = by_start.get(segment.start_seconds)
+            if index is None or "carried_over" in segment.attributes:
+                continue
+            frame = self._before[index]
+            ids, vectors = library.vectors(self._spaces[0], [frame.id])
+            if len(ids):
+                said = Finding(segment.text, segment.attributes)
+                return LookMemory(index, frame.time_seconds, vectors[0]), (said,)
+        return None, ()
+
+    def times_to_look_at(self, policy: LookPolicy, *, video_id: int) -> frozenset[float] | None:
+        """The times of frames to look at where no model compares them again, from stored vectors.
+
+        None where there are no frames yet; the policy then decides as they come.
+        """
+        if not self._are_whole:
+            return None
+        visible = [frame for frame in self._frames if not frame.is_blank]
+        vectors = self._vectors(visible)
+        shots = self._library.shots(video_id)
+        memory: LookMemory | None = None
+        times = []
+        for index, frame in enumerate(self._frames):
+            vector = vectors.get(frame.id)
+            if frame.is_blank or (vector is None and memory is not None):
+                continue
+            starts = [shot.start_seconds for shot in shots if shot.start_seconds <= frame.time_seconds]
+            shot_start = max(starts, default=0.0)
+            if vector is None or needs_look(
+                policy, memory, frame_index=index, vector=vector, shot_start_seconds=shot_start
+            ):
+                times.append(frame.time_seconds)
+                if vector is not None:
+                    memory = LookMemory(index, frame.time_seconds, vector)
+        return frozenset(times)
+
+    def _vectors(self, frames: Sequence[IndexedFrame]) -> Mapping[int, Float32]:
+        for space in (*self._spaces, *self._library.spaces()):
+            ids, rows = self._library.vectors(space, [frame.id for frame in frames])
+            if len(ids):
+                return dict(zip(ids.tolist(), rows, strict=True))
+        return {}

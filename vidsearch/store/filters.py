@@ -1,0 +1,129 @@
+"""Which segments a filter leaves, as ids. All functions take a connection."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.store import segment_ids
+from vidsearch.store.ids import selected_ids
+from vidsearch.store.words import all_words_expression
+from vidsearch.tracks import HUMAN, TrackKind
+
+if TYPE_CHECKING:
+    from vidsearch.types import FrameFilter, Int64
+
+
+def videos_matching(connection: sqlite3.Connection, glob: str) -> list[int]:
+    """Ids of the videos with a path that fits: the whole path or the file name, in any letter case.
+
+    A path or name that is the pattern to the letter fits too, so that a name with brackets means itself.
+    """
+    pattern = glob.lower()
+    found = set()
+    for video_id, value in connection.execute("SELECT video_id, path FROM video_paths"):
+        path = os.fsdecode(value).lower()
+        name = path.rpartition(os.sep)[2]
+        if pattern in (path, name) or fnmatchcase(path, pattern) or fnmatchcase(name, pattern):
+            found.add(int(video_id))
+    return sorted(found)
+
+
+def filtered_ids(
+    connection: sqlite3.Connection, where: FrameFilter, kind: TrackKind = "frames", *, is_human: bool = False
+) -> Int64:
+    """Ids of the segments of active tracks of a kind for which all of a filter holds: int64, ascending.
+
+    A frame is where it begins; other segments are within a time range where they overlap it.
+    """
+    conditions = ["t.kind = ?", "t.state = 'active'", "(t.producer = ?) = ?"]
+    values: list[object] = [kind, HUMAN, is_human]
+
+    def require(condition: str, value: object) -> None:
+        if value is not None:
+            conditions.append(condition)
+            values.append(value)
+
+    of_video = "t.video_id IN (SELECT value FROM json_each(?))"
+    glob = where.video_glob
+    require(of_video, None if glob is None else json.dumps(videos_matching(connection, glob)))
+    require(of_video, None if where.video_ids is None else json.dumps(where.video_ids))
+    begins_after = "s.start_seconds >= ?" if kind == "frames" else "s.end_seconds > ?"
+    require(begins_after, where.after_seconds)
+    require("s.start_seconds < ?", where.before_seconds)
+    for comparison, time in ((">=", where.recorded_after), ("<", where.recorded_before)):
+        if time is not None:
+            column, seconds = _recorded(time)
+            require(f"v.{column} {comparison} ?", seconds)
+    require("v.duration_seconds >= ?", where.min_duration_seconds)
+    require("v.duration_seconds <= ?", where.max_duration_seconds)
+    query = f"""
+        SELECT s.id AS id FROM tracks t
+        JOIN videos v ON v.id = t.video_id JOIN segments s ON s.track_id = t.id
+        WHERE {" AND ".join(conditions)}
+    """
+    ids = np.sort(selected_ids(connection, query, values), kind="stable")
+    if where.caption_words is not None:
+        ids = np.intersect1d(
+            ids, _with_caption_words(connection, where.caption_words, kind), assume_unique=True
+        )
+    return ids
+
+
+def _recorded(time: datetime) -> tuple[str, float]:
+    """The column to compare a time with: a time without a zone is on the clock of the recording's place."""
+    if time.tzinfo is None:
+        return "recorded_local_seconds", time.replace(tzinfo=UTC).timestamp()
+    return "recorded_unix_seconds", time.timestamp()
+
+
+def _with_caption_words(connection: sqlite3.Connection, words: str, kind: TrackKind) -> Int64:
+    """Ids of the segments of a kind that begin while a caption that is shown has all of the words."""
+    found = []
+    for is_human in (False, True):
+        low, high = segment_ids.id_range("caption", is_human=is_human)
+        query = """
+            SELECT s.id AS id FROM segments_fts m
+            JOIN segments c ON c.id = m.rowid JOIN tracks ct ON ct.id = c.track_id
+            JOIN tracks t ON t.video_id = ct.video_id AND t.kind = ? AND t.state = 'active'
+            JOIN segments s ON s.track_id = t.id
+                AND s.start_seconds >= c.start_seconds AND s.start_seconds < c.end_seconds
+            WHERE segments_fts MATCH ? AND m.rowid >= ? AND m.rowid < ?
+        """
+        values: list[object] = [kind, all_words_expression(words), low, high]
+        if not is_human:
+            query += _NOT_OVERWRITTEN
+            values.append(HUMAN)
+        found.append(selected_ids(connection, query, values))
+    return np.unique(np.concatenate(found))
+
+
+_NOT_OVERWRITTEN = """
+    AND NOT EXISTS (
+        SELECT 1 FROM tracks ht JOIN segments h ON h.track_id = ht.id
+        WHERE ht.video_id = ct.video_id AND ht.kind = 'caption' AND ht.producer = ? AND ht.state = 'active'
+            AND h.start_seconds <= s.start_seconds AND s.start_seconds < h.end_seconds
+    )
+"""
+"""A model's caption does not count where a person has written something else."""
+
+
+def positions(connection: sqlite3.Connection, found: Sequence[int]) -> tuple[Int64, np.ndarray, np.ndarray]:
+    """Of segments, by id: their videos int64 (n,), and their starts and ends, float64 (n,) seconds."""
+    query = """
+        SELECT s.id, t.video_id, s.start_seconds, s.end_seconds
+        FROM segments s JOIN tracks t ON t.id = s.track_id
+        WHERE s.id IN (SELECT value FROM json_each(?))
+    """
+    rows = {
+        row[0]: row[1:] for row in connection.execute(query, (json.dumps([int(each) for each in found]),))
+    }
+    table = np.array([rows[int(each)] for each in found], dtype=np.float64).reshape(-1, 3)
+    return table[:, 0].astype(np.int64), table[:, 1], table[:, 2]

@@ -1,0 +1,301 @@
+"""Tracks and their segments, as rows.
+
+All functions take a connection; none begins or ends a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.store import segment_ids
+from vidsearch.store.video_rows import now
+from vidsearch.tracks import HUMAN, Segment, SegmentRecord, Track, TrackSpec
+
+if TYPE_CHECKING:
+    from vidsearch.tracks import TrackState
+
+_ONE_A_START = ("frames", "caption", "shot")
+"""Kinds of which no two segments of a track begin at once: a start that is there is the same segment."""
+_TRACK = """
+    SELECT id, video_id, kind, producer, params, language, state, is_complete, done_until_seconds, created_at,
+        num_segments
+    FROM tracks
+"""
+
+
+# --- tracks -----------------------------------------------------------------------------------------
+
+
+def tracks_of(connection: sqlite3.Connection, video_id: int) -> list[Track]:
+    """A video's tracks, in the order in which they were begun."""
+    rows = connection.execute(f"{_TRACK} WHERE video_id = ? ORDER BY id", (video_id,))
+    return [_track(row) for row in rows]
+
+
+def track(connection: sqlite3.Connection, track_id: int) -> Track | None:
+    """The track with an id."""
+    row = connection.execute(f"{_TRACK} WHERE id = ?", (track_id,)).fetchone()
+    return None if row is None else _track(row)
+
+
+def open_track(
+    connection: sqlite3.Connection, video_id: int, spec: TrackSpec, *, again: bool = False
+) -> Track:
+    """The track of this spec that is shown or being built, or else a new one; `again`: only one being built.
+
+    A new track is active from its beginning where it takes nothing's place, and is built beside otherwise.
+    """
+    here = tracks_of(connection, video_id)
+    for known in here:
+        is_shown_whole = known.state == "active" and known.is_complete
+        if known.spec == spec and known.state != "superseded" and not (again and is_shown_whole):
+            return known
+    takes_a_place = any(known.state == "active" and spec.replaces(known.spec) for known in here)
+    state: TrackState = "building" if takes_a_place else "active"
+    (track_id,) = connection.execute(
+        """
+        INSERT INTO tracks (video_id, kind, producer, params, language, state, is_complete, created_at)
+        VALUES (?, ?, ?, ?, ?, ?, 0, ?) RETURNING id
+        """,
+        (video_id, spec.kind, spec.producer, params_text(spec.params), spec.language, state, now()),
+    ).fetchone()
+    made = track(connection, track_id)
+    assert made is not None
+    return made
+
+
+def advance(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+    """Note how far a track is made."""
+    query = "UPDATE tracks SET done_until_seconds = max(done_until_seconds, ?) WHERE id = ?"
+    connection.execute(query, (until_seconds, track_id))
+
+
+def rewind(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+    """Note that a track is made only up to a time, for the next run to continue there."""
+    query = """
+        UPDATE tracks SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?) WHERE id = ?
+    """
+    connection.execute(query, (until_seconds, track_id))
+
+
+def complete(connection: sqlite3.Connection, track_id: int, end_seconds: float) -> None:
+    """Note that all of a track is made; its last segments last until `end_seconds` where they were cut
+    off."""
+    extend(connection, track_id, end_seconds)
+    connection.execute(
+        "UPDATE tracks SET is_complete = 1, done_until_seconds = max(done_until_seconds, ?) WHERE id = ?",
+        (end_seconds, track_id),
+    )
+
+
+def mark_whole(connection: sqlite3.Connection, track_id: int) -> None:
+    """Note that a track has all that it is to have, wherever its segments end."""
+    query = """
+        UPDATE tracks SET is_complete = 1, done_until_seconds =
+            coalesce((SELECT max(end_seconds) FROM segments WHERE track_id = ?1), 0)
+        WHERE id = ?1
+    """
+    connection.execute(query, (track_id,))
+
+
+def cut(connection: sqlite3.Connection, track_id: int, from_seconds: float) -> None:
+    """Remove a track's segments from a time on, for the next run to continue there."""
+    connection.execute(
+        "DELETE FROM segments WHERE track_id = ? AND start_seconds >= ?", (track_id, from_seconds)
+    )
+    connection.execute(
+        "UPDATE segments SET end_seconds = min(end_seconds, ?) WHERE track_id = ? AND end_seconds > ?",
+        (from_seconds, track_id, from_seconds),
+    )
+    rewind(connection, track_id, from_seconds)
+    recount(connection, track_id)
+
+
+def set_state(connection: sqlite3.Connection, track_id: int, state: TrackState) -> None:
+    """Show a track, or no longer."""
+    connection.execute("UPDATE tracks SET state = ? WHERE id = ?", (state, track_id))
+
+
+def delete_track(connection: sqlite3.Connection, track_id: int) -> None:
+    """Remove a track, and all that belongs to it."""
+    connection.execute("DELETE FROM tracks WHERE id = ?", (track_id,))
+
+
+def params_text(params: Mapping[str, Any]) -> str:
+    """A track's params as the catalog keeps them."""
+    return json.dumps(dict(params), sort_keys=True, ensure_ascii=False)
+
+
+def _track(row: Sequence[Any]) -> Track:
+    track_id, video_id, kind, producer, params, language, state, is_complete, until, created_at, count = row
+    return Track(
+        id=track_id,
+        video_id=video_id,
+        spec=TrackSpec(kind=kind, producer=producer, params=json.loads(params), language=language),
+        state=state,
+        is_complete=bool(is_complete),
+        done_until_seconds=until,
+        created_at=datetime.fromisoformat(created_at),
+        num_segments=count,
+    )
+
+
+# --- segments ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Inserted:
+    """A segment of a chunk, and the id that it has."""
+
+    segment_id: int
+    record: SegmentRecord
+    is_new: bool
+
+
+def segments_of(connection: sqlite3.Connection, track_id: int) -> list[Segment]:
+    """A track's segments, by start."""
+    query = """
+        SELECT id, track_id, start_seconds, end_seconds, text, attributes FROM segments
+        WHERE track_id = ? ORDER BY start_seconds, end_seconds, id
+    """
+    return [_segment(row) for row in connection.execute(query, (track_id,))]
+
+
+def extend(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+    """Make the last segment last until a time, where the end of the last chunk cut it off."""
+    connection.execute(
+        """
+        UPDATE segments SET end_seconds = max(start_seconds, ?2)
+        WHERE track_id = ?1
+            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?1)
+            AND end_seconds = (SELECT done_until_seconds FROM tracks WHERE id = ?1)
+        """,
+        (track_id, until_seconds),
+    )
+
+
+def insert_segments(
+    connection: sqlite3.Connection, into: Track, records: Sequence[SegmentRecord]
+) -> list[Inserted]:
+    """Add segments to a track, in order of time; a start that the track has is left as it is."""
+    if not records:
+        return []
+    by_start = into.kind in _ONE_A_START
+    known = _ids_by_start(connection, into.id, records[0].start_seconds, records[-1].start_seconds)
+    records = [record for record in records if not _is_continued(connection, into.id, record)]
+    new = [record for record in records if not (by_start and record.start_seconds in known)]
+    ids = iter(segment_ids.take(connection, into.kind, len(new), is_human=into.is_human)) if new else iter(())
+    inserted, rows = [], []
+    for record in records:
+        is_new = not (by_start and record.start_seconds in known)
+        segment_id = next(ids) if is_new else known[record.start_seconds]
+        inserted.append(Inserted(segment_id, record, is_new))
+        if is_new:
+            known[record.start_seconds] = segment_id
+            carried_over = {"carried_over": True} if record.continues else {}
+            attributes = attributes_text({**record.attributes, **carried_over})
+            rows.append(
+                (segment_id, into.id, record.start_seconds, record.end_seconds, record.text, attributes)
+            )
+    connection.executemany(
+        """
+        INSERT INTO segments (id, track_id, start_seconds, end_seconds, text, attributes)
+        VALUES (?, ?, ?, ?, ?, ?)
+        """,
+        rows,
+    )
+    connection.executemany(
+        "INSERT INTO thumbnails (segment_id, jpeg) VALUES (?, ?)",
+        [
+            (each.segment_id, each.record.thumbnail_jpeg)
+            for each in inserted
+            if each.is_new and each.record.thumbnail_jpeg is not None
+        ],
+    )
+    connection.execute("UPDATE tracks SET num_segments = num_segments + ? WHERE id = ?", (len(rows), into.id))
+    return inserted
+
+
+def delete_segments(
+    connection: sqlite3.Connection,
+    track_id: int,
+    *,
+    from_seconds: float = -math.inf,
+    to_seconds: float = math.inf,
+) -> None:
+    """Remove a track's segments that overlap [from, to), with all that belongs to them."""
+    connection.execute(
+        "DELETE FROM segments WHERE track_id = ? AND end_seconds > ? AND start_seconds < ?",
+        (track_id, from_seconds, to_seconds),
+    )
+    recount(connection, track_id)
+
+
+def recount(connection: sqlite3.Connection, track_id: int) -> None:
+    """Count a track's segments."""
+    connection.execute(
+        "UPDATE tracks SET num_segments = (SELECT count(*) FROM segments WHERE track_id = ?1) WHERE id = ?1",
+        (track_id,),
+    )
+
+
+def attributes_text(attributes: Mapping[str, Any]) -> str | None:
+    """A segment's attributes as the catalog keeps them; NULL where there are none."""
+    return json.dumps(dict(attributes), ensure_ascii=False) if attributes else None
+
+
+def attributes_of(text: str | None) -> dict[str, Any]:
+    """The attributes that `attributes_text` was made of."""
+    return {} if text is None else dict(json.loads(text))
+
+
+def _ids_by_start(
+    connection: sqlite3.Connection, track_id: int, first_seconds: float, last_seconds: float
+) -> dict[float, int]:
+    query = "SELECT start_seconds, id FROM segments WHERE track_id = ? AND start_seconds BETWEEN ? AND ?"
+    return dict(connection.execute(query, (track_id, first_seconds, last_seconds)).fetchall())
+
+
+def _is_continued(connection: sqlite3.Connection, track_id: int, record: SegmentRecord) -> bool:
+    """Make the last segment longer where the record says that it continues, and begins where it ends."""
+    if not record.continues:
+        return False
+    cursor = connection.execute(
+        """
+        UPDATE segments SET end_seconds = ?2
+        WHERE track_id = ?1 AND end_seconds = ?3 AND text = ?4
+            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?1)
+        """,
+        (track_id, record.end_seconds, record.start_seconds, record.text),
+    )
+    return cursor.rowcount > 0
+
+
+def _segment(row: Sequence[Any]) -> Segment:
+    segment_id, track_id, start, end, text, attributes = row
+    return Segment(segment_id, track_id, start, end, text, attributes_of(attributes))
+
+
+def is_human(producer: str) -> bool:
+    """Whether a person made what has this producer."""
+    return producer == HUMAN
+
+
+def set_track(
+    connection: sqlite3.Connection, video_id: int, spec: TrackSpec, records: Iterable[SegmentRecord]
+) -> int:
+    """Keep a whole track; one that it takes the place of goes. Returns its id."""
+    for known in tracks_of(connection, video_id):
+        if known.spec == spec or spec.replaces(known.spec):
+            delete_track(connection, known.id)
+    made = open_track(connection, video_id, spec)
+    ordered = sorted(records, key=lambda record: (record.start_seconds, record.end_seconds))
+    insert_segments(connection, made, ordered)
+    mark_whole(connection, made.id)
+    return made.id

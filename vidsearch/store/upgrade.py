@@ -1,0 +1,58 @@
+"""A library goes on with other models: vectors and captions are built beside those it has, then take their
+place.
+
+Each function is one transaction on a catalog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidsearch.store import ledger, setting_rows, track_rows, vector_rows
+from vidsearch.store.catalog import Catalog
+
+if TYPE_CHECKING:
+    from vidsearch.types import EmbeddingSpace, LibraryModels
+
+
+def prepare(catalog: Catalog, spaces: Sequence[EmbeddingSpace]) -> None:
+    """See `Library.prepare_upgrade`."""
+    with catalog.write() as connection:
+        for space in spaces:
+            if vector_rows.space_row(connection, space) is None:
+                vector_rows.set_state(connection, vector_rows.ensure_space(connection, space), "building")
+
+
+def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSpace]) -> None:
+    """See `Library.switch_models`."""
+    with catalog.write() as connection:
+        wanted = {vector_rows.ensure_space(connection, space) for space in spaces}
+        for row in vector_rows.spaces(connection):
+            state = "active" if row.id in wanted else "superseded"
+            if row.state != state:
+                vector_rows.set_state(connection, row.id, state)  # type: ignore[arg-type]
+                vector_rows.note_change(connection, [row.id], rewrites=True)
+        built = connection.execute(
+            """
+            SELECT id FROM tracks
+            WHERE kind = 'caption' AND state = 'building' AND is_complete AND producer = ?
+            """,
+            (models.captioner,),
+        ).fetchall()
+        for (track_id,) in built:
+            ledger.show(connection, track_id)
+        setting_rows.put_models(connection, models)
+
+
+def prune(catalog: Catalog) -> int:
+    """See `Library.prune_superseded`."""
+    with catalog.write() as connection:
+        before = connection.total_changes
+        for row in vector_rows.spaces(connection, "superseded"):
+            vector_rows.delete_space(connection, row.id)
+        for (track_id,) in connection.execute("SELECT id FROM tracks WHERE state = 'superseded'").fetchall():
+            track = track_rows.track(connection, track_id)
+            if track is not None and not track.spec.is_made_by_people:
+                track_rows.delete_track(connection, track_id)
+        return connection.total_changes - before

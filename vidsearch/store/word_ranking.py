@@ -1,0 +1,258 @@
+"""Which segments' words answer a query best: BM25 over the full-text index, followed only as far as it is
+asked for.
+
+What a segment scores is the sum of the weights of the words that it has. So there are no more different
+scores than sets of words, and the best segments are those with the heaviest set. The sets are asked for one
+after the other, each only until enough is found. What comes out is the ranking of all segments that have any
+of the words, which would be hundreds of thousands for common ones.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.store import caption_rows, segment_ids
+from vidsearch.store.ids import is_in, selected_ids, union
+from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
+from vidsearch.store.words import any_word_expression, telling_terms
+from vidsearch.tracks import HUMAN, SegmentMatch, TrackKind
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidsearch.types import Int64
+
+    Float64 = NDArray[np.float64]
+
+_WORDS_IN_SETS = 4
+"""Of a longer query this many words, its most common ones, are looked for in sets: 15 of them. All segments
+with one of its rarer words are read."""
+_WEIGHT_STEP = 2.0**-20
+"""Weights are whole numbers of these, so that the same words make the same sum in whatever order."""
+
+
+@dataclass(frozen=True, slots=True)
+class WordKind:
+    """Words to look in: of one kind of track, by models or by people."""
+
+    kind: TrackKind
+    is_human: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Range:
+    """Segments by id, [first, end), and of those, where not None, only `among` (ascending)."""
+
+    first: int
+    end: int
+    among: Int64 | None = None
+
+    def rows(
+        self, connection: sqlite3.Connection, expression: str, *, first: int | None = None, limit: int = -1
+    ) -> Int64:
+        """The first segments from `first` on that an FTS5 expression fits, ascending; -1 for all of them.
+
+        Of `among` it looks at the ends only.
+        """
+        low, high = self.first if first is None else first, self.end - 1
+        if self.among is not None:
+            low, high = max(low, int(self.among[0])), min(high, int(self.among[-1]))
+        query = """
+            SELECT rowid AS id FROM segments_fts
+            WHERE segments_fts MATCH ? AND rowid BETWEEN ? AND ? ORDER BY rowid LIMIT ?
+        """
+        return selected_ids(connection, query, (expression, low, high, limit))
+
+    def all_rows(self, connection: sqlite3.Connection, expression: str) -> Int64:
+        """All segments that an FTS5 expression fits, ascending."""
+        rows = self.rows(connection, expression)
+        return rows if self.among is None else rows[is_in(rows, self.among)]
+
+
+def matches(
+    connection: sqlite3.Connection,
+    words: str,
+    k: int,
+    *,
+    kinds: Sequence[WordKind],
+    among: Mapping[WordKind, Int64] | None = None,
+) -> list[SegmentMatch]:
+    """The k segments of active tracks of these kinds whose words answer best; see `best_scores`."""
+    segment_ids_found, scores = best_scores(connection, words, k, kinds=kinds, among=among)
+    expression = any_word_expression(words)
+    if expression is None or not len(segment_ids_found):
+        return []
+    rows = _texts(connection, expression, segment_ids_found.tolist())
+    found = []
+    for segment_id, score in zip(segment_ids_found.tolist(), scores.tolist(), strict=True):
+        track_id, video_id, start, end, text, highlighted = rows[segment_id]
+        kind, is_human = segment_ids.kind_of(segment_id)
+        found.append(
+            SegmentMatch(
+                segment_id=segment_id,
+                track_id=track_id,
+                video_id=video_id,
+                kind=kind,
+                is_human=is_human,
+                start_seconds=start,
+                end_seconds=end,
+                text=text,
+                score=score,
+                highlighted=highlighted,
+            )
+        )
+    return found
+
+
+def best_scores(
+    connection: sqlite3.Connection,
+    words: str,
+    k: int,
+    *,
+    kinds: Sequence[WordKind],
+    among: Mapping[WordKind, Int64] | None = None,
+) -> tuple[Int64, Float64]:
+    """The k segments of these kinds that have the most telling of the words: ids (n,) and scores (n,).
+
+    BM25 without a length term (b = 0): captions are one short sentence, and say no word twice, so what is
+    left is the sum of the words' inverse document frequencies among all segments of these kinds. Ties by id.
+    `among`: of a kind, the ids, ascending, that alone may match. A model's caption that a person's words
+    cover whole is no match.
+    """
+    ranges = [
+        _Range(
+            *segment_ids.id_range(kind.kind, is_human=kind.is_human), None if among is None else among[kind]
+        )
+        for kind in kinds
+    ]
+    ranges = [each for each in ranges if each.among is None or len(each.among)]
+    if k <= 0 or not ranges:
+        return np.empty(0, np.int64), np.empty(0, np.float64)
+    hidden = np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
+    weights = _weights(connection, telling_terms(words), kinds, ranges)
+    parts = [_best_of(connection, each, weights, k + len(hidden)) for each in ranges]
+    found = np.concatenate([ids for ids, _ in parts])
+    scores = np.concatenate([values for _, values in parts])
+    is_shown = ~is_in(found, hidden)
+    return _best(found[is_shown], scores[is_shown], k)
+
+
+def _best_of(
+    connection: sqlite3.Connection, within: _Range, weights: Mapping[str, float], k: int
+) -> tuple[Int64, Float64]:
+    """The k best segments of a range."""
+    found, scores = np.empty(0, np.int64), np.empty(0, np.float64)
+    rarest_first = sorted(weights, key=lambda term: -weights[term])
+    rare, in_sets = rarest_first[:-_WORDS_IN_SETS], rarest_first[-_WORDS_IN_SETS:]
+    if rare:
+        found, scores = _all_with_any(connection, rare, in_sets, weights, within)
+    known = found
+    found, scores = _best(found, scores, k)
+    for chosen, weight in _sets(in_sets, weights):
+        if len(scores) == k and scores[-1] > weight:
+            break
+        # Segments that have more of the words than these are known already, from a heavier set.
+        new = _first_unknown(connection, " AND ".join(chosen), k, known, within)
+        known = union([known, new])
+        found = np.concatenate([found, new])
+        found, scores = _best(found, np.concatenate([scores, np.full(len(new), weight)]), k)
+    return found, scores
+
+
+def _weights(
+    connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[WordKind], ranges: Sequence[_Range]
+) -> dict[str, float]:
+    """The inverse document frequencies of those of the terms that some segment of these kinds has."""
+    num_segments = sum(_num_searchable(connection, kind) for kind in kinds)
+    weights = {}
+    for term in terms:
+        query = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ? AND rowid BETWEEN ? AND ?"
+        count = 0
+        for each in ranges:
+            count += connection.execute(query, (term, each.first, each.end - 1)).fetchone()[0]
+        if count:
+            weight = math.log1p((num_segments - count + 0.5) / (count + 0.5))
+            weights[term] = math.ceil(weight / _WEIGHT_STEP) * _WEIGHT_STEP
+    return weights
+
+
+def _num_searchable(connection: sqlite3.Connection, kind: WordKind) -> int:
+    """The number of segments of a kind in active tracks."""
+    query = """
+        SELECT coalesce(sum(num_segments), 0) FROM tracks
+        WHERE kind = ? AND state = 'active' AND (producer = ?) = ?
+    """
+    (count,) = connection.execute(query, (kind.kind, HUMAN, kind.is_human)).fetchone()
+    return int(count)
+
+
+def _sets(terms: Sequence[str], weights: Mapping[str, float]) -> list[tuple[tuple[str, ...], float]]:
+    """All sets of the terms with the sums of their weights, the heaviest first."""
+    sets = [chosen for size in range(1, len(terms) + 1) for chosen in combinations(terms, size)]
+    weighed = [(chosen, sum(weights[term] for term in chosen)) for chosen in sets]
+    return sorted(weighed, key=lambda each: -each[1])
+
+
+def _all_with_any(
+    connection: sqlite3.Connection,
+    terms: Sequence[str],
+    other_terms: Sequence[str],
+    weights: Mapping[str, float],
+    within: _Range,
+) -> tuple[Int64, Float64]:
+    """All segments that have one of the terms, ascending, and their scores by all the terms."""
+    rows_of = [within.all_rows(connection, term) for term in terms]
+    found = union(rows_of)
+    any_term = " OR ".join(terms)
+    rows_of += [within.all_rows(connection, f"({any_term}) AND {term}") for term in other_terms]
+    scores = np.zeros(len(found))
+    for term, rows in zip((*terms, *other_terms), rows_of, strict=True):
+        scores[np.searchsorted(found, rows)] += weights[term]
+    return found, scores
+
+
+def _first_unknown(
+    connection: sqlite3.Connection, expression: str, k: int, known: Int64, within: _Range
+) -> Int64:
+    """The first k segments (or some more) that an FTS5 expression fits and that are not known, ascending."""
+    found: list[Int64] = []
+    first, limit = within.first, k
+    while True:
+        rows = within.rows(connection, expression, first=first, limit=limit)
+        new = rows if within.among is None else rows[is_in(rows, within.among)]
+        found.append(new[~is_in(new, known)])
+        if len(rows) < limit or sum(map(len, found)) >= k:
+            return np.concatenate(found)
+        first, limit = int(rows[-1]) + 1, 4 * limit
+
+
+def _best(found: Int64, scores: Float64, k: int) -> tuple[Int64, Float64]:
+    """The k best, best first; ties by id."""
+    if len(scores) > k:
+        good = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
+        found, scores = found[good], scores[good]
+    order = np.lexsort((found, -scores))[:k]
+    return found[order], scores[order]
+
+
+def _texts(
+    connection: sqlite3.Connection, expression: str, found: Iterable[int]
+) -> dict[int, tuple[int, int, float, float, str, str]]:
+    """Of each segment: its track, its video, its start and end, its text, and the text with its matches
+    marked."""
+    query = """
+        SELECT s.id, t.id, t.video_id, s.start_seconds, s.end_seconds, s.text, m.highlighted FROM (
+            SELECT rowid AS id, highlight(segments_fts, 0, ?, ?) AS highlighted FROM segments_fts
+            WHERE segments_fts MATCH ? AND rowid IN (SELECT value FROM json_each(?))
+        ) m JOIN segments s ON s.id = m.id JOIN tracks t ON t.id = s.track_id
+    """
+    values = (HIGHLIGHT_START, HIGHLIGHT_END, expression, json.dumps(list(found)))
+    return {row[0]: row[1:] for row in connection.execute(query, values)}
