@@ -227,5 +227,5 @@ def test_an_unknown_format_names_the_known_ones():
 
 
 def test_nothing_to_export_is_said(tmp_path):
-    with pytest.raises(ExportError, match="no video"):
+    with pytest.raises(ExportError, match="nothing to export"):
         export([], Path(tmp_path / "x.srt"), format_name="srt")

@@ -20,7 +20,7 @@ from vidsearch.errors import ModelError
 from vidsearch.types import Caption
 
 if TYPE_CHECKING:
-    from vidsearch.captions.export.registry import Need
+    from vidsearch.captions.export.writing import Need
     from vidsearch.models.protocols import TextEncoder
     from vidsearch.store.library import Library
     from vidsearch.types import Float32, IndexedFrame, Video

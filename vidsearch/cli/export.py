@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vidsearch.captions.export.registry import Need
+    from vidsearch.captions.export.writing import Need
 
 from vidsearch.cli import console, loading, options
 from vidsearch.outputs import OutputRule, is_stdout

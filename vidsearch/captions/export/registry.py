@@ -2,49 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import BinaryIO, Literal, TypeAlias
+from typing import TypeAlias
 
 from vidsearch.captions.export import frame_files, html, records, srt, tables, txt, vtt
 from vidsearch.captions.export.document import CaptionedVideo
+from vidsearch.captions.export.writing import FileFormat, FolderFormat, Need
 from vidsearch.errors import ExportError
-from vidsearch.outputs import OutputRule
 
-Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
 ALSO_VECTORS: frozenset[Need] = frozenset({"vectors"})
 """What to add to a format's needs where its vectors are wanted too."""
 
-
-@dataclass(frozen=True, slots=True)
-class FileFormat:
-    """A format that is one file."""
-
-    name: str
-    suffix: str
-    describes: str
-    """What it is, for a list of choices."""
-    holds_many: bool
-    """Whether one file takes several videos."""
-    write: Callable[[Iterable[CaptionedVideo], BinaryIO], None]
-    """Write the videos, or just the one. Equal input gives equal bytes."""
-    needs: frozenset[Need] = frozenset()
-    """The parts of a CaptionedVideo, beyond its frames, that the format shows."""
-
-
-@dataclass(frozen=True, slots=True)
-class FolderFormat:
-    """A format that is a folder of files for each video."""
-
-    name: str
-    describes: str
-    write: Callable[[CaptionedVideo, Path, OutputRule], list[Path]]
-    needs: frozenset[Need] = frozenset()
-
-
-Format: TypeAlias = FileFormat | FolderFormat
+Format: TypeAlias = FileFormat[CaptionedVideo] | FolderFormat[CaptionedVideo]
 
 _ALL: tuple[Format, ...] = (
     FileFormat("txt", ".txt", "one line a frame: time, tab, caption", False, txt.write),

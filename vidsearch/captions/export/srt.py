@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import BinaryIO
 
-from vidsearch.captions.export.document import CaptionedVideo, clock, cues
+from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, clock, cues
 
 _LOOK_ALIKES = str.maketrans({"<": "‹", ">": "›", "{": "(", "}": ")"})
 
 
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one video's cues, numbered from 1."""
+    """Write one video's captions."""
     for video in videos:
-        for number, cue in enumerate(cues(video.frames), start=1):
-            start, end = (
-                clock(seconds, decimal_mark=",") for seconds in (cue.start_seconds, cue.end_seconds)
-            )
-            out.write(f"{number}\n{start} --> {end}\n{cue.text.translate(_LOOK_ALIKES)}\n\n".encode())
+        write_cues(cues(video.frames), out)
+
+
+def write_cues(spans: Iterable[CaptionSpan], out: BinaryIO) -> None:
+    """Write cues, numbered from 1; line feeds in a text part its lines."""
+    for number, span in enumerate(spans, start=1):
+        start, end = (clock(seconds, decimal_mark=",") for seconds in (span.start_seconds, span.end_seconds))
+        out.write(f"{number}\n{start} --> {end}\n{span.text.translate(_LOOK_ALIKES)}\n\n".encode())

@@ -12,13 +12,13 @@ from vidsearch.text import one_line
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     """Write one video's captions, the aggregated one as a note at the top."""
     for video in videos:
-        _write(out, cues(video.frames), note=video.summary)
+        write_cues(cues(video.frames), out, note=video.summary)
 
 
 def write_chapters(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     """Write one video's sections as a chapters track: what `<track kind="chapters">` takes."""
     for video in videos:
-        _write(out, (span for span in video.sections if span.text), note=None)
+        write_cues((span for span in video.sections if span.text), out)
 
 
 def escape(text: str) -> str:
@@ -26,11 +26,11 @@ def escape(text: str) -> str:
     return one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
 
-def _write(out: BinaryIO, spans: Iterable[CaptionSpan], *, note: str | None) -> None:
+def write_cues(spans: Iterable[CaptionSpan], out: BinaryIO, *, note: str | None = None) -> None:
+    """Write cues, with a note at the top; line feeds in a text part its lines."""
     out.write(b"WEBVTT\n\n")
     if note:
         out.write(f"NOTE {escape(note)}\n\n".encode())
     for span in spans:
-        out.write(
-            f"{clock(span.start_seconds)} --> {clock(span.end_seconds)}\n{escape(span.text)}\n\n".encode()
-        )
+        lines = "\n".join(map(escape, span.text.split("\n")))
+        out.write(f"{clock(span.start_seconds)} --> {clock(span.end_seconds)}\n{lines}\n\n".encode())

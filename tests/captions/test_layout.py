@@ -1,0 +1,83 @@
+"""Cues are laid out so that they can be read, and no word of them is lost."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vidsearch.captions.export.document import CaptionSpan
+from vidsearch.captions.export.layout import laid_out, lines_of
+
+
+@pytest.mark.parametrize(
+    ("text", "cues"),
+    [
+        ("", []),
+        ("Short enough for one line.", [["Short enough for one line."]]),
+        (
+            "He said that it was, without a doubt, the best day of his life.",
+            [["He said that it was, without a doubt,", "the best day of his life."]],
+        ),
+        (
+            "When we went down to the harbour that morning, the boats had already left and the fishermen "
+            "were "
+            "mending their nets in the cold light of the sun.",
+            [
+                ["When we went down to the harbour", "that morning, the boats had already left"],
+                ["and the fishermen were mending", "their nets in the cold light of the sun."],
+            ],
+        ),
+        (
+            "我不知道该说什么，你昨天晚上在哪里？我们得回家了，已经很晚了。谢谢！",
+            [["我不知道该说什么，你昨天晚上在哪里？", "我们得回家了，已经很晚了。谢谢！"]],
+        ),
+        ("a" * 60, [["a" * 42, "a" * 18]]),
+    ],
+)
+def test_text_is_broken_where_a_clause_ends(text, cues):
+    assert lines_of(text) == cues
+
+
+def test_a_cue_that_stays_too_long_ends_early_and_a_short_one_stays():
+    assert laid_out([CaptionSpan(0.0, 60.0, "one"), CaptionSpan(70.0, 70.1, "two")]) == [
+        CaptionSpan(0.0, 7.0, "one"),
+        CaptionSpan(70.0, 71.0, "two"),
+    ]
+
+
+def test_long_text_shares_its_time():
+    cues = laid_out([CaptionSpan(10.0, 20.0, "This is the first half of it, of five. " * 4)])
+
+    assert [cue.start_seconds for cue in cues] == [10.0, 15.0]
+    assert [cue.end_seconds for cue in cues] == [15.0, 20.0]
+
+
+def test_what_is_said_at_once_is_shown_at_once():
+    assert laid_out([CaptionSpan(0.0, 2.0, "Who is there?"), CaptionSpan(0.5, 2.5, "Me!")]) == [
+        CaptionSpan(0.0, 2.5, "Who is there?\nMe!")
+    ]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 100),
+            st.sampled_from([0.0, 0.2, 1.0, 3.0, 12.0, 60.0]),
+            st.lists(st.sampled_from(["the", "cat,", "dog", "and", "who?", "我们的", "x" * 50]), max_size=30),
+        ),
+        max_size=12,
+    )
+)
+def test_every_cue_keeps_to_the_bounds(spans):
+    given_spans = [CaptionSpan(start, start + length, " ".join(words)) for start, length, words in spans]
+    cues = laid_out(given_spans)
+
+    for cue in cues:
+        lines = cue.text.split("\n")
+        assert len(lines) <= 2
+        assert all(0 < len(line) <= 42 for line in lines)
+        assert 1 - 1e-9 <= cue.end_seconds - cue.start_seconds <= 7 + 1e-9
+    assert all(one.end_seconds <= two.start_seconds + 1e-9 for one, two in pairwise(cues))
+    letters = sorted("".join(span.text for span in given_spans).replace(" ", ""))
+    assert sorted("".join(cue.text for cue in cues).replace("\n", "").replace(" ", "")) == letters

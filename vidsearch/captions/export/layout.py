@@ -1,0 +1,196 @@
+"""Cues laid out for reading: lines of at most 42 characters, two at most, each cue 1 to 7 seconds long.
+
+The bounds are those of Netflix's guide for subtitles, which most broadcasters' resemble. Words are never
+changed: long text becomes several cues, broken where a sentence, else a clause ends.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from vidsearch.captions.export.document import CaptionSpan
+from vidsearch.text import one_line
+
+MAX_LINE_CHARACTERS = 42
+MAX_LINES = 2
+MIN_SECONDS = 1.0
+MAX_SECONDS = 7.0
+
+_SENTENCE_ENDS = tuple(".?!…。？！")
+_CLAUSE_ENDS = tuple(",;:–—，、；：")
+_CLOSING = "\"'”’»)]）」』"
+_NEVER_FIRST = frozenset(_CLOSING) | frozenset("".join((*_SENTENCE_ENDS, *_CLAUSE_ENDS)))
+_CLAUSE_STARTS = {
+    "after", "although", "and", "because", "before", "but", "for", "from", "if", "into", "nor",
+    "or", "since", "so", "that", "though", "unless", "until", "when", "where", "which", "while",
+    "who", "with", "without", "yet",
+}  # fmt: skip
+_BEFORE_A_NOUN = {
+    "a", "an", "at", "by", "her", "his", "in", "its", "my", "of", "on", "our", "the", "their",
+    "these", "this", "those", "to", "your",
+}  # fmt: skip
+
+_COST_OF_CUE = 6.0
+_COST_OF_LINE = 1.0
+_COSTS = {"sentence": 0.0, "clause": 1.0, "start": 2.0, "word": 4.0, "bound": 8.0}
+"""Of a break after a sentence, after a clause, before a word that begins one, elsewhere, within a phrase."""
+_WEIGHT_OF_CUE_BREAK = 5.0
+_WEIGHT_OF_IMBALANCE = 3.0
+
+
+def laid_out(spans: Iterable[CaptionSpan]) -> list[CaptionSpan]:
+    """Return spans as cues that can be read, by start; the lines of a cue are parted by line feeds.
+
+    No cue overlaps the next, lasts less than MIN_SECONDS or more than MAX_SECONDS. Where speech is too quick
+    for that, cues that fit together are joined, and others wait for the one before.
+    """
+    ordered = sorted(spans, key=lambda span: (span.start_seconds, span.end_seconds))
+    cues = [cue for span in ordered for cue in _in_cues(span)]
+    return _in_time(cues)
+
+
+def lines_of(text: str) -> list[list[str]]:
+    """Split text into cues of one or two lines, where that disturbs reading least.
+
+    Of all ways to split, the one with the least cost, found by dynamic programming from the end: breaks cost
+    by what they part, those between cues more than those between lines; each cue and uneven lines cost too.
+    """
+    plain = one_line(text)
+    if _width(plain) <= MAX_LINE_CHARACTERS:
+        return [[plain]] if plain else []
+    tokens = list(_tokens(plain))
+    ends = [0]
+    for token in tokens:
+        ends.append(ends[-1] + token.width)
+
+    def width(start: int, end: int) -> int:
+        return ends[end] - ends[start] - int(tokens[start].has_space)
+
+    breaks = [*(_break_cost(*pair) for pair in pairwise(tokens)), 0.0]
+    num = len(tokens)
+    costs = [0.0] * (num + 1)
+    choices: list[tuple[int, ...]] = [()] * num
+    for start in range(num - 1, -1, -1):
+        best = math.inf
+        for end in range(start + 1, num + 1):
+            if width(start, end) > MAX_LINES * MAX_LINE_CHARACTERS + 1:
+                break
+            after = costs[end] + _COST_OF_CUE + (_WEIGHT_OF_CUE_BREAK * breaks[end - 1] if end < num else 0.0)
+            if after < best and width(start, end) <= MAX_LINE_CHARACTERS:
+                best, choices[start] = after, (end,)
+            for middle in range(start + 1, end):
+                first, second = width(start, middle), width(middle, end)
+                if first > MAX_LINE_CHARACTERS or second > MAX_LINE_CHARACTERS:
+                    continue
+                uneven = ((first - second) / MAX_LINE_CHARACTERS) ** 2
+                cost = after + _COST_OF_LINE + breaks[middle - 1] + _WEIGHT_OF_IMBALANCE * uneven
+                if cost < best:
+                    best, choices[start] = cost, (middle, end)
+        costs[start] = best
+    cues: list[list[str]] = []
+    start = 0
+    while start < num:
+        lines = []
+        for end in choices[start]:
+            lines.append("".join(map(str, tokens[start:end])).strip())
+            start = end
+        cues.append(lines)
+    return cues
+
+
+@dataclass(frozen=True, slots=True)
+class _Token:
+    """What is never broken: a word, or a character of a script that has no spaces."""
+
+    text: str
+    has_space: bool
+    """Whether a space stands before it."""
+
+    @property
+    def width(self) -> int:
+        return _width(self.text) + int(self.has_space)
+
+    def __str__(self) -> str:
+        return f" {self.text}" if self.has_space else self.text
+
+
+def _tokens(text: str) -> Iterator[_Token]:
+    for word in text.split(" "):
+        if _width(word) == len(word) <= MAX_LINE_CHARACTERS:
+            yield _Token(word, True)
+            continue
+        piece, has_space = "", True
+        for char in word:
+            is_wide = _width(char) == 2
+            if piece and (is_wide or _width(piece[-1]) == 2 or len(piece) == MAX_LINE_CHARACTERS):
+                yield _Token(piece, has_space)
+                piece, has_space = "", False
+            piece += char
+        yield _Token(piece, has_space)
+
+
+def _break_cost(before: _Token, after: _Token) -> float:
+    """What a break between two tokens costs: nothing after a sentence, much after an article."""
+    word = before.text.rstrip(_CLOSING)
+    following = after.text.lower().strip(_CLOSING)
+    if after.text[0] in _NEVER_FIRST:
+        return _COSTS["bound"]
+    if word.endswith(_SENTENCE_ENDS):
+        return _COSTS["sentence"]
+    if word.endswith(_CLAUSE_ENDS):
+        return _COSTS["clause"]
+    if word.lower() in _BEFORE_A_NOUN:
+        return _COSTS["bound"]
+    return _COSTS["start"] if following in _CLAUSE_STARTS else _COSTS["word"]
+
+
+def _width(text: str) -> int:
+    """Columns that text takes: two for a wide character of East Asia, one for any other."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
+
+
+def _in_cues(span: CaptionSpan) -> Iterator[CaptionSpan]:
+    """Split a span into cues, each with its share of the time by its share of the characters."""
+    cues = lines_of(span.text)
+    total = sum(len(line) for cue in cues for line in cue)
+    duration = max(0.0, span.end_seconds - span.start_seconds)
+    done = 0
+    for lines in cues:
+        start = round(span.start_seconds + duration * done / total, 3)
+        done += sum(map(len, lines))
+        end = round(span.start_seconds + duration * done / total, 3)
+        yield CaptionSpan(start, end, "\n".join(lines))
+
+
+def _in_time(cues: Sequence[CaptionSpan]) -> list[CaptionSpan]:
+    """Move and join cues until each lasts long enough and none overlaps the next."""
+    placed: list[CaptionSpan] = []
+    for cue in cues:
+        if placed and cue.start_seconds < placed[-1].start_seconds + MIN_SECONDS:
+            joined = _joined(placed[-1], cue)
+            if joined is not None:
+                placed[-1] = joined
+                continue
+        start = max(0.0, cue.start_seconds)
+        if placed:
+            start = max(start, placed[-1].start_seconds + MIN_SECONDS)
+            before = placed[-1]
+            placed[-1] = CaptionSpan(before.start_seconds, min(before.end_seconds, start), before.text)
+        end = min(max(cue.end_seconds, start + MIN_SECONDS), start + MAX_SECONDS)
+        placed.append(CaptionSpan(start, end, cue.text))
+    return placed
+
+
+def _joined(before: CaptionSpan, after: CaptionSpan) -> CaptionSpan | None:
+    """Both cues as one, each keeping its line; None where that is too long to read."""
+    end = max(before.end_seconds, after.end_seconds)
+    is_short = "\n" not in before.text and "\n" not in after.text
+    if not is_short or end - before.start_seconds > MAX_SECONDS:
+        return None
+    return CaptionSpan(before.start_seconds, end, f"{before.text}\n{after.text}")

@@ -1,0 +1,135 @@
+"""Documents to files, in formats that are given as functions: one file, or one for each video in a folder."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain, islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, Generic, Literal, Protocol, TypeAlias, TypeVar
+
+from vidsearch.captions.export.files import Names
+from vidsearch.errors import ExportError
+
+if TYPE_CHECKING:
+    from vidsearch.outputs import OutputRule
+    from vidsearch.types import Video
+
+Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
+
+
+class Document(Protocol):
+    """What an export writes of one video."""
+
+    @property
+    def video(self) -> Video: ...
+
+
+DocumentT = TypeVar("DocumentT", bound=Document)
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat(Generic[DocumentT]):
+    """A format that is one file."""
+
+    name: str
+    suffix: str
+    describes: str
+    """What it is, for a list of choices."""
+    holds_many: bool
+    """Whether one file takes several documents."""
+    write: Callable[[Iterable[DocumentT], BinaryIO], None]
+    """Write the documents, or just the one. Equal input gives equal bytes."""
+    needs: frozenset[Need] = frozenset()
+    """The parts of a CaptionedVideo, beyond its frames, that the format shows."""
+
+
+@dataclass(frozen=True, slots=True)
+class FolderFormat(Generic[DocumentT]):
+    """A format that is a folder of files for each video."""
+
+    name: str
+    describes: str
+    write: Callable[[DocumentT, Path, OutputRule], list[Path]]
+    needs: frozenset[Need] = frozenset()
+
+
+def write_documents(
+    documents: Iterable[DocumentT],
+    output: Path,
+    chosen: FileFormat[DocumentT] | FolderFormat[DocumentT],
+    rule: OutputRule,
+) -> list[Path]:
+    """Write documents, at least one, to `output`.
+
+    Where `output` is a folder, or several documents meet a format whose files hold one, each gets a file (or
+    folder) in it, named for its video. Otherwise `output` is the file; for a FolderFormat, the folder itself.
+    Every file appears whole or not at all.
+
+    Args:
+        documents: Taken one at a time, so that a generator of them bounds the memory used.
+        output: A file or a folder.
+        chosen: The format.
+        rule: Which files may be written. The documents' videos never are.
+
+    Returns:
+        The files written, in the documents' order.
+
+    Raises:
+        ExportError: There is no document, or a file may not or cannot be written.
+    """
+    stream = iter(documents)
+    first = list(islice(stream, 2))
+    is_single = len(first) < 2
+    documents = chain(first, stream)
+    if not first:
+        raise ExportError("There is nothing to export.")
+    if isinstance(chosen, FolderFormat):
+        if is_single:
+            return chosen.write(first[0], output, _sparing(rule, first[0]))
+        return [
+            path
+            for document, name in _named(documents)
+            for path in chosen.write(document, output / name, _sparing(rule, document))
+        ]
+    if not output.is_dir() and (is_single or chosen.holds_many):
+        with _sparing(rule, *first).open(output) as out:
+            chosen.write(documents, out)
+        return [output]
+    if output.exists() and not output.is_dir():
+        raise ExportError(
+            f"{output} is a file, and a {chosen.name} file holds one video. Give a folder as --output."
+        )
+    written = []
+    for document, name in _named(documents):
+        path = output / f"{name}{chosen.suffix}"
+        with _sparing(rule, document).open(path) as out:
+            chosen.write([document], out)
+        written.append(path)
+    return written
+
+
+def render_documents(
+    documents: Iterable[DocumentT], chosen: FileFormat[DocumentT] | FolderFormat[DocumentT]
+) -> bytes:
+    """Return what `write_documents` would write, for formats that are one file. Raises ExportError."""
+    if isinstance(chosen, FolderFormat):
+        raise ExportError(f"{chosen.name} is a folder of files: give one as --output.")
+    several = list(islice(stream := iter(documents), 2))
+    if len(several) > 1 and not chosen.holds_many:
+        raise ExportError(f"A {chosen.name} file holds one video. Give a folder as --output.")
+    out = io.BytesIO()
+    chosen.write(chain(several, stream), out)
+    return out.getvalue()
+
+
+def _sparing(rule: OutputRule, *documents: Document) -> OutputRule:
+    """Return a rule that keeps these videos' files from being written to."""
+    return replace(rule, inputs=(*rule.inputs, *(path for each in documents for path in each.video.paths)))
+
+
+def _named(documents: Iterable[DocumentT]) -> Iterator[tuple[DocumentT, str]]:
+    names = Names()
+    for document in documents:
+        yield document, names.name_for(document.video.path.stem)
