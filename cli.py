@@ -1,6 +1,6 @@
 """Run vidsearch from a checkout: `python cli.py search "a dog"`."""
 
-from vidsearch.cli.app import main
+from vidsearch.__main__ import main
 
 if __name__ == "__main__":
     main()

@@ -155,6 +155,11 @@ def test_dev_null_swallows_and_stays():
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
 
 
+def test_a_device_that_is_full_is_one_clear_error():
+    with pytest.raises(ExportError, match="Could not write /dev/full: No space left"):
+        OutputRule().write(Path("/dev/full"), b"words")
+
+
 @pytest.mark.parametrize("path", ["/dev/new.srt", "/proc/self/fd/77", "/proc/self/new.srt"])
 def test_devices_are_no_folder_for_files(path):
     with pytest.raises(ExportError, match="no place for files"):

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 import unicodedata
+from pathlib import Path
 
 import pytest
 
@@ -197,3 +198,15 @@ def test_ctrl_c_again_and_again_leaves_no_traceback(sample_videos, tmp_path, pau
     assert process.returncode in (0, 130, -signal.SIGINT)
     assert b"Traceback" not in errors
     assert b"Exception ignored" not in errors
+
+
+@pytest.mark.parametrize("words", [["list"], ["export", "all", "-f", "html", "-o", "-"], ["--help"]])
+def test_an_output_that_is_full_is_one_line(nasty_library, words):
+    command = [sys.executable, "-m", "vidsearch", *words]
+    env = {**os.environ, "VIDSEARCH_LIBRARY": str(nasty_library)}
+
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, check=False, env=env)
+
+    assert result.returncode == 1
+    assert result.stderr == b"Error: Could not write the output: No space left on device.\n"

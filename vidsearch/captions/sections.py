@@ -1,6 +1,6 @@
 """Where a video turns to something else: its frames' vectors, split into sections.
 
-Knows no captions and no library. Sections are whole runs of frames, and cover them all.
+Sections are whole runs of frames, and cover them all.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _MAX_BYTES = 32 * 1024 * 1024
 _MAX_BYTES_OF_OTHER_FORMATS = 1024 * 1024
 _OTHER_FORMATS = ("ttml", "microdvd", "mpl2", "tmp")
 _MAX_CHARACTERS = 10_000
-"""Of one cue: what is longer is no line that anybody reads, and is cut."""
+"""Longer text of a cue is cut."""
 _GUESSED_SECONDS = 5.0
 """How long a cue stays whose other time cannot be read, at most."""
 _ROLLING_GAP_SECONDS = 0.1
@@ -158,7 +158,7 @@ def _parsed(text: str, path: Path) -> tuple[str, list[RawCue], Callable[[str], s
 
 
 def _parsed_by_pysubs2(text: str) -> tuple[str, list[RawCue]] | None:
-    """Return the format's name and the cues of a format that is not parsed here; None for none."""
+    """Return a format's name and the cues, where `pysubs2` alone parses it; None where it does not."""
     if len(text) > _MAX_BYTES_OF_OTHER_FORMATS or not text.strip():
         return None
     import pysubs2

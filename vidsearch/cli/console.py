@@ -7,6 +7,7 @@ hide, so callers pass text as it is.
 from __future__ import annotations
 
 import base64
+import errno
 import io
 import os
 import re
@@ -14,7 +15,7 @@ import sys
 from collections.abc import Container, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -24,6 +25,8 @@ from vidsearch.text import printable as printable
 
 EXIT_FAILED = 1
 EXIT_INTERRUPTED = 130
+
+_OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 _UsageError: Any = typer.BadParameter.__bases__[0]
 """Typer exports no name for it."""
@@ -43,6 +46,16 @@ def prepare() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def fail_output(error: OSError) -> NoReturn:
+    """End the command where stdout cannot be written to: a full disk. Raises any other error again."""
+    if error.filename is not None or error.errno not in _OUTPUT_ERRORS:
+        raise error
+    # What waits to be written would be tried again, and fail again, as the interpreter ends.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    fail(f"Could not write the output: {error.strerror}.")
+    sys.exit(EXIT_FAILED)
 
 
 @contextmanager

@@ -1,7 +1,7 @@
 """Search results as a cut, one clip after the other: what the formats for editing programs have in common.
 
 A clip is counted in frames of the cut's rate, which is the first result's. Source times start at zero: a
-timecode track inside the file is not read. Knows no format.
+timecode track inside the file is not read.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an export writes: one video with its captions, as plain data. Knows no format and no library."""
+"""What an export writes: one video with its captions, as plain data."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """SMPTE timecodes: seconds to frames to hh:mm:ss:ff, at whole and at fractional rates, with drop frames.
 
-Frame counts are exact integers and rates exact fractions, so that nothing drifts over hours. Knows no format.
+Frame counts are exact integers and rates exact fractions, so that nothing drifts over hours.
 Source: SMPTE ST 12-1; at 29.97 the drop-frame count leaves out the labels ;00 and ;01 of each minute but
 every tenth, at 59.94 the labels ;00 to ;03, so that the label keeps to the clock.
 """
