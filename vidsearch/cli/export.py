@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from vidsearch.captions.export.writing import Need
-
-from vidsearch.cli import console, loading, options
-from vidsearch.outputs import OutputRule, is_stdout
+from vidsearch.cli import console, options
+from vidsearch.outputs import is_stdout
 
 FORMAT_HELP = (
     "txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. [default: by --output's name]"
 )
 """Written out, as importing the formats takes a tenth of a second that `--help` need not wait for."""
+
+TRACK_HELP = (
+    "One track in place of all captions: its number, or caption, subtitle, transcript, ocr, chapter, sound. "
+    "Takes txt, srt, vtt, json and csv."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -38,6 +40,10 @@ def export(
         str | None,
         typer.Option("--format", "-f", help=FORMAT_HELP),
     ] = None,
+    track: Annotated[
+        str | None,
+        typer.Option(help=TRACK_HELP),
+    ] = None,
     vectors: Annotated[
         bool,
         typer.Option("--vectors", help="With parquet: the frames' vectors too. (npy holds nothing else.)"),
@@ -45,7 +51,7 @@ def export(
     overwrite: options.Overwrite = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
 ) -> None:
-    """Write captions to a file, or a file per video.
+    """Write captions, or another track, to a file or a file per video.
 
     Examples:
 
@@ -55,24 +61,19 @@ def export(
 
     - `vidsearch export all --format jsonl --output -`
 
+    - `vidsearch export talk.mp4 --track subtitle --output talk.vtt`
+
     - `vidsearch export all --vectors --output frames.parquet`
     """
-    from vidsearch.captions.describe import Describer, encoder_for
-    from vidsearch.captions.export import export as write
-    from vidsearch.captions.export import find_format, render
-    from vidsearch.captions.export.registry import ALSO_VECTORS
+    from vidsearch.service.library import Library
 
-    chosen = find_format(format_name or output.suffix.removeprefix(".") or "txt")
-    with loading.open_library(library) as opened:
-        videos = opened.videos() if video == "all" else [opened.video(video)]
-        describer = Describer(opened, encoder=encoder_for(opened))
-        needs: frozenset[Need] = chosen.needs | ALSO_VECTORS if vectors else chosen.needs
-        documents = (describer.document(each, needs=needs) for each in videos)
+    if vectors and track is not None:
+        raise typer.BadParameter("A track has words and no vectors.", param_hint="--vectors")
+    with Library.open(library) as opened:
         if is_stdout(output):
-            console.write_data(render(documents, format_name=chosen.name))
+            console.write_data(opened.render(video, format_name or "txt", track=track, vectors=vectors))
             return
-        rule = OutputRule.for_library(opened, overwrite=overwrite)
-        written = write(documents, output, format_name=chosen.name, rule=rule)
+        written = opened.export(video, format_name, output, track=track, vectors=vectors, overwrite=overwrite)
     for path in written[:5]:
         console.note(f"Wrote {console.shown_path(path)}")
     if len(written) > 5:

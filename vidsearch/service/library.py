@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from vidsearch.errors import ExportError, QueryError
+from vidsearch.errors import QueryError
 from vidsearch.service.reading import ALL, LibraryReader, StrPath, VideoName
 from vidsearch.store.fingerprint import path_of
 from vidsearch.store.library import Library as Store
@@ -15,6 +15,7 @@ from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
+    from vidsearch.captions.export import FileFormat, Format
     from vidsearch.captions.rewrite import Correction
     from vidsearch.captions.subtitles import SubtitleFile
     from vidsearch.ingest import IngestReport, ProgressState
@@ -268,16 +269,19 @@ class Library(LibraryReader):
         format: str | None,
         output: StrPath,
         *,
+        track: str | None = None,
         vectors: bool = False,
         overwrite: bool = False,
     ) -> list[Path]:
-        """Write videos' captions to a file, or to a file for each video.
+        """Write videos' captions, or another track of theirs, to a file or to a file for each video.
 
         Args:
             videos: Names one video or more, or "all".
-            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`. None reads it
-                off `output`.
+            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`, or for a track
+                those in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None reads it off `output`.
             output: The file; a folder for a file per video.
+            track: A track's number or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
+                to be written alone and laid out for reading; None for all captions.
             vectors: Write the frames' vectors too, in formats that hold them.
             overwrite: Replace files that exist. Videos and libraries are never written to.
 
@@ -285,45 +289,56 @@ class Library(LibraryReader):
             The files written.
 
         Raises:
-            ExportError: They may not or cannot be written.
+            ExportError: There is no such track, or the files may not or cannot be written.
         """
-        from vidsearch.captions.export import export, find_format
-        from vidsearch.captions.export.registry import ALSO_VECTORS
+        from vidsearch.captions.export.writing import write_documents
         from vidsearch.outputs import OutputRule
 
         path = Path(output)
-        chosen = find_format(format or path.suffix.removeprefix(".") or "txt")
-        needs = chosen.needs | ALSO_VECTORS if vectors else chosen.needs
-        found = self._to_export(videos)
         with self._lock:
-            describer = self.describer()
-            return export(
-                (describer.document(each, needs=needs) for each in found),
-                path,
-                format_name=chosen.name,
-                rule=OutputRule.for_library(self.store, overwrite=overwrite),
+            documents, chosen = self._documents(
+                videos, format or path.suffix.removeprefix(".") or "txt", track, vectors=vectors
             )
+            rule = OutputRule.for_library(self.store, overwrite=overwrite)
+            return write_documents(documents, path, chosen, rule)
 
-    def render(self, videos: VideoName, format: str, *, vectors: bool = False) -> bytes:
+    def render(
+        self, videos: VideoName, format: str, *, track: str | None = None, vectors: bool = False
+    ) -> bytes:
         """Return what `export` would write, for formats that are one file.
 
         Args:
             videos: Names one video or more, or "all".
             format: The format's name.
+            track: As in `export`.
             vectors: With the frames' vectors, in formats that hold them.
 
         Raises:
-            ExportError: The format is a folder of files, or takes one video only.
+            ExportError: There is no such track, the format is a folder of files, or takes one video only.
         """
-        from vidsearch.captions.export import find_format, render
+        from vidsearch.captions.export.writing import render_documents
+
+        with self._lock:
+            return render_documents(*self._documents(videos, format, track, vectors=vectors))
+
+    def _documents(
+        self, videos: VideoName, format: str, track: str | None, *, vectors: bool
+    ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
+        """What an export writes, made one after the other, and the format."""
+        found = self._named(videos)
+        if track is not None:
+            from vidsearch.captions.export.tracks import find_track_format
+            from vidsearch.service.exporting import exported_tracks
+
+            chosen = find_track_format(format)
+            return exported_tracks(self.store, found, track, takes_several=chosen.holds_many), chosen
+        from vidsearch.captions.export import find_format
         from vidsearch.captions.export.registry import ALSO_VECTORS
 
-        chosen = find_format(format)
-        needs = chosen.needs | ALSO_VECTORS if vectors else chosen.needs
-        found = self._to_export(videos)
-        with self._lock:
-            describer = self.describer()
-            return render((describer.document(each, needs=needs) for each in found), format_name=chosen.name)
+        written = find_format(format)
+        needs = written.needs | ALSO_VECTORS if vectors else written.needs
+        describer = self.describer()
+        return (describer.document(each, needs=needs) for each in found), written
 
     def explain(
         self, text: str, moment: str | FrameReference, *, models: str | None = None, device: str = "auto"
@@ -349,9 +364,3 @@ class Library(LibraryReader):
         known = self.store.models
         name = models or (known.embedders[0] if known else "mini")
         return explain_moment(text, path, reference.time_seconds, embedder=name, device=device)
-
-    def _to_export(self, videos: VideoName) -> list[Video]:
-        found = self._named(videos)
-        if not found:
-            raise ExportError("There is no video to export.")
-        return found

@@ -1,0 +1,117 @@
+"""Which tracks of a library an export takes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from vidsearch.captions.export.document import cues
+from vidsearch.captions.export.tracks import ExportedSegment, ExportedTrack
+from vidsearch.errors import ExportError
+
+if TYPE_CHECKING:
+    from vidsearch.store.library import Library as Store
+    from vidsearch.tracks import Track, TrackKind
+    from vidsearch.types import Video
+
+KINDS: Mapping[str, TrackKind] = MappingProxyType(
+    {
+        "caption": "caption",
+        "captions": "caption",
+        "subtitle": "subtitle",
+        "subtitles": "subtitle",
+        "transcript": "transcript",
+        "speech": "transcript",
+        "ocr": "ocr",
+        "text": "ocr",
+        "chapter": "chapter",
+        "chapters": "chapter",
+        "sound": "sound",
+        "sounds": "sound",
+    }
+)
+"""The kinds of tracks that have words, by the names that people may give them."""
+
+
+def exported_tracks(
+    store: Store, videos: Sequence[Video], track: str, *, takes_several: bool
+) -> Iterator[ExportedTrack]:
+    """Yield the tracks that a name means, in the videos' order.
+
+    Args:
+        store: The library.
+        videos: Whose tracks. Those without such a track are passed over, unless none has one.
+        track: A track's number, "#7" or "7", or a kind of `KINDS`. Of captions, corrections come before a
+            model's words.
+        takes_several: Whether a video may have several tracks of the kind, as subtitles in two languages.
+
+    Raises:
+        ExportError: No video has such a track, or one has several and `takes_several` is not set.
+    """
+    number = re.fullmatch(r"#?(\d{1,18})", track.strip())
+    kind = KINDS.get(track.strip().lower())
+    if number is None and kind is None:
+        raise ExportError(
+            f"There is no kind of track {track!r}. Give a number, or one of: {', '.join(KINDS)}."
+        )
+    num_found = 0
+    for video in videos:
+        if kind == "caption":
+            found = [_captions(store, video)]
+        else:
+            shown = [each for each in store.tracks(video.id) if each.state == "active"]
+            meant = [each for each in shown if number is None or each.id == int(number[1])]
+            chosen = [each for each in meant if number is not None or each.kind == kind]
+            if len(chosen) > 1 and not takes_several:
+                choice = "".join(f"\n  #{each.id} {each.name}" for each in chosen)
+                raise ExportError(f"{video.path.name} has {len(chosen)} {kind} tracks. Name one:{choice}")
+            found = [_exported(store, video, each) for each in chosen]
+        for each in found:
+            if any(segment.text for segment in each.segments):
+                num_found += 1
+                yield each
+    if not num_found:
+        raise ExportError(_nothing_found(store, videos, track))
+
+
+def _exported(store: Store, video: Video, track: Track) -> ExportedTrack:
+    return ExportedTrack(
+        video=video,
+        kind=track.kind,
+        name=track.name,
+        producer=track.spec.producer,
+        language=track.language,
+        segments=[
+            ExportedSegment(each.start_seconds, each.end_seconds, each.text or "", each.attributes)
+            for each in store.segments(track.id)
+        ],
+    )
+
+
+def _captions(store: Store, video: Video) -> ExportedTrack:
+    """The captions as they are shown: a person's words in place of a model's."""
+    return ExportedTrack(
+        video=video,
+        kind="caption",
+        name="captions",
+        producer="captions",
+        language=None,
+        segments=[
+            ExportedSegment(span.start_seconds, span.end_seconds, span.text)
+            for span in cues(tuple(store.frames(video.id)))
+        ],
+    )
+
+
+def _nothing_found(store: Store, videos: Sequence[Video], track: str) -> str:
+    if len(videos) != 1:
+        return f"None of {len(videos):,} videos has a track {track!r} with words."
+    choice = "".join(
+        f"\n  #{each.id} {each.kind} {each.name}"
+        for each in store.tracks(videos[0].id)
+        if each.state == "active" and each.kind in KINDS.values()
+    )
+    known = f" It has:{choice}" if choice else ""
+    return f"{videos[0].path.name} has no track {track!r} with words.{known}"
