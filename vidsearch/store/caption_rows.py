@@ -7,16 +7,15 @@ or ends a transaction.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from vidsearch.store import segment_ids, track_rows
 from vidsearch.store.records import CaptionVersion
+from vidsearch.store.values import json_object, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.tracks import HUMAN, SegmentRecord, TrackSpec
 from vidsearch.types import Caption, CaptionOrigin
@@ -126,7 +125,9 @@ def versions(connection: sqlite3.Connection, video_id: int, time_seconds: float)
     active = [number for number, (_, _, state, _) in enumerate(found) if state == "active"]
     shown = max(active, key=lambda number: (found[number][3].producer == HUMAN, found[number][1]), default=-1)
     return [
-        CaptionVersion(said.caption(time_seconds), number + 1, number == shown, datetime.fromisoformat(at))
+        CaptionVersion(
+            said.caption(time_seconds), number + 1, number == shown, time_of(at, "the time of a caption")
+        )
         for number, (at, _, _, said) in enumerate(found)
     ]
 
@@ -228,5 +229,5 @@ def _rows(
 
 def _said(columns: Sequence[Any], producer: str, params: str) -> _Said:
     start_seconds, end_seconds, text, attributes = columns
-    prompt = json.loads(params).get("prompt")
+    prompt = json_object(params, "the params of a track").get("prompt")
     return _Said(start_seconds, end_seconds, text, track_rows.attributes_of(attributes), producer, prompt)

@@ -25,6 +25,7 @@ BUSY_SECONDS = 120.0
 """How long SQLite waits for another program (a backup, a database browser) that locks the file."""
 
 _WHAT_TO_DO = "Put a copy back if you have one; else move the folder away and index the videos again."
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
 _FULL_OR_FORBIDDEN = {
     sqlite3.SQLITE_FULL: "the disk is full",
     sqlite3.SQLITE_IOERR: "the disk reports an error, or is full",
@@ -47,6 +48,7 @@ class Catalog:
         self.folder = folder
         self.path = folder / CATALOG_FILE
         self._threads = threading.local()
+        self._is_closed = False
         self._connections: list[tuple[threading.Thread, sqlite3.Connection]] = []
         self._connections_lock = threading.Lock()
         self.read_only = read_only
@@ -70,6 +72,8 @@ class Catalog:
         """This thread's connection; outside a transaction each statement sees the newest state."""
         connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
         if connection is None:
+            if self._is_closed:
+                raise LibraryError(f"The library {self.folder} is closed. Open it again to use it.")
             connection = self._connect()
             self._threads.connection = connection
             self._keep(connection)
@@ -115,7 +119,11 @@ class Catalog:
             raise self._in_words(error) from error
 
     def close(self) -> None:
-        """Close every thread's connection. The last process to close leaves one file, with no log beside."""
+        """Close every thread's connection; the catalog stays closed.
+
+        The last process to close leaves one file, with no log beside.
+        """
+        self._is_closed = True
         with self._connections_lock:
             for _, connection in self._connections:
                 connection.close()
@@ -220,9 +228,14 @@ class Catalog:
                 f"The library {self.folder} cannot be used: {_FULL_OR_FORBIDDEN[primary_code]} ({error}). "
                 "What was in it before is safe."
             )
-        return LibraryDamaged(
-            f"{self.path} is not a sound catalog ({error}). `vidsearch verify --repair` may mend it. "
-            f"{_WHAT_TO_DO}"
+        if primary_code in _DAMAGED:
+            return LibraryDamaged(
+                f"{self.path} is not a sound catalog ({error}). `vidsearch verify --repair` may mend it. "
+                f"{_WHAT_TO_DO}"
+            )
+        return LibraryError(
+            f"The catalog {self.path} could not answer ({error}). It was not changed. If this happens again, "
+            "`vidsearch verify` says whether the library is sound."
         )
 
 

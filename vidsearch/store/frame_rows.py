@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from vidsearch.store import caption_rows
+from vidsearch.store.track_rows import attributes_of
 from vidsearch.types import IndexedFrame, Shot
 
 _FRAME = """
@@ -74,7 +75,7 @@ def shots_of(connection: sqlite3.Connection, video_id: int) -> list[Shot]:
 
 def _frame(row: Sequence[Any], shown: caption_rows.ShownCaptions) -> IndexedFrame:
     frame_id, video_id, start_seconds, end_seconds, attributes = row
-    is_blank = attributes is not None and IS_BLANK in json.loads(attributes)
+    is_blank = attributes is not None and IS_BLANK in attributes_of(attributes)
     return IndexedFrame(
         id=frame_id,
         video_id=video_id,

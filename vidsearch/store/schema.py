@@ -12,6 +12,8 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vidsearch.store.sql import execute_all
+
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
@@ -226,16 +228,3 @@ def _migrations() -> Migrations:
     for version, (name, change) in enumerate(steps, start=1):
         add(name, change, version)
     return migrations
-
-
-def execute_all(connection: sqlite3.Connection, sql: str) -> None:
-    """Execute statements one by one, inside the transaction that is open.
-
-    (`sqlite3.Connection.executescript` would commit it first.)
-    """
-    statement = ""
-    for line in sql.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            connection.execute(statement)
-            statement = ""

@@ -13,6 +13,7 @@ from itertools import groupby
 from typing import Any
 
 from vidsearch.store import segment_ids
+from vidsearch.store.sql import execute_all
 from vidsearch.tracks import HUMAN, TrackKind
 
 _TABLES = """
@@ -158,8 +159,6 @@ _Segment = tuple[float, float, str | None, dict[str, Any]]
 
 def to_tracks(connection: sqlite3.Connection) -> None:
     """Bring a catalog of format 2 to format 3, inside the transaction that is open."""
-    from vidsearch.store.schema import execute_all
-
     execute_all(connection, _TABLES)
     _model_captions(connection)
     _human_captions(connection)

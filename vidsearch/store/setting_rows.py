@@ -6,6 +6,8 @@ import json
 import sqlite3
 from typing import Any
 
+from vidsearch.errors import LibraryDamaged
+from vidsearch.store.values import json_object
 from vidsearch.types import LibraryModels
 
 MODELS = "models"
@@ -24,13 +26,25 @@ def put(connection: sqlite3.Connection, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
 
 
+def delete(connection: sqlite3.Connection, key: str) -> None:
+    """Forget a setting."""
+    connection.execute("DELETE FROM settings WHERE key = ?", (key,))
+
+
 def models(connection: sqlite3.Connection) -> LibraryModels | None:
     """The models that a library is made with; None before anything is indexed."""
     text = get(connection, MODELS)
     if text is None:
         return None
-    value = json.loads(text)
-    return LibraryModels(embedders=tuple(value["embedders"]), captioner=value["captioner"])
+    value = json_object(text, "the library's models")
+    embedders, captioner = value.get("embedders"), value.get("captioner")
+    is_sound = isinstance(embedders, list) and all(isinstance(name, str) for name in embedders)
+    if not is_sound or not isinstance(captioner, str | None):
+        raise LibraryDamaged(
+            f"The catalog holds {text[:60]!r} for the library's models, which are none. "
+            "`vidsearch verify --repair` forgets them; the next `vidsearch index` chooses them again."
+        )
+    return LibraryModels(embedders=tuple(embedders or ()), captioner=captioner)
 
 
 def put_models(connection: sqlite3.Connection, models: LibraryModels) -> None:

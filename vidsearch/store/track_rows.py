@@ -10,10 +10,10 @@ import math
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vidsearch.store import segment_ids
+from vidsearch.store.values import json_object, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.tracks import HUMAN, Segment, SegmentRecord, Track, TrackSpec
 
@@ -137,11 +137,16 @@ def _track(row: Sequence[Any]) -> Track:
     return Track(
         id=track_id,
         video_id=video_id,
-        spec=TrackSpec(kind=kind, producer=producer, params=json.loads(params), language=language),
+        spec=TrackSpec(
+            kind=kind,
+            producer=producer,
+            params=json_object(params, "the params of a track"),
+            language=language,
+        ),
         state=state,
         is_complete=bool(is_complete),
         done_until_seconds=until,
-        created_at=datetime.fromisoformat(created_at),
+        created_at=time_of(created_at, "the time of a track"),
         num_segments=count,
     )
 
@@ -252,7 +257,7 @@ def attributes_text(attributes: Mapping[str, Any]) -> str | None:
 
 def attributes_of(text: str | None) -> dict[str, Any]:
     """The attributes that `attributes_text` was made of."""
-    return {} if text is None else dict(json.loads(text))
+    return {} if text is None else json_object(text, "the attributes of a segment")
 
 
 def _ids_by_start(

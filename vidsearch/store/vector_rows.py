@@ -243,7 +243,11 @@ def vectors_by_frame(
         WHERE space_id = ? AND segment_id IN (SELECT value FROM json_each(?))
     """
     ids = json.dumps([int(frame_id) for frame_id in frame_ids])
-    found = dict(connection.execute(query, (space_id, ids)).fetchall())
+    found = {
+        segment_id: blob
+        for segment_id, blob in connection.execute(query, (space_id, ids))
+        if len(blob) == dim * _BLOB.itemsize
+    }
     kept = [int(frame_id) for frame_id in frame_ids if int(frame_id) in found]
     blobs = b"".join(found[frame_id] for frame_id in kept)
     return np.array(kept, dtype=np.int64), np.frombuffer(blobs, dtype=_BLOB).reshape(len(kept), dim).copy()
@@ -254,8 +258,7 @@ def batches(
 ) -> Iterator[tuple[list[tuple[int, int, float]], Float32]]:
     """A space's vectors for the segments of active tracks after an id, by id, `num_rows` at a time.
 
-    Yields (segment id, video id, start in seconds) per row, and the rows: float32 (n, dim). Raises ValueError
-    where one has another size.
+    Yields (segment id, video id, start in seconds) per row, and the rows: float32 (n, dim).
     """
     cursor = connection.execute(
         """
@@ -265,6 +268,8 @@ def batches(
         """,
         (after_segment_id, space_id),
     )
-    while rows := cursor.fetchmany(num_rows):
+    while found := cursor.fetchmany(num_rows):
+        # A vector of another size is damage, which `verify` reports; search goes on without it.
+        rows = [row for row in found if len(row[3]) == dim * _BLOB.itemsize]
         blobs = b"".join(row[3] for row in rows)
         yield [row[:3] for row in rows], np.frombuffer(blobs, dtype=_BLOB).reshape(len(rows), dim)

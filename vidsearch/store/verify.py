@@ -21,6 +21,7 @@ from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
 from vidsearch.store.records import Problem
 from vidsearch.store.vectors import Vectors
+from vidsearch.store.verify_values import damaged_values
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
@@ -35,9 +36,13 @@ def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) ->
     problems = list(_catalog(catalog, repair=repair))
     if any(problem.repaired is None for problem in problems):
         return problems  # what an unsound file says of the rest means nothing
-    checks = (_orphans, _vectors, _thumbnails, _files)
+    checks = (_orphans, damaged_values, _vectors, _thumbnails, _files)
     for check in checks:
         problems += check(catalog, repair=repair)
+        if check is damaged_values and any(
+            problem.kind == "value" and not problem.repaired for problem in problems
+        ):
+            return problems  # the rest could not be read
     problems += _caches(catalog, vectors(), repair=repair)
     return problems
 
@@ -255,7 +260,7 @@ def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> b
             ids = np.array([place[0] for place in places])
             if not (
                 np.array_equal(everything.frame_ids[part], ids)
-                and np.array_equal(everything.vectors[part], rows)
+                and np.array_equal(everything.vectors[part], rows, equal_nan=True)
             ):
                 return False
     return start == len(everything.frame_ids)

@@ -12,7 +12,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from vidsearch.types import Failure, Fingerprint, SamplingPlan, Video, VideoInfo
+from vidsearch.store.values import json_object, plan_of, time_of
+from vidsearch.types import Failure, Fingerprint, Video, VideoInfo
 
 _VIDEO = """
     SELECT v.*, t.params AS plan, t.is_complete, t.done_until_seconds, t.num_segments
@@ -233,7 +234,10 @@ def failure_at(
 
 def _failure(row: Sequence[str]) -> Failure:
     return Failure(
-        path=value_path(row[0]), reason=row[1], error=row[2], failed_at=datetime.fromisoformat(row[3])
+        path=value_path(row[0]),
+        reason=row[1],
+        error=row[2],
+        failed_at=time_of(row[3], "the time of a failure"),
     )
 
 
@@ -270,12 +274,12 @@ def _video(row: sqlite3.Row, known_paths: list[Path]) -> Video:
             frame_rate=row["frame_rate"],
             duration_seconds=row["duration_seconds"],
             num_audio_tracks=row["num_audio_tracks"],
-            created_at=datetime.fromisoformat(row["created_at"]) if row["created_at"] else None,
+            created_at=time_of(row["created_at"], "a recording time") if row["created_at"] else None,
         ),
-        plan=SamplingPlan(**json.loads(row["plan"] or "{}")),
+        plan=plan_of(json_object(row["plan"] or "{}", "the params of a track")),
         is_complete=bool(row["is_complete"]),
         indexed_until_seconds=row["done_until_seconds"] or 0.0,
-        indexed_at=datetime.fromisoformat(row["indexed_at"]),
+        indexed_at=time_of(row["indexed_at"], "the time of a video"),
         num_frames=row["num_segments"] or 0,
     )
 

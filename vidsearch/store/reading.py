@@ -1,0 +1,267 @@
+"""What a library can say of itself: every method is one snapshot, and none waits for a writer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import TrackNotFound, VideoNotFound
+from vidsearch.store import (
+    caption_rows,
+    filters,
+    frame_rows,
+    ledger,
+    schema,
+    setting_rows,
+    track_rows,
+    vector_rows,
+    video_rows,
+    word_ranking,
+)
+from vidsearch.store.catalog import Catalog
+from vidsearch.store.naming import find_video_named, find_videos_named
+from vidsearch.store.records import (
+    CaptionVersion,
+    Cue,
+    FileState,
+    LibraryInfo,
+    SubtitleTrack,
+)
+from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import Segment, SegmentMatch, Track
+from vidsearch.types import (
+    EmbeddingSpace,
+    Failure,
+    Fingerprint,
+    FrameFilter,
+    IndexedFrame,
+    LibraryModels,
+    Shot,
+    Video,
+)
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from vidsearch.store.word_ranking import Float64
+    from vidsearch.types import Int64
+
+CLAIMS_FOLDER = "claims"
+_LARGEST_ID = (1 << 63) - 1
+
+
+class LibraryReading:
+    """The half of `Library` that reads."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self._catalog = catalog
+
+    @property
+    def path(self) -> Path:
+        return self._catalog.folder
+
+    @property
+    def is_read_only(self) -> bool:
+        return self._catalog.read_only
+
+    @property
+    def models(self) -> LibraryModels | None:
+        """The models that it is made with; None before anything is indexed."""
+        with self._catalog.read() as connection:
+            return setting_rows.models(connection)
+
+    def spaces(self) -> tuple[EmbeddingSpace, ...]:
+        """The spaces that are searched, in the order in which they came."""
+        with self._catalog.read() as connection:
+            return tuple(row.space for row in vector_rows.spaces(connection, "active"))
+
+    def info(self) -> LibraryInfo:
+        """The library in numbers."""
+        with self._catalog.read() as connection:
+            numbers = setting_rows.numbers(connection)
+        return LibraryInfo(
+            path=self.path,
+            format_version=schema.FORMAT_VERSION,
+            models=self.models,
+            spaces=self.spaces(),
+            size_bytes=_size_bytes(self.path),
+            **numbers,
+        )
+
+    def videos(self, name: str | None = None) -> list[Video]:
+        """Return every video, in the order of first indexing, or those that a name means.
+
+        Raises VideoNotFound for a name that fits none; see `vidsearch.store.naming`.
+        """
+        with self._catalog.read() as connection:
+            videos = video_rows.all_videos(connection)
+        return videos if name is None else find_videos_named(name, videos)
+
+    def video(self, ref: str | int) -> Video:
+        """Return the one video that an id or a name means; see `vidsearch.store.naming`.
+
+        Raises VideoNotFound where there is none, or where the name fits several.
+        """
+        with self._catalog.read() as connection:
+            if isinstance(ref, int):
+                found = video_rows.videos_by_id(connection, [ref]) if ref <= _LARGEST_ID else []
+                if not found:
+                    raise VideoNotFound(f"There is no video #{ref} in {self.path}.")
+                return found[0]
+            videos = video_rows.all_videos(connection)
+        return find_video_named(ref, videos)
+
+    def frames(self, video_id: int) -> list[IndexedFrame]:
+        """A video's frames, by time."""
+        with self._catalog.read() as connection:
+            return frame_rows.frames_of(connection, video_id)
+
+    def track_frames(self, track_id: int) -> list[IndexedFrame]:
+        """The frames of one `frames` track, shown or not, by time."""
+        with self._catalog.read() as connection:
+            return frame_rows.frames_of_track(connection, track_id)
+
+    def frames_by_id(self, frame_ids: Sequence[int]) -> list[IndexedFrame]:
+        """The frames with these ids, in this order; unknown ids are left out."""
+        with self._catalog.read() as connection:
+            return frame_rows.frames_by_id(connection, [int(frame_id) for frame_id in frame_ids])
+
+    def thumbnail(self, frame_id: int) -> bytes:
+        """A frame's small picture, JPEG. Raises VideoNotFound where there is no such frame."""
+        with self._catalog.read() as connection:
+            jpeg = frame_rows.thumbnail(connection, frame_id)
+        if jpeg is None:
+            raise VideoNotFound(f"There is no frame {frame_id} in {self.path}.")
+        return jpeg
+
+    def shots(self, video_id: int) -> list[Shot]:
+        """A video's shots, by start; none where it was not sampled by shots."""
+        with self._catalog.read() as connection:
+            return frame_rows.shots_of(connection, video_id)
+
+    def failures(self) -> list[Failure]:
+        """The files that could not be indexed, by path."""
+        with self._catalog.read() as connection:
+            return video_rows.failures(connection)
+
+    def frame_ids(self, where: FrameFilter) -> Int64 | None:
+        """Ids of the frames that a filter leaves, ascending; None where it is empty and leaves all."""
+        if where.is_empty:
+            return None
+        with self._catalog.read() as connection:
+            return filters.filtered_ids(connection, where)
+
+    def match(
+        self,
+        words: str,
+        k: int,
+        *,
+        kinds: Sequence[WordKind],
+        where: FrameFilter = FrameFilter(),
+    ) -> list[SegmentMatch]:
+        """The k segments of these kinds whose words answer best: one ranking over all of them.
+
+        Words are stemmed, `sun*` is a prefix, "red car" in quotes a phrase; no input is an error.
+        """
+        with self._catalog.read() as connection:
+            among = _among(connection, kinds, where)
+            return word_ranking.matches(connection, words, k, kinds=kinds, among=among)
+
+    def match_scores(
+        self,
+        words: str,
+        k: int,
+        *,
+        kinds: Sequence[WordKind],
+        where: FrameFilter = FrameFilter(),
+    ) -> tuple[Int64, Float64]:
+        """What `match` finds, as segment ids int64 (n,) and scores float64 (n,), without texts: quicker."""
+        with self._catalog.read() as connection:
+            among = _among(connection, kinds, where)
+            return word_ranking.best_scores(connection, words, k, kinds=kinds, among=among)
+
+    def positions(self, segment_ids: Sequence[int] | Int64) -> tuple[Int64, Float64, Float64]:
+        """Where segments are: their videos int64 (n,), and starts and ends, float64 (n,) seconds, in this
+        order.
+
+        Raises KeyError for an id that no segment has.
+        """
+        with self._catalog.read() as connection:
+            return filters.positions(connection, [int(segment_id) for segment_id in segment_ids])
+
+    def tracks(self, video_id: int) -> list[Track]:
+        """A video's tracks, in the order in which they were begun."""
+        with self._catalog.read() as connection:
+            return track_rows.tracks_of(connection, video_id)
+
+    def segments(self, track_id: int) -> list[Segment]:
+        """A track's segments, by start."""
+        with self._catalog.read() as connection:
+            return track_rows.segments_of(connection, track_id)
+
+    def subtitles(self, video_id: int) -> list[SubtitleTrack]:
+        """A video's subtitle tracks that are shown, with their lines."""
+        return [
+            SubtitleTrack(
+                id=track.id,
+                video_id=video_id,
+                name=track.name,
+                cues=tuple(
+                    Cue(segment.start_seconds, segment.end_seconds, segment.text or "")
+                    for segment in self.segments(track.id)
+                ),
+            )
+            for track in self.tracks(video_id)
+            if track.kind == "subtitle" and track.state == "active"
+        ]
+
+    def track(self, track_id: int) -> Track:
+        """The track with an id. Raises TrackNotFound."""
+        with self._catalog.read() as connection:
+            track = track_rows.track(connection, track_id)
+        if track is None:
+            raise TrackNotFound(f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's.")
+        return track
+
+    def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
+        """All captions that a frame has had, the first one first."""
+        with self._catalog.read() as connection:
+            frames = frame_rows.frames_by_id(connection, [frame_id])
+            if not frames:
+                return []
+            return caption_rows.versions(connection, frames[0].video_id, frames[0].time_seconds)
+
+    def lookup(self, path: Path) -> FileState:
+        """What is known of a file. Reads it whole only where its quick key is known and its place is not.
+
+        Raises MediaError where it cannot be read.
+        """
+        return ledger.lookup(self._catalog, path)
+
+    def lookup_content(self, fingerprint: Fingerprint) -> FileState:
+        """What is known of some content, wherever its file is."""
+        return ledger.lookup_content(self._catalog, fingerprint)
+
+
+def _size_bytes(folder: Path) -> int:
+    """The bytes of all files below a folder; files that go while it looks count for nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            with suppress(OSError):
+                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  (half the time of pathlib)
+    return total
+
+
+def _among(
+    connection: sqlite3.Connection, kinds: Sequence[WordKind], where: FrameFilter
+) -> dict[WordKind, Int64] | None:
+    """The segments that a filter leaves, by kind; None where it leaves all."""
+    if where.is_empty:
+        return None
+    return {
+        each: filters.filtered_ids(connection, where, each.kind, is_human=each.is_human) for each in kinds
+    }
