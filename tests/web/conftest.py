@@ -18,7 +18,7 @@ def library_path(tmp_path, monkeypatch):
         add_video(library, tmp_path / "<b>second*.mp4", ["green"] * 4, captions=[HOSTILE_CAPTION] * 4)
     monkeypatch.setattr(registry, "load_text_encoder", lambda name, space=None: EMBEDDER)
     monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
-    show._desk.cache_clear()
+    show._library.cache_clear()
     return path
 
 
@@ -27,5 +27,5 @@ def empty_library_path(tmp_path, monkeypatch):
     """A library that is not there yet."""
     path = tmp_path / "new library"
     monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
-    show._desk.cache_clear()
+    show._library.cache_clear()
     return path

@@ -1,11 +1,13 @@
-"""A walk through the page in a real browser: index the sample videos, search, open a hit, see where, export.
+"""A walk through the page in a real browser: index, search, open a moment, see where it matches, export.
 
-Needs Chromium and its driver (Debian: chromium, chromium-driver), and skips where they are absent. With
+Needs Chromium and its driver (Debian: chromium, chromium-driver), and skips where they are absent. The check
+of accessibility needs axe-core (`npm ci --prefix tests/web`), which it installs where npm can. With
 VIDSEARCH_SCREENSHOTS=FOLDER, each stop is kept as a picture.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import socket
@@ -20,7 +22,8 @@ import pytest
 
 pytestmark = pytest.mark.slow
 
-PATIENCE_SECONDS = 240
+PATIENCE_SECONDS = 120
+ENTER, ESCAPE, ARROW_DOWN = "\ue007", "\ue00c", "\ue015"
 
 
 def wait_for(condition: Callable[[], Any], what: str) -> Any:
@@ -73,7 +76,8 @@ class Visitor:
         for flag in ("background-networking", "component-update", "sync"):
             options.add_argument(f"--disable-{flag}")
         options.add_argument(f"--user-data-dir={profile}")
-        options.add_argument("--window-size=1280,960")
+        options.add_argument("--window-size=1400,1000")
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
         driver = shutil.which("chromedriver") or pytest.skip("no chromedriver here")
         self.browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
 
@@ -107,16 +111,48 @@ class Visitor:
         field = self.find(f"input[aria-label='{label}']")
         field.send_keys(text + "\n")
 
+    def press(self, *keys: str) -> None:
+        """Press keys one after the other, wherever the focus is."""
+        from selenium.webdriver.common.action_chains import ActionChains
+
+        for key in keys:
+            ActionChains(self.browser).send_keys(key).perform()
+
+    def focused(self) -> str:
+        """The name of what has the focus."""
+        return str(
+            self.run(
+                "document.activeElement.getAttribute('aria-label') || document.activeElement.innerText || ''"
+            )
+        )
+
     def picture(self, name: str) -> None:
         folder = os.environ.get("VIDSEARCH_SCREENSHOTS")
         if folder:
             Path(folder).mkdir(parents=True, exist_ok=True)
             time.sleep(2.0)
-            self.browser.execute_script("window.scrollTo(0, 0)")
             self.browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
     def run(self, script: str) -> Any:
         return self.browser.execute_script(f"return {script}")
+
+    def emulate(self, *, width: int, is_dark: bool) -> None:
+        """Show pages at a width, in light or dark colours, from the next one on."""
+        size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        self.browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [scheme]})
+
+    def requests(self) -> list[str]:
+        """The addresses that the browser asked for since it was last asked, WebSockets too."""
+        found = []
+        for entry in self.browser.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(message["params"]["request"]["url"])
+            elif message["method"] == "Network.webSocketCreated":
+                found.append(message["params"]["url"])
+        return found
 
 
 @pytest.fixture(scope="module")
@@ -134,41 +170,145 @@ def address(entrance):
     return entrance.partition("/?")[0]
 
 
-def test_index_search_open_explain_and_export(visitor, address, sample_videos):
+HOSTILE_NAME = "www.evil.example &lt;b&gt; <img src=x onerror=alert(1)>.mp4"
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory, sample_videos):
+    """The sample videos, one of them under a name that would be a link and markup."""
+    folder = tmp_path_factory.mktemp("videos")
+    for video in sample_videos.glob("*.mp4"):
+        shutil.copy(video, folder / (HOSTILE_NAME if video.name == "cafe.mp4" else video.name))
+    return folder
+
+
+def test_index_search_open_explain_and_export(visitor, address, videos):
     visitor.browser.get(f"{address}/index")
-    visitor.type("Folder or video", str(sample_videos))  # Enter starts the run
+    visitor.type("Folder or video", str(videos))  # Enter starts the run
     visitor.find("h3", "Indexing")
+    visitor.find(".vs-files li", "cat.mp4")
     visitor.browser.refresh()  # progress survives a reload
     visitor.find("h3", "The last run")
-    visitor.find("[data-testid='stCode']", "Indexed 4 videos")
+    visitor.find(".vs-files li", "Done")
     visitor.picture("index")
 
+    visitor.browser.get(address)
+    visitor.find(".vs-card", "cat.mp4")
+    visitor.find(".st-key-examples button")
+    visitor.picture("home")
     visitor.browser.get(f"{address}/?q=a+cat")
     visitor.find(".vs-card", "cat.mp4")
-    assert "cat.mp4" in str(visitor.run("document.querySelector('.vs-card').innerText"))
     assert wait_for(lambda: visitor.run("document.querySelector('.vs-card img').naturalWidth"), "a thumbnail")
     visitor.picture("search")
 
-    visitor.click("button", "Open")
-    visitor.find("h3", "cat.mp4")
+    visitor.click(".vs-picture")
+    visitor.find(".vs-moment h3", "cat.mp4")
+    assert "moment=" in visitor.browser.current_url
     wait_for(lambda: visitor.run("document.querySelector('video')?.readyState >= 2"), "the video")
-    assert visitor.run("document.querySelector('video').currentTime") > 0
-    visitor.click("label", "Show where it matches")
-    visitor.find("[data-testid='stImage'] img")
+    start = visitor.run("document.querySelector('video').currentTime")
+    visitor.click(".vs-main", "Play the moment")
+    wait_for(lambda: visitor.run("document.querySelector('video').currentTime") > start, "playing")
+    wait_for(lambda: visitor.run("document.querySelector('video').paused"), "the end of the moment")
+    visitor.click(".vs-action", "Where it matches")
+    wait_for(lambda: visitor.run("document.querySelector('.vs-heat').naturalWidth"), "the heat map")
     visitor.picture("moment")
+    visitor.click(".vs-line-button")
+    assert visitor.run("document.querySelector('.vs-heat').hidden")
+    wait_for(lambda: visitor.run("document.querySelector('video').currentTime") < 1, "the first line")
     visitor.click("button", "Save these")
     visitor.find("button", "Final Cut XML")
 
     visitor.browser.get(f"{address}/library")
     visitor.find(".vs-card", "space.mp4")
     visitor.picture("library")
+    visitor.click(".vs-picture")
+    visitor.find(".vs-moment")
+    visitor.picture("video")
     visitor.browser.get(f"{address}/explore")
     visitor.find("[data-testid='stVegaLiteChart']")
     visitor.picture("explore")
 
 
-def test_nothing_is_loaded_from_elsewhere(visitor, address):
+def test_keys_alone_find_open_play_and_close(visitor, address):
     visitor.browser.get(address)
-    visitor.find("input[aria-label='What do you want to see?']")
-    loaded = visitor.run("performance.getEntriesByType('resource').map(entry => entry.name)")
-    assert [url for url in loaded if not url.startswith((address, "data:", "blob:"))] == []
+    visitor.find(".vs-card")
+    visitor.press("/")
+    assert visitor.focused() == "Search"
+    visitor.press(*"a cat", ENTER)
+    wait_for(lambda: "q=a+cat" in visitor.browser.current_url, "the search")
+    visitor.find(".vs-sure")
+    visitor.press(ARROW_DOWN)
+    assert visitor.focused().startswith("Open cat.mp4")
+    line = "parseFloat(document.activeElement.querySelector('.vs-line').style.width)"
+    wait_for(lambda: visitor.run(f"{line} > 20"), "the frames of the moment")
+    visitor.press(" ")
+    wait_for(lambda: visitor.run(f"{line} === 0"), "the frames to stop")
+    visitor.press(" ")
+    wait_for(lambda: visitor.run(f"{line} > 0"), "the frames to go on")
+    visitor.press(ENTER)
+    visitor.find(".vs-moment h3", "cat.mp4")
+    wait_for(lambda: visitor.focused().startswith("Moment: cat.mp4"), "the focus on the moment")
+    wait_for(lambda: visitor.run("document.querySelector('video').readyState >= 2"), "the video")
+    visitor.press(" ")
+    wait_for(lambda: not visitor.run("document.querySelector('video').paused"), "playing")
+    visitor.press(" ")
+    wait_for(lambda: visitor.run("document.querySelector('video').paused"), "the pause")
+    visitor.press(ESCAPE)
+    wait_for(lambda: "moment=" not in visitor.browser.current_url, "the moment to close")
+    wait_for(lambda: visitor.focused().startswith("Open cat.mp4"), "the focus back on the card")
+    visitor.press("?")
+    visitor.find("dialog[open]", "Play the moment")
+    visitor.press(ESCAPE)
+    assert not visitor.run("document.querySelector('dialog').open")
+
+
+PATHS = ["/", "/?q=a+cat&moment=1&weaker=1&in=cat", "/library", "/library?video=1", "/index", "/explore"]
+
+
+@pytest.fixture(scope="module")
+def axe():
+    """The source of axe-core, installed where it is not."""
+    folder = Path(__file__).parent
+    source = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists() and (npm := shutil.which("npm")):
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=120, check=False)
+    return source.read_text() if source.exists() else pytest.skip("axe-core is not here: npm ci in tests/web")
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (1400, True), (390, False), (390, True)])
+@pytest.mark.parametrize("path", PATHS)
+def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
+    visitor.emulate(width=width, is_dark=is_dark)
+    visitor.browser.get(address + path)
+    visitor.find(".vs-card" if path != "/index" else "h3")
+    if "moment" in path or "video" in path:
+        visitor.find(".vs-frame")
+    time.sleep(1.5)  # for what fades in
+    visitor.browser.set_script_timeout(60)
+    visitor.browser.execute_script(axe)
+    violations = visitor.browser.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then((result) => done(result.violations.map("
+        "(one) => [one.id, one.nodes.map((node) => [node.html, node.failureSummary])])))"
+    )
+    assert violations == []
+    wider = visitor.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0
+
+
+@pytest.mark.parametrize("path", [*PATHS, "/?q=coffee&weaker=1"])
+def test_no_name_or_caption_is_a_link_or_markup(visitor, address, path):
+    visitor.emulate(width=1400, is_dark=False)
+    visitor.browser.get(address + path)
+    visitor.find(".vs-card, .vs-files li")
+    time.sleep(1)
+    assert visitor.run("[...document.links].filter((a) => a.host !== location.host).length") == 0
+    assert visitor.run("document.querySelectorAll('img[onerror]').length") == 0
+
+
+def test_nothing_is_asked_of_the_network(visitor, address):
+    """Runs last: all that the walk above asked for."""
+    socket_address = address.replace("http://", "ws://")
+    own = (address, socket_address, "data:", "blob:", "chrome:", "chrome-untrusted:")
+    asked = visitor.requests()
+    assert len(asked) > 100
+    assert [url for url in asked if not url.startswith(own)] == []

@@ -14,8 +14,8 @@ from tests.synthetic import numbered, write_video
 from tests.web.asgi import ask
 from vidsearch.ingest import ingest
 from vidsearch.store.library import Library
-from vidsearch.web.desk import Desk
-from vidsearch.web.files import plays_in_browser, preview_start, routes, video_url
+from vidsearch.web.files import plays_in_browser, preview_start, preview_url, routes, video_url
+from vidsearch.web.page_library import PageLibrary
 
 
 @pytest.fixture(scope="module")
@@ -31,8 +31,8 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def app(folder):
-    desk = Desk(folder / "library")
-    return Starlette(routes=routes(lambda: desk))
+    library = PageLibrary(folder / "library")
+    return Starlette(routes=routes(lambda: library))
 
 
 def test_a_frame_is_a_jpeg_that_may_be_kept(app):
@@ -79,6 +79,8 @@ def test_a_preview_is_h264_that_browsers_play(app, tmp_path):
         "/files/frames/999",
         "/files/previews/2/0",
         "/files/previews/1/99999",
+        "/files/heatmaps/1",
+        "/files/heatmaps/9223372036854775808",
         "/files/",
     ],
 )
@@ -125,8 +127,8 @@ def test_what_browsers_do_not_play_is_converted(name, codec, plays):
     video = example_video(name)
     video = replace(video, info=replace(video.info, codec=codec))
     assert plays_in_browser(video) == plays
-    url = "/files/videos/1#t=100.000" if plays else "/files/previews/1/90#t=10.000"
-    assert video_url(video, 100.0) == url
+    assert video_url(video) == "/files/videos/1"
+    assert preview_url(video) == "/files/previews/1/"
 
 
 @pytest.mark.parametrize(

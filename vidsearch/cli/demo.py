@@ -14,7 +14,7 @@ import typer
 
 from vidsearch.cli import console, loading, options
 from vidsearch.cli.index import print_report
-from vidsearch.errors import VidsearchError
+from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -84,15 +84,6 @@ def demo(
     console.say('Then search them:       vidsearch search "a dog on grass"')
     if num_right < len(expected):
         raise typer.Exit(console.EXIT_FAILED)
-
-
-def sample_folder() -> Path:
-    """The sample videos: in the installed package, or at the top of a checkout. Raises VidsearchError."""
-    package = Path(__file__).parents[1]
-    for folder in (package / "sample_data", package.parent / "sample_data"):
-        if (folder / "expected.json").is_file():
-            return folder
-    raise VidsearchError(f"The sample videos are not beside {package}. Install vidsearch again.")
 
 
 def expected_answers(samples: Path) -> list[ExpectedAnswer]:

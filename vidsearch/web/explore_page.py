@@ -1,116 +1,181 @@
-"""Explore: the library's frames as a map, its duplicates, and the words that its captions use most."""
+"""Explore: what kinds of pictures a library has, the words for them, and moments that videos share."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 import altair as alt
 import pandas as pd
 import streamlit as st
 
-from vidsearch.times import format_time
-from vidsearch.web import moment, show
+from vidsearch.times import format_duration
+from vidsearch.web import cards, components, moment, show
 from vidsearch.web.files import frame_url
-from vidsearch.web.overview import MapPoint, common_words, duplicates, frame_map
+from vidsearch.web.ids import parse_id
+from vidsearch.web.overview import Overview, common_words, duplicates, overview
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vidsearch.store.library import Library
+    from vidsearch.types import IndexedFrame
 
 _MAX_POINTS = 3000
-_NUM_WORDS = 40
-_MAX_NAMED = 20
+_NUM_WORDS = 60
 _NUM_DUPLICATES = 24
+_GROUPS = "groups-grid"
+_TWINS = "twins-grid"
+_COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb7744", "#888888"]
+"""Told apart by people who see colours differently (after Paul Tol's "bright" scheme)."""
 
 
 def render() -> None:
     """Show the page."""
-    desk = show.desk()
-    if desk.info().num_frames == 0:
-        st.header("Nothing to explore yet")
-        st.write("Add videos on the **Index** page.")
+    library = show.library()
+    if library.info().num_frames == 0:
+        st.html('<p class="vs-hero">Nothing to explore yet</p>')
+        st.page_link(st.session_state["pages"]["index"], label="Add videos", icon=":material/add_circle:")
         return
-    whole = desk.everything()
-    if whole is not None:
-        st.html(f'<p class="vs-line">All of it: {show.escaped(whole.text)}</p>')
-    chart, words, twins = st.tabs(["Map", "Words", "Duplicates"])
-    with chart:
-        _map(desk.ask(lambda library: frame_map(library, max_points=_MAX_POINTS)))
+    opened = parse_id(st.query_params.get("moment", ""))
+    with st.container(key="split"):
+        with st.container():
+            _overview()
+        with st.container(), st.container(key="moment"):
+            if opened is not None:
+                moment.render(opened)
+
+
+def _overview() -> None:
+    library = show.library()
+    found = library.ask(lambda opened: overview(opened.store, max_points=_MAX_POINTS))
+    groups, words, twins = st.tabs(["What it shows", "Words", "Duplicates"])
+    with groups:
+        _groups(found)
+        _map(found)
     with words:
         _words()
     with twins:
         _duplicates()
 
 
-def _map(points: list[MapPoint]) -> None:
-    if len(points) < 2:
-        st.caption("A map needs frames with vectors.")
+def _groups(found: Overview) -> None:
+    st.html('<p class="vs-lead">Frames that look alike, the largest groups first.</p>')
+    shown = [
+        {
+            **cards.frame_card(cluster.video, cluster.frame, mark=f"{cluster.share:.0%}"),
+            "name": cluster.name,
+            "label": f"Open {cluster.name}: {cluster.share:.0%} of the frames",
+        }
+        for cluster in found.clusters
+    ]
+    components.grid(
+        data={"label": "Groups of like frames", "cards": shown, "open": None, "size": "medium"},
+        key=_GROUPS,
+        on_open_change=_open,
+        )  # fmt: skip
+
+
+def _map(found: Overview) -> None:
+    if len(found.points) < 2:
         return
     table = pd.DataFrame(
         {
-            "x": [point.x for point in points],
-            "y": [point.y for point in points],
-            "video": [show.name_of(point.video) for point in points],
-            "time": [format_time(point.frame.time_seconds) for point in points],
-            "caption": [point.frame.caption.text if point.frame.caption else "" for point in points],
-            "image": [frame_url(point.frame.id) for point in points],
-            "frame": [point.frame.id for point in points],
+            "x": [point.x for point in found.points],
+            "y": [point.y for point in found.points],
+            "group": [found.clusters[point.cluster].name for point in found.points],
+            "video": [show.name_of(point.video) for point in found.points],
+            "time": [format_duration(point.frame.time_seconds) for point in found.points],
+            "caption": [point.frame.caption.text if point.frame.caption else "" for point in found.points],
+            "image": [frame_url(point.frame.id) for point in found.points],
+            "frame": [point.frame.id for point in found.points],
         }
     )
     picked = alt.selection_point(fields=["frame"], name="picked")
-    chart = (
+    names = [cluster.name for cluster in found.clusters]
+    points = (
         alt.Chart(table)
         .mark_circle(size=60)
         .encode(
             x=alt.X("x", axis=None),
             y=alt.Y("y", axis=None),
-            color=alt.Color("video", legend=_legend(len(set(table["video"])))),
+            color=alt.Color(
+                "group", legend=None, scale=alt.Scale(domain=names, range=_COLOURS[: len(names)])
+            ),
             opacity=alt.condition(picked, alt.value(0.9), alt.value(0.25)),
             tooltip=["image", "video", "time", "caption"],
         )
         .add_params(picked)
-        .properties(height=520)
+    )
+    centres = table.groupby("group", as_index=False)[["x", "y"]].median()
+    labels = [
+        alt.Chart(centres)
+        .mark_text(fontSize=14, fontWeight="bold", **look)
+        .encode(x="x", y="y", text="group")
+        for look in ({"stroke": "#fff", "strokeWidth": 4, "color": "#fff"}, {"color": "#111"})
+    ]
+    st.html(
+        '<p class="vs-lead">All frames: those that look alike are near each other. Click one to open it.</p>'
     )
     event = st.altair_chart(
-        chart, on_select="rerun", key="map", alt="Frames as points; those that look alike are near each other"
+        alt.layer(points, *labels).properties(height=520),
+        on_select="rerun",
+        key="map",
+        alt="Frames as points with the names of their groups; those that look alike are near each other",
     )
-    st.caption("Frames that look alike are near each other (principal components). Click one to open it.")
     selected = event["selection"].get("picked", [])
-    if selected:
-        moment.render(int(selected[0]["frame"]), None)
-
-
-def _legend(num_videos: int) -> alt.Legend | None:
-    if num_videos > _MAX_NAMED:
-        return None
-    return alt.Legend(orient="bottom", columns=4, labelLimit=180, title=None)
+    frame_id = str(int(selected[0]["frame"])) if selected else None
+    if frame_id and st.session_state.get("map-opened") != frame_id:
+        st.session_state["map-opened"] = frame_id
+        moment.go_to(int(frame_id))
+        st.rerun()
 
 
 def _words() -> None:
-    counts = show.desk().ask(lambda library: common_words(library, limit=_NUM_WORDS))
+    counts = show.library().ask(lambda library: common_words(_all_frames(library.store), limit=_NUM_WORDS))
     if not counts:
         st.caption("No captions yet.")
         return
-    table = pd.DataFrame(counts, columns=["word", "frames"])
-    chart = (
-        alt.Chart(table)
-        .mark_bar()
-        .encode(
-            x=alt.X("frames", title="frames"),
-            y=alt.Y("word", sort="-x", title=None),
-            tooltip=["word", "frames"],
-        )
+    most = counts[0][1]
+    items = "".join(
+        f'<li><a href="/?{urlencode({"q": word})}" target="_self" '
+        f'style="font-size:{0.85 + 0.9 * count / most:.2f}rem">'
+        f"{show.escaped(word)} <small>{count:,}</small></a></li>"
+        for word, count in counts
     )
-    st.altair_chart(chart, alt="The words that captions use most, by number of frames")
+    st.html(
+        '<p class="vs-lead">What captions name most, by number of frames. Click one to search for it.</p>'
+    )
+    st.html(f'<ul class="vs-words">{items}</ul>')
+
+
+def _all_frames(library: Library) -> Iterator[IndexedFrame]:
+    for video in library.videos():
+        yield from library.frames(video.id)
 
 
 def _duplicates() -> None:
-    pairs = show.desk().ask(lambda library: duplicates(library, limit=_NUM_DUPLICATES))
+    pairs = show.library().ask(lambda library: duplicates(library.store, limit=_NUM_DUPLICATES))
     if not pairs:
         st.caption("No two videos share a moment.")
         return
-    st.caption("Moments that look the same in different videos, most alike first.")
-    for pair in pairs:
-        left, right = st.columns(2)
-        for column, (video, frame) in ((left, pair.first), (right, pair.second)):
-            with column:
-                show.card(
-                    frame.id,
-                    video=video,
-                    time_seconds=frame.time_seconds,
-                    caption=frame.caption.text if frame.caption else "",
-                )
+    st.html(
+        '<p class="vs-lead">Moments that look the same in different videos, most alike first, in pairs.</p>'
+    )
+    shown = [
+        cards.frame_card(*one, mark=f"pair {number}")
+        for number, pair in enumerate(pairs, start=1)
+        for one in (pair.first, pair.second)
+    ]
+    components.grid(
+        data={"label": "Moments that videos share", "cards": shown, "open": None, "size": "medium"},
+        key=_TWINS,
+        on_open_change=_open,
+    )
+
+
+def _open() -> None:
+    for key in (_GROUPS, _TWINS):
+        chosen = st.session_state.get(key, {}).get("open")
+        if chosen:
+            moment.go_to(int(chosen))

@@ -3,6 +3,7 @@
     /files/frames/12      a frame's JPEG
     /files/videos/3       the video itself, with range requests, so that a player can jump
     /files/previews/3/60  H.264 in MP4 from second 60 on, for videos that browsers do not play
+    /files/heatmaps/12    the frame with a heat map of where it matches ?words=...
 
 No path comes from a request.
 """
@@ -16,6 +17,7 @@ import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -24,6 +26,7 @@ from starlette.routing import Route
 
 from vidsearch.errors import VidsearchError
 from vidsearch.media.clip import cut_clip
+from vidsearch.store.fingerprint import path_of
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
@@ -32,13 +35,15 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from vidsearch.types import Video
-    from vidsearch.web.desk import Desk
+    from vidsearch.web.page_library import PageLibrary
 
 Answer = TypeVar("Answer")
 
 PREVIEW_SECONDS = 60.0
 """A preview's length. They begin at whole multiples of half of it, so that each is cut once."""
 
+_MAX_WORDS = 500
+"""Characters of a query that a heat map is drawn for."""
 _LAST_PREVIEW_SECOND = 10**9
 _MEDIA_TYPES = {"mp4": "video/mp4", "mov": "video/mp4", "m4v": "video/mp4", "webm": "video/webm"}
 _PLAYED_CODECS = frozenset({"h264", "vp8", "vp9", "av1"})
@@ -53,12 +58,19 @@ def frame_url(frame_id: int) -> str:
     return f"/files/frames/{int(frame_id)}"
 
 
-def video_url(video: Video, time_seconds: float) -> str:
-    """Return what a player loads to show a video from a time on: the file, or a preview of that part."""
-    if plays_in_browser(video):
-        return f"/files/videos/{video.id}#t={max(0.0, time_seconds):.3f}"
-    begin = preview_start(time_seconds)
-    return f"/files/previews/{video.id}/{begin}#t={max(0.0, time_seconds - begin):.3f}"
+def video_url(video: Video) -> str:
+    """Return where the file itself is."""
+    return f"/files/videos/{video.id}"
+
+
+def preview_url(video: Video) -> str:
+    """Return where a video's converted parts are; the second that a part begins at follows."""
+    return f"/files/previews/{video.id}/"
+
+
+def heat_map_url(frame_id: int, words: str) -> str:
+    """Return where a frame's heat map of some words is."""
+    return f"/files/heatmaps/{int(frame_id)}?{urlencode({'words': words[:_MAX_WORDS]})}"
 
 
 def plays_in_browser(video: Video) -> bool:
@@ -72,14 +84,14 @@ def preview_start(time_seconds: float) -> int:
     return int(max(0.0, (time_seconds - 1) // half * half))
 
 
-def routes(desk: Callable[[], Desk]) -> list[Route]:
+def routes(library: Callable[[], PageLibrary]) -> list[Route]:
     """Return the routes, for a server that also serves the page."""
     previews = _Previews()
 
     async def frame(request: Request) -> Response:
         frame_id = _id(request, "frame_id")
         jpeg = await run_in_threadpool(
-            _found, lambda: desk().ask(lambda library: library.thumbnail(frame_id))
+            _found, lambda: library().ask(lambda opened: opened.store.thumbnail(frame_id))
         )
         if not jpeg:
             raise HTTPException(404)
@@ -87,19 +99,30 @@ def routes(desk: Callable[[], Desk]) -> list[Route]:
         return Response(jpeg, media_type="image/jpeg", headers=headers)
 
     async def video(request: Request) -> Response:
-        found = await run_in_threadpool(_video, desk(), _id(request, "video_id"))
+        found = await run_in_threadpool(_video, library(), _id(request, "video_id"))
         suffix = found.path.suffix.lower().lstrip(".")
         if suffix not in _MEDIA_TYPES:
             raise HTTPException(404)
         return FileResponse(found.path, media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
 
     async def preview(request: Request) -> Response:
-        found = await run_in_threadpool(_video, desk(), _id(request, "video_id"))
+        found = await run_in_threadpool(_video, library(), _id(request, "video_id"))
         start = preview_start(min(request.path_params["start"], _LAST_PREVIEW_SECOND) + 1)
         path = await run_in_threadpool(_found, lambda: previews.path(found, start))
         return FileResponse(path, media_type="video/mp4", headers=_SAFE)
 
+    async def heat_map(request: Request) -> Response:
+        frame_id, words = _id(request, "frame_id"), request.query_params.get("words", "")[:_MAX_WORDS]
+        if not words.strip():
+            raise HTTPException(404)
+        jpeg = await run_in_threadpool(_found, lambda: library().heat_map(words, frame_id))
+        if jpeg is None:
+            raise HTTPException(404)
+        headers = {**_SAFE, "Cache-Control": "private, max-age=3600"}
+        return Response(jpeg, media_type="image/jpeg", headers=headers)
+
     return [
+        Route("/files/heatmaps/{frame_id}", heat_map),
         Route("/files/frames/{frame_id}", frame),
         Route("/files/videos/{video_id}", video),
         Route("/files/previews/{video_id}/{start:int}", preview),
@@ -113,8 +136,8 @@ def _id(request: Request, parameter: str) -> int:
     return value
 
 
-def _video(desk: Desk, video_id: int) -> Video:
-    found = _found(lambda: desk.ask(lambda library: library.video(video_id)))
+def _video(library: PageLibrary, video_id: int) -> Video:
+    found = _found(lambda: library.ask(lambda opened: opened.video(video_id)))
     if not found.path.is_file():
         raise HTTPException(404)
     return found
@@ -144,7 +167,7 @@ class _Previews:
             path = self._folder / f"{name}.mp4"
             if not path.exists():
                 cut_clip(
-                    video.path,
+                    path_of(video),
                     path,
                     start_seconds=float(start),
                     end_seconds=start + PREVIEW_SECONDS,

@@ -1,44 +1,91 @@
-"""Index: choose videos and options, start a run in its own process, watch it, stop it."""
+"""Index: choose videos and options, start a run in its own process, watch every file of it, stop it."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from vidsearch.captions.export.document import path_text
 from vidsearch.media.discover import find_videos
+from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration
 from vidsearch.web import jobs, show
+from vidsearch.web.folders import first_folder, look_into
+from vidsearch.web.progress import FileProgress, RunProgress, run_progress
+
+if TYPE_CHECKING:
+    from vidsearch.web.jobs import Job
 
 _REFRESH_SECONDS = 2.0
-_MAX_LISTED = 30
+_MAX_LISTED = 100
 
 
 def render() -> None:
     """Show the page."""
-    desk = show.desk()
-    job = jobs.latest(desk.path)
+    job = jobs.latest(show.library().path)
     if job is not None and job.is_running:
         _running()
         return
     st.subheader("Index videos")
+    _choose()
+    if job is not None:
+        st.subheader("The last run")
+        _files(run_progress(show.library(), job))
+        _log()
+
+
+# --- choosing ---------------------------------------------------------------------------------------
+
+
+def _choose() -> None:
+    with st.expander("Look for a folder", icon=":material/folder_open:"):
+        _browse()
     with st.form("index"):
         chosen = st.text_input("Folder or video", key="folder", placeholder=str(Path.home() / "Videos"))
-        fps_field, frames_field, captions_field = st.columns(3, vertical_alignment="bottom")
-        fps = fps_field.number_input("Frames a second", min_value=0.01, max_value=60.0, value=1.0)
-        max_frames = frames_field.number_input("At most, frames per video", min_value=1, value=None, step=1)
-        captions = captions_field.toggle("Write captions", value=True)
-        retry = st.toggle("Try files again that failed before")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            fps = st.number_input("Frames a second", min_value=0.01, max_value=60.0, value=1.0)
+            max_frames = st.number_input("At most, frames per video", min_value=1, value=None, step=1)
+            captions = st.toggle("Write captions", value=True)
+            retry = st.toggle("Try files again that failed before")
         if st.form_submit_button("Index", type="primary", icon=":material/play_arrow:"):
             options = ["--fps", f"{fps:g}"]
             options += ["--max-frames", str(int(max_frames))] if max_frames else []
             options += [] if captions else ["--no-captions"]
             options += ["--retry-failed"] if retry else []
             _start(chosen, options)
-    if job is not None:
-        st.subheader("The last run")
-        _log()
+    if st.button("Index the sample videos", icon=":material/movie:", key="samples"):
+        jobs.start(show.library().path, [sample_folder()])
+        st.rerun()
+
+
+@st.fragment
+def _browse() -> None:
+    """Walk through this machine's folders by clicks."""
+    folder = look_into(st.session_state.get("browsed") or first_folder())
+    videos = "no videos" if folder.num_videos == 0 else f"{folder.num_videos} videos"
+    st.html(f'<p class="vs-lead"><b>{show.escaped(path_text(folder.path))}</b>, {videos} directly in it</p>')
+    with st.container(horizontal=True):
+        st.button(
+            "Up", icon=":material/arrow_upward:", key="browse-up", on_click=_look, args=(folder.path.parent,)
+        )
+        if st.button("Choose this folder", icon=":material/check:", type="primary", key="browse-choose"):
+            st.session_state["folder"] = str(folder.path)
+            st.rerun(scope="app")
+    with st.container(horizontal=True):
+        for inner in folder.folders:
+            st.button(
+                show.plain(path_text(inner).rpartition("/")[2]),
+                icon=":material/folder:",
+                key=f"browse-{path_text(inner)}",
+                on_click=_look,
+                args=(inner,),
+            )
+
+
+def _look(path: Path) -> None:
+    st.session_state["browsed"] = path
 
 
 def _start(chosen: str, options: list[str]) -> None:
@@ -51,39 +98,53 @@ def _start(chosen: str, options: list[str]) -> None:
     for problem, reason in found.problems:
         st.warning(show.plain(f"{path_text(problem)}: {reason}"))
     if found.videos:
-        jobs.start(show.desk().path, [path], options)
+        jobs.start(show.library().path, [path], options)
         st.rerun()
+
+
+# --- watching ---------------------------------------------------------------------------------------
 
 
 @st.fragment(run_every=_REFRESH_SECONDS)
 def _running() -> None:
     """Show a run at work. All of it is read from the library: a reload shows the same."""
-    desk = show.desk()
-    job = jobs.latest(desk.path)
+    job: Job | None = jobs.latest(show.library().path)
     if job is None or not job.is_running:
-        st.rerun()
-    said, button = st.columns([4, 1], vertical_alignment="center")
-    said.subheader("Indexing…")
-    button.button(
-        "Stop", icon=":material/stop:", on_click=jobs.stop, args=(job,), key="stop", width="stretch"
+        st.rerun(scope="app")
+    progress = run_progress(show.library(), job)
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.subheader("Indexing…")
+        st.button("Stop", icon=":material/stop:", on_click=jobs.stop, args=(job,), key="stop")
+    left = "" if progress.seconds_left is None else f", about {format_duration(progress.seconds_left)} to go"
+    st.progress(progress.share_done, text=f"{progress.num_done} of {len(progress.files)} files{left}")
+    st.html(
+        '<p class="vs-quiet">What is in can be searched already. The run goes on if this page is closed.</p>'
     )
-    st.caption(show.plain(", ".join(job.paths)))
-    in_work = [video for video in desk.videos() if not video.is_complete]
-    for video in in_work[:_MAX_LISTED]:
-        length = video.info.duration_seconds
-        done = min(1.0, video.indexed_until_seconds / length) if length else 0.0
-        so_far = format_duration(video.indexed_until_seconds)
-        label = f"{show.name_of(video)}: {so_far} of {show.length_of(video)}"
-        st.progress(done, text=show.plain(label))
-    info = desk.info()
-    st.caption(
-        f"{info.num_complete} of {info.num_videos} videos whole, {info.num_frames:,} frames, "
-        f"{info.num_failures} files that failed. The run goes on if this page is closed."
-    )
+    _files(progress)
     _log()
 
 
+def _files(progress: RunProgress) -> None:
+    listed = sorted(progress.files, key=lambda file: file.order)[:_MAX_LISTED]
+    if listed:
+        st.html(f'<ul class="vs-files">{"".join(map(_file, listed))}</ul>')
+    if len(progress.files) > _MAX_LISTED:
+        st.caption(f"and {len(progress.files) - _MAX_LISTED:,} more")
+
+
+def _file(file: FileProgress) -> str:
+    name = show.escaped(path_text(file.path).rpartition("/")[2])
+    title = show.escaped(path_text(file.path))
+    begin = f'<li><b title="{title}">{name}</b>'
+    if file.state == "failed":
+        why = show.escaped(file.why)
+        return f'{begin}<span></span><span>Failed</span><span class="vs-why">{why}</span></li>'
+    said = {"working": f"{file.share_done:.0%}", "done": "Done", "waiting": "Waiting"}[file.state]
+    bar = f'<progress max="1" value="{file.share_done:.3f}" aria-label="{name}"></progress>'
+    return f"{begin}{bar}<span>{said}</span></li>"
+
+
 def _log() -> None:
-    text = jobs.log(show.desk().path)
-    with st.expander("Log", expanded=True):
+    text = jobs.log(show.library().path)
+    with st.expander("Log"):
         st.code(text or "(nothing yet)", language=None, height=240)

@@ -9,18 +9,19 @@ import streamlit as st
 
 from vidsearch.captions.export import FORMATS, FileFormat, safe_name
 from vidsearch.captions.export.document import path_text
-from vidsearch.times import format_duration, format_time
+from vidsearch.times import format_duration
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import moment, show
+from vidsearch.web import cards, components, moment, show
+from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Level
     from vidsearch.types import IndexedFrame, Video
 
-VIDEOS_PER_PAGE = 12
+VIDEOS_AT_ONCE = 48
 FRAMES_PER_PAGE = 50
-CARDS_PER_ROW = 3
 
+_GRID = "library-grid"
 _LEVELS: dict[Level, str] = {"chapter": "Chapters", "shot": "Shots", "frame": "Frames"}
 _NOT_OFFERED = frozenset({"npy"})
 _EXPORTS = {
@@ -32,141 +33,138 @@ _EXPORTS = {
 
 def render() -> None:
     """Show the page."""
-    chosen = st.query_params.get("video", "")
-    videos = show.desk().videos()
-    video = next((one for one in videos if str(one.id) == chosen), None)
+    chosen = parse_id(st.query_params.get("video", ""))
+    video = None if chosen is None else show.library().video(chosen)
     if video is not None:
         _one(video)
     else:
-        _all(videos)
+        _all(show.library().videos())
 
 
 def _all(videos: list[Video]) -> None:
-    desk = show.desk()
     if not videos:
-        st.header("No video here yet")
-        st.write("Add some on the **Index** page.")
+        st.html('<p class="vs-hero">No video here yet</p>')
+        st.page_link(st.session_state["pages"]["index"], label="Add videos", icon=":material/add_circle:")
     else:
-        said, save = st.columns([3, 1], vertical_alignment="bottom")
-        wanted = said.text_input("Find by name", key="name", type="search", placeholder="holiday")
-        with save.popover("Save all captions", icon=":material/download:", width="stretch"):
-            _downloads(videos, "captions")
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            wanted = st.text_input(
+                "Find by name", key="name", bind="query-params", type="search", placeholder="holiday"
+            )
+            with st.popover("Save all captions", icon=":material/download:"):
+                _downloads(None, "captions")
         found = [video for video in videos if wanted.casefold() in path_text(video.path).casefold()]
-        num_pages = -(-len(found) // VIDEOS_PER_PAGE)
-        page = st.pagination(num_pages, key=f"videos-{wanted}") if num_pages > 1 else 1
-        for at in range((page - 1) * VIDEOS_PER_PAGE, min(page * VIDEOS_PER_PAGE, len(found)), CARDS_PER_ROW):
-            row = found[at : min(at + CARDS_PER_ROW, page * VIDEOS_PER_PAGE)]
-            for column, video in zip(st.columns(CARDS_PER_ROW), row, strict=False):
-                with column, st.container(border=True):
-                    _cover(video)
-    failures = desk.failures()
+        if not found:
+            st.html(f'<p class="vs-lead">No video has {show.escaped(wanted)} in its name.</p>')
+        num_shown = parse_id(st.query_params.get("shown", "")) or VIDEOS_AT_ONCE
+        covers = show.library().covers(found[:num_shown])
+        st.session_state["covers"] = {str(frame.id): video_id for video_id, frame in covers.items()}
+        components.grid(
+            data={
+                "label": "Videos",
+                "cards": cards.video_cards(show.library(), found[:num_shown], covers=covers),
+                "open": None,
+                "size": "medium",
+            },
+            key=_GRID,
+            on_open_change=_open,
+        )
+        if len(found) > num_shown:
+            st.button("Show more", key="more-videos", on_click=_show, args=(num_shown + VIDEOS_AT_ONCE,))
+    failures = show.library().failures()
     if failures:
         with st.expander(f"{len(failures)} files could not be indexed", icon=":material/error:"):
-            st.dataframe(
-                {
-                    "file": [path_text(failure.path) for failure in failures],
-                    "reason": [failure.reason for failure in failures],
-                    "when": [failure.failed_at for failure in failures],
-                },
-                hide_index=True,
+            items = "".join(
+                f"<li><b>{show.escaped(path_text(failure.path))}</b>"
+                f'<span class="vs-why">{show.escaped(failure.reason)}</span></li>'
+                for failure in failures
             )
+            st.html(f'<ul class="vs-files">{items}</ul>')
 
 
-def _cover(video: Video) -> None:
-    described = show.desk().describe(video)
-    if described is not None:
-        show.card(
-            described.frame_id,
-            video=video,
-            time_seconds=described.start_seconds,
-            caption=described.caption.text,
-            where=f"{show.name_of(video)} · {show.length_of(video)}",
-        )
-    else:
-        frames = show.desk().frames(video.id)
-        if frames:
-            show.still(frames[0], is_here=False)
-        st.html(f'<p class="vs-where">{show.escaped(show.name_of(video))} · {show.length_of(video)}</p>')
-    if not video.is_complete:
-        st.caption(f"Indexed up to {format_duration(video.indexed_until_seconds)} so far.")
-    elif not video.path.exists():
-        st.caption("The file is gone.")
-    st.button("Open", key=f"video-{video.id}", on_click=_open, args=(video.id,), width="stretch")
+def _open() -> None:
+    chosen = st.session_state[_GRID]["open"]
+    video_id = st.session_state.get("covers", {}).get(chosen)
+    if video_id is not None:
+        st.query_params["video"] = str(video_id)
 
 
-def _open(video_id: int) -> None:
-    st.query_params["video"] = str(video_id)
+def _show(num_videos: int) -> None:
+    st.query_params["shown"] = str(num_videos)
 
 
 def _back() -> None:
-    st.query_params.clear()
+    for parameter in ("video", "moment"):
+        st.query_params.pop(parameter, None)
 
 
 def _one(video: Video) -> None:
-    desk = show.desk()
-    back, title, save = st.columns([1, 4, 1.4], vertical_alignment="center")
-    back.button("All", icon=":material/arrow_back:", on_click=_back, key="all-videos", width="stretch")
-    title.subheader(show.plain(show.name_of(video)))
-    with save.popover("Save captions", icon=":material/download:", width="stretch"):
-        _downloads([video], safe_name(video.path.stem))
-    described = desk.describe(video)
-    frames = desk.frames(video.id)
-    left, right = st.columns([3, 2])
-    at = st.query_params.get("moment", "")
-    here = next((frame for frame in frames if str(frame.id) == at), frames[0] if frames else None)
-    with left:
-        if here is not None:
-            show.player(video, here.time_seconds if at else 0.0, here.id)
-    with right:
-        if described is not None:
-            st.html(f'<p class="vs-line">{show.escaped(described.caption.text)}</p>')
-        info = video.info
-        st.caption(
-            show.plain(
-                f"{show.length_of(video)}, {info.width} × {info.height}, {info.codec}, "
-                f"{video.num_frames} frames, {path_text(video.path)}"
-            )
-        )
-    _timeline(video, frames)
-    for track in desk.ask(lambda library: library.subtitles(video.id)):
-        with st.expander(f"Subtitles: {show.plain(track.name)}", icon=":material/subtitles:"):
-            st.dataframe(
-                {
-                    "from": [format_time(cue.start_seconds) for cue in track.cues],
-                    "to": [format_time(cue.end_seconds) for cue in track.cues],
-                    "words": [cue.text for cue in track.cues],
-                },
-                hide_index=True,
-            )
+    library = show.library()
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.button("All videos", icon=":material/arrow_back:", on_click=_back, key="all-videos")
+        with st.popover("Save captions", icon=":material/download:"):
+            _downloads(video, safe_name(video.path.stem))
+    st.subheader(show.plain(show.name_of(video)))
+    described = library.describe(video)
+    if described is not None:
+        st.html(f'<p class="vs-lead">{show.escaped(described.caption.text)}</p>')
+    info = video.info
+    facts = (
+        f"{show.length_of(video)}, {info.width} × {info.height}, {info.codec}, {video.num_frames:,} frames"
+    )
+    st.html(f'<p class="vs-quiet">{facts}<br>{show.escaped(path_text(video.path))}</p>')
+    frames = library.frames(video.id)
+    opened = parse_id(st.query_params.get("moment", ""))
+    with st.container(key="split"):
+        with st.container():
+            _timeline(video, frames)
+        with st.container(), st.container(key="moment"):
+            first = frames[0].id if frames else None
+            shown = next((frame.id for frame in frames if frame.id == opened), first)
+            if shown is not None:
+                moment.render(shown, can_close=False)
 
 
 def _timeline(video: Video, frames: list[IndexedFrame]) -> None:
-    levels, words = st.columns([1, 2], vertical_alignment="bottom")
-    level: Level = levels.segmented_control(
-        "Timeline",
-        list(_LEVELS),
-        default="chapter",
-        required=True,
-        format_func=_LEVELS.__getitem__,
-        key="level",
-    )
-    wanted = words.text_input("Find in the captions", key="in-captions", type="search").casefold()
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        level: Level = st.segmented_control(
+            "Part by part",
+            list(_LEVELS),
+            default="chapter",
+            required=True,
+            format_func=_LEVELS.__getitem__,
+            key="level",
+        )
+        wanted = st.text_input("Find in the captions", key="in-captions", type="search").casefold()
     if level == "frame":
         _frames(video, [one for one in frames if one.caption and wanted in one.caption.text.casefold()])
         return
-    for part in show.desk().timeline(video, level):
-        if wanted not in part.caption.text.casefold():
-            continue
-        time, text = st.columns([1, 6], vertical_alignment="center")
-        label = f"{format_duration(part.start_seconds)}–{format_duration(part.end_seconds)}"
-        time.button(
-            label,
-            key=f"part-{level}-{part.start_seconds}",
-            on_click=moment.go_to,
-            args=(part.frame_id,),
-            width="stretch",
-        )
-        text.html(f"<span>{show.escaped(part.caption.text)}</span>")
+    parts = [part for part in show.library().timeline(video, level) if wanted in part.caption.text.casefold()]
+    known = {frame.id: frame for frame in frames}
+    components.grid(
+        data={
+            "label": _LEVELS[level],
+            "cards": [
+                {
+                    **cards.frame_card(video, known[part.frame_id]),
+                    "name": f"{format_duration(part.start_seconds)}–{format_duration(part.end_seconds)}",
+                    "time": format_duration(part.start_seconds),
+                    "text": part.caption.text,
+                }
+                for part in parts
+                if part.frame_id in known
+            ],
+            "open": st.query_params.get("moment"),
+            "size": "small",
+        },
+        key="parts-grid",
+        on_open_change=_open_part,
+    )
+
+
+def _open_part() -> None:
+    chosen = st.session_state["parts-grid"]["open"]
+    if chosen:
+        moment.go_to(int(chosen))
 
 
 def _frames(video: Video, frames: list[IndexedFrame]) -> None:
@@ -176,31 +174,26 @@ def _frames(video: Video, frames: list[IndexedFrame]) -> None:
         caption = frame.caption
         if caption is None:
             continue
-        time, text, edit = st.columns([1, 5, 1], vertical_alignment="center")
-        time.button(
-            format_time(frame.time_seconds),
-            key=f"frame-{frame.id}",
-            on_click=moment.go_to,
-            args=(frame.id,),
-            width="stretch",
-        )
-        kind = " vs-faint" if caption.carried_over else ""
-        mark = " ✎" if caption.origin is CaptionOrigin.HUMAN else ""
-        text.html(f'<span class="{kind}">{show.escaped(caption.text)}{mark}</span>')
+        time, text, edit = st.columns([1, 4, 1], vertical_alignment="center")
+        label = format_duration(frame.time_seconds)
+        time.button(label, key=f"frame-{frame.id}", on_click=moment.go_to, args=(frame.id,), width="stretch",
+                    help=f"Go to {label}")  # fmt: skip
+        mark = " (written by a person)" if caption.origin is CaptionOrigin.HUMAN else ""
+        text.html(f"<span>{show.escaped(caption.text)}{mark}</span>")
         with edit.popover("Edit", width="stretch", key=f"edit-{frame.id}"):
             moment.correction(video, frame)
 
 
-def _downloads(videos: list[Video], name: str) -> None:
-    """Offer captions in every format that is one file and holds these videos."""
-    desk = show.desk()
+def _downloads(video: Video | None, name: str) -> None:
+    """Offer a video's captions, or every video's, in the formats that are one file."""
+    library = show.library()
     for format_name, describes in _EXPORTS.items():
         kind = FORMATS[format_name]
-        if not isinstance(kind, FileFormat) or (len(videos) > 1 and not kind.holds_many):
+        if not isinstance(kind, FileFormat) or (video is None and not kind.holds_many):
             continue
         st.download_button(
             format_name,
-            data=partial(desk.export, videos, format_name),
+            data=partial(library.export, video, format_name),
             file_name=f"{name}{kind.suffix}",
             help=describes,
             key=f"save-{format_name}",

@@ -1,30 +1,47 @@
-"""One moment of a video: played, with its neighbours, and what can be done with it."""
+"""One moment of a video: played, with where else the query fits, its words and frames, and what to do."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 import streamlit as st
 
 from vidsearch.captions.export import safe_name
+from vidsearch.captions.export.document import path_text
 from vidsearch.media.clip import cut_clip
-from vidsearch.times import format_duration, format_time
+from vidsearch.store.fingerprint import path_of
+from vidsearch.times import format_duration
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import show
+from vidsearch.web import components, show
+from vidsearch.web.files import (
+    PREVIEW_SECONDS,
+    frame_url,
+    heat_map_url,
+    plays_in_browser,
+    preview_url,
+    video_url,
+)
+from vidsearch.web.page_library import Span
 
 if TYPE_CHECKING:
-    from vidsearch.types import IndexedFrame, Video
-    from vidsearch.web.desk import Neighbourhood
+    from vidsearch.search.answer import SearchAnswer
+    from vidsearch.search.query import Query
+    from vidsearch.types import IndexedFrame, SearchHit, Video
 
-NUM_EACH_SIDE = 4
-_CLIP_SECONDS_BEFORE = 1.0
-_DEFAULT_CLIP_SECONDS = 10.0
+_FRAMES_SHOWN = 60
+_MAX_LINES = 2000
+_SECONDS_AROUND_A_FRAME = 2.0
+_KEY = "moment-player"
+_CHOSEN = "moment-frame"
+"""Session state: (id of the open moment, id of the frame of it that was chosen last)."""
 
 
 def go_to(frame_id: int) -> None:
-    """Open a moment: its number goes into the address, so that a reload shows it again."""
+    """Open a moment: its id goes into the address, so that a reload shows it again."""
     st.query_params["moment"] = str(frame_id)
 
 
@@ -33,48 +50,160 @@ def close() -> None:
     st.query_params.pop("moment", None)
 
 
-def render(frame_id: int, words: str | None) -> None:
-    """Show a moment. `words`: what was searched for, for the heat map."""
-    found = show.desk().neighbourhood(frame_id, num_each_side=NUM_EACH_SIDE)
-    if found is None:
+def render(
+    frame_id: int,
+    query: Query | None = None,
+    answer: SearchAnswer | None = None,
+    *,
+    can_close: bool = True,
+) -> None:
+    """Show a moment.
+
+    Args:
+        frame_id: The frame that stands for it.
+        query: What was asked, for the curve and the heat map.
+        answer: What came back, for the moment's own span and others of the same video.
+        can_close: Offer to close it.
+    """
+    library = show.library()
+    frame = library.frame(frame_id)
+    video = None if frame is None else library.video(frame.video_id)
+    if frame is None or video is None:
         st.warning("This moment is no longer in the library.")
         return
-    frame = found.frames[found.chosen]
-    with st.container(border=True):
-        title, leave = st.columns([5, 1], vertical_alignment="center")
-        title.subheader(show.plain(f"{show.name_of(found.video)} · {format_time(frame.time_seconds)}"))
-        leave.button("Close", icon=":material/close:", on_click=close, key="close-moment", width="stretch")
-        left, right = st.columns([3, 2])
-        with left:
-            show.player(found.video, frame.time_seconds, frame.id)
-        with right:
-            _about(found.video, frame)
-            if words:
-                _heat_map(words, frame)
-        _filmstrip(found)
-
-
-def _about(video: Video, frame: IndexedFrame) -> None:
-    caption = frame.caption
-    if caption is not None:
-        st.html(f'<p class="vs-line">{show.escaped(caption.text)}</p>')
-        if caption.origin is CaptionOrigin.HUMAN:
-            st.caption("Written by a person.")
-        elif caption.carried_over:
-            st.caption("Carried over from a frame before that looks the same.")
-    st.code(f"#{video.id}@{frame.time_seconds:.3f}", language=None)
-    st.button(
-        "More like this",
-        icon=":material/image_search:",
-        on_click=_search_like,
-        args=(video.id, frame.time_seconds),
-        key="more-like",
-        width="stretch",
+    hits = [hit for hit in answer.hits if hit.video.id == video.id] if answer else []
+    span = _span(video, frame, hits)
+    components.player(
+        data={**_player_data(video, frame, span, query, hits, answer), "closes": can_close},
+        key=_KEY,
+        on_close_change=close,
+        on_frame_change=_choose_frame,
     )
-    with st.popover("Correct the caption", icon=":material/edit:", width="stretch"):
-        correction(video, frame)
-    with st.popover("Save a clip", icon=":material/content_cut:", width="stretch"):
-        _clip(video, frame)
+    moment_id, chosen_id = st.session_state.get(_CHOSEN, (0, 0))
+    chosen = library.frame(chosen_id) if moment_id == frame_id else None
+    _actions(video, chosen or frame, span)
+
+
+def _choose_frame() -> None:
+    chosen = st.session_state[_KEY]["frame"]
+    if chosen:
+        st.session_state[_CHOSEN] = (int(st.query_params.get("moment", "0")), int(chosen))
+
+
+def _span(video: Video, frame: IndexedFrame, hits: Sequence[SearchHit]) -> Span:
+    """The hit that the frame belongs to, else a few seconds around the frame."""
+    for hit in hits:
+        frames = [hit.frame_id, *(step.frame_id for step in hit.steps)]
+        if frame.id in frames or hit.start_seconds <= frame.time_seconds < hit.end_seconds:
+            return Span(video.id, hit.start_seconds, hit.end_seconds)
+    start = max(0.0, frame.time_seconds - _SECONDS_AROUND_A_FRAME)
+    return Span(video.id, start, max(frame.end_seconds, frame.time_seconds + _SECONDS_AROUND_A_FRAME))
+
+
+def _player_data(
+    video: Video,
+    frame: IndexedFrame,
+    span: Span,
+    query: Query | None,
+    hits: Sequence[SearchHit],
+    answer: SearchAnswer | None,
+) -> dict[str, Any]:
+    library = show.library()
+    frames = library.frames(video.id)
+    others = [
+        hit
+        for hit in hits
+        if (answer is None or not answer.is_doubtful(hit)) and hit.start_seconds != span.start_seconds
+    ]
+    words = query.words if query else ""
+    is_there = video.path.is_file()
+    return {
+        "shows": f"{frame.id} {span} {query} {is_there}",
+        "moment": str(frame.id),
+        "frame": str(frame.id),
+        "name": show.name_of(video),
+        "span": f"{format_duration(span.start_seconds)}–{format_duration(span.end_seconds)}",
+        "start": span.start_seconds,
+        "end": span.end_seconds,
+        "at": frame.time_seconds,
+        "duration": video.info.duration_seconds or (frames[-1].end_seconds if frames else span.end_seconds),
+        "poster": frame_url(frame.id),
+        "gone": None if is_there else f"The file is gone: {path_text(video.path)}",
+        "file": video_url(video) if plays_in_browser(video) else None,
+        "preview": preview_url(video),
+        "previewSeconds": PREVIEW_SECONDS,
+        "heat": heat_map_url(frame.id, words) if words and is_there else None,
+        "link": "/?" + urlencode({**st.query_params.to_dict(), "moment": str(frame.id)}),
+        "curve": library.curve(query, video) if query else [],
+        "moments": [
+            {"id": str(hit.frame_id), "start": hit.start_seconds, "end": hit.end_seconds} for hit in others
+        ],
+        "chapters": [
+            {"start": part.start_seconds, "text": part.caption.text}
+            for part in library.timeline(video, "chapter")
+        ],
+        "lines": lines_of(video, frames),
+        "frames": _frames_around(frames, frame),
+    }
+
+
+def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any]]:
+    """What is said and seen in a video, by time: runs of like captions as one line, and its subtitles."""
+    lines: list[dict[str, Any]] = []
+    for frame in frames:
+        text = frame.caption.text if frame.caption else ""
+        if lines and lines[-1]["text"] == text:
+            lines[-1]["end"] = frame.end_seconds
+        else:
+            lines.append(
+                {"start": frame.time_seconds, "end": frame.end_seconds, "text": text, "kind": "seen"}
+            )
+    for track in show.library().ask(lambda library: library.store.subtitles(video.id)):
+        lines += [
+            {"start": cue.start_seconds, "end": cue.end_seconds, "text": cue.text, "kind": "said"}
+            for cue in track.cues
+        ]
+    return sorted((line for line in lines if line["text"]), key=lambda line: line["start"])[:_MAX_LINES]
+
+
+def _frames_around(frames: Sequence[IndexedFrame], frame: IndexedFrame) -> list[dict[str, Any]]:
+    at = next((number for number, one in enumerate(frames) if one.id == frame.id), 0)
+    start = max(0, min(at - _FRAMES_SHOWN // 2, len(frames) - _FRAMES_SHOWN))
+    return [
+        {
+            "id": str(one.id),
+            "picture": frame_url(one.id),
+            "time": format_duration(one.time_seconds),
+            "seconds": one.time_seconds,
+        }
+        for one in frames[start : start + _FRAMES_SHOWN]
+    ]
+
+
+def _actions(video: Video, frame: IndexedFrame, span: Span) -> None:
+    time = format_duration(frame.time_seconds)
+    with st.container(horizontal=True):
+        st.button(
+            "Like this frame",
+            icon=":material/image_search:",
+            on_click=_search_like,
+            args=(video.id, frame.time_seconds),
+            key="more-like",
+            help=f"Find moments that look like the frame at {time}",
+        )
+        with st.popover("Correct the caption", icon=":material/edit:"):
+            correction(video, frame)
+        with st.popover("Save a clip", icon=":material/content_cut:"):
+            _clip(video, span)
+        st.page_link(
+            st.session_state["pages"]["library"],
+            label="Whole video",
+            icon=":material/movie:",
+            query_params={"video": str(video.id)},
+        )
+    if frame.caption is not None:
+        written = ", written by a person" if frame.caption.origin is CaptionOrigin.HUMAN else ""
+        st.html(f'<p class="vs-quiet">At {time}{written}: {show.escaped(frame.caption.text)}</p>')
 
 
 def _search_like(video_id: int, time_seconds: float) -> None:
@@ -87,55 +216,33 @@ def correction(video: Video, frame: IndexedFrame) -> None:
     """Show a form that sets a frame's caption to a person's words."""
     with st.form(f"correct-{frame.id}", border=False):
         text = st.text_input(
-            "What is to be seen", value=frame.caption.text if frame.caption else "", max_chars=500
+            f"What is to be seen at {format_duration(frame.time_seconds)}",
+            value=frame.caption.text if frame.caption else "",
+            max_chars=500,
         )
         if st.form_submit_button("Keep this caption"):
-            show.desk().correct(video, frame.time_seconds, text)
+            show.library().correct(video, frame.time_seconds, text)
             st.rerun()
 
 
-def _clip(video: Video, frame: IndexedFrame) -> None:
-    start = max(0.0, frame.time_seconds - _CLIP_SECONDS_BEFORE)
-    length = st.number_input("Seconds", min_value=1.0, value=_DEFAULT_CLIP_SECONDS, key=f"clip-{frame.id}")
+def _clip(video: Video, span: Span) -> None:
+    start = st.number_input("From second", min_value=0.0, value=span.start_seconds, key=f"clip-from-{span}")
+    end = st.number_input("To second", min_value=0.1, value=span.end_seconds, key=f"clip-to-{span}")
+    if start >= end:
+        st.caption("The end must be after the start.")
+        return
 
     def cut() -> bytes:
         with tempfile.TemporaryDirectory(prefix="vidsearch-clip-") as folder:
             path = Path(folder) / "clip.mp4"
-            cut_clip(video.path, path, start_seconds=start, end_seconds=start + length)
+            cut_clip(path_of(video), path, start_seconds=start, end_seconds=end)
             return path.read_bytes()
 
     st.download_button(
-        f"From {format_time(start)}",
+        "Save the clip",
         data=cut,
         file_name=f"{safe_name(video.path.stem)}-{start:.0f}s.mp4",
         mime="video/mp4",
-        key=f"cut-{frame.id}",
+        key=f"cut-{span}",
         on_click="ignore",
     )
-
-
-def _heat_map(words: str, frame: IndexedFrame) -> None:
-    if not st.toggle("Show where it matches", key=f"heat-{frame.id}"):
-        return
-    picture = show.desk().heat_map(words, frame)
-    if picture is None:
-        st.caption("This library's models cannot say where.")
-    else:
-        st.image(picture, alt=f"Where the picture matches {words}", width="stretch")
-
-
-def _filmstrip(found: Neighbourhood) -> None:
-    columns = st.columns(2 * NUM_EACH_SIDE + 1, gap="xsmall", wrap=False)
-    for column, (position, frame) in zip(columns, enumerate(found.frames), strict=False):
-        with column:
-            show.still(frame, is_here=position == found.chosen)
-            st.button(
-                format_duration(frame.time_seconds),
-                key=f"strip-{frame.id}",
-                on_click=go_to,
-                args=(frame.id,),
-                disabled=position == found.chosen,
-                help="Go there",
-                type="tertiary",
-                width="stretch",
-            )

@@ -1,4 +1,4 @@
-"""A whole library at a glance: a map of its frames, its duplicates, its words. Knows nothing of Streamlit."""
+"""A whole library at a glance: what kinds of pictures it has, a map of them, its words, its duplicates."""
 
 from __future__ import annotations
 
@@ -9,17 +9,42 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from vidsearch.store.library import Library
-    from vidsearch.types import EmbeddingSpace, IndexedFrame, Video
+from vidsearch.errors import VidsearchError
+from vidsearch.search.query import Query
+from vidsearch.types import UNCLEAR_CAPTION
+from vidsearch.web.page_library import first_space
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from vidsearch.store.library import Library
+    from vidsearch.types import Float32, IndexedFrame, Int64, Video
+    from vidsearch.web.page_library import PageLibrary
+
+MAX_CLUSTERS = 8
 _SAME_COSINE = 0.96
 _MAX_COMPARED = 20_000
 _NEIGHBOURS = 8
-_SAYS_NOTHING = re.compile(
-    r"an?|and|are|as|at|be|by|for|from|has|her|his|in|is|its?|of|on|or|over|that|the|their|there|through|to|up"
-    r"|while|with"
-)
+_FRAMES_PER_CLUSTER = 12
+"""A library of fewer frames than this times MAX_CLUSTERS is cut into fewer clusters."""
+_ITERATIONS = 30
+_WORDS_IN_NAME = 2
+_LONGEST_EXAMPLE = 60
+_NUM_CANDIDATES = 12
+_SAYS_NOTHING = frozenset(
+    (
+        "a", "about", "above", "after", "all", "along", "an", "and", "another", "are", "around", "as", "at",
+        "back", "background", "be", "being", "behind", "below", "between", "by", "camera", "can", "down",
+        "close", "each", "for", "from", "front", "frame", "going", "has", "have", "having", "he", "her",
+        "him", "his", "holding", "image", "in", "into", "is", "it", "its", "just", "like", "looking", "made",
+        "make", "making", "middle", "near", "next", "of", "off", "on", "one", "other", "out", "over",
+        "photo", "picture", "scene", "she", "shot", "shown", "shows", "side", "sitting", "some", "something",
+        "standing", "still", "that", "the", "their", "them", "there", "they", "this", "through", "to", "top",
+        "two", "under", "up", "very", "video", "view", "was", "wearing", "were", "what", "while", "who",
+        "with",
+    )
+)  # fmt: skip
+"""Words of captions that tell nothing of what is seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +55,31 @@ class MapPoint:
     y: float
     frame: IndexedFrame
     video: Video
+    cluster: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """Frames that look alike."""
+
+    name: str
+    """The words of its captions that the rest of the library uses least."""
+    frame: IndexedFrame
+    """The frame nearest to its centre."""
+    video: Video
+    num_frames: int
+    """Of the frames that were looked at."""
+    share: float
+    """Of all frames that were looked at: (0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """A library's frames in clusters, and on a map."""
+
+    clusters: tuple[Cluster, ...] = ()
+    """Largest first."""
+    points: tuple[MapPoint, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,38 +91,121 @@ class Twins:
     cosine: float
 
 
-def frame_map(library: Library, *, max_points: int) -> list[MapPoint]:
-    """Place frames by the two principal components of their vectors, in the first space.
+def overview(library: Library, *, max_points: int) -> Overview:
+    """Cluster a library's frames and place them on a map, by their vectors in the first space.
 
-    Of more than `max_points` frames, evenly spaced ones are placed. The same library gives the same map.
+    Of more than `max_points` frames, evenly spaced ones are taken. The same library gives the same result.
     """
-    space = _space(library)
+    space = first_space(library)
     if space is None:
-        return []
+        return Overview()
     ids, _, _, vectors = library.matrix(space)
     if len(ids) == 0:
-        return []
-    chosen = np.unique(np.linspace(0, len(ids) - 1, min(max_points, len(ids))).astype(np.int64))
-    rows = np.asarray(vectors[chosen], dtype=np.float64)
-    rows -= rows.mean(axis=0)
-    _, _, components = np.linalg.svd(rows, full_matrices=False)
-    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
-    axes = components[:2]
-    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-    places = np.zeros((len(chosen), 2))
-    places[:, : len(axes)] = rows @ axes.T
+        return Overview()
+    rows = np.unique(np.linspace(0, len(ids) - 1, min(max_points, len(ids))).astype(np.int64))
+    known = {frame.id: frame for frame in library.frames_by_id(ids[rows].tolist())}
     videos = {video.id: video for video in library.videos()}
-    by_id = {frame.id: frame for frame in library.frames_by_id(ids[chosen].tolist())}
-    return [
-        MapPoint(float(x), float(y), frame, videos[frame.video_id])
-        for (x, y), frame_id in zip(places, ids[chosen].tolist(), strict=True)
-        if (frame := by_id.get(frame_id)) is not None and frame.video_id in videos
+    # A run may have added or removed some since the vectors were read.
+    rows = np.asarray(
+        [row for row in rows.tolist() if (one := known.get(int(ids[row]))) and one.video_id in videos],
+        dtype=np.int64,
+    )
+    if len(rows) == 0:
+        return Overview()
+    frames = [known[int(frame_id)] for frame_id in ids[rows]]
+    chosen = np.asarray(vectors[rows], dtype=np.float32)
+    labels, nearest = _clusters(chosen, max(1, min(MAX_CLUSTERS, len(rows) // _FRAMES_PER_CLUSTER)))
+    names = _names([frame.caption.text if frame.caption else "" for frame in frames], labels, len(nearest))
+    sizes = np.bincount(labels, minlength=len(nearest))
+    clusters = tuple(
+        Cluster(
+            names[number],
+            frames[at],
+            videos[frames[at].video_id],
+            int(sizes[number]),
+            float(sizes[number] / len(rows)),
+        )
+        for number, at in enumerate(nearest)
+    )
+    points = tuple(
+        MapPoint(float(x), float(y), frame, videos[frame.video_id], int(label))
+        for (x, y), frame, label in zip(_principal(chosen), frames, labels, strict=True)
+    )
+    return Overview(clusters, points)
+
+
+def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, list[int]]:
+    """Spherical k-means, from the seeds of k-means++ (Arthur and Vassilvitskii, 2007).
+
+    Returns a label for each row, clusters by size, largest first; and the row nearest to each centre.
+    """
+    rng = np.random.default_rng(0)
+    seeds = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
+    closest = vectors @ vectors[seeds[0]]
+    while len(seeds) < num_clusters:
+        distances = np.maximum(1.0 - closest.astype(np.float64), 0.0)
+        if not distances.any():
+            break
+        seeds.append(int(rng.choice(len(vectors), p=distances / distances.sum())))
+        closest = np.maximum(closest, vectors @ vectors[seeds[-1]])
+    num_clusters = len(seeds)
+    centres = vectors[seeds]
+    labels = np.argmax(vectors @ centres.T, axis=1)
+    for _ in range(_ITERATIONS):
+        sums = np.zeros_like(centres)
+        np.add.at(sums, labels, vectors)
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        centres = np.where(norms > 0, sums / np.maximum(norms, 1e-9), centres)
+        moved = np.argmax(vectors @ centres.T, axis=1)
+        if np.array_equal(moved, labels):
+            break
+        labels = moved
+    order = np.argsort(-np.bincount(labels, minlength=num_clusters), kind="stable")
+    order = order[: len(np.unique(labels))]
+    place = np.empty(num_clusters, dtype=np.int64)
+    place[order] = np.arange(len(order))
+    labels = place[labels]
+    scores = vectors @ centres.T
+    nearest = [
+        int(np.flatnonzero(labels == number)[np.argmax(scores[labels == number, old])])
+        for number, old in enumerate(order)
     ]
+    return labels, nearest
+
+
+def _names(captions: Sequence[str], labels: Int64, num_clusters: int) -> list[str]:
+    """Name each cluster by the words that its captions use most and the others least."""
+    words = [telling_words(caption) for caption in captions]
+    everywhere = Counter(word for said in words for word in said)
+    names: list[str] = []
+    for number in range(num_clusters):
+        inside = Counter(
+            word for said, label in zip(words, labels, strict=True) if label == number for word in said
+        )
+        num_inside = int(np.sum(labels == number))
+        ranked = sorted(
+            inside, key=lambda word: (-(inside[word] / num_inside) * (inside[word] / everywhere[word]), word)
+        )
+        fresh = [word for word in ranked if word not in " ".join(names).split(", ")] or ranked
+        names.append(", ".join(fresh[:_WORDS_IN_NAME]) or f"group {number + 1}")
+    return names
+
+
+def _principal(vectors: Float32) -> np.ndarray:
+    """The two principal components of each row: (n, 2)."""
+    rows = vectors.astype(np.float64) - vectors.mean(axis=0)
+    _, _, components = np.linalg.svd(rows, full_matrices=False)
+    axes = components[:2]
+    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
+    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    places = np.zeros((len(rows), 2))
+    places[:, : len(axes)] = rows @ axes.T
+    return places
 
 
 def duplicates(library: Library, *, limit: int) -> list[Twins]:
     """Find the moments that look most alike in different videos, one for each two videos, best first."""
-    space = _space(library)
+    space = first_space(library)
     if space is None:
         return []
     ids, video_ids, _, vectors = library.matrix(space)
@@ -101,16 +234,57 @@ def duplicates(library: Library, *, limit: int) -> list[Twins]:
     ]
 
 
-def common_words(library: Library, *, limit: int) -> list[tuple[str, int]]:
-    """Count in how many frames' captions each word stands, without the words that say nothing."""
+def common_words(frames: Iterable[IndexedFrame], *, limit: int) -> list[tuple[str, int]]:
+    """Count in how many frames' captions each word stands, without the words that tell nothing."""
     counts: Counter[str] = Counter()
-    for video in library.videos():
-        for frame in library.frames(video.id):
-            if frame.caption is not None:
-                words = set(re.findall(r"[^\W\d_]{2,}", frame.caption.text.lower()))
-                counts.update(word for word in words if not _SAYS_NOTHING.fullmatch(word))
+    for frame in frames:
+        if frame.caption is not None:
+            counts.update(telling_words(frame.caption.text))
     return sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:limit]
 
 
-def _space(library: Library) -> EmbeddingSpace | None:
-    return next(iter(library.spaces()), None)
+def telling_words(caption: str) -> set[str]:
+    """The words of a caption that say what is seen; none of a caption that says it cannot tell."""
+    if caption == UNCLEAR_CAPTION:
+        return set()
+    words = re.findall(r"[^\W\d_]{2,}", caption.lower())
+    return {word for word in words if word not in _SAYS_NOTHING}
+
+
+def example_queries(library: PageLibrary, *, limit: int) -> list[str]:
+    """Find captions that this library answers well as queries, the surest first, no two alike."""
+
+    def confidence(text: str) -> float | None:
+        try:
+            answer = library.search(Query(text=text, num_hits=1))
+        except VidsearchError:
+            return None
+        return None if answer.nothing_matches else answer.hits[0].confidence
+
+    clusters = library.ask(lambda opened: overview(opened.store, max_points=1000)).clusters
+    newest = library.videos()[-_NUM_CANDIDATES:]
+    frames = [cluster.frame for cluster in clusters] + list(library.covers(newest).values())
+    return best_queries([frame.caption.text for frame in frames if frame.caption], confidence, limit=limit)
+
+
+def best_queries(
+    captions: Iterable[str], confidence_of: Callable[[str], float | None], *, limit: int
+) -> list[str]:
+    """Choose captions that are answered well, the surest first, no two with mostly the same words.
+
+    `confidence_of`: how sure the best answer to a caption is; None where it is not answered well.
+    """
+    candidates = [
+        text for text in dict.fromkeys(captions) if len(text) <= _LONGEST_EXAMPLE and telling_words(text)
+    ]
+    answered = [
+        (confidence, text)
+        for text in candidates[:_NUM_CANDIDATES]
+        if (confidence := confidence_of(text)) is not None
+    ]
+    chosen: list[str] = []
+    for _, text in sorted(answered, key=lambda pair: -pair[0]):
+        words = telling_words(text)
+        if all(len(words & telling_words(other)) <= len(words) // 2 for other in chosen):
+            chosen.append(text)
+    return chosen[:limit]

@@ -79,7 +79,7 @@ def serve(
     app = st.App(
         script,
         lifespan=started,
-        routes=files.routes(show.desk),
+        routes=files.routes(show.library),
         middleware=[Middleware(Gate, token=token, names=names, port=port)],
     )
     # Streamlit takes sys.argv for its own script's.

@@ -16,12 +16,11 @@ import streamlit as st
 
 from vidsearch.captions.export.document import path_text
 from vidsearch.text import one_line
-from vidsearch.times import format_duration, format_time
-from vidsearch.web.desk import Desk
-from vidsearch.web.files import frame_url, plays_in_browser, video_url
+from vidsearch.times import format_duration
+from vidsearch.web.page_library import PageLibrary
 
 if TYPE_CHECKING:
-    from vidsearch.types import IndexedFrame, Video
+    from vidsearch.types import Video
 
 LIBRARY_VARIABLE = "VIDSEARCH_LIBRARY"
 
@@ -32,33 +31,63 @@ _WORD_JOINER = "\u2060"
 _AUTOMATIC = re.compile(r"[:@]|www(?=\.)", re.IGNORECASE)
 
 _STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
-.vs-card { display: block; }
-.vs-card img, .vs-strip img { width: 100%; aspect-ratio: 16/9; object-fit: contain; background: #000;
-  border-radius: .4rem; display: block; }
-.vs-card p { margin: .35rem 0 0; font-size: .85rem; line-height: 1.35; overflow-wrap: anywhere; }
-.vs-card .vs-what { height: 2.7em; overflow: hidden; }
-.vs-where { opacity: .7; font-variant-numeric: tabular-nums; font-size: .78rem !important;
-  white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
-.vs-bar { height: .25rem; border-radius: .2rem; background: color-mix(in srgb, currentColor 15%, transparent);
-  margin-top: .35rem; }
-.vs-bar i { display: block; height: 100%; border-radius: .2rem; background: #0f9d6b; }
-.vs-faint { opacity: .55; }
-.vs-player video { width: 100%; max-height: 60vh; background: #000; border-radius: .5rem; }
-.vs-strip img { border: 2px solid transparent; }
-.vs-strip.vs-here img { border-color: #0f9d6b; }
-.vs-line { font-size: 1.05rem; margin: 0; }
+[data-testid="stMainBlockContainer"] { padding: 4.6rem clamp(.8rem, 3vw, 3rem) 4rem; max-width: 110rem; }
+.vs-hero { margin: 1.2rem 0 .2rem;
+  font-size: clamp(1.5rem, 3.4vw, 2.3rem); font-weight: 650; line-height: 1.2; }
+.vs-lead { margin: 0; font-size: 1rem; }
+.vs-quiet { margin: 0; font-size: .9rem; opacity: .82; overflow-wrap: anywhere; }
+.vs-query-picture { display: flex; gap: .7rem; align-items: center; margin: 0; font-size: .95rem; }
+.vs-query-picture img { height: 4.2rem; border-radius: .5rem; }
+.vs-words { display: flex; flex-wrap: wrap; gap: .4rem .5rem; list-style: none; margin: 0; padding: 0; }
+.vs-words a { color: inherit; text-decoration: none; padding: .15rem .6rem; border-radius: 1rem;
+  border: 1px solid color-mix(in srgb, currentColor 35%, transparent); }
+.vs-words a:hover, .vs-words a:focus-visible { border-color: #0b6b48; outline: 2px solid #0f9d6b; }
+.vs-files { list-style: none; margin: 0; padding: 0; font-size: .92rem; }
+.vs-files li { display: grid; grid-template-columns: minmax(8rem, 22rem) minmax(6rem, 1fr) minmax(6rem, auto);
+  gap: .2rem 1rem; align-items: center; padding: .4rem 0;
+  border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
+.vs-files b { font-weight: 600; overflow-wrap: anywhere; }
+.vs-files progress { width: 100%; accent-color: #0f9d6b; }
+.vs-files .vs-why { grid-column: 1 / -1; font-size: .87rem; overflow-wrap: anywhere; }
+.st-key-split { flex-direction: row !important; align-items: flex-start; gap: 1.6rem; }
+.st-key-split > * { flex: 1 1 0; min-width: 0; }
+.st-key-split:not(:has(.st-key-moment :is(.vs-moment, [data-testid="stAlert"]))) > :last-child {
+  display: none; }
+.st-key-moment { position: sticky; top: 4.4rem; max-height: calc(100vh - 5.4rem); overflow-y: auto;
+  padding: .3rem .5rem; scrollbar-gutter: stable; }
+.st-key-thumbs { display: none; }
+[data-testid^="stBaseButton-primary"] p, [data-testid^="stBaseButton-primary"] span {
+  color: light-dark(#fff, #06281b); }
+:is(button, a, input, summary, [role="tab"]):focus-visible { outline: 3px solid #0f9d6b !important;
+  outline-offset: 2px; }
+@media (max-width: 900px) {
+  .st-key-split { flex-direction: column-reverse !important; }
+  .st-key-split > * { width: 100%; flex: none; }
+  .st-key-moment { position: static; max-height: none; padding: 0; }
+}
+@media (max-width: 640px) {
+  [data-testid="stMainBlockContainer"] { padding: 1rem .8rem 6rem; }
+  [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] { display: none; }
+  .st-key-question > :first-child { flex: 1 0 100% !important; }
+  .st-key-examples { flex-wrap: nowrap !important; overflow-x: auto; padding: 5px 0; }
+  .st-key-examples > * { flex: none !important; }
+  .st-key-thumbs { display: flex; position: fixed; inset: auto 0 0 0; z-index: 999990; padding: .3rem .4rem
+    calc(.3rem + env(safe-area-inset-bottom)); justify-content: space-around; flex-wrap: nowrap !important;
+    background: var(--vs-bar-colour, Canvas); border-top: 1px solid rgb(128 128 128 / .4); }
+  .vs-files li { grid-template-columns: 1fr auto; }
+  .vs-files progress { grid-column: 1 / -1; }
+}
 </style>"""
 
 
 @lru_cache(maxsize=1)
-def _desk(path: str) -> Desk:
-    return Desk(Path(path))
+def _library(path: str) -> PageLibrary:
+    return PageLibrary(Path(path))
 
 
-def desk() -> Desk:
+def library() -> PageLibrary:
     """Return the library that this server is for. Raises LibraryError."""
-    return _desk(os.environ.get(LIBRARY_VARIABLE, "index"))
+    return _library(os.environ.get(LIBRARY_VARIABLE, "index"))
 
 
 def style() -> None:
@@ -86,56 +115,3 @@ def length_of(video: Video) -> str:
     """Return a video's length, or "?"."""
     seconds = video.info.duration_seconds
     return "?" if seconds is None else format_duration(seconds)
-
-
-def card(
-    frame_id: int,
-    *,
-    video: Video,
-    time_seconds: float,
-    caption: str,
-    where: str | None = None,
-    confidence: float | None = None,
-    num_duplicates: int = 0,
-    is_faint: bool = False,
-) -> None:
-    """Show a frame with where it is, what it shows and how sure the answer is."""
-    where = where or f"{name_of(video)} · {format_time(time_seconds)}"
-    if num_duplicates:
-        where += f" · and {num_duplicates} like it"
-    bar = ""
-    if confidence is not None:
-        percent = f"{confidence:.0%}"
-        bar = (
-            f'<div class="vs-bar" role="img" aria-label="confidence {percent}" title="confidence {percent}">'
-            f'<i style="width:{percent}"></i></div>'
-        )
-    alt = escaped(caption or f"a frame of {name_of(video)}")
-    st.html(
-        f'<div class="vs-card{" vs-faint" if is_faint else ""}">'
-        f'<img loading="lazy" src="{frame_url(frame_id)}" alt="{alt}">{bar}'
-        f'<p class="vs-where" title="{escaped(where)}">{escaped(where)}</p>'
-        f'<p class="vs-what" title="{escaped(caption)}">{escaped(caption)}</p></div>'
-    )
-
-
-def player(video: Video, time_seconds: float, frame_id: int) -> None:
-    """Show a video, ready to play from a time on."""
-    if not video.path.is_file():
-        st.warning(f"The file is gone: {plain(path_text(video.path))}")
-        return
-    st.html(
-        f'<div class="vs-player"><video controls preload="metadata" poster="{frame_url(frame_id)}" '
-        f'src="{video_url(video, time_seconds)}" aria-label="{escaped(name_of(video))}"></video></div>'
-    )
-    if not plays_in_browser(video):
-        st.caption("Shown as a converted preview: browsers do not play this file as it is.")
-
-
-def still(frame: IndexedFrame, *, is_here: bool) -> None:
-    """Show a small frame of a filmstrip."""
-    caption = frame.caption.text if frame.caption else "a frame without a caption"
-    st.html(
-        f'<div class="vs-strip{" vs-here" if is_here else ""}">'
-        f'<img loading="lazy" src="{frame_url(frame.id)}" alt="{escaped(caption)}"></div>'
-    )

@@ -1,0 +1,35 @@
+"""What Streamlit's widgets cannot do: a grid of moments, a player, and keys. Plain HTML, CSS and JavaScript.
+
+Each component takes JSON-like data and reports what was done to it by name: `open`, `close`, `frame`,
+`picture`. Text reaches the browser as text and is never read as markup.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+_FOLDER = Path(__file__).parent
+
+
+def _source(name: str) -> str:
+    return (_FOLDER / name).read_text(encoding="utf-8")
+
+
+def _component(name: str) -> Any:
+    return st.components.v2.component(
+        f"vidsearch-{name}",
+        css=_source(f"{name}.css"),
+        js=_source("common.js") + _source(f"{name}.js"),
+        isolate_styles=False,
+    )
+
+
+grid = _component("grid")
+"""Cards in a grid. Reports `open`: the id of the card or step that was chosen."""
+player = _component("player")
+"""A moment of a video. Reports `close`, and `frame`: the id of the frame that was chosen."""
+keys = _component("keys")
+"""Keys of the whole page. Reports `close`; `picture`: a JPEG data address that was pasted or dropped."""

@@ -1,0 +1,31 @@
+// What the components share; put in front of each when they are loaded.
+
+/** An element with properties, attributes (names with a dash, or `role`) and children. Text is never markup. */
+function element(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === null || value === undefined || value === false) continue;
+    if (name.includes("-") || name === "role") made.setAttribute(name, value);
+    else made[name] = value;
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+/** m:ss, or h:mm:ss from an hour on. */
+function clock(seconds) {
+  const whole = Math.max(0, Math.floor(seconds + 0.001));
+  const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
+  const two = (number) => String(number).padStart(2, "0");
+  return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;
+}
+
+/** Whether the person is writing into the field that an event comes from. */
+function isTyping(event) {
+  const target = event.composedPath()[0];
+  return target instanceof HTMLElement
+    && (target.isContentEditable || ["INPUT", "TEXTAREA", "SELECT"].includes(target.tagName)
+      && !["checkbox", "radio", "button", "range"].includes(target.type));
+}
+
+const movesLittle = () => matchMedia("(prefers-reduced-motion: reduce)").matches;

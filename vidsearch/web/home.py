@@ -1,0 +1,106 @@
+"""The first screen: what is in the library, and what to ask of it; in an empty one, how to begin."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from vidsearch.samples import sample_folder
+from vidsearch.web import cards, components, jobs, moment, overview, query_form, show
+from vidsearch.web.ids import parse_id
+
+VIDEOS_AT_ONCE = 24
+NUM_EXAMPLES = 5
+
+_WALL = "wall-grid"
+
+
+def render_empty() -> None:
+    """Show how to begin, in a library without frames."""
+    job = jobs.latest(show.library().path)
+    if job is not None and job.is_running:
+        st.html('<p class="vs-hero">Your library is being made</p>')
+        st.html('<p class="vs-lead">The first moments can be searched as soon as they are in.</p>')
+        st.page_link(
+            st.session_state["pages"]["index"], label="See how far it is", icon=":material/hourglass:"
+        )
+        return
+    st.html('<p class="vs-hero">Find any moment in your videos by describing it</p>')
+    st.html(
+        '<p class="vs-lead">Everything stays on this machine. Choose a folder of videos to begin, or try the '
+        "samples that come with vidsearch.</p>"
+    )
+    with st.container(horizontal=True):
+        st.page_link(
+            st.session_state["pages"]["index"], label="Choose a folder", icon=":material/folder_open:"
+        )
+        if st.button("Try the samples", icon=":material/movie:", key="samples"):
+            jobs.start(show.library().path, [sample_folder()])
+            st.switch_page(st.session_state["pages"]["index"])
+
+
+def render_wall(opened: int | None) -> None:
+    """Show a moment of each video, the newest first, below a few queries that answer well."""
+    library = show.library()
+    info = library.info()
+    examples = st.container()
+    job = jobs.latest(library.path)
+    if job is not None and job.is_running:
+        st.page_link(
+            st.session_state["pages"]["index"],
+            label=f"Indexing: {info.num_complete} of {info.num_videos} videos are in",
+            icon=":material/hourglass:",
+        )
+    videos = sorted(library.videos(), key=lambda video: (video.indexed_at, video.id), reverse=True)
+    num_shown = parse_id(st.query_params.get("shown", "")) or VIDEOS_AT_ONCE
+    shown = [video for video in videos if video.num_frames][:num_shown]
+    count = f"{info.num_videos:,} videos, {info.num_frames:,} frames, newest first"
+    st.html(f'<p class="vs-quiet">{count}</p>')
+    components.grid(
+        data={
+            "label": "Videos, newest first",
+            "cards": cards.video_cards(library, shown),
+            "open": None if opened is None else str(opened),
+            "size": "small" if opened is not None else "medium",
+        },
+        key=_WALL,
+        on_open_change=_open,
+    )
+    if len(videos) > num_shown:
+        st.button("Show more", key="more-videos", on_click=_show_more, args=(num_shown + VIDEOS_AT_ONCE,))
+    # Last, since it searches: the pictures are on the screen meanwhile.
+    with examples:
+        render_examples()
+
+
+def render_examples() -> None:
+    """Show a few queries that this library is known to answer well; a click asks one."""
+    library = show.library()
+    info = library.info()
+    queries = _examples(str(library.path), info.num_frames, info.num_captions)
+    if not queries:
+        return
+    with st.container(horizontal=True, vertical_alignment="center", key="examples"):
+        st.html('<p class="vs-quiet">Try</p>', width="content")
+        for number, query in enumerate(queries):
+            st.button(show.plain(query), key=f"example-{number}", on_click=_ask, args=(query,))
+
+
+@st.cache_data(show_spinner=False, max_entries=4)
+def _examples(path: str, num_frames: int, num_captions: int) -> list[str]:
+    """Example queries, found once for a state of the library."""
+    return overview.example_queries(show.library(), limit=NUM_EXAMPLES)
+
+
+def _ask(query: str) -> None:
+    st.session_state["q"] = query
+    query_form.start_over()
+
+
+def _open() -> None:
+    chosen = st.session_state[_WALL]["open"]
+    if chosen:
+        moment.go_to(int(chosen))
+
+
+def _show_more(num_videos: int) -> None:
+    st.query_params["shown"] = str(num_videos)

@@ -1,0 +1,258 @@
+"""The library as the page uses it: one open library, and one thread that asks it.
+
+Streamlit runs every click of every visitor in a new thread. A library keeps a connection for each thread
+that touches it, so all questions are put in one.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+
+from vidsearch.errors import ModelError, VidsearchError
+from vidsearch.search.query import FrameReference
+from vidsearch.service.library import Library
+from vidsearch.service.reading import ALL
+from vidsearch.store.fingerprint import path_of
+from vidsearch.types import FrameFilter
+
+if TYPE_CHECKING:
+    from vidsearch.captions.describe import Description, Level
+    from vidsearch.models.protocols import Explainer
+    from vidsearch.search.answer import SearchAnswer
+    from vidsearch.search.query import Query
+    from vidsearch.store.library import Library as Store
+    from vidsearch.store.records import LibraryInfo
+    from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
+
+Answer = TypeVar("Answer")
+
+_HEAT_MAP_PIXELS = 360
+"""Shorter side of the picture that a heat map is drawn on."""
+_MAX_CURVE_POINTS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class TimedFrame:
+    """A frame by its id and time."""
+
+    id: int
+    time_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a video: [start, end)."""
+
+    video_id: int
+    start_seconds: float
+    end_seconds: float
+
+
+class PageLibrary:
+    """Answers the page's questions about one library. Every method may be called from any thread."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
+        self._library = self._thread.submit(Library.create, path).result()
+        self._explainer: Explainer | None = None
+        self._heat_lock = threading.Lock()
+
+    def ask(self, question: Callable[[Library], Answer]) -> Answer:
+        """Put a question to the library. Raises what it raises."""
+        return self._thread.submit(question, self._library).result()
+
+    def info(self) -> LibraryInfo:
+        """Return the library in numbers."""
+        return self.ask(Library.info)
+
+    def videos(self) -> list[Video]:
+        """Return every video, in the order of indexing."""
+        return self.ask(Library.videos)
+
+    def video(self, video_id: int) -> Video | None:
+        """Return a video; None where the library has none of this id."""
+
+        def find(library: Library) -> Video | None:
+            try:
+                return library.video(video_id)
+            except VidsearchError:
+                return None
+
+        return self.ask(find)
+
+    def failures(self) -> list[Failure]:
+        """Return the files that could not be indexed."""
+        return self.ask(Library.failures)
+
+    def frames(self, video_id: int) -> list[IndexedFrame]:
+        """Return a video's frames, by time."""
+        return self.ask(lambda library: library.store.frames(video_id))
+
+    def frame(self, frame_id: int) -> IndexedFrame | None:
+        """Return a frame; None where the library has none of this id."""
+        return self.ask(lambda library: next(iter(library.store.frames_by_id([frame_id])), None))
+
+    # --- searching ----------------------------------------------------------------------------------
+
+    def search(self, query: Query) -> SearchAnswer:
+        """Answer a query; what it needs is loaded once."""
+        return self.ask(lambda library: library.search(query))
+
+    def curve(self, query: Query, video: Video) -> list[tuple[float, float]]:
+        """Return how well a query fits along a whole video: (time in seconds, fit in [0, 1]), by time.
+
+        The fit is the confidence of each frame by itself, where there is one, else its score between the
+        video's least and most. Of a query with steps, the first step is followed.
+        """
+        if video.num_frames == 0:
+            return []
+        question = replace(
+            query,
+            then=(),
+            group=False,
+            dedupe=False,
+            rerank=None,
+            min_confidence=None,
+            num_hits=min(video.num_frames, _MAX_CURVE_POINTS),
+            filter=FrameFilter(video_ids=(video.id,)),
+        )
+        try:
+            hits = sorted(self.search(question).hits, key=lambda hit: hit.time_seconds)
+        except VidsearchError:
+            return []
+        if hits and all(hit.confidence is not None for hit in hits):
+            return [(hit.time_seconds, hit.confidence or 0.0) for hit in hits]
+        scores = [hit.score for hit in hits]
+        least, most = min(scores, default=0.0), max(scores, default=0.0)
+        spread = most - least
+        return [(hit.time_seconds, (hit.score - least) / spread if spread else 0.0) for hit in hits]
+
+    # --- pictures -----------------------------------------------------------------------------------
+
+    def strips(self, spans: Sequence[Span], *, num_frames: int) -> list[list[TimedFrame]]:
+        """Return at most `num_frames` frames of each span, evenly spread, by time."""
+
+        def find(library: Library) -> list[list[TimedFrame]]:
+            rows = _FrameRows(library.store)
+            found = []
+            for span in spans:
+                at = rows.of_video(span.video_id)
+                inside = at[(rows.times[at] >= span.start_seconds) & (rows.times[at] < span.end_seconds)]
+                chosen = inside[np.unique(np.linspace(0, len(inside) - 1, num_frames).astype(np.int64))]
+                found.append(rows.frames(chosen if len(inside) > num_frames else inside))
+            return found
+
+        return self.ask(find)
+
+    def covers(self, videos: Sequence[Video]) -> dict[int, IndexedFrame]:
+        """Return for each video the frame that is most like all of it; its first one without vectors."""
+
+        def find(library: Library) -> dict[int, IndexedFrame]:
+            rows = _FrameRows(library.store)
+            ids = {video.id: rows.most_typical(video.id) for video in videos}
+            known = {
+                frame.id: frame for frame in library.store.frames_by_id([one for one in ids.values() if one])
+            }
+            covers = {
+                video_id: known[frame_id]
+                for video_id, frame_id in ids.items()
+                if frame_id is not None and frame_id in known
+            }
+            for video in videos:
+                if video.id not in covers and (frames := library.store.frames(video.id)):
+                    covers[video.id] = next((frame for frame in frames if not frame.is_blank), frames[0])
+            return covers
+
+        return self.ask(find)
+
+    def heat_map(self, words: str, frame_id: int) -> bytes | None:
+        """Return a JPEG of where a frame matches words, from the video itself; None where no model can say.
+
+        Raises MediaError where the file does not decode, VideoNotFound.
+        """
+        from vidsearch.media.decode import frame_at
+        from vidsearch.media.images import encode_jpeg
+        from vidsearch.models.heatmap import overlay
+
+        frame = self.frame(frame_id)
+        if frame is None:
+            return None
+        video = self.ask(lambda library: library.video(frame.video_id))
+        with self._heat_lock:
+            if self._explainer is None:
+                self._explainer = self._load_explainer()
+            if self._explainer is None:
+                return None
+            picture = frame_at(path_of(video), frame.time_seconds, short_side_pixels=_HEAT_MAP_PIXELS)
+            relevance = self._explainer.explain(picture.image, words)
+        return encode_jpeg(overlay(picture.image, relevance, with_legend=False))
+
+    def _load_explainer(self) -> Explainer | None:
+        from vidsearch.models.device import Device
+        from vidsearch.models.registry import load_explainer
+
+        for space in self.ask(lambda library: library.store.spaces()):
+            try:
+                return load_explainer(space.model, device=Device("cpu", "fp32"), space=space)
+            except ModelError:
+                continue
+        return None
+
+    # --- words --------------------------------------------------------------------------------------
+
+    def describe(self, video: Video) -> Description | None:
+        """Return a video's one line."""
+        return self.ask(lambda library: library.describer().video(video))
+
+    def timeline(self, video: Video, level: Level) -> list[Description]:
+        """Return a video part by part."""
+        return self.ask(lambda library: library.describer().sections(video, level=level))
+
+    def correct(self, video: Video, time_seconds: float, text: str) -> None:
+        """Set a caption to a person's words, for the run of look-alike frames around a time."""
+        self.ask(lambda library: library.correct(FrameReference(f"#{video.id}", time_seconds), text))
+
+    def export(self, video: Video | None, format_name: str) -> bytes:
+        """Return a video's captions, or every video's, in a format that is one file."""
+        return self.ask(lambda library: library.render(ALL if video is None else video, format_name))
+
+
+def first_space(library: Store) -> EmbeddingSpace | None:
+    """Return the space that pictures are compared in."""
+    return next(iter(library.spaces()), None)
+
+
+class _FrameRows:
+    """The frames that have vectors, as the library's matrix holds them: no captions are read."""
+
+    def __init__(self, library: Store) -> None:
+        space = first_space(library)
+        if space is None:
+            self.ids = self.video_ids = np.zeros(0, dtype=np.int64)
+            self.times = np.zeros(0)
+        else:
+            self.ids, self.video_ids, self.times, self._vectors = library.matrix(space)
+
+    def of_video(self, video_id: int) -> np.ndarray:
+        """Rows of a video's frames, by time."""
+        rows = np.flatnonzero(self.video_ids == video_id)
+        return rows[np.argsort(self.times[rows], kind="stable")]
+
+    def frames(self, rows: np.ndarray) -> list[TimedFrame]:
+        return [TimedFrame(int(self.ids[row]), float(self.times[row])) for row in rows]
+
+    def most_typical(self, video_id: int) -> int | None:
+        """Id of the frame whose vector is nearest to the mean of its video's."""
+        rows = self.of_video(video_id)
+        if len(rows) == 0:
+            return None
+        vectors = self._vectors[rows]
+        return int(self.ids[rows[np.argmax(vectors @ vectors.mean(axis=0))]])
