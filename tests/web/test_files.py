@@ -97,6 +97,17 @@ def test_a_video_that_is_gone_is_not_found(app, folder):
         (folder / "elsewhere.mp4").rename(clip)
 
 
+def test_another_file_under_the_name_is_not_given(app, folder):
+    clip = folder / "clip #1.mp4"
+    hidden = clip.rename(folder / "clip.away")
+    clip.write_bytes(b"private".ljust(hidden.stat().st_size, b"!"))
+    try:
+        assert ask(app, "/files/videos/1").status == 404
+        assert ask(app, "/files/previews/1/30").status == 404
+    finally:
+        hidden.rename(clip)
+
+
 def test_a_file_of_a_type_that_browsers_do_not_play_is_not_given(app, folder):
     clip = folder / "clip #1.mp4"
     hidden = clip.rename(folder / "clip.away")

@@ -125,7 +125,13 @@ def test_a_moment_opens_beside_its_answers_and_plays_its_span(library_path):
     assert times == tuple(float(second) for second in range(11))
     assert max(fits[:6]) < min(fits[6:]) <= 1.0
     assert shown["link"] == f"/?q=blue&moment={frames[6].id}"
-    assert "words=blue" in shown["heat"]
+
+
+def test_a_file_that_is_another_now_is_not_played_under_the_old_name(library_path):
+    app = page(q="blue", moment="7")
+    shown = data(app, "player")
+    assert "first.mp4" in shown["problem"]
+    assert shown["heat"] is None
 
 
 def test_filters_stand_in_the_address_and_as_chips_that_take_them_away(library_path):

@@ -103,7 +103,7 @@ def routes(library: Callable[[], PageLibrary]) -> list[Route]:
         suffix = found.path.suffix.lower().lstrip(".")
         if suffix not in _MEDIA_TYPES:
             raise HTTPException(404)
-        return FileResponse(found.path, media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
+        return FileResponse(path_of(found), media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
 
     async def preview(request: Request) -> Response:
         found = await run_in_threadpool(_video, library(), _id(request, "video_id"))
@@ -138,8 +138,7 @@ def _id(request: Request, parameter: str) -> int:
 
 def _video(library: PageLibrary, video_id: int) -> Video:
     found = _found(lambda: library.ask(lambda opened: opened.video(video_id)))
-    if not found.path.is_file():
-        raise HTTPException(404)
+    _found(lambda: path_of(found))
     return found
 
 

@@ -11,9 +11,10 @@ from urllib.parse import urlencode
 import streamlit as st
 
 from vidsearch.captions.export import safe_name
-from vidsearch.captions.export.document import path_text
+from vidsearch.errors import MediaError
 from vidsearch.media.clip import cut_clip
 from vidsearch.store.fingerprint import path_of
+from vidsearch.text import one_line
 from vidsearch.times import format_duration
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import components, show
@@ -116,9 +117,9 @@ def _player_data(
         if (answer is None or not answer.is_doubtful(hit)) and hit.start_seconds != span.start_seconds
     ]
     words = query.words if query else ""
-    is_there = video.path.is_file()
+    problem = _problem(video)
     return {
-        "shows": f"{frame.id} {span} {query} {is_there}",
+        "shows": f"{frame.id} {span} {query} {problem}",
         "moment": str(frame.id),
         "frame": str(frame.id),
         "name": show.name_of(video),
@@ -128,11 +129,11 @@ def _player_data(
         "at": frame.time_seconds,
         "duration": video.info.duration_seconds or (frames[-1].end_seconds if frames else span.end_seconds),
         "poster": frame_url(frame.id),
-        "gone": None if is_there else f"The file is gone: {path_text(video.path)}",
+        "problem": problem,
         "file": video_url(video) if plays_in_browser(video) else None,
         "preview": preview_url(video),
         "previewSeconds": PREVIEW_SECONDS,
-        "heat": heat_map_url(frame.id, words) if words and is_there else None,
+        "heat": heat_map_url(frame.id, words) if words and problem is None else None,
         "link": "/?" + urlencode({**st.query_params.to_dict(), "moment": str(frame.id)}),
         "curve": library.curve(query, video) if query else [],
         "moments": [
@@ -145,6 +146,15 @@ def _player_data(
         "lines": lines_of(video, frames),
         "frames": _frames_around(frames, frame),
     }
+
+
+def _problem(video: Video) -> str | None:
+    """Why the video cannot be played; None where it can."""
+    try:
+        path_of(video)
+    except MediaError as error:
+        return one_line(str(error))
+    return None
 
 
 def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any]]:

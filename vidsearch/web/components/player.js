@@ -70,9 +70,9 @@ class Player {
         element("h3", {}, data.name), element("span", {}, data.span),
         data.closes && element("button", { type: "button", className: "vs-action", "aria-label": "Close the moment",
           onclick: () => this.send("close", true) }, "Close")),
-      data.gone ? element("p", { className: "vs-gone" }, data.gone)
+      data.problem ? element("p", { className: "vs-problem" }, data.problem)
         : element("div", { className: "vs-screen" }, this.video, this.heat),
-      data.gone ? null : element("div", { className: "vs-actions" }, this.playButton,
+      data.problem ? null : element("div", { className: "vs-actions" }, this.playButton,
         element("label", { className: "vs-switch" }, on, "play on"), this.heatButton, copy, this.said),
       this.buildTimeline(), this.buildLines(), this.buildFrames());
     this.video.ontimeupdate = () => this.follow();
