@@ -48,7 +48,9 @@ def render() -> None:
 
 def _overview() -> None:
     library = show.library()
-    found = library.ask(lambda opened: overview(opened.store, max_points=_MAX_POINTS))
+    found = library.remembered(
+        "overview", lambda: library.ask(lambda opened: overview(opened.store, max_points=_MAX_POINTS))
+    )
     groups, words, twins = st.tabs(["What it shows", "Words", "Duplicates"])
     with groups:
         _groups(found)
@@ -132,7 +134,11 @@ def _map(found: Overview) -> None:
 
 
 def _words() -> None:
-    counts = show.library().ask(lambda library: common_words(_all_frames(library.store), limit=_NUM_WORDS))
+    library = show.library()
+    counts = library.remembered(
+        "words",
+        lambda: library.ask(lambda opened: common_words(_all_frames(opened.store), limit=_NUM_WORDS)),
+    )
     if not counts:
         st.caption("No captions yet.")
         return
@@ -155,7 +161,10 @@ def _all_frames(library: Library) -> Iterator[IndexedFrame]:
 
 
 def _duplicates() -> None:
-    pairs = show.library().ask(lambda library: duplicates(library.store, limit=_NUM_DUPLICATES))
+    library = show.library()
+    pairs = library.remembered(
+        "duplicates", lambda: library.ask(lambda opened: duplicates(opened.store, limit=_NUM_DUPLICATES))
+    )
     if not pairs:
         st.caption("No two videos share a moment.")
         return

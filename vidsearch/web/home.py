@@ -75,20 +75,13 @@ def render_wall(opened: int | None) -> None:
 def render_examples() -> None:
     """Show a few queries that this library is known to answer well; a click asks one."""
     library = show.library()
-    info = library.info()
-    queries = _examples(str(library.path), info.num_frames, info.num_captions)
+    queries = library.remembered("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
     if not queries:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="examples"):
         st.html('<p class="vs-quiet">Try</p>', width="content")
         for number, query in enumerate(queries):
             st.button(show.plain(query), key=f"example-{number}", on_click=_ask, args=(query,))
-
-
-@st.cache_data(show_spinner=False, max_entries=4)
-def _examples(path: str, num_frames: int, num_captions: int) -> list[str]:
-    """Example queries, found once for a state of the library."""
-    return overview.example_queries(show.library(), limit=NUM_EXAMPLES)
 
 
 def _ask(query: str) -> None:

@@ -28,6 +28,7 @@ _NEIGHBOURS = 8
 _FRAMES_PER_CLUSTER = 12
 """A library of fewer frames than this times MAX_CLUSTERS is cut into fewer clusters."""
 _ITERATIONS = 30
+_STARTS = 4
 _WORDS_IN_NAME = 2
 _LONGEST_EXAMPLE = 60
 _NUM_CANDIDATES = 12
@@ -65,7 +66,7 @@ class Cluster:
     name: str
     """The words of its captions that the rest of the library uses least."""
     frame: IndexedFrame
-    """The frame nearest to its centre."""
+    """The frame nearest to its centre, of those whose captions say something."""
     video: Video
     num_frames: int
     """Of the frames that were looked at."""
@@ -114,63 +115,62 @@ def overview(library: Library, *, max_points: int) -> Overview:
         return Overview()
     frames = [known[int(frame_id)] for frame_id in ids[rows]]
     chosen = np.asarray(vectors[rows], dtype=np.float32)
-    labels, nearest = _clusters(chosen, max(1, min(MAX_CLUSTERS, len(rows) // _FRAMES_PER_CLUSTER)))
-    names = _names([frame.caption.text if frame.caption else "" for frame in frames], labels, len(nearest))
-    sizes = np.bincount(labels, minlength=len(nearest))
-    clusters = tuple(
-        Cluster(
-            names[number],
-            frames[at],
-            videos[frames[at].video_id],
-            int(sizes[number]),
-            float(sizes[number] / len(rows)),
-        )
-        for number, at in enumerate(nearest)
-    )
+    captions = [frame.caption.text if frame.caption else "" for frame in frames]
+    labels, nearness = _clusters(chosen, max(1, min(MAX_CLUSTERS, len(rows) // _FRAMES_PER_CLUSTER)))
+    sizes = np.bincount(labels)
+    names = _names(captions, labels, len(sizes))
+    # A frame whose caption says something stands for its cluster, where there is one.
+    worth = nearness + np.asarray([2.0 if telling_words(caption) else 0.0 for caption in captions])
+    clusters = []
+    for number, size in enumerate(sizes.tolist()):
+        inside = np.flatnonzero(labels == number)
+        frame = frames[int(inside[np.argmax(worth[inside])])]
+        clusters.append(Cluster(names[number], frame, videos[frame.video_id], size, size / len(rows)))
     points = tuple(
         MapPoint(float(x), float(y), frame, videos[frame.video_id], int(label))
         for (x, y), frame, label in zip(_principal(chosen), frames, labels, strict=True)
     )
-    return Overview(clusters, points)
+    return Overview(tuple(clusters), points)
 
 
-def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, list[int]]:
-    """Spherical k-means, from the seeds of k-means++ (Arthur and Vassilvitskii, 2007).
+def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, Float32]:
+    """Spherical k-means around the mean of all, the best of several starts.
 
-    Returns a label for each row, clusters by size, largest first; and the row nearest to each centre.
+    Returns a label for each row, clusters by size, largest first; and how near each row is to its centre.
     """
-    rng = np.random.default_rng(0)
-    seeds = [int(np.argmax(vectors @ vectors.mean(axis=0)))]
-    closest = vectors @ vectors[seeds[0]]
+    # What all pictures have in common tells none of them apart.
+    rows = vectors - vectors.mean(axis=0)
+    rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
+    starts = [_k_means(rows, num_clusters, np.random.default_rng(seed)) for seed in range(_STARTS)]
+    labels, nearness = max(starts, key=lambda start: float(start[1].sum()))
+    _, labels, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    place = np.empty(len(sizes), dtype=np.int64)
+    place[np.argsort(-sizes, kind="stable")] = np.arange(len(sizes))
+    return place[labels], nearness
+
+
+def _k_means(rows: Float32, num_clusters: int, rng: np.random.Generator) -> tuple[Int64, Float32]:
+    """One start, from the seeds of k-means++ (Arthur and Vassilvitskii, 2007): labels and cosines."""
+    seeds = [int(rng.integers(len(rows)))]
+    closest = rows @ rows[seeds[0]]
     while len(seeds) < num_clusters:
         distances = np.maximum(1.0 - closest.astype(np.float64), 0.0)
         if not distances.any():
             break
-        seeds.append(int(rng.choice(len(vectors), p=distances / distances.sum())))
-        closest = np.maximum(closest, vectors @ vectors[seeds[-1]])
-    num_clusters = len(seeds)
-    centres = vectors[seeds]
-    labels = np.argmax(vectors @ centres.T, axis=1)
+        seeds.append(int(rng.choice(len(rows), p=distances / distances.sum())))
+        closest = np.maximum(closest, rows @ rows[seeds[-1]])
+    centres = rows[seeds]
+    scores = rows @ centres.T
     for _ in range(_ITERATIONS):
+        labels = scores.argmax(axis=1)
         sums = np.zeros_like(centres)
-        np.add.at(sums, labels, vectors)
+        np.add.at(sums, labels, rows)
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(norms > 0, sums / np.maximum(norms, 1e-9), centres)
-        moved = np.argmax(vectors @ centres.T, axis=1)
-        if np.array_equal(moved, labels):
+        scores = rows @ centres.T
+        if np.array_equal(scores.argmax(axis=1), labels):
             break
-        labels = moved
-    order = np.argsort(-np.bincount(labels, minlength=num_clusters), kind="stable")
-    order = order[: len(np.unique(labels))]
-    place = np.empty(num_clusters, dtype=np.int64)
-    place[order] = np.arange(len(order))
-    labels = place[labels]
-    scores = vectors @ centres.T
-    nearest = [
-        int(np.flatnonzero(labels == number)[np.argmax(scores[labels == number, old])])
-        for number, old in enumerate(order)
-    ]
-    return labels, nearest
+    return scores.argmax(axis=1), scores.max(axis=1)
 
 
 def _names(captions: Sequence[str], labels: Int64, num_clusters: int) -> list[str]:

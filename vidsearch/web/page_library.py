@@ -6,12 +6,13 @@ that touches it, so all questions are put in one.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -19,6 +20,7 @@ from vidsearch.errors import ModelError, VidsearchError
 from vidsearch.search.query import FrameReference
 from vidsearch.service.library import Library
 from vidsearch.service.reading import ALL
+from vidsearch.store.catalog import CATALOG_FILE
 from vidsearch.store.fingerprint import path_of
 from vidsearch.types import FrameFilter
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")
+Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
+"""What a library's catalog looked like on disk: equal stamps mean that nothing was written in between."""
 
 _HEAT_MAP_PIXELS = 360
 """Shorter side of the picture that a heat map is drawn on."""
@@ -62,6 +66,7 @@ class PageLibrary:
         self.path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         self._library = self._thread.submit(Library.create, path).result()
+        self._remembered: dict[str, tuple[Stamp, Any]] = {}
         self._explainer: Explainer | None = None
         self._heat_lock = threading.Lock()
 
@@ -69,13 +74,33 @@ class PageLibrary:
         """Put a question to the library. Raises what it raises."""
         return self._thread.submit(question, self._library).result()
 
+    def stamp(self) -> Stamp:
+        """Return the state of the catalog, which every write of any process changes."""
+        stamp = []
+        for name in (CATALOG_FILE, f"{CATALOG_FILE}-wal"):
+            with contextlib.suppress(OSError):
+                stat = (self.path / name).stat()
+                stamp.append((name, stat.st_mtime_ns, stat.st_size))
+        return tuple(stamp)
+
+    def remembered(self, name: str, work_out: Callable[[], Answer]) -> Answer:
+        """Return what `work_out` returns, remembered by this name until something is written."""
+        stamp = self.stamp()
+        known = self._remembered.get(name)
+        if known is not None and known[0] == stamp:
+            answer: Answer = known[1]
+        else:
+            answer = work_out()
+            self._remembered[name] = (stamp, answer)
+        return answer
+
     def info(self) -> LibraryInfo:
         """Return the library in numbers."""
-        return self.ask(Library.info)
+        return self.remembered("info", lambda: self.ask(Library.info))
 
     def videos(self) -> list[Video]:
         """Return every video, in the order of indexing."""
-        return self.ask(Library.videos)
+        return self.remembered("videos", lambda: self.ask(Library.videos))
 
     def video(self, video_id: int) -> Video | None:
         """Return a video; None where the library has none of this id."""

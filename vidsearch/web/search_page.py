@@ -44,9 +44,9 @@ def render() -> None:
 
 
 def _answer(query: Query) -> SearchAnswer:
-    """Search; the last answer is kept while the library has as many frames, so that a click is quick."""
+    """Search; the last answer is kept until something is written, so that a click is quick."""
     library = show.library()
-    key = (repr(query), library.info().num_frames, library.info().num_captions)
+    key = (repr(query), library.stamp())
     kept = st.session_state.get("answer")
     if kept is None or kept[0] != key:
         with st.spinner("Searching…"):
