@@ -13,6 +13,7 @@ from tests.captions.libraries import EMBEDDER
 from tests.fakes import solid
 from vidsearch.models import registry
 from vidsearch.store.library import Library
+from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import jobs, show
 
@@ -125,6 +126,22 @@ def test_a_moment_opens_beside_its_answers_and_plays_its_span(library_path):
     assert times == tuple(float(second) for second in range(11))
     assert max(fits[:6]) < min(fits[6:]) <= 1.0
     assert shown["link"] == f"/?q=blue&moment={frames[6].id}"
+
+
+def test_what_is_said_runs_along_with_what_is_seen(library_path):
+    with Library.open(library_path) as library:
+        video = library.videos()[0]
+        spec = TrackSpec("transcript", "whisper")
+        library.put_track(video.id, spec, [SegmentRecord(2.0, 4.0, "well, hello")])
+        chapters = [SegmentRecord(0.0, 5.0, "Beginning"), SegmentRecord(5.0, 11.0, "End")]
+        library.put_track(video.id, TrackSpec("chapter", "stream"), chapters)
+    shown = data(page(moment="7"), "player")
+    assert [(line["start"], line["kind"], line["text"]) for line in shown["lines"]] == [
+        (0.0, "seen", "a red picture"),
+        (2.0, "said", "well, hello"),
+        (6.0, "seen", "a blue picture"),
+    ]
+    assert [(one["start"], one["text"]) for one in shown["chapters"]] == [(0.0, "Beginning"), (5.0, "End")]
 
 
 def test_a_file_that_is_another_now_is_not_played_under_the_old_name(library_path):

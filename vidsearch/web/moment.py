@@ -31,11 +31,19 @@ from vidsearch.web.page_library import Span
 if TYPE_CHECKING:
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
+    from vidsearch.tracks import TrackKind
     from vidsearch.types import IndexedFrame, SearchHit, Video
 
 _FRAMES_SHOWN = 60
 _MAX_LINES = 2000
 _SECONDS_AROUND_A_FRAME = 2.0
+_LINE_KINDS: dict[TrackKind, str] = {
+    "transcript": "said",
+    "subtitle": "said",
+    "ocr": "written",
+    "sound": "heard",
+}
+"""By kind of track, how the page shows its lines."""
 _KEY = "moment-player"
 _CHOSEN = "moment-frame"
 """Session state: (id of the open moment, id of the frame of it that was chosen last)."""
@@ -139,13 +147,24 @@ def _player_data(
         "moments": [
             {"id": str(hit.frame_id), "start": hit.start_seconds, "end": hit.end_seconds} for hit in others
         ],
-        "chapters": [
-            {"start": part.start_seconds, "text": part.caption.text}
-            for part in library.timeline(video, "chapter")
-        ],
+        "chapters": _chapters(video),
         "lines": lines_of(video, frames),
         "frames": _frames_around(frames, frame),
     }
+
+
+def _chapters(video: Video) -> list[dict[str, Any]]:
+    """Its own chapters, else runs of like frames."""
+    library = show.library()
+    for track in library.active_tracks(video.id, ("chapter",)):
+        return [
+            {"start": segment.start_seconds, "text": segment.text or ""}
+            for segment in library.segments(track.id)
+        ]
+    return [
+        {"start": part.start_seconds, "text": part.caption.text}
+        for part in library.timeline(video, "chapter")
+    ]
 
 
 def _problem(video: Video) -> str | None:
@@ -158,7 +177,7 @@ def _problem(video: Video) -> str | None:
 
 
 def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any]]:
-    """What is said and seen in a video, by time: runs of like captions as one line, and its subtitles."""
+    """What is seen, said and written in a video, by time; runs of like captions are one line."""
     lines: list[dict[str, Any]] = []
     for frame in frames:
         text = frame.caption.text if frame.caption else ""
@@ -168,10 +187,15 @@ def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any
             lines.append(
                 {"start": frame.time_seconds, "end": frame.end_seconds, "text": text, "kind": "seen"}
             )
-    for track in show.library().ask(lambda library: library.store.subtitles(video.id)):
+    for track in show.library().active_tracks(video.id, tuple(_LINE_KINDS)):
         lines += [
-            {"start": cue.start_seconds, "end": cue.end_seconds, "text": cue.text, "kind": "said"}
-            for cue in track.cues
+            {
+                "start": segment.start_seconds,
+                "end": segment.end_seconds,
+                "text": segment.text or "",
+                "kind": _LINE_KINDS[track.kind],
+            }
+            for segment in show.library().segments(track.id)
         ]
     return sorted((line for line in lines if line["text"]), key=lambda line: line["start"])[:_MAX_LINES]
 

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from vidsearch.search.query import Query
     from vidsearch.store.library import Library as Store
     from vidsearch.store.records import LibraryInfo
+    from vidsearch.tracks import Segment, Track, TrackKind
     from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")
@@ -124,6 +125,15 @@ class PageLibrary:
     def frame(self, frame_id: int) -> IndexedFrame | None:
         """Return a frame; None where the library has none of this id."""
         return self.ask(lambda library: next(iter(library.store.frames_by_id([frame_id])), None))
+
+    def active_tracks(self, video_id: int, kinds: Sequence[TrackKind]) -> list[Track]:
+        """Return a video's tracks of some kinds that are shown and searched."""
+        tracks = self.ask(lambda library: library.store.tracks(video_id))
+        return [track for track in tracks if track.kind in kinds and track.state == "active"]
+
+    def segments(self, track_id: int) -> list[Segment]:
+        """Return a track's segments, by time."""
+        return self.ask(lambda library: library.store.segments(track_id))
 
     # --- searching ----------------------------------------------------------------------------------
 
