@@ -24,6 +24,7 @@ from transformers import (
     CLIPConfig,
     CLIPModel,
     CLIPTokenizer,
+    Siglip2Tokenizer,
     SiglipConfig,
     SiglipModel,
 )
@@ -49,7 +50,7 @@ def save_tiny_clip(folder: Path, *, activation: str = "gelu", eos_token_id: int 
     `eos_token_id` 2 is what the first published configurations say, though the tokenizer's is another.
     """
     torch.manual_seed(1)
-    tokenizer = _clip_tokenizer()
+    tokenizer = clip_tokenizer()
     end = tokenizer.eos_token_id
     # Published vocabularies end with the end token: the old way of pooling takes the highest id.
     assert end == len(tokenizer) - 1
@@ -182,8 +183,11 @@ def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2), encoding="utf-8")
 
 
-def _clip_tokenizer() -> Any:
-    """Train CLIP's kind of byte-level BPE, with the special tokens at the vocabulary's end as published."""
+def clip_tokenizer(*, size: int | None = None) -> Any:
+    """Train CLIP's kind of byte-level BPE, with the special tokens at the vocabulary's end as published.
+
+    `size` makes it as large as a published one, with words that no text has.
+    """
     trained = Tokenizer(models.BPE(end_of_word_suffix="</w>", continuing_subword_prefix=""))
     trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, trim_offsets=False)
     trainer = trainers.BpeTrainer(
@@ -198,6 +202,8 @@ def _clip_tokenizer() -> Any:
     for letter in pre_tokenizers.ByteLevel.alphabet():
         for piece in (letter, f"{letter}</w>"):
             vocab.setdefault(piece, len(vocab))
+    for index in range(0 if size is None else size - 2 - len(vocab)):
+        vocab[f"\u2603{index}"] = len(vocab)
     for special in ("<|startoftext|>", "<|endoftext|>"):
         vocab[special] = len(vocab)
     return CLIPTokenizer(vocab=vocab, merges=[tuple(merge) for merge in model["merges"]])
@@ -258,6 +264,25 @@ def save_siglip_tokenizer(folder: Path, **training: Any) -> int:
         },
     )
     return len(pieces)
+
+
+def save_siglip2_tokenizer(folder: Path) -> Any:
+    """Save a tokenizer as SigLIP 2's repositories have it: Gemma's byte-level BPE. Returns transformers'
+    own."""
+    trained = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    trained.normalizer = normalizers.Replace(" ", "▁")
+    specials = ["<pad>", "<eos>", "<bos>", "<unk>", "<mask>"]
+    bytes_ = [f"<0x{value:02X}>" for value in range(256)]
+    trainer = trainers.BpeTrainer(vocab_size=500, special_tokens=[*specials, *bytes_], show_progress=False)
+    trained.train_from_iterator(CORPUS * 5, trainer)
+    model = json.loads(trained.to_str())["model"]
+    tokenizer = Siglip2Tokenizer(vocab=model["vocab"], merges=[tuple(merge) for merge in model["merges"]])
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="$A <eos>", special_tokens=[("<eos>", model["vocab"]["<eos>"])]
+    )
+    tokenizer.padding_side = "right"
+    tokenizer.save_pretrained(folder)
+    return tokenizer
 
 
 def _wordpiece_tokenizer() -> Tokenizer:

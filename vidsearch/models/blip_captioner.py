@@ -134,7 +134,8 @@ class BlipCaptioner:
         """Caption images: one caption each, in order. Raises ModelOutOfMemory."""
         return self._runner.run(images, self._generate)
 
-    def _generate(self, pixels: torch.Tensor) -> list[GeneratedCaption]:
+    def written(self, pixels: torch.Tensor) -> list[Written]:
+        """Write one token sequence for each image of a batch of pixels, (n, 3, height, width)."""
         decoder = self.torch_model.text_decoder
         image = decoder.image_keys_values(self.torch_model.vision_model(pixels))
         past: list[KeysValues] | None = None
@@ -148,7 +149,10 @@ class BlipCaptioner:
             return logits
 
         start = torch.tensor([self.start_ids] * len(pixels), device=pixels.device)
-        return [self._caption(each) for each in search(step, start, self._limits, num_beams=self._num_beams)]
+        return search(step, start, self._limits, num_beams=self._num_beams)
+
+    def _generate(self, pixels: torch.Tensor) -> list[GeneratedCaption]:
+        return [self._caption(each) for each in self.written(pixels)]
 
     def _caption(self, written: Written) -> GeneratedCaption:
         text = self.tokenizer.decode([*self.start_ids[1:], *written.ids], skip_special_tokens=True)

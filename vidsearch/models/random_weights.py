@@ -61,9 +61,14 @@ def random_embedder(name: str, *, device: Device, batch_size: int | None = None)
 
 
 def random_captioner(
-    name: str, *, device: Device, batch_size: int | None = None, num_beams: int | None = None
+    name: str,
+    *,
+    device: Device,
+    batch_size: int | None = None,
+    num_beams: int | None = None,
+    prompt: str | None = None,
 ) -> Captioner:
-    """Return a captioner of the size of "blip" (base)."""
+    """Return a captioner of the size of "blip" (base); see `BlipCaptioner` for the other arguments."""
     if name != "blip":
         raise ModelUnavailable(f"There are no random weights for a captioner {name!r}: choose blip.")
     return BlipCaptioner(
@@ -74,6 +79,7 @@ def random_captioner(
         device=device,
         batch_size=batch_size,
         num_beams=num_beams,
+        prompt=prompt,
     )
 
 

@@ -1,0 +1,91 @@
+"""How fast BLIP base writes captions, beside `generate` of transformers with the same weights.
+
+    python benchmarks/caption_speed.py [--images 4] [--beams 3] [--rounds 3]
+
+Random weights never end a caption by themselves: 20 tokens each. The same pixels go to both, the rounds are
+in turn, and the least time of each counts. Prints the seconds of an image for the image tower, for the
+tokens, and in all; and whether the captions are the same.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from transformers import BlipConfig, BlipForConditionalGeneration
+
+from vidsearch.models.device import choose_device
+from vidsearch.models.random_weights import random_captioner
+
+
+def main() -> None:
+    """Measure, and print a table."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--images", type=int, default=4)
+    parser.add_argument("--beams", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--device", default="auto")
+    parser.add_argument("--precision", default="fp32")
+    options = parser.parse_args()
+    device = choose_device(options.device, options.precision)
+    captioner: Any = random_captioner(
+        "blip", device=device, num_beams=options.beams, batch_size=options.images, prompt=""
+    )
+    # The usual random weights make all words about as likely, so that rounding would decide between them.
+    captioner.torch_model.text_decoder.cls.predictions.decoder.weight.data.mul_(20)
+    reference = _reference(captioner).to(device=device.torch_device, dtype=device.torch_dtype)
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (384, 512, 3), dtype=np.uint8) for _ in range(options.images)]
+    pixels = captioner._runner.pixels(images)
+
+    def theirs() -> list[list[int]]:
+        settings = {"num_beams": options.beams, "max_new_tokens": 20}
+        return [row[1:] for row in reference.generate(pixels, **settings).tolist()]
+
+    def ours() -> list[list[int]]:
+        written = captioner.written(pixels)
+        return [list(each.ids) for each in written]
+
+    calls: dict[str, Callable[[], object]] = {
+        "image tower, transformers": lambda: reference.vision_model(pixels),
+        "image tower, vidsearch": lambda: captioner.torch_model.vision_model(pixels),
+        "captions, transformers": theirs,
+        "captions, vidsearch": ours,
+    }
+    with torch.inference_mode():
+        print(f"same tokens: {theirs() == ours()}, on {device.describe()}, {options.beams} beams")
+        least = dict.fromkeys(calls, float("inf"))
+        for _ in range(options.rounds):
+            for name, call in calls.items():
+                started = time.process_time() if device.kind == "cpu" else time.perf_counter()
+                call()
+                if device.kind == "cuda":
+                    torch.cuda.synchronize()
+                ended = time.process_time() if device.kind == "cpu" else time.perf_counter()
+                least[name] = min(least[name], (ended - started) / options.images)
+    for name, seconds in least.items():
+        print(f"{name:28} {seconds:7.3f} s an image")
+    for part in ("image tower", "captions"):
+        ratio = least[f"{part}, transformers"] / least[f"{part}, vidsearch"]
+        print(f"{part}: {ratio:.2f} times as fast")
+
+
+def _reference(captioner: Any) -> Any:
+    """Return transformers' model with the same weights."""
+    text = {"num_attention_heads": 12, "tie_word_embeddings": False}
+    config = BlipConfig(text_config=text, tie_word_embeddings=False)
+    model = BlipForConditionalGeneration(config).eval()
+    state = captioner.torch_model.state_dict()
+    state["text_decoder.cls.predictions.bias"] = state["text_decoder.cls.predictions.decoder.bias"]
+    model.load_state_dict(state)
+    return model
+
+
+if __name__ == "__main__":
+    main()
