@@ -49,6 +49,8 @@ class FakeHub:
     refusals: list[Refusal] = field(default_factory=list)
     """What the next requests are answered with instead."""
     num_requests: int = 0
+    num_bytes: int = 0
+    """Of content sent."""
     damages: bool = False
     """Send other content than was announced."""
 
@@ -153,6 +155,7 @@ class _Handler(BaseHTTPRequestHandler):
                 end = end if self.hub.num_breaks > 0 else start
                 self.hub.num_breaks -= 1
             self.close_connection = True
+        self.hub.num_bytes += end - start
         self.wfile.write(content[start:end])
 
 

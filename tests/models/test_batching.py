@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from vidsearch.errors import ModelOutOfMemory
-from vidsearch.models.batching import BatchRunner, is_out_of_memory
+from vidsearch.models.batching import BatchRunner, fastest_batch_size, is_out_of_memory
 
 
 class OutOfMemoryError(RuntimeError):
@@ -95,3 +95,31 @@ def test_torch_runs_out_of_memory_in_a_way_that_is_known():
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 60, dtype=torch.uint8)
     assert is_out_of_memory(caught.value)
+
+
+def test_the_fastest_batch_size_is_measured_once(tmp_path, monkeypatch):
+    """As on a CPU with AMX, where 16 images at once are slower than 8 or 32."""
+    monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path))
+    milliseconds = {8: 11.1, 16: 12.8, 32: 9.2}
+    now = 0.0
+    sizes_run: list[int] = []
+
+    def run(num_images: int) -> None:
+        nonlocal now
+        sizes_run.append(num_images)
+        now += num_images * milliseconds[num_images] / 1000
+
+    for _ in range(2):
+        assert fastest_batch_size(run, (8, 16, 32), key="this machine", clock=lambda: now) == 32
+    assert sizes_run == [8, 8, 8, 16, 16, 32, 32]
+    milliseconds[8] = 1.0
+    assert fastest_batch_size(run, (8, 16, 32), key="another", clock=lambda: now) == 8
+
+
+def test_a_torn_note_is_measured_again(tmp_path, monkeypatch):
+    monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path))
+    fastest_batch_size(lambda size: None, (1, 2), key="k")
+    (note,) = (tmp_path / "batch-sizes").iterdir()
+    for content in (b"", b"\xff", b"999999"):
+        note.write_bytes(content)
+        assert fastest_batch_size(lambda size: None, (1, 2), key="k") in (1, 2)

@@ -34,6 +34,10 @@ _LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads":
 _SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "num_hidden_layers": 27}
 
 
+_TEXTS_STEP = 5
+"""Every fifth text is embedded; all are tokenised."""
+
+
 @dataclass(frozen=True)
 class Published:
     """A published model's configuration."""
@@ -114,12 +118,13 @@ def _compare_embedder(name: str, folder: Path, reference: Any, pixels: Any, ids:
     texts = many_texts()
     encoded = [embedder.tokenizer.encode(text).ids for text in texts]
     num_equal = sum(first == second for first, second in zip(encoded, ids, strict=True))
+    some = slice(None, None, _TEXTS_STEP)
     with torch.no_grad():
         images = reference.get_image_features(pixel_values=pixels).pooler_output
-        rows = [reference.get_text_features(input_ids=torch.tensor([row])).pooler_output for row in ids]
+        rows = [reference.get_text_features(input_ids=torch.tensor([row])).pooler_output for row in ids[some]]
     image_cosine = _compare(embedder.embed_images(pictures(6)), images)
-    text_cosine = _compare(embedder.embed_texts(texts), torch.cat(rows))
-    onnx_cosine = _compare(encoder.embed_texts(texts), torch.cat(rows))
+    text_cosine = _compare(embedder.embed_texts(texts[some]), torch.cat(rows))
+    onnx_cosine = _compare(encoder.embed_texts(texts[some]), torch.cat(rows))
     print(
         f"\n{name}: image cosine {image_cosine:.7f}, text {text_cosine:.7f}, text by ONNX {onnx_cosine:.7f}, "
         f"token ids {num_equal} of {len(texts)}"
@@ -224,8 +229,9 @@ def test_blip_for_retrieval(tmp_path):
     with torch.no_grad():
         images = reference.vision_model(pixels).last_hidden_state
         image_cosine = _compare(embedder.embed_images(pictures(6)), reference.vision_proj(images[:, 0]))
-        rows = [reference.text_encoder(torch.tensor([row])).last_hidden_state[:, 0] for row in ids]
-        text_cosine = _compare(embedder.embed_texts(texts), reference.text_proj(torch.cat(rows)))
+        some = slice(None, None, _TEXTS_STEP)
+        rows = [reference.text_encoder(torch.tensor([row])).last_hidden_state[:, 0] for row in ids[some]]
+        text_cosine = _compare(embedder.embed_texts(texts[some]), reference.text_proj(torch.cat(rows)))
         differences = []
         for row, text in list(zip(ids, texts, strict=True))[::40]:
             pair = torch.tensor([[30523, *row[1:]]]).expand(6, -1)

@@ -119,6 +119,7 @@ class BlipCaptioner:
             batch_size=batch_size,
             cpu_batch_size=_CPU_BATCH,
             try_batch=self._generate,
+            model_name=model,
         )
 
     @property

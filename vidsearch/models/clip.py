@@ -95,8 +95,8 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     ensure_tower(
         card.space,
         card.checkpoint.folder,
-        spec=_transformer_spec(config),
-        names=_tower_names(card.family),
+        spec=text_spec(config),
+        names=text_names(config),
         state=lambda: numpy_state(model),
         tokenizer=tokenizer,
         reference=lambda texts: _embed_texts(model, tokenizer, texts, card.space.dim),
@@ -123,7 +123,8 @@ def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: in
     return rows
 
 
-def _transformer_spec(config: DualConfig) -> TransformerSpec:
+def text_spec(config: DualConfig) -> TransformerSpec:
+    """Return a text tower's shape, for its export."""
     text, shape = config.text, config.text.transformer
     pool: Pool = "end token"
     if config.family == "siglip":
@@ -142,7 +143,8 @@ def _transformer_spec(config: DualConfig) -> TransformerSpec:
     )
 
 
-def _tower_names(family: str) -> TowerNames:
+def text_names(config: DualConfig) -> TowerNames:
+    """Return where a text tower's weights are."""
     return TowerNames(
         tokens="text_model.embeddings.token_embedding.weight",
         positions="text_model.embeddings.position_embedding.weight",
@@ -150,7 +152,7 @@ def _tower_names(family: str) -> TowerNames:
         layer=lambda index: f"text_model.encoder.layers.{index}.",
         layer_names=_LAYER,
         final_norm="text_model.final_layer_norm",
-        projection="text_model.head" if family == "siglip" else "text_projection",
+        projection="text_model.head" if config.family == "siglip" else "text_projection",
     )
 
 

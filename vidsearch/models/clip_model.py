@@ -112,7 +112,8 @@ class _ClipText(nn.Module):
     def forward(self, ids: torch.Tensor) -> torch.Tensor:
         tokens = self.final_layer_norm(self.encoder(self.embeddings(ids)))
         found = ids if self._config.pools_highest_id else (ids == self._config.end_token_id).int()
-        rows: torch.Tensor = tokens[torch.arange(len(ids), device=ids.device), found.argmax(dim=-1)]
+        places = found.argmax(dim=-1)[:, None, None].expand(-1, 1, tokens.shape[2])
+        rows: torch.Tensor = tokens.gather(1, places)[:, 0]
         return rows
 
 

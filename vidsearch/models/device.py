@@ -122,6 +122,12 @@ def cpu_has_bf16() -> bool:
     return "avx512_bf16" in flags or "amx_bf16" in flags
 
 
+@functools.cache
+def cpu_has_amx() -> bool:
+    """Return whether the CPU multiplies tiles of bf16, as far as the kernel says (Linux only)."""
+    return "amx_bf16" in _cpu_fields().get("flags", "").split()
+
+
 def _best_kind() -> DeviceKind:
     if cuda_gpus_present() or Path("/dev/kfd").exists():  # AMD GPUs are "cuda" to a ROCm build of torch
         import torch
