@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vidsearch.captions.clean import clean
+from vidsearch.models.cleaning import clean
 from vidsearch.models.blip_model import BlipCaptionModel
 from vidsearch.models.checkpoints import read_config, read_preprocessing
 from vidsearch.models.decoding import Limits, Written, search

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.captions.clean import clean
+from vidsearch.models.cleaning import clean
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What a captioner wrote, made fit to read: `clean`. Knows no model; callers keep the raw text beside it.
+"""What a captioner wrote, made fit to read: `clean`. Callers keep the raw text beside it.
 
 Captioners stutter ("a a dog", "with with", "blue and yellow and blue and") and break off in the middle of a
 phrase ("a man standing in a"). Both are artefacts of decoding with a maximum length, not part of what the
