@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.service.query_json import read_queries, read_query, write_query
+from vidsearch.service.query_json import read_queries, read_query
+from vidsearch.service.query_writing import write_query
 from vidsearch.types import FrameFilter
 
 FULL = Query(

@@ -66,7 +66,7 @@ def _percent(confidence: float | None) -> str:
 
 def answer_as_dict(answer: SearchAnswer) -> dict[str, Any]:
     """An answer for JSON."""
-    from vidsearch.service.query_json import write_query
+    from vidsearch.service.query_writing import write_query
 
     return {
         "query": write_query(answer.query),

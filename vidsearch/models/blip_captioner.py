@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from vidsearch.models.cleaning import clean
 from vidsearch.models.blip_model import BlipCaptionModel
 from vidsearch.models.checkpoints import read_config, read_preprocessing
+from vidsearch.models.cleaning import clean
 from vidsearch.models.decoding import Limits, Written, search
 from vidsearch.models.loading import load_model
 from vidsearch.models.tokens import TokenRules, load_tokenizer

@@ -11,7 +11,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import MISSING, Field, fields
+from dataclasses import fields
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,11 +33,6 @@ def read_query(source: str) -> Query:
         QueryError: Not JSON, not an object, or not a query; the message names field and value.
     """
     return Query(**_read_fields(source))
-
-
-def write_query(query: Query) -> dict[str, Any]:
-    """Return a query as plain data: the fields that are not at their defaults."""
-    return _plain_fields(query)
 
 
 def read_queries(lines: Iterable[str], *, defaults: Query | None = None) -> Iterator[Query]:
@@ -147,27 +142,3 @@ def _lowered(error: Exception) -> str:
 def _shown(value: object) -> str:
     text = json.dumps(value, default=str)
     return text if len(text) <= _MAX_SHOWN_CHARACTERS else f"{text[:_MAX_SHOWN_CHARACTERS]}..."
-
-
-def _plain_fields(value: Query | FrameFilter) -> dict[str, Any]:
-    pairs = ((item, getattr(value, item.name)) for item in fields(value))
-    return {item.name: _plain(own) for item, own in pairs if own != _default(item)}
-
-
-def _plain(value: object) -> Any:
-    match value:
-        case FrameFilter():
-            return _plain_fields(value)
-        case WeightedText() | FrameReference() | Path():
-            return str(value)
-        case datetime():
-            return value.isoformat()
-        case tuple() | list():
-            return [_plain(item) for item in value]
-        case Mapping():
-            return {str(name): _plain(item) for name, item in value.items()}
-    return value
-
-
-def _default(item: Field[Any]) -> object:
-    return item.default if item.default_factory is MISSING else item.default_factory()

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import msgspec
 
+from vidsearch.service.query_writing import write_query
+
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Description
     from vidsearch.search.answer import SearchAnswer
@@ -136,8 +138,6 @@ class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, answer: SearchAnswer) -> Self:
-        from vidsearch.service.query_json import write_query
-
         return cls(
             query=write_query(answer.query),
             mode=answer.mode,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 from vidsearch.models.mini.beam import START, UNKNOWN, Hypothesis, beam_search
 from vidsearch.models.mini.consensus import Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 from vidsearch.ngrams import count_ngrams
 
 if TYPE_CHECKING:

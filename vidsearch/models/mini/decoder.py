@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 from vidsearch.models.mini.beam import END, MAX_WORDS, START, UNKNOWN
 from vidsearch.models.mini.embedder import GRID, ImageFeatures
 

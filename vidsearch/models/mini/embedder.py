@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 from vidsearch.models.mini.images import SIDE_PIXELS, squeeze
 from vidsearch.models.mini.text import MiniTextEncoder
 

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 from vidsearch.models.mini.decoder import CaptionDecoder, Pictures, words_of
 from vidsearch.models.mini.embedder import ImageTower
 from vidsearch.models.mini.images import SIDE_PIXELS

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 
 if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32
