@@ -210,3 +210,13 @@ def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path):
         n, dogs = 6, 6
         _, scores = library.match_scores("dog", 1, kinds=[MODEL, SUBTITLE])
         assert scores.tolist() == pytest.approx([math.log1p((n - dogs + 0.5) / (dogs + 0.5))], abs=1e-5)
+
+
+@pytest.mark.parametrize("words", ["dog\udcff", "\ud800", "do\0g", '"', "*", '"dog" OR NEAR(', "-", "dog:*"])
+def test_no_words_are_an_error(library: Library, words: str):
+    """Guards against what a command line or a program can pass: half characters, NUL, FTS5's own grammar."""
+    for found in (
+        library.match(words, 3, kinds=[MODEL]),
+        library.frame_ids(FrameFilter(caption_words=words)),
+    ):
+        assert found is not None

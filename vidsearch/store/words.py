@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 _TERM = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
+_NOT_TEXT = re.compile("[\0\ud800-\udfff]")
+"""What SQLite takes for no text: NUL, and what stands for a byte that was no UTF-8."""
 _STOP_WORDS = frozenset(
     (
         "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "he", "her", "his", "in", "is",
@@ -38,7 +40,7 @@ def all_words_expression(words: str) -> str:
 
 def _terms(words: str) -> list[tuple[str, str]]:
     terms = []
-    for phrase, star, word in _TERM.findall(words.replace("\0", " ")):
+    for phrase, star, word in _TERM.findall(_NOT_TEXT.sub(" ", words)):
         is_prefix = bool(star) or word.endswith("*")
         term = phrase or word.rstrip("*")
         if any(character.isalnum() for character in term):

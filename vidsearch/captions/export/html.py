@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, path_text
 from vidsearch.text import one_line
-from vidsearch.times import format_duration, format_time
+from vidsearch.times import format_duration, format_moment
 from vidsearch.types import CaptionOrigin, IndexedFrame
 
 _HEAD = """<!doctype html>
@@ -107,9 +107,8 @@ def _frame(frame: IndexedFrame, video: CaptionedVideo) -> str:
     if jpeg:
         data = base64.b64encode(jpeg).decode("ascii")
         picture = f'<img alt="{text}" src="data:image/jpeg;base64,{data}">'
-    return (
-        f"<li>{picture}<p><time>{format_time(frame.time_seconds)}</time><span{kind}>{text}</span></p></li>\n"
-    )
+    time = format_moment(frame.time_seconds)
+    return f"<li>{picture}<p><time>{time}</time><span{kind}>{text}</span></p></li>\n"
 
 
 def _span(span: CaptionSpan) -> str:
