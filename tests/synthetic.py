@@ -88,6 +88,7 @@ def write_video(
     b_frames: int | None = None,
     keyframes_at: Sequence[int] = (),
     rotation_degrees: int = 0,
+    is_mirrored: bool = False,
     audio_seconds: float = 0.0,
     options: Mapping[str, str] | None = None,
     container_options: Mapping[str, str] | None = None,
@@ -100,7 +101,8 @@ def write_video(
 
     `pictures` are images, or a function of the frame's number with `num_frames`. Picture n is shown from
     `times[n]`, else from n / `frame_rate`, each plus `start_seconds`. `gop` is the distance between key
-    frames; `keyframes_at` forces more. `rotation_degrees` is the clockwise turn that a player must make.
+    frames; `keyframes_at` forces more. `rotation_degrees` is the clockwise turn that a player must make,
+    after mirroring left to right where `is_mirrored`.
     `audio_seconds` of silence make a sound track. The container follows from the file's name if not given.
     `matrix` and `full_range` say how colours are coded, and are written into the stream.
     """
@@ -134,8 +136,8 @@ def write_video(
             context.color_range = ColorRange.JPEG if full_range else ColorRange.MPEG
         if sample_aspect_ratio is not None:
             context.sample_aspect_ratio = sample_aspect_ratio
-        if rotation_degrees:
-            video.set_display_rotation(-rotation_degrees)
+        if rotation_degrees or is_mirrored:
+            video.set_display_matrix(_display_matrix(rotation_degrees, is_mirrored))
         sound = output.add_stream(_audio_codec(path), rate=48_000, layout="mono") if audio_seconds else None
         assert sound is None or isinstance(sound, AudioStream)
 
@@ -176,6 +178,14 @@ def colours_video(
         num_frames=each * len(colours),
         frame_rate=frame_rate,
     )
+
+
+def _display_matrix(clockwise_degrees: int, is_mirrored: bool) -> list[int]:
+    """ISO/IEC 14496-12, 6.2.2: (x, y) is shown at (a x + c y, b x + d y), as 16.16 fixed point."""
+    cosine, sine = [(1, 0), (0, 1), (-1, 0), (0, -1)][clockwise_degrees // 90]
+    sign = -1 if is_mirrored else 1
+    a, b, c, d = (value << 16 for value in (sign * cosine, sign * sine, -sine, cosine))
+    return [a, b, 0, c, d, 0, 0, 0, 1 << 30]
 
 
 _FREE_TIMING = frozenset({"libx264", "libx265", "libvpx", "libvpx-vp9", "libsvtav1", "ffv1"})

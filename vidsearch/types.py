@@ -38,7 +38,7 @@ class VideoInfo:
     """Pixels as displayed, after rotation."""
     height: int
     rotation_degrees: int
-    """Clockwise turn that makes the stored picture upright: 0, 90, 180 or 270."""
+    """Clockwise turn that makes the stored picture upright, after any mirroring: 0, 90, 180 or 270."""
     frame_rate: float | None
     """Average frames per second; None where the container does not say."""
     duration_seconds: float | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -80,12 +81,21 @@ def test_sound_is_kept_and_as_long(counting, tmp_path, start, ending):
     assert seconds == pytest.approx(3.0 - start, abs=0.08)
 
 
+@pytest.mark.parametrize("ending", [".mp4", ".mov", ".mkv", ".webm"])
 @pytest.mark.parametrize("start", [0.0, 0.5])
-def test_a_turned_video_stays_turned(tmp_path, start):
+@pytest.mark.parametrize("is_mirrored", [False, True])
+@pytest.mark.parametrize("rotation", [0, 90, 180, 270])
+def test_a_clip_is_the_right_way_up(tmp_path, rotation, is_mirrored, start, ending):
     path = write_video(
-        tmp_path / "turned.mp4", lambda _: quadrants(), num_frames=20, frame_rate=10, rotation_degrees=90
+        tmp_path / "turned.mp4",
+        lambda _: quadrants(width=96, height=66),
+        num_frames=20,
+        frame_rate=10,
+        rotation_degrees=rotation,
+        is_mirrored=is_mirrored,
+        sample_aspect_ratio=Fraction(4, 3),
     )
-    clip = cut_clip(path, tmp_path / "clip.mp4", start_seconds=start, end_seconds=2.0)
+    clip = cut_clip(path, tmp_path / f"clip{ending}", start_seconds=start, end_seconds=2.0)
     expected, found = frame_at(path, 1.0).image, frame_at(clip.path, 0.5).image
     assert found.shape == expected.shape
     assert np.abs(found.astype(int) - expected).mean() < 6

@@ -27,6 +27,9 @@ from tests.synthetic import (
 from vidsearch.media.container import open_video
 from vidsearch.media.decode import frame_at, frames, measured_duration
 from vidsearch.media.decoder import PictureDecoder
+from vidsearch.media.images import decode_jpeg, thumbnail
+from vidsearch.media.orientation import Orientation, orientation_of_matrix
+from vidsearch.media.probe import probe
 from vidsearch.types import Frame, SamplingPlan
 
 if TYPE_CHECKING:
@@ -263,23 +266,54 @@ def test_rgb_that_is_not_asked_for_is_never_scaled_up(clip: Path) -> None:
     assert frame_at(clip, 0.0).image.shape == (64, 96, 3)
 
 
-@pytest.mark.parametrize(
-    ("rotation", "expected"),
-    [
-        (0, (RED, GREEN, BLUE, WHITE)),
-        (90, (BLUE, RED, WHITE, GREEN)),
-        (180, (WHITE, BLUE, GREEN, RED)),
-        (270, (GREEN, WHITE, RED, BLUE)),
-    ],
-)
-def test_rotation_is_applied(
-    rotation: int, expected: tuple[tuple[int, int, int], ...], tmp_path: Path
-) -> None:
-    path = write_video(tmp_path / "phone.mp4", [quadrants()] * 3, rotation_degrees=rotation)
+ORIENTATIONS = {
+    (0, False): (RED, GREEN, BLUE, WHITE),
+    (90, False): (BLUE, RED, WHITE, GREEN),
+    (180, False): (WHITE, BLUE, GREEN, RED),
+    (270, False): (GREEN, WHITE, RED, BLUE),
+    (0, True): (GREEN, RED, WHITE, BLUE),  # flipped left to right: a selfie camera
+    (180, True): (BLUE, WHITE, RED, GREEN),  # flipped top to bottom
+    (270, True): (RED, BLUE, GREEN, WHITE),  # transposed
+    (90, True): (WHITE, GREEN, BLUE, RED),  # transposed along the other diagonal
+}
+"""Corners (top left, top right, bottom left, bottom right) by clockwise turn, and mirrored before it."""
+
+
+@pytest.mark.parametrize(("rotation", "is_mirrored"), ORIENTATIONS)
+def test_pictures_come_upright(rotation: int, is_mirrored: bool, tmp_path: Path) -> None:
+    """A matrix with a mirror in it is no turn: read as one, the picture is upside down."""
+    path = write_video(
+        tmp_path / "phone.mp4", [quadrants()] * 3, rotation_degrees=rotation, is_mirrored=is_mirrored
+    )
+    expected = pytest.approx(np.array(ORIENTATIONS[rotation, is_mirrored]), abs=6)
+    for plan in (SamplingPlan(fps=25), SamplingPlan(sampling="keyframes"), SamplingPlan(sampling="shots")):
+        for frame in frames(path, plan):
+            assert corners(frame.image) == expected
+            assert corners(decode_jpeg(thumbnail(frame.image))) == pytest.approx(expected.expected, abs=20)
     image = frame_at(path, 0.0).image
     assert image.shape == ((96, 64, 3) if rotation in (90, 270) else (64, 96, 3))
-    assert corners(image) == pytest.approx(np.array(expected), abs=6)
+    assert corners(image) == expected
     assert image.flags.c_contiguous
+    info = probe(path)
+    assert (info.height, info.width) == image.shape[:2]
+    assert info.rotation_degrees == rotation
+
+
+@pytest.mark.parametrize(
+    ("matrix", "expected"),
+    [
+        ((65536, 0, 0, 65536), Orientation()),
+        ((0, 0, 0, 0), Orientation()),
+        ((64540, 11380, -11380, 64540), Orientation()),  # 10 degrees
+        ((-11380, 64540, -64540, -11380), Orientation(clockwise_degrees=90)),  # 100 degrees
+        ((32768, 0, 0, -131072), Orientation(is_mirrored=True, clockwise_degrees=180)),  # and scaled
+        ((-2, 0, 0, 1), Orientation(is_mirrored=True)),
+    ],
+)
+def test_an_odd_matrix_is_taken_for_the_nearest_orientation(
+    matrix: tuple[int, int, int, int], expected: Orientation
+) -> None:
+    assert orientation_of_matrix(*matrix) == expected
 
 
 def test_pixels_that_are_not_square_are_widened(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """Cuts a span out of a video into a file of its own, with its sound and the right way up.
 
 Packets are copied as they are where that gives exactly the span: it starts on a key frame, and no picture
-after its end is needed to decode one before. Else the pictures are encoded anew; sound is copied wherever
-the container takes it. Knows no library and no query.
+after its end is needed to decode one before. Else the pictures are re-encoded; sound is copied wherever the
+container takes it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 
 import av
 import av.error
+import numpy as np
 from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
-from av.video.frame import PictureType
+from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
 from vidsearch.errors import DamagedVideo, ExportError, QueryError
 from vidsearch.media.container import OpenVideo, open_video
 from vidsearch.media.decode import measured_duration
 from vidsearch.media.decoder import PictureDecoder
-from vidsearch.media.picture import clockwise_turn
+from vidsearch.media.orientation import UPRIGHT, orientation_of
+from vidsearch.media.picture import display_size
 from vidsearch.media.probe import first_picture
 from vidsearch.outputs import DEFAULT_RULE, OutputRule
 from vidsearch.times import format_time
@@ -36,7 +38,8 @@ if TYPE_CHECKING:
     from av.container import OutputContainer
     from av.packet import Packet
     from av.stream import Stream
-    from av.video.frame import VideoFrame
+
+    from vidsearch.types import UInt8Image
 
     TimedPackets: TypeAlias = Iterator[tuple[float, Packet[Stream]]]
     """Decoding time in seconds, and the packet."""
@@ -54,7 +57,8 @@ _OPTIONS = {
     "libx264": {"crf": "18", "preset": "veryfast", "bf": "0"},
     "libvpx-vp9": {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "5"},
 }
-_HOLDS_ROTATION = frozenset({".mp4", ".m4v", ".mov", ".mkv"})
+_HOLDS_ORIENTATION = frozenset({".mp4", ".m4v", ".mov"})
+"""Containers that hold all eight orientations: for others, pictures that are to be turned are re-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Clip:
     """Time in the source of the clip's first instant."""
     end_seconds: float
     is_copy: bool
-    """True where the pictures were copied as they are; else they were encoded anew."""
+    """True where the pictures were copied as they are; else they were re-encoded."""
 
 
 def cut_clip(
@@ -104,9 +108,12 @@ def cut_clip(
         video = open_files.enter_context(open_video(path))
         with open_video(path) as looked_over:
             span = _Span.find(looked_over, start_seconds, end_seconds)
+        with open_video(path, num_threads=1) as looked_over:
+            first = first_picture(looked_over)
         copies = (
             not reencode
             and video.codec in target.supported_codecs
+            and (orientation_of(first) == UPRIGHT or output.suffix.lower() in _HOLDS_ORIENTATION)
             and (span.is_exact or not exact)
             and _decodes_from(path, span.key_ticks)
         )
@@ -114,7 +121,7 @@ def cut_clip(
         if copies:
             tracks = [_copied_pictures(video, span, target.add_stream_from_template(video.stream))]
         else:
-            tracks = [_encoded_pictures(video, span, _picture_stream(video, span, target, output))]
+            tracks = [_encoded_pictures(video, span, _picture_stream(video, first, target, output))]
         for number in range(len(video.container.streams.audio)):
             source = open_files.enter_context(open_video(path))
             codec = _ENCODERS[output.suffix.lower()][1]
@@ -238,13 +245,28 @@ def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> Tim
         following = next(pictures, None)
         until = span.end_ticks if following is None else following[0]
         shown_at = max(current[0], span.start_ticks)
-        picture = current[1].reformat(width=stream.width, height=stream.height, format=stream.pix_fmt)
+        picture = _upright(current[1], stream)
         picture.pts = shown_at - span.start_ticks
         durations[picture.pts] = until - shown_at
         picture.time_base, picture.pict_type = video.time_base, PictureType.NONE
         yield from packets(picture)
         current = following
     yield from packets(None)
+
+
+def _upright(picture: VideoFrame, stream: VideoStream) -> VideoFrame:
+    """The picture as it is to be encoded: upright, YUV 4:2:0, in the stream's size."""
+    orientation = orientation_of(picture)
+    width, height = stream.width, stream.height
+    if orientation == UPRIGHT:
+        return picture.reformat(width=width, height=height, format="yuv420p")
+    if orientation.swaps_sides:
+        width, height = height, width
+    planes = cast("UInt8Image", picture.reformat(width=width, height=height, format="yuv420p").to_ndarray())
+    brightness, colours = planes[:height], planes[height:].reshape(2, height // 2, width // 2)
+    turned = [orientation.upright(plane) for plane in (brightness, *colours)]
+    flat = np.concatenate([plane.ravel() for plane in turned])
+    return VideoFrame.from_ndarray(flat.reshape(-1, stream.width), format="yuv420p")
 
 
 def _decodes_from(path: Path, key_ticks: int) -> bool:
@@ -272,29 +294,23 @@ def _pictures_of(video: OpenVideo, span: _Span) -> Iterator[tuple[int, VideoFram
         yield on_screen
 
 
-def _picture_stream(video: OpenVideo, span: _Span, target: OutputContainer, output: Path) -> VideoStream:
-    """A track for encoding into, with the colours, pixel shape and turn of the source."""
+def _picture_stream(
+    video: OpenVideo, first: VideoFrame, target: OutputContainer, output: Path
+) -> VideoStream:
+    """A track for encoding into, with the colours of the source, upright and of square pixels."""
     codec, _ = _ENCODERS[output.suffix.lower()]
-    with open_video(video.path, num_threads=1) as source:
-        first = first_picture(source)
-    turn = clockwise_turn(first)
-    if turn and output.suffix.lower() not in _HOLDS_ROTATION:
-        raise ExportError(
-            f"{output} cannot hold pictures that are to be turned, as these are. Write an .mp4."
-        )
     stream = cast(
         "VideoStream", target.add_stream(codec, rate=video.frame_rate or 25, options=dict(_OPTIONS[codec]))
     )
-    stream.width, stream.height = first.width // 2 * 2, first.height // 2 * 2
-    stream.pix_fmt = "yuv420p"
+    width, height = (side // 2 * 2 for side in display_size(first, video.sample_aspect_ratio))
+    if orientation_of(first).swaps_sides:
+        width, height = height, width
+    stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
     context = stream.codec_context
     context.time_base = video.time_base
-    context.sample_aspect_ratio = video.sample_aspect_ratio
     if not first.format.is_rgb:
         context.colorspace, context.color_range = first.colorspace, first.color_range
         context.color_primaries, context.color_trc = first.color_primaries, first.color_trc
-    if turn:
-        stream.set_display_rotation(-turn)
     return stream
 
 

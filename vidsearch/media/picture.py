@@ -1,14 +1,15 @@
-"""From a decoded picture to an upright RGB array of the wanted size, in one step. Knows no file, no time."""
+"""Turns a decoded picture into an upright RGB array of the wanted size, in one step."""
 
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace, Interpolation
 
 from vidsearch.media.images import size_for_short_side
+from vidsearch.media.orientation import orientation_of
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
@@ -45,8 +46,8 @@ def to_image(
         interpolation=_SHRINK if width < picture.width or height < picture.height else _KEEP,
         threads=1,
     )
-    image: UInt8Image = np.rot90(rgb.to_ndarray(), k=round(picture.rotation / 90) % 4)
-    return np.ascontiguousarray(image)
+    image = cast("UInt8Image", rgb.to_ndarray())
+    return np.ascontiguousarray(orientation_of(picture).upright(image))
 
 
 def display_size(picture: VideoFrame, sample_aspect_ratio: Fraction) -> tuple[int, int]:
@@ -54,11 +55,6 @@ def display_size(picture: VideoFrame, sample_aspect_ratio: Fraction) -> tuple[in
     if sample_aspect_ratio >= 1:
         return round(picture.width * sample_aspect_ratio), picture.height
     return picture.width, round(picture.height / sample_aspect_ratio)
-
-
-def clockwise_turn(picture: VideoFrame) -> int:
-    """The clockwise turn that makes the picture upright: 0, 90, 180 or 270."""
-    return -round(picture.rotation / 90) * 90 % 360
 
 
 def _guessed_matrix(picture: VideoFrame) -> Colorspace | None:

@@ -11,7 +11,8 @@ import av.error
 from vidsearch.errors import DamagedVideo
 from vidsearch.media.container import OpenVideo, open_video
 from vidsearch.media.decode import measured_duration
-from vidsearch.media.picture import clockwise_turn, display_size
+from vidsearch.media.orientation import orientation_of
+from vidsearch.media.picture import display_size
 from vidsearch.types import VideoInfo
 
 if TYPE_CHECKING:
@@ -30,8 +31,8 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
     with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
         picture = first_picture(video)
         width, height = display_size(picture, video.sample_aspect_ratio)
-        turn = clockwise_turn(picture)
-        if turn in (90, 270):
+        orientation = orientation_of(picture)
+        if orientation.swaps_sides:
             width, height = height, width
         rate = video.frame_rate
         return VideoInfo(
@@ -40,7 +41,7 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
             codec=video.codec,
             width=width,
             height=height,
-            rotation_degrees=turn,
+            rotation_degrees=orientation.clockwise_degrees,
             frame_rate=float(rate) if rate is not None else None,
             duration_seconds=_duration_seconds(video, timeout_seconds),
             num_audio_tracks=len(video.container.streams.audio),
