@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -12,12 +13,14 @@ import pytest
 from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import state_of, threads_at_work
-from vidsearch.errors import DamagedVideo, DecodeTimeout, NotAVideo
+from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo
 from vidsearch.ingest import PipelineOptions, ingest
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.ingest.isolation import isolated
+from vidsearch.media.decode import frames
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
+from vidsearch.types import SamplingPlan
 
 
 def count_to(number: int):
@@ -142,3 +145,68 @@ def test_a_decoder_that_hangs_fails_its_video_alone(tmp_path, folder, monkeypatc
         LET_GO.set()
         while threads_at_work():
             time.sleep(0.01)
+
+
+HOSTILE = "import pathlib; pathlib.Path({!r}).write_text(__name__)"
+
+
+@pytest.mark.parametrize("how", ["working folder", "PYTHONPATH"])
+def test_modules_beside_the_videos_do_not_run(tmp_path, folder, monkeypatch, how):
+    """Python looks for modules where it is started, and a folder of videos may hold a `pickle.py`."""
+    proof = tmp_path / "proof"
+    for name in (
+        "pickle",
+        "json",
+        "typer",
+        "numpy",
+        "av",
+        "vidsearch",
+        "cupy",
+        "sitecustomize",
+        "usercustomize",
+    ):
+        (folder / f"{name}.py").write_text(HOSTILE.format(str(proof)))
+    if how == "PYTHONPATH":
+        monkeypatch.setenv("PYTHONPATH", str(folder))
+    else:
+        monkeypatch.chdir(folder)
+        monkeypatch.syspath_prepend("")
+    found = list(isolated(partial(frames, folder / "red.mp4", SamplingPlan()), name="red.mp4"))
+    assert found
+    assert not proof.exists()
+
+
+def write_nonsense():
+    os.write(1, b"noise of a library")
+    yield 1
+    for descriptor in range(3, 10):
+        with suppress(OSError):
+            os.write(descriptor, b"\x00\x00\x00\x05hello")
+    yield 2
+
+
+def test_an_answer_that_is_none_is_an_error():
+    with pytest.raises(DamagedVideo, match=r"^clip\.mp4: its decoder answers what makes no sense$"):
+        list(isolated(write_nonsense, name="clip.mp4"))
+
+
+def return_seven():
+    yield 1
+    return 7
+
+
+def test_the_value_of_a_generator_comes_back():
+    items = isolated(return_seven, name="x")
+    assert next(items) == 1
+    with pytest.raises(StopIteration) as end:
+        next(items)
+    assert end.value.value == 7
+
+
+def divide():
+    yield 1 / 0
+
+
+def test_an_error_that_is_not_ours_is_one_of_the_file():
+    with pytest.raises(MediaError, match=r"^clip\.mp4: ZeroDivisionError: division by zero$"):
+        list(isolated(divide, name="clip.mp4"))

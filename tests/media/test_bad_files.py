@@ -8,11 +8,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from tests.synthetic import RED, numbered, read_number, solid, write_audio, write_video
 from vidsearch.errors import DamagedVideo, MediaError, NotAVideo
-from vidsearch.media.decode import frame_at, frames
+from vidsearch.media.clip import cut_clip
+from vidsearch.media.completeness import DecodeReport
+from vidsearch.media.decode import frame_at, frames, measured_duration
 from vidsearch.media.probe import probe
 from vidsearch.types import Frame, SamplingPlan
 
@@ -302,3 +305,141 @@ def claim(path: Path, box: bytes, duration: int) -> None:
     at = data.index(box) + 4 + offset
     data[at : at + 4] = struct.pack(">I", duration)
     path.write_bytes(data)
+
+
+# --- what is lost is said ---------------------------------------------------------------------------
+
+
+def read_all(path: Path, plan: SamplingPlan) -> tuple[list[Frame], DecodeReport]:
+    found: list[Frame] = []
+    reading = frames(path, plan)
+    while True:
+        try:
+            found.append(next(reading))
+        except StopIteration as end:
+            return found, end.value
+
+
+NOISE = [np.random.default_rng(seed).integers(0, 255, (64, 96, 3), dtype=np.uint8) for seed in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"),
+    [
+        ("clip.mp4", "libx264"),
+        ("clip.mkv", "libx264"),
+        ("clip.webm", "libvpx-vp9"),
+        ("clip.flv", "libx264"),
+        ("clip.ts", "libx264"),
+        ("clip.mpg", "mpeg2video"),
+    ],
+)
+def test_a_stretch_of_zeros_is_no_whole_video(name: str, codec: str, tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / name,
+        lambda number: NOISE[number % 10],
+        num_frames=150,
+        gop=25,
+        codec=codec,
+        audio_seconds=0 if name == "clip.mpg" else 6,
+    )
+    found, report = read_all(path, SamplingPlan(fps=5))
+    assert (len(found), report.is_whole, report.remarks()) in [(30, True, ()), (31, True, ())]
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * 0.4), int(len(data) * 0.6)
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)
+    _, report = read_all(path, SamplingPlan(fps=5))
+    ((start, end),) = report.lost_spans
+    assert 1.5 < start < 3.2
+    assert 3.0 < end < 5.0
+    assert report.remarks()[0].startswith("nothing could be read from 0:00:0")
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.flv"])
+def test_the_last_second_is_missed(name: str, tmp_path: Path) -> None:
+    """Also where another track is longer than the pictures, or the file has lost no more than a second."""
+    path = write_video(
+        tmp_path / name,
+        lambda number: NOISE[number % 10],
+        num_frames=150,
+        gop=25,
+        audio_seconds=6,
+        container_options={"movflags": "faststart"} if name == "clip.mp4" else None,
+    )
+    with pytest.raises(DamagedVideo, match=r"breaks off at 0:00:0[45]\.\d of 0:00:06\.[01]"):
+        list(frames(cut(path, 0.83, f"cut{path.suffix}"), SamplingPlan(fps=5)))
+
+
+def test_real_videos_are_whole(real_videos: Path) -> None:
+    paths = [path for path in real_videos.iterdir() if path.suffix in (".mp4", ".webm", ".gif")]
+    for path in paths:
+        _, report = read_all(path, SamplingPlan(fps=1))
+        assert report.is_whole, (path.name, report)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "codec"), [(".ts", "libx264"), (".mpg", "mpeg2video"), (".vob", "mpeg2video")]
+)
+@pytest.mark.parametrize("starts", [(100.0, 0.0), (0.0, 100.0), (0.0, 0.0), (3.0, 90_000.0, 1.0)])
+def test_joined_recordings_play_one_after_the_other(
+    starts: tuple[float, ...], suffix: str, codec: str, tmp_path: Path
+) -> None:
+    """Their clocks start again or jump. Read as they are, what comes after goes back in time and is lost."""
+    joined = tmp_path / f"joined{suffix}"
+    data = b""
+    for number, start in enumerate(starts):
+        part = write_video(
+            tmp_path / f"{number}{suffix}",
+            [numbered(1000 * number + picture) for picture in range(50)],
+            codec=codec,
+            gop=12,
+            start_seconds=start,
+            audio_seconds=2 if suffix == ".ts" else 0,
+        )
+        data += part.read_bytes()
+    joined.write_bytes(data)
+    found, report = read_all(joined, SamplingPlan(fps=25))
+    expected = [1000 * number + picture for number in range(len(starts)) for picture in range(50)]
+    assert [read_number(frame.image) for frame in found] == expected
+    times = np.diff([frame.time_seconds for frame in found])
+    assert times.min() > 0
+    assert times.max() < 0.3
+    assert (report.num_pictures, report.num_dropped, report.is_whole) == (len(expected), 0, True)
+    assert report.num_clock_jumps == len(starts) - 1
+    seconds = probe(joined).duration_seconds
+    assert seconds == pytest.approx(2 * len(starts), abs=0.3)
+    assert measured_duration(joined) == seconds
+    second = read_number(frame_at(joined, 3.0).image)
+    assert 1020 <= second <= 1030
+
+
+def test_a_clip_of_joined_recordings_is_of_the_time_that_plays(tmp_path: Path) -> None:
+    parts = [
+        write_video(
+            tmp_path / f"{number}.ts",
+            [numbered(1000 * number + picture) for picture in range(50)],
+            gop=12,
+            start_seconds=start,
+            audio_seconds=2,
+        )
+        for number, start in enumerate((100.0, 0.0))
+    ]
+    joined = tmp_path / "joined.ts"
+    joined.write_bytes(b"".join(part.read_bytes() for part in parts))
+    clip = cut_clip(joined, tmp_path / "clip.mp4", start_seconds=1.0, end_seconds=3.0)
+    found = [read_number(frame.image) for frame in frames(clip.path, SamplingPlan(fps=25))]
+    played = [*range(50), *range(1000, 1050)]
+    assert found[0] in (24, 25)  # sound starts a little before the pictures
+    assert found == played[found[0] : found[0] + len(found)]
+    assert 49 <= len(found) <= 51
+
+
+def test_pictures_that_go_back_in_time_are_counted(tmp_path: Path) -> None:
+    report = DecodeReport(num_pictures=10, num_dropped=3, num_corrupt=1, num_bad_packets=2)
+    assert not report.is_whole
+    assert report.remarks() == (
+        "2 damaged packets were passed over",
+        "1 pictures are damaged",
+        "3 pictures go back in time and were left out",
+    )

@@ -1,8 +1,8 @@
 """Threads that turn files into pictures, and the bounded queue between them and the models.
 
-PyAV, OpenCV and NumPy let go of the interpreter lock while they work, so that threads are enough, and
-pictures need not be copied between processes. Each file is one thread's work, so that its pictures come in
-order. What waits in the queue is bounded in number and in bytes. Knows no model and no library.
+PyAV, OpenCV and NumPy let go of the interpreter lock while they work, so threads are enough, and pictures
+need not be copied between processes. Each file is one thread's work, so its pictures come in order. What
+waits in the queue is bounded in number and in bytes.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from vidsearch.ingest.work import Picture, PicturesEnd
 
 if TYPE_CHECKING:
     from vidsearch.ingest.work import VideoJob
+    from vidsearch.media.completeness import DecodeReport
 
 MAX_WAITING_BYTES = 256 * 2**20
 SLOWEST_READ_BYTES_PER_SECOND = 4e6
@@ -43,7 +44,8 @@ class Decoders:
     `open_job` is called in a decoding thread with each path and returns what to do with it, or None where
     nothing is to be done. A MediaError of it ends that file alone; any other error of vidsearch's is raised
     by `get`.
-    `decode` turns a job into pictures, as `pictures.pictures` does.
+    `decode` turns a job into pictures, as `pictures.pictures` does; where it is a generator, its value is the
+    file's `DecodeReport`.
     """
 
     def __init__(
@@ -163,6 +165,7 @@ class Decoders:
 
     def _work_on(self, worker: _Worker, path: Path) -> None:
         error: VidsearchError | None = None
+        report: DecodeReport | None = None
         try:
             self._allow(worker, 0)
             self._allow(worker, _size_bytes(path))
@@ -171,7 +174,13 @@ class Decoders:
                 worker.deadline = None
                 return
             self._allow(worker, 0)
-            for picture in self._decode(worker.job):
+            pictures = self._decode(worker.job)
+            while True:
+                try:
+                    picture = next(pictures)
+                except StopIteration as end:
+                    report = end.value
+                    break
                 if not self._put(worker, picture):
                     return
         except MediaError as failure:
@@ -181,7 +190,7 @@ class Decoders:
                 raise
             error = MediaError(f"{type(failure).__name__}: {failure}", path=path)
             error.__cause__ = failure
-        self._put(worker, PicturesEnd(path=path, job=worker.job, error=error))
+        self._put(worker, PicturesEnd(path=path, job=worker.job, error=error, report=report))
 
     def _allow(self, worker: _Worker, num_bytes: int) -> None:
         if self._timeout_seconds is not None:

@@ -1,12 +1,14 @@
 """Runs a generator in a process of its own, which may crash or hang without harm to this one.
 
-A decoder is a lot of C that meets files made to break it. Knows nothing of what it runs: arguments and items
-travel as pickles. The child is a plain interpreter and not a fork, so that threads and models here do not
-matter, and a program that indexes needs no `if __name__ == "__main__"`.
+A decoder is a lot of C that meets files made to break it. The child is a plain interpreter and not a fork, so
+threads and models here do not matter, and a program that indexes needs no `if __name__ == "__main__"`. It is
+started isolated (`python -I`): a `pickle.py` beside the videos, or on PYTHONPATH, is not imported. It answers
+with data, never with code (`vidsearch.ingest.messages`).
 """
 
 from __future__ import annotations
 
+import os
 import pickle
 import signal
 import subprocess
@@ -15,40 +17,42 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
-from typing import IO, TypeVar, cast
+from pathlib import Path
+from typing import IO, Any, TypeVar, cast
 
-from vidsearch.errors import DamagedVideo, DecodeTimeout
+import vidsearch
+from vidsearch import errors
+from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, VidsearchError
+from vidsearch.ingest.messages import BadMessage, Kind, read_message, write_message
 
 Item = TypeVar("Item")
 
-_CHILD = "import pickle, sys; sys.path = pickle.load(sys.stdin.buffer); from {module} import serve; serve()"
+_PACKAGE_ROOT = str(Path(vidsearch.__file__).resolve().parent.parent)
+_CHILD = "import sys; sys.path.append(sys.argv[1]); from {module} import serve; serve()"
 _POLL_SECONDS = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class _Ready:
-    """What the child says first."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Ended:
-    """What the child says last."""
-
-    error: Exception | None = None
+_MAX_REASON_CHARACTERS = 1_000
 
 
 def isolated(
-    call: Callable[[], Iterable[Item]], *, name: object, timeout_seconds: float | None = None
-) -> Generator[Item, None, None]:
-    """Yield what `call()` yields, from a process of its own. `call` must be fit to be pickled.
+    call: Callable[[], Iterable[Item]], *, name: Path | str, timeout_seconds: float | None = None
+) -> Generator[Item, None, Any]:
+    """Yield what `call()` yields, from a process of its own, and return what it returns.
 
-    Raises what it raises; DamagedVideo, which names `name`, where the process crashes, and DecodeTimeout
-    where nothing comes for `timeout_seconds`. The process ends with the iteration.
+    The process ends with the iteration.
+
+    Args:
+        call: Made of what vidsearch's own modules define, and fit to be pickled.
+        name: The file that it is about, for the errors.
+        timeout_seconds: How long the process may take for one item.
+
+    Raises:
+        VidsearchError: What `call` raises; any other error of its as a MediaError.
+        DamagedVideo: The process crashes.
+        DecodeTimeout: Nothing comes for `timeout_seconds`.
     """
     child = subprocess.Popen(
-        [sys.executable, "-c", _CHILD.format(module=__name__)],
+        [sys.executable, "-I", "-c", _CHILD.format(module=__name__), _PACKAGE_ROOT],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -56,21 +60,20 @@ def isolated(
     assert child.stdin is not None
     assert child.stdout is not None
     watchdog = _Watchdog(child, timeout_seconds)
+    path = Path(name)
     try:
         with suppress(BrokenPipeError), child.stdin:
-            pickle.dump(sys.path, child.stdin)
-            pickle.dump(call, child.stdin)
+            pickle.dump(call, child.stdin)  # the child may trust us; we do not trust the child
         # An interpreter takes its time to start on a busy machine: the deadline is for what it runs.
-        ready = _receive(child, child.stdout, watchdog, name)
-        assert isinstance(ready, _Ready)
-        while True:
+        kind, value = _receive(child, child.stdout, watchdog, path)
+        while kind != "end":
+            if kind == "error":
+                raise _error_from(value, path)
+            if kind == "item":
+                yield cast("Item", value)
             with watchdog:
-                item = _receive(child, child.stdout, watchdog, name)
-            if isinstance(item, _Ended):
-                if item.error is not None:
-                    raise item.error
-                return
-            yield cast("Item", item)
+                kind, value = _receive(child, child.stdout, watchdog, path)
+        return value
     finally:
         watchdog.stop()
         child.kill()
@@ -80,33 +83,55 @@ def isolated(
 
 def serve() -> None:
     """Be the child: run what comes on stdin, and write what it yields to stdout."""
-    # What a library prints must not come between the pickles.
-    answers = sys.stdout.buffer
-    sys.stdout = sys.stderr
-    call = pickle.load(sys.stdin.buffer)
-    pickle.dump(_Ready(), answers)
-    answers.flush()
-    error: Exception | None = None
-    try:
-        for item in call():
-            pickle.dump(item, answers, protocol=pickle.HIGHEST_PROTOCOL)
-            answers.flush()
-    except Exception as failure:  # noqa: BLE001  raised again in the parent
-        error = failure
-    pickle.dump(_Ended(error), answers)
-    answers.flush()
+    # Whatever a library prints, in Python or in C, must not come between the messages.
+    with os.fdopen(os.dup(1), "wb") as answers:
+        os.dup2(2, 1)
+        try:
+            call = pickle.load(sys.stdin.buffer)
+            write_message(answers, "ready")
+            items = iter(call())
+            while True:
+                try:
+                    item = next(items)
+                except StopIteration as end:
+                    write_message(answers, "end", end.value)
+                    return
+                write_message(answers, "item", item)
+        except Exception as error:  # noqa: BLE001  raised again in the parent
+            reason = error.reason if isinstance(error, VidsearchError) else f"{type(error).__name__}: {error}"
+            path = error.path if isinstance(error, VidsearchError) else None
+            write_message(answers, "error", [type(error).__name__, reason[:_MAX_REASON_CHARACTERS], path])
 
 
-def _receive(child: subprocess.Popen[bytes], answers: IO[bytes], watchdog: _Watchdog, name: object) -> object:
+def _error_from(value: Any, path: Path) -> VidsearchError:
+    """The error that a child met, by the name of its class where it is one of vidsearch's."""
+    match value:
+        case [str(name), str(reason), None | Path() as own_path]:
+            found = getattr(errors, name, None)
+            if isinstance(found, type) and issubclass(found, VidsearchError):
+                return found(reason, path=own_path)
+            return MediaError(reason, path=path)
+    return _not_understood(path)
+
+
+def _not_understood(path: Path) -> DamagedVideo:
+    return DamagedVideo("its decoder answers what makes no sense", path=path)
+
+
+def _receive(
+    child: subprocess.Popen[bytes], answers: IO[bytes], watchdog: _Watchdog, path: Path
+) -> tuple[Kind, Any]:
     try:
-        return pickle.load(answers)
-    except (EOFError, pickle.UnpicklingError) as error:
+        return read_message(cast("Any", answers))
+    except BadMessage as error:
+        raise _not_understood(path) from error
+    except EOFError as error:
         code = child.wait()
         if watchdog.has_killed:
             within = f"{watchdog.timeout_seconds:g} s"
-            raise DecodeTimeout(f"{name}: its decoder made no progress within {within}.") from error
+            raise DecodeTimeout(f"its decoder made no progress within {within}", path=path) from error
         how = signal.Signals(-code).name if code < 0 else f"exit status {code}"
-        raise DamagedVideo(f"{name}: its decoder crashed ({how}).") from error
+        raise DamagedVideo(f"its decoder crashed ({how})", path=path) from error
 
 
 class _Watchdog:

@@ -1,14 +1,15 @@
-"""File -> pictures: decode, scale down, thumbnail, and tell blank and repeated frames apart.
+"""Turns a file into pictures: decodes, scales down, makes thumbnails, tells blank and repeated frames apart.
 
-One function of plain data, for one thread. Knows no queue, no model and no library.
+Functions of plain data, each for one thread.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from vidsearch.errors import DamagedVideo
 from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.near_duplicates import is_near_duplicate, signature
 from vidsearch.ingest.work import Picture
@@ -18,6 +19,7 @@ from vidsearch.media.images import is_blank, thumbnail
 if TYPE_CHECKING:
     from vidsearch.ingest.near_duplicates import Signature
     from vidsearch.ingest.work import VideoJob
+    from vidsearch.media.completeness import DecodeReport
     from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.types import Frame
 
@@ -34,10 +36,11 @@ def pictures(
     decode_device: DecodeDevice = "cpu",
     on_warning: OnWarning | None = None,
     chunk_frames: int = CHUNK_FRAMES,
-) -> Iterator[Picture]:
+) -> Generator[Picture, None, DecodeReport | None]:
     """Decode what a job asks for, in order of time, in a process of its own where the job says so.
 
-    Raises MediaError, after what could be decoded.
+    Smaller losses are said to `on_warning`. Returns what was lost, as the value of the generator. Raises
+    MediaError after what could be decoded: DamagedVideo where a part of the video is lost.
     """
     decode = partial(
         frames,
@@ -53,20 +56,35 @@ def pictures(
         decoded: Iterator[Frame] = isolated(decode, name=job.path, timeout_seconds=timeout_seconds)
     else:
         decoded = decode(on_warning=on_warning)
-    return prepared(decoded, job, chunk_frames=chunk_frames)
+    report = yield from prepared(decoded, job, chunk_frames=chunk_frames)
+    if report is None:
+        return None
+    if report.lost_spans:
+        raise DamagedVideo("; ".join(report.remarks()), path=job.path)
+    if on_warning is not None:
+        for remark in report.remarks():
+            on_warning(f"{job.path}: {remark}")
+    return report
 
 
 def prepared(
     decoded: Iterable[Frame], job: VideoJob, *, chunk_frames: int = CHUNK_FRAMES
-) -> Iterator[Picture]:
+) -> Generator[Picture, None, DecodeReport | None]:
     """Do to a job's frames all that is to be done before a model runs.
 
     A repeat looks like the last frame of the same chunk that was none: comparing within a chunk only
     makes a run that goes on at the start of a chunk see what an uninterrupted one sees, and comparing with
-    a frame that has vectors of its own keeps slow changes from adding up unseen.
+    a frame that has vectors of its own keeps slow changes from adding up unseen. Returns the value of
+    `decoded`, where it is a generator.
     """
+    decoded = iter(decoded)
     looked_at: Signature | None = None
-    for frame_index, frame in enumerate(decoded, start=job.num_frames_before):
+    frame_index = job.num_frames_before
+    while True:
+        try:
+            frame = next(decoded)
+        except StopIteration as end:
+            return cast("DecodeReport | None", end.value)
         if frame_index % chunk_frames == 0:
             looked_at = None
         blank = is_blank(frame.image)
@@ -87,3 +105,4 @@ def prepared(
             is_repeat=repeats,
             shot=frame.shot,
         )
+        frame_index += 1

@@ -209,7 +209,7 @@ class Batcher:
             if video.is_finished:
                 del self._videos[key]
                 end = self._ends.pop(key)
-                yield VideoDone(path=end.path, job=video.job, error=end.error)
+                yield VideoDone(path=end.path, job=video.job, error=end.error, report=end.report)
 
     def _video(self, job: VideoJob) -> VideoInWork:
         if job.key not in self._videos:

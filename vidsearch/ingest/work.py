@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
     from vidsearch.ingest.analyzers import Finding
     from vidsearch.ingest.policy import LookMemory
+    from vidsearch.media.completeness import DecodeReport
     from vidsearch.tracks import Chunk
     from vidsearch.types import EmbeddingSpace, SamplingPlan, Shot, UInt8Image
 
@@ -85,6 +86,8 @@ class PicturesEnd:
     job: VideoJob | None
     """None where it failed before it became one."""
     error: VidsearchError | None = None
+    report: DecodeReport | None = None
+    """What was lost of it; None where it ended with an error."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +116,8 @@ class VideoDone:
     job: VideoJob | None
     error: VidsearchError | None = None
     """Why it ended before its end."""
+    report: DecodeReport | None = None
+    """What was lost of it; None where it ended with an error."""
 
 
 WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone

@@ -181,12 +181,16 @@ def _not_written(output: Path, error: Exception) -> ExportError:
 
 def _packets_from(video: OpenVideo, ticks: int, stream: Stream) -> Iterator[Packet[Stream]]:
     """A track's packets from the key frame at or before a time of the picture track on."""
-    try:
-        video.container.seek(ticks, stream=video.stream)
-    except av.error.FFmpegError:
-        video.container.seek(0)
-    for packet in video.container.demux(stream):
-        if packet.size and packet.pts is not None and packet.dts is not None:
+    if not video.clock_may_jump:
+        try:
+            video.container.seek(ticks, stream=video.stream)
+        except av.error.FFmpegError:
+            video.container.seek(0)
+    # The clock of a broadcast is that of its pictures: they have to be read with the sound.
+    streams = [video.stream, stream] if video.clock_may_jump else [stream]
+    for packet in video.packets(streams):
+        is_wanted = packet.stream_index == stream.index
+        if is_wanted and packet.pts is not None and packet.dts is not None:
             yield packet
 
 
@@ -333,11 +337,14 @@ def _sound(
 def _copied_sound(
     video: OpenVideo, track: AudioStream, start: Fraction, end: Fraction, stream: Stream
 ) -> TimedPackets:
+    last_pts: int | None = None
     for packet in _packets_from(video, int(start / video.time_base), track):
         pts, time_base = cast("int", packet.pts), packet.time_base
         if pts * time_base >= end:
             return
-        if pts * time_base >= start:
+        # Where recordings were joined, the sound of one may overlap that of the next.
+        if pts * time_base >= start and (last_pts is None or pts > last_pts):
+            last_pts = pts
             shift = int(start / time_base)
             packet.pts, packet.dts, packet.stream = pts - shift, cast("int", packet.dts) - shift, stream
             yield float(packet.pts * time_base), packet

@@ -1,4 +1,4 @@
-"""Opens a video file safely and says what time its pictures have. Decodes nothing and knows no sampling.
+"""Opens a video file safely, reads its packets and says what time its pictures have.
 
 A file is untrusted: only formats that hold pictures themselves are opened (a playlist could name any other
 file or address), only from the local disk, and no picture larger than `MAX_PIXELS` is ever allocated.
@@ -9,24 +9,33 @@ from __future__ import annotations
 import math
 import os
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import Literal, TypeAlias, cast
+from typing import TYPE_CHECKING, Literal, TypeAlias, cast
 
 import av
 import av.error
 from av.codec.hwaccel import HWAccel
 from av.container import InputContainer
+from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo
+from vidsearch.media.clock import ContinuousClock
+
+if TYPE_CHECKING:
+    from av.packet import Packet
+    from av.stream import Stream
 
 MAX_PIXELS = 2**26
 """8192 x 8192. A header may claim any size, and a decoder believes it, once per picture that it keeps."""
+
+_MAX_RETRIES = 10_000
+"""Of reading on after bytes without a packet: FFmpeg looks through 64 KiB of a transport stream at once."""
 
 DecodeDevice: TypeAlias = Literal["cpu", "cuda"]
 OnWarning: TypeAlias = Callable[[str], None]
@@ -62,6 +71,31 @@ class OpenVideo:
     """Seconds per tick of the track's clock."""
     start_ticks: Fraction
     """The clock at the start of the video: where a player shows 0:00."""
+    clock: ContinuousClock
+
+    @property
+    def clock_may_jump(self) -> bool:
+        """Whether the container holds clocks of others, which may start again in the middle of it."""
+        return bool(self.container.format.flags & cast("int", Flags.ts_discont.value))
+
+    def packets(self, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
+        """The packets of some streams from where the file stands, with times that go on where a clock jumps.
+
+        What cannot be read is stepped over as far as the container lets it be.
+        """
+        for _ in range(_MAX_RETRIES):
+            try:
+                for packet in self.container.demux(list(streams)):
+                    if packet.size:
+                        if self.clock_may_jump:
+                            self.clock.mend(packet)
+                        yield packet
+            except av.error.BlockingIOError:
+                continue  # FFmpeg found no packet in the bytes that it looks through at once: look further
+            except IndexError:
+                # At the end of the file, PyAV stumbles over streams that were not known at its start.
+                return
+            return
 
     def seconds(self, ticks: int) -> float:
         """Time from the start of the video."""
@@ -120,7 +154,14 @@ def open_video(
             context.thread_type = "AUTO"
             context.options = {"max_pixels": str(MAX_PIXELS)}
             time_base = stream.time_base or Fraction(1, av.time_base)
-            yield OpenVideo(path, container, stream, time_base, _start_ticks(container, stream, time_base))
+            yield OpenVideo(
+                path=path,
+                container=container,
+                stream=stream,
+                time_base=time_base,
+                start_ticks=_start_ticks(container, stream, time_base),
+                clock=ContinuousClock(stream.index),
+            )
     except (av.error.FFmpegError, OSError) as error:
         raise media_error(error, path) from error
     after = _check_regular_file(path)

@@ -1,11 +1,11 @@
-"""From a file and a plan to frames: upright RGB pictures with their true times. Knows no model or library."""
+"""Turns a file and a sampling plan into frames: upright RGB pictures with their true times."""
 
 from __future__ import annotations
 
 import math
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
@@ -25,12 +25,13 @@ from vidsearch.types import Frame, SamplingPlan
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
+    from vidsearch.media.completeness import DecodeReport
     from vidsearch.media.decoder import TimedPicture
     from vidsearch.types import Shot, UInt8Image
 
 Kept = TypeVar("Kept")
 
-_MISSING_SECONDS = 1.0
+_MISSING_SECONDS = 0.5
 """A file whose pictures end this much before the time that its header claims is said to break off."""
 
 _FORMATS_WITH_TRUE_LENGTH = frozenset({"mov", "matroska", "avi", "flv", "asf"})
@@ -47,15 +48,29 @@ def frames(
     timeout_seconds: float | None = None,
     decode_device: DecodeDevice = "cpu",
     on_warning: OnWarning | None = None,
-) -> Iterator[Frame]:
-    """The pictures that `plan` asks for, each once, in order, from `resume_from_seconds` on.
+) -> Generator[Frame, None, DecodeReport]:
+    """Give the pictures that `plan` asks for, each once, in order, from `resume_from_seconds` on.
 
-    A picture is scaled down, never up, so that its shorter side is `short_side_pixels`. A run that is resumed
-    gives exactly the frames that an uninterrupted one gives from there on. Safe in any thread; the GIL is
-    free while FFmpeg works. `num_threads` 0 leaves their number to FFmpeg.
+    A run that is resumed gives exactly the frames that an uninterrupted one gives from there on. Safe in any
+    thread; the GIL is free while FFmpeg works.
 
-    Raises NotAVideo, MediaError and DecodeTimeout. DamagedVideo comes after everything that decodes, and says
-    up to which time that was. ValueError for a plan that means nothing.
+    Args:
+        path: The video.
+        plan: Which instants are looked at.
+        short_side_pixels: A picture is scaled down, never up, so that its shorter side is this.
+        resume_from_seconds: Where an earlier run stopped.
+        num_threads: Threads of the decoder; 0 leaves their number to FFmpeg.
+        timeout_seconds: How long one read of the file may take.
+        decode_device: Where pictures are decoded; the CPU steps in where the device cannot be had.
+        on_warning: Hears of that.
+
+    Returns:
+        What was lost on the way: the value of the generator, which `yield from` gives.
+
+    Raises:
+        DamagedVideo: After everything that decodes, where the video breaks off.
+        MediaError: The file cannot be read (NotAVideo, DecodeTimeout and others).
+        ValueError: The plan means nothing.
     """
     check_plan(plan)
     duration_seconds = damage = None
@@ -83,6 +98,7 @@ def frames(
         damage = _breaks_off(decoder) or damage
         if damage is not None and (plan.end_seconds is None or decoder.is_at_end):
             raise damage
+        return decoder.report()
 
 
 def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None = None) -> Frame:

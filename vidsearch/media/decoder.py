@@ -1,4 +1,4 @@
-"""Decodes an open video's pictures in the order of the screen, with their times. Scales nothing."""
+"""Decodes an open video's pictures in the order of the screen, with their times."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, cast
 import av.error
 
 from vidsearch.errors import DamagedVideo
+from vidsearch.media.completeness import FORMATS_WITHOUT_BYTE_HOLES, Completeness
 from vidsearch.media.gops import Gop, Wanted, plan_gop, read_gops
 from vidsearch.media.references import References
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from av.stream import Stream
     from av.video.frame import VideoFrame
 
+    from vidsearch.media.completeness import DecodeReport
     from vidsearch.media.container import OpenVideo
     from vidsearch.media.gops import GopPlan, VideoPacket
 
@@ -43,13 +45,19 @@ class PictureDecoder:
         self.num_pictures = 0
         self.num_packets = 0
         """Given to the decoder."""
-        self.num_bad_packets = 0
         self.is_at_end = False
         """Whether the file was read to its end."""
         self.format_name = video.container.format.name.split(",")[0]
+        # Where only the whole file's length is known, sound may be what makes it long.
+        self._streams: Sequence[Stream] = [video.stream]
+        if self.format_name in FORMATS_WITHOUT_BYTE_HOLES:
+            self._streams = list(video.container.streams)
+        elif not video.stream.duration:
+            self._streams = [video.stream, *video.container.streams.audio]
         self.frame_ticks = max(1, round(1 / ((video.frame_rate or Fraction(25)) * video.time_base)))
         """How long a picture lasts on average."""
         self._context = video.stream.codec_context
+        self._completeness = Completeness(video, self.format_name)
         self._references = References(video.codec, self._context.extradata)
         self.picture_end_ticks: int | None = None
         """When the last picture that was read leaves the screen."""
@@ -64,6 +72,10 @@ class PictureDecoder:
         return max(
             self._end_seconds, self._end_seconds - float(self.video.start_ticks * self.video.time_base)
         )
+
+    def report(self) -> DecodeReport:
+        """What was met so far."""
+        return self._completeness.report()
 
     def all_pictures(self) -> Iterator[TimedPicture]:
         """Decode everything from where the file stands."""
@@ -86,6 +98,7 @@ class PictureDecoder:
                 last_ticks = ticks
                 yield ticks, picture
         except _UntrueContainerError:
+            self._completeness.start_again()
             self.video.container.seek(min(0, self.video.container.start_time or 0))
             for ticks, picture in self.all_pictures():
                 if last_ticks is None or ticks > last_ticks:
@@ -174,6 +187,7 @@ class PictureDecoder:
     def _seek(self, ticks: int, following: Gop) -> tuple[Gop | None, Iterator[Gop]]:
         """Go to the GOP in which `ticks` lies; to `following` where there is no better way."""
         for seconds_before in (0.0, 2.0, 10.0):
+            self._completeness.note_seek()
             target_ticks = ticks - int(seconds_before / self.video.time_base)
             if target_ticks <= following.first_ticks:
                 break
@@ -192,18 +206,15 @@ class PictureDecoder:
 
     def _packets(self) -> Iterator[VideoPacket]:
         """The picture track's packets, up to the file's end."""
-        video = self.video
-        # Where only the whole file's length is known, sound may be what makes it long.
-        streams: list[Stream] = [video.stream]
-        if not video.stream.duration:
-            streams.extend(video.container.streams.audio)
-        for packet in video.container.demux(streams):
+        for packet in self.video.packets(self._streams):
             if packet.is_corrupt and self.format_name in _SEEKABLE_FORMATS:
-                self.num_bad_packets += 1  # cut short by the end of the file
-            elif packet.size:
-                self._note_end(packet)
-                if packet.stream_index == video.stream.index:
-                    yield cast("VideoPacket", packet)
+                continue  # cut short by the end of the file
+            self._note_end(packet)
+            if (
+                self._completeness.note_packet(packet, self.frame_ticks)
+                and packet.stream_index == self.video.stream.index
+            ):
+                yield cast("VideoPacket", packet)
         self.is_at_end = True
 
     def _note_end(self, packet: Packet[Stream]) -> None:
@@ -234,7 +245,8 @@ class PictureDecoder:
         except av.error.MemoryError as error:
             raise DamagedVideo("its pictures are too large to decode", path=self.video.path) from error
         except av.error.FFmpegError:
-            self.num_bad_packets += 1
+            if packet is not None:
+                self._completeness.note_bad(packet, self.frame_ticks)
             return []
         self.num_pictures += len(pictures)
         return pictures
@@ -253,18 +265,28 @@ class PictureDecoder:
                 yield waiting.popleft(), picture
 
     def _timed(self, pictures: Iterator[VideoFrame]) -> Iterator[TimedPicture]:
-        """Give each picture its ticks; one without any follows the one before at the average rate."""
+        """Give each picture its ticks; one without any follows the one before at the average rate.
+
+        So does one that a program stream gives the time of the picture before: not each has a time of its
+        own there, and FFmpeg's guess is now and then one picture late.
+        """
         expected = int(self.video.start_ticks)
+        last_ticks: int | None = None
         for picture in pictures:
             ticks = picture.pts if picture.pts is not None else expected
+            if self.video.clock_may_jump and ticks == last_ticks:
+                ticks = expected
+            last_ticks = ticks
             expected = ticks + self.frame_ticks
             yield ticks, picture
 
     def _ascending(self, pictures: Iterator[TimedPicture]) -> Iterator[TimedPicture]:
-        """Leave out pictures that would go back in time."""
+        """Leave out pictures that would go back in time, and count them."""
         last_ticks: int | None = None
         for ticks, picture in pictures:
-            if last_ticks is None or ticks > last_ticks:
+            goes_on = last_ticks is None or ticks > last_ticks
+            self._completeness.note_picture(picture, is_dropped=not goes_on)
+            if goes_on:
                 last_ticks = ticks
                 yield ticks, picture
 

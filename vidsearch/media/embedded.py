@@ -22,6 +22,7 @@ from vidsearch.media.container import open_video
 from vidsearch.media.discover import VIDEO_SUFFIXES
 
 if TYPE_CHECKING:
+    from av.stream import Stream
     from av.subtitles.stream import SubtitleStream as AvSubtitleStream
 
 SIDECAR_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
@@ -103,13 +104,16 @@ def subtitles(path: Path, stream_index: int) -> Subtitles:
                 f"subtitle stream {stream_index} holds no text ({described.codec}): it cannot be read",
                 path=path,
             )
+        # The clock of a broadcast is that of its pictures: they have to be read with the words.
+        streams: list[Stream] = [video.stream, stream] if video.clock_may_jump else [stream]
         for other in video.container.streams:
-            if other.index != stream_index:
+            if other not in streams:
                 other.discard = Discard.all
         start_seconds = float(video.start_ticks * video.time_base)
         reader = _CueReader(stream, start_seconds)
-        for packet in video.container.demux(stream):
-            reader.read(packet)
+        for packet in video.packets(streams):
+            if packet.stream_index == stream_index:
+                reader.read(cast("Packet[AvSubtitleStream]", packet))
         return Subtitles(tuple(_with_ends(reader.cues)), reader.num_unread)
 
 

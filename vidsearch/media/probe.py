@@ -1,10 +1,10 @@
-"""What a file says of itself. Decodes one picture, to see that it can be done and which way is up."""
+"""Reads what a file says of itself, and decodes one picture to see that it can and which way is up."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import av.error
 
@@ -17,6 +17,8 @@ from vidsearch.types import VideoInfo
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
+
+    from vidsearch.media.gops import VideoPacket
 
 _LATE_START_SECONDS = 1.0
 """Of Matroska and FLV, some writers count the duration from 0 and some from the first picture."""
@@ -51,9 +53,9 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
 
 def first_picture(video: OpenVideo) -> VideoFrame:
     """The first picture that decodes. Raises DamagedVideo where there is none."""
-    for packet in video.container.demux(video.stream):
+    for packet in video.packets([video.stream]):
         try:
-            for picture in packet.decode():
+            for picture in cast("VideoPacket", packet).decode():
                 return picture
         except av.error.InvalidDataError:
             continue
@@ -61,7 +63,9 @@ def first_picture(video: OpenVideo) -> VideoFrame:
 
 
 def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float | None:
-    """What the header says, or where that may count from the start of the clock, what the packets say."""
+    """What the header says; what the packets say where there is none or it may count from elsewhere."""
+    if video.clock_may_jump:
+        return measured_duration(video.path, timeout_seconds=timeout_seconds)
     claimed_seconds = video.claimed_duration_seconds()
     start_seconds = float(video.start_ticks * video.time_base)
     if claimed_seconds is None or video.stream.duration or start_seconds < _LATE_START_SECONDS:
