@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 
@@ -116,6 +118,38 @@ def test_a_still_picture(tmp_path: Path) -> None:
         container_options={"update": "1"},
     )
     assert_refused(path.rename(tmp_path / "still.mp4"), NotAVideo, "not a video file")
+
+
+@pytest.mark.parametrize("kind", ["AVIF", "HEIC", "JPEG", "PNG", "WebP", "BMP", "TIFF"])
+@pytest.mark.parametrize("suffix", [None, ".mp4"])
+def test_a_picture_is_said_to_be_one(kind: str, suffix: str | None, tmp_path: Path) -> None:
+    """FFmpeg takes some of them for a video of one picture, or of the tiles of one."""
+    path = tmp_path / f"holiday.{kind.lower()}"
+    if kind in ("AVIF", "HEIC"):
+        write_video(path.with_suffix(".avif"), [solid(RED)], codec="libsvtav1")
+        data = path.with_suffix(".avif").read_bytes()
+        path.write_bytes(data.replace(b"ftypavif", b"ftypheic") if kind == "HEIC" else data)
+    else:
+        cv2.imwrite(str(path), solid(RED))
+    if suffix is not None:
+        path = path.rename(path.with_suffix(suffix))
+    assert_refused(path, NotAVideo, rf"not a video file: it is a picture \({kind}\)")
+
+
+def test_a_broken_gif_is_no_matter_of_permission(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.gif", numbered, num_frames=10, codec="gif")
+    data = bytearray(path.read_bytes())
+    for place in range(len(data) // 3, len(data)):
+        data[place] ^= 0x5A
+    reasons = []
+    for end in range(20, len(data), 97):
+        path.write_bytes(data[:end])
+        try:
+            list(frames(path, SamplingPlan(fps=25)))
+        except MediaError as error:
+            reasons.append(error.reason)
+    assert reasons
+    assert not [reason for reason in reasons if re.search("permitted|argument|Errno", reason)]
 
 
 def test_a_folder_named_mp4(tmp_path: Path) -> None:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import pytest
+from av.stream import Disposition
 
-from tests.synthetic import numbered, write_video
+from tests.synthetic import RED, numbered, read_number, solid, write_video
+from vidsearch.media.decode import frame_at, frames
 from vidsearch.media.probe import probe
-from vidsearch.types import VideoInfo
+from vidsearch.types import SamplingPlan, VideoInfo
 
 
 def test_everything_of_a_phone_video(tmp_path: Path) -> None:
@@ -91,3 +96,91 @@ def test_real_videos(real_videos: Path) -> None:
     car = found["car-detection.mp4"]
     assert (car.width, car.height, car.frame_rate, car.num_audio_tracks) == (768, 432, 12.5, 1)
     assert car.created_at == datetime(2018, 4, 19, 22, 46, tzinfo=UTC)
+
+
+# --- when it was recorded -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_tokyo(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("metadata", "expected"),
+    [
+        ({"com.apple.quicktime.creationdate": "2023-07-01T23:30:00-0700"}, "2023-07-01T23:30:00-07:00"),
+        ({"com.apple.quicktime.creationdate": "2023-07-01T23:30:00+0000"}, "2023-07-01T23:30:00+00:00"),
+        ({"creation_time": "2023-07-01T23:30:00Z"}, "2023-07-02T08:30:00+09:00"),
+        (
+            {
+                "creation_time": "2023-07-02T06:30:00Z",
+                "com.apple.quicktime.creationdate": "2023-07-01T23:30:00-0700",
+            },
+            "2023-07-01T23:30:00-07:00",
+        ),
+    ],
+)
+@pytest.mark.usefixtures("in_tokyo")
+def test_the_day_of_recording_is_that_of_the_place(
+    metadata: dict[str, str], expected: str, tmp_path: Path
+) -> None:
+    """As UTC, an evening in California is a moment of the day after."""
+    path = write_video(
+        tmp_path / "a.mov",
+        [solid(RED)] * 3,
+        metadata=metadata,
+        container_options={"movflags": "use_metadata_tags"},
+    )
+    created_at = probe(path).created_at
+    assert created_at is not None
+    assert created_at.isoformat() == expected
+
+
+@pytest.mark.usefixtures("in_tokyo")
+def test_a_time_without_a_zone_is_local(tmp_path: Path) -> None:
+    path = write_video(
+        tmp_path / "a.mkv", [solid(RED)] * 3, metadata={"DATE_RECORDED": "2023-07-01 23:30:00"}
+    )
+    created_at = probe(path).created_at
+    assert created_at is not None
+    assert created_at.isoformat() == "2023-07-01T23:30:00+09:00"
+
+
+# --- which of several picture streams ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("codec", "suffix"), [("mjpeg", ".mkv"), ("mjpeg", ".mp4"), ("png", ".mov")])
+def test_a_large_still_is_not_the_film(codec: str, suffix: str, tmp_path: Path) -> None:
+    """A poster as the first and largest video stream, by default, and not marked as a cover."""
+    film = write_video(tmp_path / f"film{suffix}", [numbered(7)] * 50)
+    path = tmp_path / f"both{suffix}"
+    with av.open(str(film)) as source, av.open(str(path), "w") as target:
+        poster = target.add_stream(codec, rate=25)
+        assert isinstance(poster, av.VideoStream)
+        poster.width, poster.height = 640, 480
+        poster.pix_fmt = "yuvj420p" if codec == "mjpeg" else "rgb24"
+        poster.disposition = Disposition.default
+        pictures = target.add_stream_from_template(source.streams.video[0])
+        pictures.disposition = Disposition(0)
+        picture = av.VideoFrame.from_ndarray(solid(RED, width=640, height=480))
+        picture.pts, picture.time_base = 0, Fraction(1, 25)
+        target.mux(poster.encode(picture.reformat(format=poster.pix_fmt)))
+        target.mux(poster.encode(None))
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.stream = pictures
+                target.mux(packet)
+    info = probe(path)
+    assert (info.codec, info.width, info.height) == ("h264", 96, 64)
+    assert read_number(frame_at(path, 1.0).image) == 7
+    assert len(list(frames(path, SamplingPlan(fps=25)))) == 50
+
+
+def test_a_film_of_jpegs_is_a_film(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.avi", numbered, num_frames=25, codec="mjpeg")
+    assert probe(path).codec == "mjpeg"

@@ -6,6 +6,7 @@ file or address), only from the local disk, and no picture larger than `MAX_PIXE
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import stat
@@ -24,8 +25,10 @@ from av.format import Flags
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo
+from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo, QueryError
 from vidsearch.media.clock import ContinuousClock
+from vidsearch.media.magic import HEAD_BYTES, container_name, picture_name
+from vidsearch.times import parse_time
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -47,17 +50,13 @@ _FORMATS = (
 )
 """FFmpeg's demuxers that are let near a file. Sound formats are here only to be named in the error."""
 
-_MAGIC = (
-    (4, b"ftyp", "MP4"),
-    (4, b"moov", "MP4"),
-    (4, b"mdat", "MP4"),
-    (0, b"\x1a\x45\xdf\xa3", "Matroska or WebM"),
-    (8, b"AVI ", "AVI"),
-    (0, b"FLV\x01", "FLV"),
-    (0, b"GIF8", "GIF"),
-    (0, b"OggS", "Ogg"),
-    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "WMV"),
-)
+_STILL_CODECS = frozenset({"mjpeg", "png", "webp", "bmp", "tiff", "jpegxl"})
+"""Codecs of cover pictures. A film may have one of them, but then it is the only stream of pictures."""
+
+_NOT_A_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
+
+_UNREADABLE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOENT, errno.EACCES})
+"""Error numbers that tell of the disk. FFmpeg uses all others for what it finds in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,11 +176,24 @@ def media_error(error: Exception, path: Path) -> MediaError:
     """The error that tells a user what FFmpeg or the system met."""
     if isinstance(error, (av.error.ExitError, TimeoutError)):
         return DecodeTimeout("reading it made no progress; is its drive still there?", path=path)
-    if isinstance(error, av.error.InvalidDataError):
-        return DamagedVideo("its data cannot be read as a video", path=path)
+    if isinstance(error, av.error.FFmpegError) and error.errno not in _UNREADABLE:
+        return DamagedVideo(_what_ffmpeg_met(error), path=path)
     if isinstance(error, OSError):
         return MediaError(f"cannot be read: {error.strerror or error}", path=path)
     return DamagedVideo(f"does not decode: {error}", path=path)
+
+
+def _what_ffmpeg_met(error: av.error.FFmpegError) -> str:
+    """A reason in words that say what is wrong: FFmpeg's "Operation not permitted" is a damaged GIF."""
+    match error:
+        case av.error.DecoderNotFoundError():
+            return "holds pictures in a coding that cannot be decoded here"
+        case av.error.PatchWelcomeError():
+            return "uses a rare feature of its format that cannot be decoded here"
+        case av.error.MemoryError():
+            return "its pictures are too large to decode"
+        case _:
+            return "its data cannot be read as a video"
 
 
 def _check_regular_file(path: Path) -> os.stat_result:
@@ -199,8 +211,11 @@ def _check_regular_file(path: Path) -> os.stat_result:
 def _open_container(
     path: Path, timeout_seconds: float | None, decode_device: DecodeDevice, on_warning: OnWarning | None
 ) -> InputContainer:
-    if path.stat().st_size == 0:
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
         raise NotAVideo("is empty", path=path)
+    _refuse_picture(head, path)
 
     def opened(hwaccel: HWAccel | None) -> InputContainer:
         # "file:" keeps names like "concat:a" or "http:b" from being taken for an address.
@@ -224,22 +239,33 @@ def _open_container(
                 on_warning(f"cannot decode on {decode_device} ({error}); decoding on the CPU")
             return container
     except (av.error.InvalidDataError, av.error.ArgumentError, ValueError) as error:
-        raise _not_opened(path) from error
+        raise _not_opened(head, path) from error
 
 
-def _not_opened(path: Path) -> MediaError:
-    with path.open("rb") as file:
-        head = file.read(16)
-    for offset, magic, name in _MAGIC:
-        if head[offset : offset + len(magic)] == magic:
-            return DamagedVideo(
-                f"is {name}, but its index is missing or damaged (an unfinished recording?)", path=path
-            )
-    return NotAVideo("not a video file", path=path)
+def _not_opened(head: bytes, path: Path) -> MediaError:
+    name = container_name(head)
+    if name is not None:
+        return DamagedVideo(
+            f"is {name}, but its index is missing or damaged (an unfinished recording?)", path=path
+        )
+    picture = picture_name(head)
+    return NotAVideo(_picture_reason(picture) if picture else "not a video file", path=path)
+
+
+def _picture_reason(picture: str) -> str:
+    return f"not a video file: it is a picture ({picture})"
+
+
+def _refuse_picture(head: bytes, path: Path) -> None:
+    """Raise NotAVideo for a still picture that FFmpeg would open as a video of one picture or of tiles."""
+    picture = picture_name(head)
+    is_film_of_pictures = picture == "JPEG" and path.suffix.lower() in (".mjpeg", ".mjpg")
+    if picture in ("HEIC", "AVIF", "JPEG") and not is_film_of_pictures:
+        raise NotAVideo(_picture_reason(picture), path=path)
 
 
 def _picture_track(container: InputContainer, path: Path) -> VideoStream:
-    """The default picture track, else the largest; never the cover picture of a song."""
+    """The film among the picture streams; never a cover or a still, as long as there is another."""
     tracks = [track for track in container.streams.video if not track.disposition & Disposition.attached_pic]
     if not tracks:
         what = "sound, but no pictures" if container.streams.audio else "no pictures"
@@ -247,14 +273,29 @@ def _picture_track(container: InputContainer, path: Path) -> VideoStream:
     decodable = [track for track in tracks if track.codec_context is not None]
     if not decodable:
         raise DamagedVideo("holds pictures in a coding that cannot be decoded here", path=path)
+    longest_seconds = max(map(_track_seconds, decodable))
     return max(
         decodable,
         key=lambda track: (
+            not track.disposition & _NOT_A_FILM,
+            track.frames != 1,
+            track.codec_context.codec.canonical_name not in _STILL_CODECS,
+            _track_seconds(track) >= longest_seconds / 2,
             bool(track.disposition & Disposition.default),
             track.width * track.height,
             -track.index,
         ),
     )
+
+
+def _track_seconds(track: VideoStream) -> float:
+    """How long a track is by its header, or by the tag that Matroska writers leave; 0 where neither says."""
+    if track.duration and track.time_base:
+        return float(track.duration * track.time_base)
+    try:
+        return parse_time(track.metadata.get("DURATION", "0"))
+    except QueryError:
+        return 0.0
 
 
 def _start_ticks(container: InputContainer, stream: VideoStream, time_base: Fraction) -> Fraction:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
     from vidsearch.media.gops import VideoPacket
+
+_APPLE_DATE = "com.apple.quicktime.creationdate"
+"""Local time with its offset from UTC; `creation_time` beside it is in UTC."""
 
 _LATE_START_SECONDS = 1.0
 """Of Matroska and FLV, some writers count the duration from 0 and some from the first picture."""
@@ -74,8 +77,13 @@ def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float 
 
 
 def _created_at(video: OpenVideo) -> datetime | None:
+    """When the video was recorded, with the offset from UTC that the file gives.
+
+    Where it gives none, or UTC because its format has nothing else, the offset is that of this machine's time
+    zone (TZ) on that day.
+    """
     metadata = {**video.stream.metadata, **video.container.metadata}
-    for key in ("com.apple.quicktime.creationdate", "creation_time", "DATE_RECORDED", "date"):
+    for key in (_APPLE_DATE, "creation_time", "DATE_RECORDED", "date"):
         text = metadata.get(key)
         if text is None:
             continue
@@ -83,8 +91,11 @@ def _created_at(video: OpenVideo) -> datetime | None:
             created_at = datetime.fromisoformat(text)
         except ValueError:
             continue
-        created_at = created_at if created_at.tzinfo is not None else created_at.replace(tzinfo=UTC)
         # Cameras with an unset clock write 1904 or 1970: no date is truer than that one.
-        if created_at.year > 1970:
-            return created_at.astimezone(UTC)
+        if created_at.year <= 1970:
+            continue
+        # A time in UTC is how most containers have to write it, and says nothing of where the camera was.
+        has_zone = created_at.tzinfo is not None
+        is_local = has_zone and (key == _APPLE_DATE or bool(created_at.utcoffset()))
+        return created_at if is_local else created_at.astimezone()
     return None
