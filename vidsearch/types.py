@@ -45,8 +45,8 @@ class VideoInfo:
     """None where the header does not say."""
     num_audio_tracks: int
     created_at: datetime | None
-    """When the container says that it was recorded. Aware, with the offset from UTC of where it was recorded, as
-    far as the file says it, else of this machine's time zone."""
+    """When the container says that it was recorded. Aware, with the offset from UTC that held there as far as
+    the file says it, else with that of this machine's time zone."""
 
 
 Sampling: TypeAlias = Literal["uniform", "shots", "keyframes"]

@@ -6,7 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vidsearch.media.discover import find_videos
+import pytest
+
+from tests.synthetic import numbered, write_video
+from vidsearch.errors import QueryError
+from vidsearch.media.discover import find_videos, is_found_in
 
 
 def touch(*paths: Path) -> None:
@@ -71,3 +75,72 @@ def test_finding_imports_no_decoder() -> None:
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
     )
+
+
+def test_trash_previews_and_hidden_media_are_passed_over(tmp_path: Path) -> None:
+    touch(
+        *(
+            tmp_path / name
+            for name in (
+                "a.mp4",
+                "#recycle/b.mp4",
+                "$RECYCLE.BIN/S-1/c.mp4",
+                "holiday/@eaDir/d.mp4/SYNOVIDEO.mp4",
+                "lost+found/e.mp4",
+                ".Trash-1000/files/f.mp4",
+                ".Trashes/g.mp4",
+                "System Volume Information/h.mp4",
+                "app/.nomedia",
+                "app/cache/i.mp4",
+                "._a.mp4",
+                "holiday/j.mp4",
+            )
+        )
+    )
+    expected = (tmp_path / "a.mp4", tmp_path / "holiday" / "j.mp4")
+    assert find_videos([tmp_path]).videos == expected
+    everything = [path for path in tmp_path.rglob("*.mp4") if path.is_file()]
+    assert sorted(path for path in everything if is_found_in(tmp_path, path)) == sorted(expected)
+
+
+def test_what_is_named_is_searched_all_the_same(tmp_path: Path) -> None:
+    touch(tmp_path / "#recycle" / "a.mp4", tmp_path / "app" / ".nomedia", tmp_path / "app" / "b.mp4")
+    found = find_videos([tmp_path / "#recycle", tmp_path / "app"])
+    assert [path.name for path in found.videos] == ["a.mp4", "b.mp4"]
+
+
+@pytest.mark.parametrize(
+    ("exclude", "expected"),
+    [
+        (["*.mkv"], ["a.mp4", "raw/c.mp4", "sub/raw/d.mp4"]),
+        (["/raw/"], ["a.mp4", "b.mkv", "sub/raw/d.mp4"]),
+        (["raw"], ["a.mp4", "b.mkv"]),
+        (["*.mp4", "!d.mp4"], ["b.mkv", "sub/raw/d.mp4"]),
+        (["# a remark", "", "sub/**"], ["a.mp4", "b.mkv", "raw/c.mp4"]),
+    ],
+)
+def test_patterns_leave_out_what_they_match(exclude: list[str], expected: list[str], tmp_path: Path) -> None:
+    names = ["a.mp4", "b.mkv", "raw/c.mp4", "sub/raw/d.mp4"]
+    touch(*(tmp_path / name for name in names))
+    found = find_videos([tmp_path], exclude=exclude)
+    assert [path.relative_to(tmp_path).as_posix() for path in found.videos] == expected
+    assert [name for name in names if is_found_in(tmp_path, tmp_path / name, exclude=exclude)] == expected
+    assert find_videos([tmp_path / "a.mp4"], exclude=["*"]).videos == (tmp_path / "a.mp4",)
+
+
+def test_a_pattern_that_means_nothing_is_told(tmp_path: Path) -> None:
+    with pytest.raises(QueryError, match=r"no patterns as in a \.gitignore"):
+        find_videos([tmp_path], exclude=["!"])
+
+
+def test_scripts_and_music_are_no_videos_unless_named(tmp_path: Path) -> None:
+    (tmp_path / "index.ts").write_text("export const G = 'GGGG';\n" * 100)
+    (tmp_path / "song.mod").write_bytes(b"my song" + bytes(2000))
+    write_video(tmp_path / "broadcast.ts", numbered, num_frames=5)
+    write_video(tmp_path / "camcorder.mpg", numbered, num_frames=5, codec="mpeg2video").rename(
+        tmp_path / "camcorder.mod"
+    )
+    found = find_videos([tmp_path])
+    assert [path.name for path in found.videos] == ["broadcast.ts", "camcorder.mod"]
+    assert found.problems == ()
+    assert find_videos([tmp_path / "index.ts"]).videos == (tmp_path / "index.ts",)

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import struct
+import subprocess
+import sys
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.media.test_fuzz import damaged
 from tests.synthetic import BLACK, BLUE, GREEN, RED, WHITE, quadrants, solid
 from vidsearch.errors import MediaError
 from vidsearch.media.images import (
@@ -53,7 +59,7 @@ def test_jpeg_there_and_back() -> None:
 
 @pytest.mark.parametrize("data", [b"", b"no jpeg", b"\xff\xd8\xff"])
 def test_no_jpeg(data: bytes) -> None:
-    with pytest.raises(MediaError, match="not a readable JPEG"):
+    with pytest.raises(MediaError, match="not a picture that can be read"):
         decode_jpeg(data)
 
 
@@ -115,3 +121,113 @@ def test_pictures_that_are_not_blank() -> None:
     assert not is_blank(text)
     ramp = np.tile(np.linspace(10, 30, 96).astype(np.uint8)[None, :, None], (64, 1, 3))
     assert not is_blank(ramp)
+
+
+# --- pictures made to do harm -----------------------------------------------------------------------
+
+
+def png_bomb(side: int) -> bytes:
+    """A few kilobytes that claim side x side pixels."""
+
+    def chunk(kind: bytes, data: bytes) -> bytes:
+        return len(data).to_bytes(4, "big") + kind + data + zlib.crc32(kind + data).to_bytes(4, "big")
+
+    squeeze = zlib.compressobj(9)
+    row = bytes(1 + (side + 7) // 8)
+    pixels = b"".join(squeeze.compress(row) for _ in range(side)) + squeeze.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
+
+
+PEAK = """
+import resource, sys
+from pathlib import Path
+from vidsearch.errors import MediaError
+from vidsearch.media.images import read_image
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    print(read_image(Path(sys.argv[1])).shape, end=" ")
+except MediaError as error:
+    print(error.reason, end=" ")
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def read_apart(path: Path) -> tuple[str, int]:
+    """What comes of reading a picture in a process of its own, and by how many MB its memory grows."""
+    run = subprocess.run(
+        [sys.executable, "-c", PEAK, path], capture_output=True, text=True, check=True, timeout=120
+    )
+    said, peak = run.stdout.rsplit(" ", 1)
+    return said, int(peak)
+
+
+def test_a_small_file_of_a_huge_picture_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.png"
+    path.write_bytes(png_bomb(20_000))
+    assert path.stat().st_size < 100_000
+    said, peak_mb = read_apart(path)
+    assert said == "is too large a picture: up to 67,108,864 pixels are read"
+    assert peak_mb < 50
+
+
+@pytest.mark.parametrize("kind", ["webp", "bmp", "gif", "tiff", "progressive.jpg"])
+def test_no_kind_of_picture_may_be_larger(kind: str, tmp_path: Path) -> None:
+    side = 9_000 if kind != "gif" else 9_500
+    path = tmp_path / f"large.{kind}"
+    Image.new("L", (side, side)).save(path, progressive=kind.startswith("progressive"))
+    with pytest.raises(MediaError, match="is too large a picture") as raised:
+        read_image(path)
+    assert raised.value.path == path
+
+
+def test_a_very_large_photograph_comes_reduced(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (16_000, 12_000), (220, 30, 30)).save(path)
+    said, peak_mb = read_apart(path)
+    assert said == "(3000, 4000, 3)"
+    assert peak_mb < 300
+
+
+def test_a_tile_larger_than_its_picture_is_refused(tmp_path: Path) -> None:
+    """64 x 64 pixels in one tile of 2**20 x 2**20."""
+    tags = {256: 64, 257: 64, 258: 8, 259: 1, 262: 1, 277: 1, 322: 2**20, 323: 2**20, 324: 0, 325: 64}
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    path = tmp_path / "tiles.tif"
+    path.write_bytes(b"II*\x00\x08\x00\x00\x00" + struct.pack("<H", len(tags)) + entries + bytes(4))
+    with pytest.raises(MediaError, match="is too large a picture"):
+        read_image(path)
+
+
+def test_what_is_no_file_is_not_waited_for(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe.png"
+    os.mkfifo(pipe)
+    with pytest.raises(MediaError, match="is not a regular file"):
+        read_image(pipe)
+
+
+PICTURES = {
+    "jpg": {},
+    "png": {},
+    "webp": {},
+    "bmp": {},
+    "gif": {},
+    "tiff": {"compression": "tiff_lzw"},
+    "avif": {},
+}
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_damaged_pictures_end_in_pixels_or_an_error(kind: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(7)
+    path = tmp_path / f"a.{kind}"
+    Image.fromarray(quadrants()).save(path, **PICTURES[kind])
+    sound = path.read_bytes()
+    num_read = 0
+    for _ in range(150):
+        path.write_bytes(damaged(sound, random))
+        try:
+            num_read += read_image(path).size > 0
+        except MediaError as error:
+            assert error.path == path  # noqa: PT017  many end well, and none otherwise
+    assert num_read < 150

@@ -16,7 +16,7 @@ from watchfiles import Change
 from watchfiles import watch as watch_files
 
 from vidsearch.errors import MediaError, VidsearchError
-from vidsearch.media.discover import VIDEO_SUFFIXES, find_videos
+from vidsearch.media.discover import find_videos, is_found_in
 
 if TYPE_CHECKING:
     from vidsearch.ingest.report import IngestReport
@@ -150,7 +150,7 @@ def watch(
             is_first = False
             for path in find_videos(folders).videos:
                 settling.note(path, now=now, is_old=_age_seconds(path) >= settle_seconds)
-        for path in _videos_in(changes):
+        for path in _videos_in(changes, folders):
             settling.note(path, now=now)
         ready = settling.take_ready(now=now)
         again = retries.take_due(now=now, also=bool(ready))
@@ -170,17 +170,16 @@ def watch(
             return
 
 
-def _videos_in(changes: Iterable[tuple[Change, str]]) -> list[Path]:
+def _videos_in(changes: Iterable[tuple[Change, str]], folders: Sequence[Path]) -> list[Path]:
     """The videos that came or changed; of a folder that came, those in it."""
     paths: list[Path] = []
     for change, name in changes:
         path = Path(name)
         if change is Change.deleted:
             continue
-        if path.is_dir():
-            paths.extend(find_videos([path]).videos)
-        elif path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith("."):
-            paths.append(path)
+        folder = next((one for one in folders if path.is_relative_to(one)), path.parent)
+        found = find_videos([path]).videos if path.is_dir() else [path]
+        paths.extend(video for video in found if is_found_in(folder, video))
     return paths
 
 

@@ -1,11 +1,17 @@
-"""Finds the videos among the paths that a user names. Opens no file and knows no decoder."""
+"""Finds the videos among the paths that a user names."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import QueryError
+
+if TYPE_CHECKING:
+    from pathspec import GitIgnoreSpec
 
 VIDEO_SUFFIXES = frozenset(
     {
@@ -30,6 +36,23 @@ VIDEO_SUFFIXES = frozenset(
 )
 """What is taken for a video inside a folder. A file that is named itself is always tried."""
 
+_AMBIGUOUS_SUFFIXES = frozenset({".ts", ".mod"})
+"""TypeScript and tracker music are called so, too."""
+_TRANSPORT_STREAM_SYNC = b"G"
+_TRANSPORT_PACKET_BYTES = (188, 192, 204)
+_PROGRAM_STREAM_START = b"\x00\x00\x01\xba"
+_SNIFFED_BYTES = 1024
+
+_SYSTEM_FOLDERS = frozenset(
+    {
+        *("#recycle", "@recycle", "$recycle.bin", "recycler", "recycled", "lost+found"),
+        *("@eadir", "#snapshot", "@recently-snapshot", "@tmp", "system volume information"),
+    }
+)
+"""Trash, previews and snapshots of operating systems and network drives, in lower case."""
+_NO_MEDIA = ".nomedia"
+"""Android's mark of a folder whose media are not for showing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
@@ -40,18 +63,28 @@ class Discovery:
     """Paths that gave nothing, each with the reason."""
 
 
-def find_videos(paths: Iterable[Path]) -> Discovery:
+def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discovery:
     """Find the videos at `paths`: every file named, and by suffix those in folders, recursively.
 
-    Hidden files and folders inside a folder are passed over. Links to folders are followed, each real folder
-    once, so that a link to its own parent does no harm. A path that is found twice counts once.
+    Inside a folder, these are passed over: names that start with a dot; trash, preview and snapshot folders
+    of systems and network drives; folders that hold a `.nomedia`; and files with a suffix of others as well
+    (.ts, .mod) that are no video. Links to folders are followed, each real folder once, so that a link to its
+    own parent does no harm. A path that is found twice counts once.
+
+    Args:
+        paths: Files and folders. A file that is named is taken, whatever it is called.
+        exclude: Patterns as in a .gitignore that lies in each folder: "drafts/", "*.mkv", "!a.mkv".
+
+    Raises:
+        QueryError: A pattern means nothing.
     """
+    excluded = _patterns(exclude)
     videos: dict[Path, None] = {}
     problems: list[tuple[Path, str]] = []
     for path in paths:
         try:
             if path.is_dir():
-                found, unreadable = _walk(path)
+                found, unreadable = _walk(path, excluded)
                 problems.extend(unreadable)
                 if not found and not unreadable:
                     problems.append((path, "no videos in this folder"))
@@ -67,7 +100,31 @@ def find_videos(paths: Iterable[Path]) -> Discovery:
     return Discovery(tuple(videos), tuple(problems))
 
 
-def _walk(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
+def is_found_in(folder: Path, path: Path, *, exclude: Sequence[str] = ()) -> bool:
+    """Whether `find_videos([folder])` finds the file at `path`, which lies inside the folder.
+
+    Raises QueryError where a pattern of `exclude` means nothing.
+    """
+    inside = path.relative_to(folder)
+    parents = [folder / parent for parent in inside.parents][:-1]
+    return (
+        not any(_is_passed_over(parent.name) or (parent / _NO_MEDIA).exists() for parent in parents)
+        and not _patterns(exclude).match_file(inside.as_posix())
+        and _is_video_name(path.name)
+        and _may_be_video(path)
+    )
+
+
+def _patterns(exclude: Sequence[str]) -> GitIgnoreSpec:
+    from pathspec import GitIgnoreSpec
+
+    try:
+        return GitIgnoreSpec.from_lines(exclude)
+    except ValueError as error:
+        raise QueryError(f"{list(exclude)} are no patterns as in a .gitignore: {error}") from error
+
+
+def _walk(folder: Path, excluded: GitIgnoreSpec) -> tuple[list[Path], list[tuple[Path, str]]]:
     found: list[Path] = []
     problems: list[tuple[Path, str]] = []
     seen: set[tuple[int, int]] = set()
@@ -75,22 +132,56 @@ def _walk(folder: Path) -> tuple[list[Path], list[tuple[Path, str]]]:
     def on_error(error: OSError) -> None:
         problems.append((Path(os.fsdecode(error.filename)), _reason(error)))
 
-    for parent, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
-        folders[:] = sorted(_not_seen(Path(parent), folders, seen))
+    for name, folders, files in os.walk(folder, onerror=on_error, followlinks=True):
+        parent = Path(name)
+        if _NO_MEDIA in files and parent != folder:
+            folders.clear()
+            continue
+        inside = parent.relative_to(folder)
+        names = [one for one in folders if not excluded.match_file(f"{(inside / one).as_posix()}/")]
+        folders[:] = sorted(_not_seen(parent, names, seen))
         found.extend(
-            Path(parent, name)
-            for name in files
-            if not name.startswith(".") and Path(name).suffix.lower() in VIDEO_SUFFIXES
+            parent / file
+            for file in files
+            if _is_video_name(file)
+            and not excluded.match_file((inside / file).as_posix())
+            and _may_be_video(parent / file)
         )
     return sorted(found), problems
 
 
+def _is_video_name(name: str) -> bool:
+    return not _is_passed_over(name) and Path(name).suffix.lower() in VIDEO_SUFFIXES
+
+
+def _is_passed_over(name: str) -> bool:
+    return name.startswith(".") or name.casefold() in _SYSTEM_FOLDERS
+
+
+def _may_be_video(path: Path) -> bool:
+    """False where a suffix has other meanings too, and the file begins as no transport or program stream."""
+    if path.suffix.lower() not in _AMBIGUOUS_SUFFIXES:
+        return True
+    try:
+        with path.open("rb") as file:
+            head = file.read(_SNIFFED_BYTES)
+    except OSError:
+        return True  # whoever opens it says why it cannot be read
+    if head.startswith(_PROGRAM_STREAM_START):
+        return True
+    return any(
+        head[start : start + 4 * length : length] == _TRANSPORT_STREAM_SYNC * 4
+        for length in _TRANSPORT_PACKET_BYTES
+        for start in range(length)
+    )
+
+
 def _not_seen(parent: Path, names: Iterable[str], seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The folders to go into: neither hidden nor met before under another name."""
+    """The folders to go into: neither passed over nor met before under another name."""
     status = parent.stat()
     seen.add((status.st_dev, status.st_ino))
     for name in names:
-        if name.startswith("."):
+        if _is_passed_over(name):
             continue
         try:
             status = (parent / name).stat()

@@ -1,10 +1,15 @@
-"""Still pictures: sizes, JPEG, files. Knows no video.
+"""Still pictures: sizes, JPEG, files.
 
-Images are uint8 arrays (height, width, 3), RGB.
+Images are uint8 arrays (height, width, 3), RGB. A picture that comes from outside is untrusted: its header is
+read first, and none that claims more than `MAX_PIXELS` is decoded. Reading one takes 0.5 GB at most.
 """
 
 from __future__ import annotations
 
+import stat
+import struct
+import warnings
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +19,39 @@ import numpy as np
 from vidsearch.errors import MediaError
 
 if TYPE_CHECKING:
+    from PIL import Image
+
     from vidsearch.types import UInt8Image
+
+MAX_PIXELS = 2**26
+"""8192 x 8192. A few kilobytes of PNG may claim any size, and a decoder takes memory for all of it."""
+
+MAX_FILE_BYTES = 256 * 2**20
+
+_MAX_JPEG_PIXELS = 2**30
+"""A baseline JPEG is decoded row by row at a half, a quarter or an eighth of its size: it may be larger."""
+_REDUCED_PIXELS = 2**24
+_REDUCTIONS = {
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+
+_NOT_A_PICTURE = "not a picture that can be read"
+_TOO_LARGE = f"is too large a picture: up to {MAX_PIXELS:,} pixels are read"
+_PILLOW_ERRORS = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    RuntimeError,
+    struct.error,
+)
+"""What Pillow raises on broken headers."""
+
+_TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH, _TIFF_SAMPLES_PER_PIXEL = 322, 323, 277
 
 _BLANK_SPREAD = 6
 """Between the 2nd and the 98th percentile of brightness: film grain and compression noise stay below it."""
@@ -59,23 +96,28 @@ def encode_jpeg(image: UInt8Image, *, quality: int = 85) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> UInt8Image:
-    """Decode JPEG bytes. Raises MediaError where they are none."""
-    image = _decode(data)
-    if image is None:
-        raise MediaError(f"{len(data)} bytes that are not a readable JPEG")
-    return image
+    """Decode JPEG bytes. Raises MediaError where they are none, or too large a picture."""
+    return _decode(data)
 
 
 def read_image(path: Path) -> UInt8Image:
-    """Read a picture file, turned upright by its EXIF orientation. Raises MediaError."""
+    """Read a picture file, turned upright by its EXIF orientation; a very large JPEG comes reduced.
+
+    Raises MediaError where it cannot be read, is no picture, or has more than `MAX_PIXELS`.
+    """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode):
+            raise MediaError("is not a regular file", path=path)
+        if status.st_size > MAX_FILE_BYTES:
+            raise MediaError(f"is too large for a picture: {status.st_size:,} bytes", path=path)
         data = path.read_bytes()
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}", path=path) from error
-    image = _decode(data)
-    if image is None:
-        raise MediaError("not a picture that can be read", path=path)
-    return image
+    try:
+        return _decode(data)
+    except MediaError as error:
+        raise MediaError(error.reason, path=path) from error
 
 
 def is_blank(image: UInt8Image) -> bool:
@@ -96,14 +138,47 @@ def _resize(image: UInt8Image, size: tuple[int, int]) -> UInt8Image:
     return resized
 
 
-def _decode(data: bytes) -> UInt8Image | None:
-    if not data:
-        return None
+def _decode(data: bytes) -> UInt8Image:
+    reduction = _checked_reduction(data)
+    flags = cv2.IMREAD_COLOR if reduction == 1 else _REDUCTIONS[reduction]
     try:
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
     except cv2.error:
-        return None
+        image = None
     if image is None:
-        return None
-    upright: UInt8Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    return upright
+        raise MediaError(_NOT_A_PICTURE)
+    rgb: UInt8Image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return rgb
+
+
+def _checked_reduction(data: bytes) -> int:
+    """By how much a picture is to be reduced while it is decoded: 1, 2, 4 or 8.
+
+    Looks at the header alone. Raises MediaError where there is none, or where it claims too large a picture.
+    """
+    from PIL import Image
+    from PIL.JpegImagePlugin import JpegImageFile
+
+    try:
+        with warnings.catch_warnings(action="ignore"):  # of odd tags, and of sizes that are looked at below
+            # Image.open itself refuses JPEGs that can be had reduced.
+            is_jpeg = data.startswith(b"\xff\xd8\xff")
+            header = JpegImageFile(BytesIO(data)) if is_jpeg else Image.open(BytesIO(data))
+    except Image.DecompressionBombError as error:
+        raise MediaError(_TOO_LARGE) from error
+    except _PILLOW_ERRORS as error:
+        raise MediaError(_NOT_A_PICTURE) from error
+    num_pixels = header.width * header.height
+    is_baseline = is_jpeg and not header.info.get("progressive")
+    if num_pixels > (_MAX_JPEG_PIXELS if is_baseline else MAX_PIXELS) or _has_huge_tiles(header):
+        raise MediaError(_TOO_LARGE)
+    if num_pixels <= MAX_PIXELS:
+        return 1
+    return next((step for step in _REDUCTIONS if num_pixels <= _REDUCED_PIXELS * step**2), 8)
+
+
+def _has_huge_tiles(header: Image.Image) -> bool:
+    """Whether a TIFF wants more memory for one of its tiles, or for a pixel, than for the picture."""
+    tags = getattr(header, "tag_v2", {})
+    tile_pixels = int(tags.get(_TIFF_TILE_WIDTH, 0)) * int(tags.get(_TIFF_TILE_LENGTH, 0))
+    return tile_pixels > MAX_PIXELS or int(tags.get(_TIFF_SAMPLES_PER_PIXEL, 1)) > 4
