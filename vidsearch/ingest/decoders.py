@@ -28,7 +28,7 @@ _POLL_SECONDS = 0.25
 
 
 class _Worker:
-    """What one thread is at, for the watchdog."""
+    """What one thread is doing, for the watchdog."""
 
     def __init__(self) -> None:
         self.path: Path | None = None

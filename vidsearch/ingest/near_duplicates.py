@@ -1,4 +1,4 @@
-"""Pictures so like another one that no model needs to look again. Knows pixels only.
+"""Finds pictures that look so much like another one that no model needs to see them.
 
 A picture is compared as `SIDE` x `SIDE` mean colours: a still slide, a screen recording or a locked-off
 camera over an empty room gives cells that differ by the codec's noise alone, while whatever moves changes at

@@ -1,1 +1,1 @@
-"""Files to frames: probing, decoding, sampling, resizing. Knows no model and no library."""
+"""Turns files into frames: probing, decoding, sampling, resizing; clips, sidecars and embedded words."""

@@ -110,7 +110,7 @@ class PictureDecoder:
             yield from ((ticks, picture) for ticks, picture in self.all_pictures() if picture.key_frame)
             return
         for packet in self._packets():
-            if packet.is_keyframe and not packet.is_discard:
+            if self._references.begins_gop(packet) and not packet.is_discard:
                 pictures = self._decode([packet], flush=True)
                 yield from self._timed(picture for picture in pictures if not picture.is_corrupt)
 
@@ -121,7 +121,7 @@ class PictureDecoder:
         return [
             packet.pts
             for packet in self._packets()
-            if packet.is_keyframe and not packet.is_discard and packet.pts is not None
+            if self._references.begins_gop(packet) and not packet.is_discard and packet.pts is not None
         ]
 
     def go_near(self, seconds: float) -> None:
@@ -138,7 +138,7 @@ class PictureDecoder:
 
     def _chosen(self, instants: Sequence[float]) -> Iterator[TimedPicture]:
         wanted = Wanted(instants, self.video.last_tick_at)
-        gops = read_gops(self._packets())
+        gops = read_gops(self._packets(), self._references.begins_gop)
         gop, is_first = next(gops, None), True
         carried: frozenset[int] = frozenset()
         # A run is what is decoded between two emptyings of the decoder; it starts at a key frame.
@@ -195,13 +195,13 @@ class PictureDecoder:
                 self.video.container.seek(target_ticks, stream=self.video.stream)
             except av.error.FFmpegError:
                 continue
-            gops = read_gops(self._packets())
+            gops = read_gops(self._packets(), self._references.begins_gop)
             landed = next(gops, None)
             if landed is not None and landed.starts_at_key_frame and landed.first_ticks <= ticks:
                 return landed, gops
         start_ticks = min(packet.dts if packet.dts is not None else 0 for packet in following.packets[:1])
         self.video.container.seek(start_ticks, stream=self.video.stream)
-        gops = read_gops(self._packets())
+        gops = read_gops(self._packets(), self._references.begins_gop)
         return next(gops, None), gops
 
     def _packets(self) -> Iterator[VideoPacket]:

@@ -1,4 +1,4 @@
-"""Which packets a set of instants needs. Knows packets and their times; decodes nothing.
+"""Plans which packets are to be decoded for a set of instants, from the packets' times.
 
 A group of pictures (GOP) is a key frame and the packets up to the next one, in decoding order. Pictures of
 one GOP never need another GOP, but for the *leading* pictures: those right after a key frame that are shown
@@ -73,19 +73,23 @@ class GopPlan:
     """Nothing may be skipped: the order on screen is not known."""
 
 
-def read_gops(packets: Iterator[VideoPacket]) -> Iterator[Gop]:
-    """Cut a stream of packets into GOPs."""
+def read_gops(packets: Iterator[VideoPacket], begins_gop: Callable[[VideoPacket], bool]) -> Iterator[Gop]:
+    """Cut a stream of packets into GOPs. `begins_gop` says whether decoding may begin with a packet."""
     gathered: list[VideoPacket] = []
     num_bytes = 0
+    starts_at_key_frame = False
     for packet in packets:
+        is_key_frame = begins_gop(packet)
         is_full = len(gathered) >= _MAX_PACKETS or num_bytes >= _MAX_BYTES
-        if gathered and (packet.is_keyframe or is_full):
-            yield Gop(tuple(gathered), gathered[0].is_keyframe, is_complete=packet.is_keyframe)
+        if gathered and (is_key_frame or is_full):
+            yield Gop(tuple(gathered), starts_at_key_frame, is_complete=is_key_frame)
             gathered, num_bytes = [], 0
+        if not gathered:
+            starts_at_key_frame = is_key_frame
         gathered.append(packet)
         num_bytes += packet.size
     if gathered:
-        yield Gop(tuple(gathered), gathered[0].is_keyframe, is_complete=True)
+        yield Gop(tuple(gathered), starts_at_key_frame, is_complete=True)
 
 
 def plan_gop(

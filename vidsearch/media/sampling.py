@@ -1,4 +1,4 @@
-"""Which instants of a video are looked at. Knows no file and no decoder."""
+"""Says at which times a video is sampled."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ _FOR_EVER = 2**62
 
 
 def instants(plan: SamplingPlan, duration_seconds: float | None) -> Sequence[float]:
-    """The sampled instants of a `uniform` plan, ascending, in [start, end).
+    """Return the sampled times of a `uniform` plan, in seconds, ascending, in [start, end).
 
-    Each k / fps, counted from the start of the video and not of the span, so that two overlapping spans look
-    at the same pictures. Where `max_frames` allows fewer, the span is cut into that many equal parts and the
-    middle of each is looked at, so that neither a black first picture nor a faded last one stands for it.
+    They are the multiples of 1 / fps, counted from the start of the video and not of the span, so that two
+    overlapping spans sample the same pictures. Where `max_frames` allows fewer, the span is cut into that
+    many equal parts and the middle of each is sampled: neither a black first picture nor a faded last one
+    represents it. With no end known (`duration_seconds` and `plan.end_seconds` None) there is no last one;
+    the times are computed as they are read.
 
-    With no end known (`duration_seconds` and `plan.end_seconds` None) the instants go on for ever, and
-    `max_frames` cannot be spread: ValueError. They are made as they are looked at.
+    Raises:
+        ValueError: The plan means nothing, or `max_frames` is set and no end is known.
     """
     check_plan(plan)
     end_seconds = _earlier(plan.end_seconds, duration_seconds)
@@ -62,12 +64,12 @@ class _Grid(Sequence[float]):
 
 
 def num_grid_instants(plan: SamplingPlan, end_seconds: float) -> int:
-    """How many k / fps lie in [plan.start_seconds, end_seconds)."""
+    """Count the multiples of 1 / fps in [plan.start_seconds, end_seconds)."""
     return len(_grid_numbers(plan, end_seconds))
 
 
 def spread(items: Sequence[Item], max_items: int) -> list[Item]:
-    """At most `max_items` of `items`, evenly: the middle one of each of that many equal runs."""
+    """Pick at most `max_items` of `items`, evenly: the middle one of each of that many equal runs."""
     if len(items) <= max_items:
         return list(items)
     return [items[int(len(items) * (part + 0.5) / max_items)] for part in range(max_items)]

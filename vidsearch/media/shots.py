@@ -1,4 +1,4 @@
-"""Finds hard cuts, and the pictures that stand for what lies between them. Knows pictures and times, no file.
+"""Finds hard cuts, and the pictures that represent the shots between them.
 
 The method is that of PySceneDetect's adaptive detector (https://www.scenedetect.com): how much a picture
 differs from the one before, set against how much its neighbours do, so that a moving camera is no cut. Two
@@ -115,7 +115,7 @@ def pick_from_shots(
 
 
 class _Taken(Generic[Picture, Kept]):
-    """Candidates of the shot in work: some pictures of each piece, evenly, for its end is not known yet."""
+    """Candidates of the current shot: evenly spaced pictures of each piece, as its end is not known yet."""
 
     def __init__(self, start_seconds: float, keep: Callable[[float, Picture], Kept]) -> None:
         self.start_seconds = start_seconds

@@ -1,0 +1,126 @@
+"""What do false marks of key frames cost, and how many threads does a lone AV1 video want?
+
+    python benchmarks/key_frames.py [--seconds 60] [--fps 1.0] [--repeats 3]
+
+Makes a 1080p H.264 clip without B-frames whose encoder puts I-slices at cuts within its GOPs, and marks them
+as key frames, as FFmpeg up to 5.1 does. Gets its frames at `--fps` in three ways: trusting the marks, where
+the first wrong one makes the decoder go over everything; by the packets' NAL units, as `vidsearch.media`
+does; and by decoding everything. Then an AV1 clip with 1 to 5 threads. Wall seconds, the best of interleaved
+rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import av
+import numpy as np
+
+from vidsearch.bench import write_clip
+from vidsearch.media.container import open_video
+from vidsearch.media.decode import frames
+from vidsearch.media.decoder import PictureDecoder
+from vidsearch.media.references import References
+from vidsearch.types import SamplingPlan
+
+SHORT_SIDE = 224
+CAMERA = {"preset": "veryfast", "bf": "0", "x264-params": "keyint=250:min-keyint=250:scenecut=60"}
+
+
+def main() -> None:
+    """Make the clips, time the ways, print a table for each."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--fps", type=float, default=1.0)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        plain = write_clip(folder / "plain.mp4", seconds=arguments.seconds, encoder_options=CAMERA)
+        path, num_false = mark_intra_slices(plain, folder / "marked.mp4")
+        plan = SamplingPlan(fps=arguments.fps)
+
+        def sampled(num_threads: int = 2, of: Path = path) -> list[np.ndarray]:
+            return [
+                frame.image
+                for frame in frames(of, plan, short_side_pixels=SHORT_SIDE, num_threads=num_threads)
+            ]
+
+        def by_marks() -> list[np.ndarray]:
+            with mock.patch.object(References, "begins_gop", lambda self, packet: bool(packet.is_keyframe)):
+                return sampled()
+
+        ways: dict[str, Callable[[], object]] = {
+            "trusting the marks": by_marks,
+            "by NAL units": sampled,
+            "all decoded, none converted": lambda: decode_all(path),
+        }
+        same = all(map(np.array_equal, by_marks(), sampled()))
+        print(f"\nH.264 with {num_false} false marks; pictures the same: {same}")
+        report(ways, arguments.repeats)
+        film = encode_av1(plain, folder / "film.mp4", max_pictures=240)
+        print("\nAV1, 1080p, 8 s, all its pictures at 5 a second")
+        plan = SamplingPlan(fps=5.0)
+        report({f"{n} threads": partial(sampled, n, film) for n in (1, 2, 3, 5)}, arguments.repeats)
+
+
+def report(ways: dict[str, Callable[[], object]], repeats: int) -> None:
+    """Time each way, and print it with its ratio to the first."""
+    best: dict[str, float] = {}
+    for _ in range(repeats):
+        for name, run in ways.items():
+            start = time.perf_counter()
+            run()
+            best[name] = min(best.get(name, np.inf), time.perf_counter() - start)
+    first = next(iter(best.values()))
+    for name, seconds in best.items():
+        print(f"  {name:30} {seconds:7.2f} s  {seconds / first:5.2f}")
+
+
+def mark_intra_slices(path: Path, copy: Path) -> tuple[Path, int]:
+    """Copy a video with each intra-coded picture marked as a key frame. Returns how many are not."""
+    with av.open(str(path)) as container:
+        intra = {
+            picture.pts: picture.key_frame
+            for picture in container.decode(video=0)
+            if picture.pict_type == av.video.frame.PictureType.I
+        }
+    with av.open(str(path)) as source, av.open(str(copy), "w") as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.size:
+                packet.is_keyframe = packet.pts in intra
+                packet.stream = stream
+                target.mux(packet)
+    return copy, sum(not is_key for is_key in intra.values())
+
+
+def encode_av1(path: Path, copy: Path, *, max_pictures: int) -> Path:
+    """Encode the first pictures of a video once more, as AV1."""
+    with av.open(str(path)) as source, av.open(str(copy), "w") as target:
+        stream = target.add_stream("libsvtav1", rate=30, options={"preset": "10", "crf": "35"})
+        stream.width, stream.height, stream.pix_fmt = 1920, 1080, "yuv420p"
+        for number, picture in enumerate(source.decode(video=0)):
+            if number == max_pictures:
+                break
+            target.mux(stream.encode(picture))
+        target.mux(stream.encode(None))
+    return copy
+
+
+def decode_all(path: Path) -> int:
+    """Decode everything, and convert nothing."""
+    with open_video(path, num_threads=2) as video:
+        return sum(1 for _ in PictureDecoder(video).all_pictures())
+
+
+if __name__ == "__main__":
+    main()
