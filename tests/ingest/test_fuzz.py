@@ -25,8 +25,9 @@ with Library.open(Path(sys.argv[1]), create=True) as library:
         library, [Path(sys.argv[2])], embedders=[ColourEmbedder()], captioner=ColourCaptioner(),
         options=PipelineOptions(timeout_seconds=60),
     )
+    indexed = [path.name for video in library.videos() for path in video.paths]
 print(json.dumps({
-    "indexed": [path.name for video in library.videos() for path in video.paths],
+    "indexed": indexed,
     "failed": [[failure.error, failure.reason] for failure in report.failures],
 }))
 """
