@@ -24,9 +24,14 @@ from transformers import (
     CLIPConfig,
     CLIPModel,
     CLIPTokenizer,
+    MetaClip2Config,
+    MetaClip2Model,
     Siglip2Tokenizer,
     SiglipConfig,
     SiglipModel,
+    XCLIPConfig,
+    XCLIPModel,
+    XLMRobertaTokenizer,
 )
 
 TEXT = """a an the red green blue yellow dog cat man woman child car boat house tree ball picture photo
@@ -84,12 +89,97 @@ def save_tiny_clip(folder: Path, *, activation: str = "gelu", eos_token_id: int 
     return folder
 
 
+def save_tiny_metaclip2(folder: Path) -> Path:
+    """Save a MetaCLIP 2: CLIP with a SentencePiece vocabulary of many languages, whose end token really is
+    2."""
+    torch.manual_seed(5)
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=150, special_tokens=specials, unk_token="<unk>", show_progress=False
+    )
+    trained.train_from_iterator([*CORPUS, "ein roter Hund läuft", "un perro rojo corre"] * 5, trainer)
+    pieces = [tuple(piece) for piece in json.loads(trained.to_str())["model"]["vocab"]]
+    tokenizer = XLMRobertaTokenizer(vocab=pieces)
+    text = {
+        **_TOWER,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 20,
+        "hidden_act": "quick_gelu",
+        "eos_token_id": 2,
+        "bos_token_id": 0,
+        "pad_token_id": 1,
+    }
+    vision = {**_TOWER, "image_size": 32, "patch_size": 8, "hidden_act": "quick_gelu"}
+    _save(MetaClip2Model(MetaClip2Config(text_config=text, vision_config=vision, projection_dim=24)), folder)
+    tokenizer.save_pretrained(folder)
+    _write_json(folder / "preprocessor_config.json", {"size": 32, "crop_size": 32, "resample": 3})
+    return folder
+
+
+def save_tiny_xclip(folder: Path, *, num_frames: int = 4) -> Path:
+    """Save an X-CLIP: clips of 4 frames, 32 pixels, 24 dimensions."""
+    torch.manual_seed(6)
+    tokenizer = clip_tokenizer()
+    text = {**_TOWER, "vocab_size": len(tokenizer), "max_position_embeddings": 20, "eos_token_id": 2}
+    vision = {
+        **_TOWER,
+        "image_size": 32,
+        "patch_size": 8,
+        "num_frames": num_frames,
+        "mit_hidden_size": 24,
+        "mit_intermediate_size": 48,
+        "mit_num_hidden_layers": 1,
+        "mit_num_attention_heads": 3,
+    }
+    config = XCLIPConfig(
+        text_config=text, vision_config=vision, projection_dim=24, prompt_num_attention_heads=3
+    )
+    model = XCLIPModel(config)
+    with torch.no_grad():
+        model.mit.position_embedding.normal_(std=1)
+        # So that frames differ, and with them their order.
+        matrices = [*model.mit.encoder.parameters(), *model.vision_model.parameters()]
+        for weight in (model.visual_projection.weight, *matrices):
+            if weight.ndim > 1:
+                weight.normal_(std=0.3)
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "do_center_crop": True,
+            "crop_size": {"height": 32, "width": 32},
+            "image_mean": [0.485, 0.456, 0.406],
+            "image_processor_type": "VideoMAEImageProcessor",
+            "image_std": [0.229, 0.224, 0.225],
+            "resample": 2,
+            "size": {"shortest_edge": 32},
+        },
+    )
+    return folder
+
+
+def save_tiny_siglip2(folder: Path) -> Path:
+    """Save a SigLIP 2 of fixed resolution: SigLIP with Gemma's kind of tokenizer, padded with <pad>."""
+    torch.manual_seed(7)
+    folder.mkdir(parents=True, exist_ok=True)
+    vocab_size = len(save_siglip2_tokenizer(folder))
+    _save_siglip(folder, vocab_size)
+    return folder
+
+
 def save_tiny_siglip(folder: Path) -> Path:
     """Save a SigLIP: 32 pixels, patches of 8, 32 dimensions, always 16 tokens of a SentencePiece
     vocabulary."""
     torch.manual_seed(2)
     folder.mkdir(parents=True, exist_ok=True)
-    vocab_size = save_siglip_tokenizer(folder)
+    _save_siglip(folder, save_siglip_tokenizer(folder))
+    return folder
+
+
+def _save_siglip(folder: Path, vocab_size: int) -> None:
     text = {
         **_TOWER,
         "vocab_size": vocab_size,
@@ -116,7 +206,6 @@ def save_tiny_siglip(folder: Path) -> Path:
             "size": {"height": 32, "width": 32},
         },
     )
-    return folder
 
 
 def save_tiny_blip_captioner(folder: Path, *, end_bias: float = 0.0) -> Path:

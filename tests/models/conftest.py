@@ -27,6 +27,9 @@ class TinyFolders:
 
     clip: Path
     siglip: Path
+    siglip2: Path
+    metaclip2: Path
+    xclip: Path
     blip_retrieval: Path
     blip_captioner: Path
     blip_ending: Path
@@ -53,6 +56,9 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
     return TinyFolders(
         clip=tiny_models.save_tiny_clip(root / "clip"),
         siglip=tiny_models.save_tiny_siglip(root / "siglip"),
+        siglip2=tiny_models.save_tiny_siglip2(root / "siglip2"),
+        metaclip2=tiny_models.save_tiny_metaclip2(root / "metaclip2"),
+        xclip=tiny_models.save_tiny_xclip(root / "xclip"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),
         blip_ending=tiny_models.save_tiny_blip_captioner(root / "blip-ending", end_bias=1.5),

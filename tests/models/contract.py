@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder
+from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder, VideoEmbedder
 from vidsearch.types import GeneratedCaption
 
 
@@ -119,6 +119,61 @@ class EmbedderContract(TextEncoderContract):
         assert not np.allclose(rows[0], rows[1], atol=1e-3)
 
     def test_short_side_is_a_number_of_pixels(self, embedder):
+        assert embedder.short_side_pixels > 0
+
+
+def clips(num: int, num_frames: int) -> list[np.ndarray]:
+    """Make clips in which a light square moves over noise, each in its own way."""
+    rng = np.random.default_rng(3)
+    made = []
+    for _ in range(num):
+        clip = rng.integers(0, 60, size=(num_frames, 48, 48, 3), dtype=np.uint8)
+        row, column, step_down, step_right = (
+            rng.integers(0, 16, size=2).tolist() + rng.integers(-4, 5, size=2).tolist()
+        )
+        for index, frame in enumerate(clip):
+            top, left = (row + index * step_down) % 36, (column + index * step_right) % 36
+            frame[top : top + 12, left : left + 12] = 230
+        made.append(clip)
+    return made
+
+
+class VideoEmbedderContract(TextEncoderContract):
+    """Give a fixture `embedder`."""
+
+    @pytest.fixture
+    def embedder(self) -> VideoEmbedder:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def encoder(self, embedder: VideoEmbedder) -> TextEncoder:
+        return embedder
+
+    def test_clips_are_unit_rows_in_order(self, embedder):
+        some = clips(5, embedder.num_frames)
+        rows = embedder.embed_clips(some)
+        assert rows.dtype == np.float32
+        assert rows.shape == (5, embedder.space.dim)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+        alone = np.concatenate([embedder.embed_clips([clip]) for clip in some])
+        np.testing.assert_allclose(rows, alone, atol=1e-4)
+
+    def test_no_clips_are_no_rows(self, embedder):
+        assert embedder.embed_clips([]).shape == (0, embedder.space.dim)
+
+    def test_the_order_of_frames_matters(self, embedder):
+        """Guards against a mean over frames: what moves left would be what moves right."""
+        (clip,) = clips(1, embedder.num_frames)
+        forwards, backwards = embedder.embed_clips([clip, clip[::-1].copy()])
+        assert not np.allclose(forwards, backwards, atol=1e-3)
+
+    def test_another_number_of_frames_is_an_error(self, embedder):
+        with pytest.raises(ValueError, match="frames"):
+            embedder.embed_clips(clips(1, embedder.num_frames + 1))
+
+    def test_a_window_is_a_few_seconds(self, embedder):
+        assert 1 <= embedder.window_seconds <= 30
+        assert embedder.num_frames >= 2
         assert embedder.short_side_pixels > 0
 
 

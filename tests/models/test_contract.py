@@ -11,8 +11,15 @@ from tests.models.contract import (
     EmbedderContract,
     MatcherContract,
     TextEncoderContract,
+    VideoEmbedderContract,
 )
-from vidsearch.models.registry import load_captioner, load_matcher, load_text_encoder
+from vidsearch.models.registry import (
+    load_captioner,
+    load_embedder,
+    load_matcher,
+    load_text_encoder,
+    load_video_embedder,
+)
 
 
 class TestColourEmbedder(EmbedderContract):
@@ -37,6 +44,19 @@ class TestTinySiglip(EmbedderContract):
     @pytest.fixture
     def embedder(self, tiny_siglip):
         return tiny_siglip
+
+
+@pytest.mark.parametrize("family", ["siglip2", "metaclip2"])
+class TestTinyModelsOfToday(EmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny, family):
+        return load_embedder(str(getattr(tiny, family)), device=CPU)
+
+
+class TestTinyXclip(VideoEmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny):
+        return load_video_embedder(str(tiny.xclip), device=CPU, batch_size=2)
 
 
 class TestTinyBlip(EmbedderContract):
@@ -75,7 +95,7 @@ class TestTinyBlipMatcher(MatcherContract):
         return load_matcher(str(tiny.blip_retrieval), device=CPU, batch_size=4)
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip", "blip_retrieval"])
+@pytest.mark.parametrize("family", ["clip", "siglip", "siglip2", "metaclip2", "xclip", "blip_retrieval"])
 class TestTextTowers(TextEncoderContract):
     @pytest.fixture
     def encoder(self, tiny, family):

@@ -14,13 +14,19 @@ from vidsearch.types import EmbeddingSpace
 if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
 
-Role: TypeAlias = Literal["embedder", "captioner"]
+Role: TypeAlias = Literal["embedder", "captioner", "video embedder"]
 
 _BLIP_MAX_TOKENS = 35
 """Texts were cut here when BLIP's retrieval model was trained (salesforce/BLIP,
 `models/blip_retrieval.py`)."""
 
-_FAMILIES: dict[str, Family] = {"clip": "clip", "metaclip_2": "clip", "siglip": "siglip", "blip": "blip"}
+_FAMILIES: dict[str, Family] = {
+    "clip": "clip",
+    "metaclip_2": "clip",
+    "siglip": "siglip",
+    "blip": "blip",
+    "xclip": "xclip",
+}
 """By `model_type`. MetaCLIP 2 is CLIP with a tokenizer of many languages."""
 
 
@@ -57,8 +63,9 @@ def family_of(checkpoint: Checkpoint) -> Family:
 
 def role_of(checkpoint: Checkpoint) -> Role:
     """Return what a checkpoint is for. Raises ModelUnavailable for BLIP models for other tasks."""
-    if family_of(checkpoint) != "blip":
-        return "embedder"
+    family = family_of(checkpoint)
+    if family != "blip":
+        return "video embedder" if family == "xclip" else "embedder"
     architectures = checkpoint.config.get("architectures") or ["BlipForConditionalGeneration"]
     name = str(architectures[0]) if isinstance(architectures, list) else str(architectures)
     roles: dict[str, Role] = {
@@ -89,8 +96,11 @@ def read_preprocessing(checkpoint: Checkpoint, config: DualConfig) -> Preprocess
 
 
 def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
-    """Read an embedder's checkpoint. Raises ModelUnavailable where it is a captioner, or not supported."""
-    if role_of(checkpoint) != "embedder":
+    """Read the checkpoint of an embedder of images or of clips.
+
+    Raises ModelUnavailable where it is a captioner, or not supported.
+    """
+    if role_of(checkpoint) == "captioner":
         raise ModelUnavailable(
             f"{checkpoint.model} writes captions and embeds nothing: it cannot be an embedder."
         )

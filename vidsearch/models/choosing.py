@@ -63,7 +63,14 @@ def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
 
 
 def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...], str | None, str | None]:
-    embedders = [name for name in names if _embeds_only(name)]
+    roles = {name: _role(name) for name in names}
+    for name, role in roles.items():
+        if role == "video embedder":
+            raise ModelUnavailable(
+                f"{name} embeds clips of several frames, and a library is searched by single frames: name "
+                f"an embedder of images, such as clip."
+            )
+    embedders = [name for name in names if roles[name] == "embedder"]
     others = [name for name in names if name not in embedders]
     captioners = [_canonical(name, "captioner") for name in others]
     if len(captioners) > 1:
@@ -79,18 +86,17 @@ def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...],
     return chosen, captioners[0] if captioners else None, reason
 
 
-def _embeds_only(name: str) -> bool:
-    """Return whether a model embeds and does not caption."""
+def _role(name: str) -> Role | None:
+    """Return what a model is for; None for those that both embed and caption."""
     from vidsearch.models.checkpoints import role_of
 
     if name in (MINI, "blip"):
-        return False
+        return None
     known = find_known(name)
     if known is not None:
-        return known.kind == "embedder"
+        return known.kind
     is_folder = weights.is_folder_name(name)
-    checkpoint = weights.from_folder(Path(name)) if is_folder else hub.config_only(name)
-    return role_of(checkpoint) == "embedder"
+    return role_of(weights.from_folder(Path(name)) if is_folder else hub.config_only(name))
 
 
 def _canonical(name: str, role: Role) -> str:
@@ -99,7 +105,7 @@ def _canonical(name: str, role: Role) -> str:
     if name == MINI or (known is not None and known.kind == role) or name == "blip":
         return name
     if known is not None:
-        raise ModelUnavailable(f"{name} is no {role}, but a model of another kind: {known.kind}.")
+        raise ModelUnavailable(f"{name} is no {role}: it is a {known.kind}.")
     if weights.is_folder_name(name):
         return str(weights.from_folder(Path(name)).folder.absolute())
     weights.check_hub_id(name)

@@ -74,7 +74,7 @@ class ClipEmbedder(TorchEmbedder):
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        return _embed_texts(self.model, self.tokenizer, texts, self.space.dim)
+        return embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
         rows: torch.Tensor = self.model.image_features(pixels)
@@ -99,7 +99,7 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
         names=text_names(config),
         state=lambda: numpy_state(model),
         tokenizer=tokenizer,
-        reference=lambda texts: _embed_texts(model, tokenizer, texts, card.space.dim),
+        reference=lambda texts: embed_texts(model, tokenizer, texts, card.space.dim),
         logit_scale=float(model.logit_scale.exp()),
         logit_bias=None if bias is None else float(bias),
     )
@@ -113,7 +113,8 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     )
 
 
-def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+def embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+    """Embed texts by a model's `text_features`. Returns float32 (n, dim), unit rows."""
     rows = np.empty((len(texts), dim), dtype=np.float32)
     for start in range(0, len(texts), _TEXT_BATCH):
         ids, _ = encode(tokenizer, texts[start : start + _TEXT_BATCH])

@@ -30,7 +30,7 @@ class ClipModel(nn.Module):
     def __init__(self, config: DualConfig) -> None:
         super().__init__()
         self.config = config
-        self.text_model = _ClipText(config.text)
+        self.text_model = ClipText(config.text)
         self.vision_model = _ClipVision(config.vision)
         self.visual_projection = nn.Linear(config.vision.transformer.width, config.dim, bias=False)
         self.text_projection = nn.Linear(config.text.transformer.width, config.dim, bias=False)
@@ -74,7 +74,7 @@ class _ClipVision(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         shape = config.transformer
-        self.embeddings = _ClipVisionEmbeddings(config)
+        self.embeddings = ClipVisionEmbeddings(config)
         self.pre_layrnorm = nn.LayerNorm(shape.width, eps=shape.layer_norm_eps)  # misspelled as published
         self.encoder = Encoder(shape, lambda: ProjectedAttention(shape))
         self.post_layernorm = nn.LayerNorm(shape.width, eps=shape.layer_norm_eps)
@@ -85,7 +85,9 @@ class _ClipVision(nn.Module):
         return rows
 
 
-class _ClipVisionEmbeddings(nn.Module):
+class ClipVisionEmbeddings(nn.Module):
+    """A class token and patches (n, 1 + patches, width), with their positions."""
+
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         width = config.transformer.width
@@ -100,7 +102,9 @@ class _ClipVisionEmbeddings(nn.Module):
         return rows
 
 
-class _ClipText(nn.Module):
+class ClipText(nn.Module):
+    """A causal text transformer. Returns a row (n, width) for each text, before its projection."""
+
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         shape = config.transformer

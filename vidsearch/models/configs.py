@@ -11,7 +11,7 @@ from typing import Any, Literal, TypeAlias
 
 from vidsearch.errors import ModelUnavailable
 
-Family: TypeAlias = Literal["clip", "siglip", "blip"]
+Family: TypeAlias = Literal["clip", "siglip", "blip", "xclip"]
 
 ACTIVATION_NAMES = ("gelu", "quick_gelu", "gelu_pytorch_tanh", "gelu_new")
 
@@ -29,6 +29,17 @@ _VISION_DEFAULTS: dict[Family, dict[str, Any]] = {
         "patch_size": 16,
     },
     "blip": {"hidden_act": "gelu", "layer_norm_eps": 1e-5, "image_size": 384, "patch_size": 16},
+    "xclip": {
+        "hidden_act": "quick_gelu",
+        "layer_norm_eps": 1e-5,
+        "image_size": 224,
+        "patch_size": 32,
+        "num_frames": 8,
+        "mit_hidden_size": 512,
+        "mit_intermediate_size": 2048,
+        "mit_num_hidden_layers": 1,
+        "mit_num_attention_heads": 8,
+    },
 }
 _VISION_SIZES = {
     "hidden_size": 768,
@@ -36,18 +47,20 @@ _VISION_SIZES = {
     "num_hidden_layers": 12,
     "num_attention_heads": 12,
 }
+_CLIP_TEXT = {
+    "vocab_size": 49408,
+    "hidden_size": 512,
+    "intermediate_size": 2048,
+    "num_hidden_layers": 12,
+    "num_attention_heads": 8,
+    "max_position_embeddings": 77,
+    "hidden_act": "quick_gelu",
+    "layer_norm_eps": 1e-5,
+    "eos_token_id": 49407,
+}
 _TEXT_DEFAULTS: dict[Family, dict[str, Any]] = {
-    "clip": {
-        "vocab_size": 49408,
-        "hidden_size": 512,
-        "intermediate_size": 2048,
-        "num_hidden_layers": 12,
-        "num_attention_heads": 8,
-        "max_position_embeddings": 77,
-        "hidden_act": "quick_gelu",
-        "layer_norm_eps": 1e-5,
-        "eos_token_id": 49407,
-    },
+    "clip": _CLIP_TEXT,
+    "xclip": {**_CLIP_TEXT, "eos_token_id": _WRONG_END_TOKEN},
     "siglip": {
         **_VISION_SIZES,
         "vocab_size": 32000,
@@ -117,6 +130,15 @@ class TextConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class ClipConfig:
+    """What X-CLIP has beyond CLIP: how it reads several frames."""
+
+    num_frames: int
+    integration: TransformerConfig
+    """Of the transformer over the frames' vectors."""
+
+
+@dataclass(frozen=True, slots=True)
 class DualConfig:
     """A model with an image and a text tower."""
 
@@ -125,6 +147,8 @@ class DualConfig:
     text: TextConfig
     dim: int
     """Of the space that both towers share."""
+    clip: ClipConfig | None = None
+    """Of models that look at several frames at once."""
 
 
 def read_dual_config(config: Mapping[str, Any], *, family: Family, model: str) -> DualConfig:
@@ -144,8 +168,9 @@ def read_dual_config(config: Mapping[str, Any], *, family: Family, model: str) -
         return DualConfig(
             family=family,
             vision=_vision(vision, family),
-            text=_text(text, family, pools_highest_id=config.get("model_type") == "clip"),
+            text=_text(text, family, pools_highest_id=config.get("model_type") in ("clip", "xclip")),
             dim=_dim(config, text, family),
+            clip=_clip(vision) if family == "xclip" else None,
         )
     except ValueError as error:
         raise ModelUnavailable(f"The config.json of {model} cannot be used: {error}.") from error
@@ -178,6 +203,12 @@ def _vision(part: Mapping[str, Any], family: Family) -> VisionConfig:
     return vision
 
 
+def _clip(part: Mapping[str, Any]) -> ClipConfig:
+    values = {**_VISION_DEFAULTS["xclip"], **_without_nulls(part)}
+    own = {name.removeprefix("mit_"): value for name, value in values.items() if name.startswith("mit_")}
+    return ClipConfig(_count(values, "num_frames"), _transformer({**values, **own}))
+
+
 def _text(part: Mapping[str, Any], family: Family, *, pools_highest_id: bool) -> TextConfig:
     values = {**_TEXT_DEFAULTS[family], **_without_nulls(part)}
     end = values["eos_token_id"]
@@ -194,7 +225,7 @@ def _text(part: Mapping[str, Any], family: Family, *, pools_highest_id: bool) ->
 
 
 def _dim(config: Mapping[str, Any], text: Mapping[str, Any], family: Family) -> int:
-    if family == "clip":
+    if family in ("clip", "xclip"):
         return _count({"projection_dim": config.get("projection_dim") or 512}, "projection_dim")
     if family == "blip":
         size = config.get("image_text_hidden_size") or 256

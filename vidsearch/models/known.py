@@ -31,7 +31,12 @@ KNOWN_MODELS = (
     KnownModel("clip", "embedder", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K", 610, "MIT"),
     KnownModel("clip-openai", "embedder", "openai/clip-vit-base-patch32", 610, "MIT"),
     KnownModel("siglip", "embedder", "google/siglip-base-patch16-224", 820, "Apache-2.0"),
+    KnownModel("clip-l", "embedder", "laion/CLIP-ViT-L-14-laion2B-s32B-b82K", 1710, "MIT"),
+    KnownModel("clip-h", "embedder", "laion/CLIP-ViT-H-14-laion2B-s32B-b79K", 3950, "MIT"),
     KnownModel("siglip2", "embedder", "google/siglip2-base-patch16-224", 1530, "Apache-2.0"),
+    KnownModel("siglip2-large", "embedder", "google/siglip2-large-patch16-384", 3560, "Apache-2.0"),
+    KnownModel("metaclip2", "embedder", "facebook/metaclip-2-worldwide-b32", 2480, "CC-BY-NC-4.0"),
+    KnownModel("xclip", "video embedder", "microsoft/xclip-base-patch32", 790, "MIT"),
     KnownModel("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
     KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
     KnownModel("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
@@ -44,7 +49,7 @@ class ModelEntry:
 
     name: str
     kind: str
-    """"embedder", "captioner", or both."""
+    """"embedder", "captioner", both, or "video embedder"."""
     source: str
     """Hub id, or where else it comes from."""
     size_bytes: int

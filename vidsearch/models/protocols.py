@@ -1,4 +1,4 @@
-"""What the rest of vidsearch needs of a model. Knows nothing of any particular one.
+"""What the rest of vidsearch needs of a model.
 
 Images are uint8 arrays (height, width, 3), RGB, of any size; batches of any length, including none. A
 result never depends on an image's neighbours in its batch, beyond rounding.
@@ -35,6 +35,32 @@ class Embedder(TextEncoder, Protocol):
 
     def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
         """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
+        ...
+
+
+class VideoEmbedder(TextEncoder, Protocol):
+    """Clips of several frames and words in one space. A clip's vector depends on the order of its frames."""
+
+    @property
+    def num_frames(self) -> int:
+        """How many frames a clip has."""
+        ...
+
+    @property
+    def window_seconds(self) -> float:
+        """How long a clip lasts: its frames are spread evenly over this time."""
+        ...
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that a frame needs to lose nothing: 224, 384."""
+        ...
+
+    def embed_clips(self, clips: Sequence[UInt8Image]) -> Float32:
+        """Embed clips, each uint8 (num_frames, height, width, 3) in the order of time.
+
+        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
+        """
         ...
 
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Explainer,
         Matcher,
         TextEncoder,
+        VideoEmbedder,
     )
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import EmbeddingSpace
@@ -41,6 +42,7 @@ __all__ = [
     "load_explainer",
     "load_matcher",
     "load_text_encoder",
+    "load_video_embedder",
     "pull_model",
     "resolve_models",
     "uses_torch",
@@ -61,6 +63,11 @@ def load_embedder(
 
         return MiniEmbedder()
     card = _card(name, space)
+    if card.family == "xclip":
+        raise ModelUnavailable(
+            f"{name} embeds clips of several frames, not single images: choose an embedder of images, such "
+            "as clip."
+        )
     if card.family == "blip":
         from vidsearch.models.blip import load_blip
 
@@ -68,6 +75,16 @@ def load_embedder(
     from vidsearch.models.clip import load_clip
 
     return load_clip(card, device=device, batch_size=batch_size)
+
+
+def load_video_embedder(name: str, *, device: Device, batch_size: int | None = None) -> VideoEmbedder:
+    """Load an embedder of clips. `batch_size` counts clips. Raises ModelUnavailable."""
+    from vidsearch.models.xclip import load_xclip
+
+    card = None if name == MINI else _card(name, None)
+    if card is None or card.family != "xclip":
+        raise ModelUnavailable(f"{name} embeds single images: choose an embedder of clips, such as xclip.")
+    return load_xclip(card, device=device, batch_size=batch_size)
 
 
 def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> TextEncoder:
@@ -84,12 +101,30 @@ def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> Text
     from vidsearch.models.text_onnx import OnnxTextEncoder, has_tower, tower_folder
 
     if space is None or not has_tower(space):
-        space = _card(name, space).space
-    if not has_tower(space):
-        from vidsearch.models.device import Device
-
-        load_embedder(name, device=Device("cpu", "fp32"), batch_size=1, space=space)
+        card = _card(name, space)
+        space = card.space
+        if not has_tower(space):
+            _export_text_half(card)
     return OnnxTextEncoder(tower_folder(space))
+
+
+def _export_text_half(card: EmbedderCard) -> None:
+    """Load a model, which exports its text half."""
+    from vidsearch.models.device import Device
+
+    device = Device("cpu", "fp32")
+    if card.family == "blip":
+        from vidsearch.models.blip import load_blip
+
+        load_blip(card, device=device, batch_size=1)
+    elif card.family == "xclip":
+        from vidsearch.models.xclip import load_xclip
+
+        load_xclip(card, device=device, batch_size=1)
+    else:
+        from vidsearch.models.clip import load_clip
+
+        load_clip(card, device=device, batch_size=1)
 
 
 def load_captioner(
@@ -229,7 +264,7 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
     )
     if name == "blip":
         pull_model("blip-itm", show_progress=show_progress, tell=tell)
-    if role_of(checkpoint) == "embedder":
+    if role_of(checkpoint) != "captioner":
         _pull_text_half(checkpoint, tell)
     return checkpoint.folder
 

@@ -73,12 +73,14 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Int64, Int64]:
 _PAD_TOKENS: dict[Family, tuple[str, ...]] = {
     # CLIP pools the first end token and is causal, so any padding does; the end token is always there.
     "clip": ("<|endoftext|>", "</s>", "<pad>"),
+    "xclip": ("<|endoftext|>",),
     # SigLIP was trained with its end token as padding; SigLIP 2, whose vocabulary has no </s>, with <pad>.
     "siglip": ("</s>", "<pad>"),
     "blip": ("[PAD]",),
 }
 _END_TOKENS: dict[Family, tuple[str, ...]] = {
     "clip": ("<|endoftext|>", "</s>"),
+    "xclip": ("<|endoftext|>",),
     "siglip": ("<eos>", "</s>"),
     "blip": ("[SEP]",),
 }
@@ -92,7 +94,7 @@ def _check_fits(tokenizer: Tokenizer, checkpoint: Checkpoint, config: DualConfig
     ids = tokenizer.encode("a").ids
     if ids[-1:] != [end_id]:
         raise ModelUnavailable(f"The tokenizer in {checkpoint.folder} does not end texts with {end}.")
-    if config.family == "clip":
+    if config.family in ("clip", "xclip"):
         pooled = max(ids) if config.text.pools_highest_id else config.text.end_token_id
         if pooled != end_id:
             raise ModelUnavailable(
@@ -134,9 +136,11 @@ def _follow_siglip_training(tokenizer: Tokenizer) -> Tokenizer:
         for token in content["added_tokens"]:
             token["normalized"] = False
         tokenizer = Tokenizer.from_str(json.dumps(content))
-    steps: list[normalizers.Normalizer] = [_lowercase_final_sigma(), normalizers.Lowercase()]
+    steps: list[normalizers.Normalizer] = [normalizers.Lowercase()]
     if is_unigram:
-        steps += [
+        steps = [
+            _lowercase_final_sigma(),
+            *steps,
             normalizers.Replace(Regex(r"[!-/:-@\[-`{-~]"), ""),
             normalizers.Replace(Regex(r"\s+"), " "),
             normalizers.Strip(),

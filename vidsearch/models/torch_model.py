@@ -112,8 +112,10 @@ class Runner:
         return fastest_batch_size(run, _SIZES_ON_AMX, key=key)
 
     def _blank_pixels(self, num_images: int) -> torch.Tensor:
-        blank = np.zeros((self._preprocessing.height, self._preprocessing.width, 3), dtype=np.uint8)
-        return self.pixels([blank] * num_images)
+        return self.pixels([self._blank()] * num_images)
+
+    def _blank(self) -> UInt8Image:
+        return np.zeros((self._preprocessing.height, self._preprocessing.width, 3), dtype=np.uint8)
 
     def _size_for_cuda(self, try_batch: Callable[[torch.Tensor], object]) -> int:
         device = self._device.torch_device
