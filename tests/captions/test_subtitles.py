@@ -166,6 +166,12 @@ def test_lines_that_are_said_twice_are_kept_twice(tmp_path):
         ("00:00:01.000,00:00:02.000", 1.0, 2.0),
         ("00:00:01,000 --> 00:00:02,000  X1:100 X2:200", 1.0, 2.0),
         ("00:90 --> 00:91", 90.0, 91.0),
+        ("\u202b00:00:01,000 --> 00:00:02,000\u202c", 1.0, 2.0),
+        ("00:00:01,000 --› 00:00:02,000", 1.0, 2.0),
+        ("00:00:01,000 --&gt; 00:00:02,000", 1.0, 2.0),
+        ("00:00:01,000 −−> 00:00:02,000", 1.0, 2.0),
+        ("00:00:01,000 -x- 00:00:02,000", 1.0, 2.0),
+        ("00:00:01,000 --> 00:00:02,000 align:start position:0%", 1.0, 2.0),
     ],
 )
 def test_times_are_read_however_they_are_written(tmp_path, times, start, end):
@@ -306,3 +312,18 @@ def test_a_damaged_byte_does_not_change_the_encoding(tmp_path):
     found = read(tmp_path, data[:40] + b"\xff" + data[40:])
 
     assert (found.encoding, found.num_mended) == ("utf-8", 1)
+
+
+def test_words_behind_the_times_are_kept(tmp_path):
+    found = read(tmp_path, cue("00:00:01,000 --> 00:00:02,000 Who is", "there?"))
+
+    assert found.cues[0] == Cue(1.0, 2.0, "Who is there?")
+
+
+def test_notes_of_webvtt_are_no_cues(tmp_path):
+    text = (
+        "WEBVTT\n\nNOTE 00:01.000 --> 00:02.000\nnot shown\n\nSTYLE\n::cue { color: red }\n\n"
+        "00:03.000 --> 00:04.000\nshown\n\nNOTE\nnor this\n"
+    )
+
+    assert read(tmp_path, text, "s.vtt").cues == (Cue(3.0, 4.0, "shown"),)

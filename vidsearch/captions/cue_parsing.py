@@ -10,16 +10,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from vidsearch.text import one_line
+
 _MAX_SECONDS = 100_000 * 3600
 
 _NUMBER = r"\d{1,9}"
 _TIME_PATTERN = rf"[-−]?{_NUMBER}(?:\s?[:.,;]\s?{_NUMBER}){{1,3}}"
 _TIME = re.compile(rf"{_TIME_PATTERN}(?!\w|[:.,;]\w)")
-_ARROW = re.compile(r"-{1,3}\s?-?\s?>|[–—]\s?>|→")
-_TWO_TIMES = re.compile(
-    rf"\s*({_NUMBER}:{_NUMBER}:{_NUMBER}(?:[.,]\d{{1,9}})?)[\s,;]+({_NUMBER}:{_NUMBER}:{_NUMBER}(?:[.,]\d{{1,9}})?)\s*"
-)
-"""Times without an arrow: SBV, or an arrow that was lost."""
+_ARROW = re.compile(r"(?:[-\u2010-\u2015\u2212]{1,3}\s?-?\s?(?:>|＞|›|&gt;)|→)")
+_FULL_TIME = rf"{_NUMBER}:{_NUMBER}:{_NUMBER}(?:[.,]\d{{1,9}})?"
+_TWO_TIMES = re.compile(rf"\s*({_FULL_TIME})\D{{1,8}}({_FULL_TIME})\s*")
+"""Times without an arrow: SBV, or an arrow that was damaged."""
+_SETTING = re.compile(r"[\w-]{1,20}:\S{1,100}")
+"""What may follow the times: `align:start` in WebVTT, `X1:100` in SubRip."""
 _MAY_HOLD_TIMES = re.compile(r"[:>→]")
 """A quick test that most lines of words fail."""
 _INDEX = re.compile(r"\s*\d{1,9}\s*")
@@ -80,13 +83,16 @@ def parse_blocks(text: str, *, is_webvtt: bool) -> list[RawCue]:
             if cues:
                 cues[-1].lines.append("")
             continue
-        times = _times_in(line, is_header=_is_header_place(cues, is_after_blank=is_after_blank))
-        if times is not None:
+        begins_skipped = is_webvtt and is_after_blank and _SKIPPED_BLOCK.match(line) is not None
+        cue = None
+        if not begins_skipped:
+            cue = _cue_begun(line, is_place=_is_place_for_cue(cues, is_after_blank=is_after_blank))
+        if cue is not None:
             if cues:
                 _remove_name_of_next(cues[-1].lines, is_webvtt=is_webvtt)
-            cues.append(RawCue(*times))
+            cues.append(cue)
             is_skipped = False
-        elif is_skipped or (is_webvtt and is_after_blank and _SKIPPED_BLOCK.match(line)):
+        elif begins_skipped or is_skipped:
             is_skipped = True
         elif cues:
             cues[-1].lines.append(line)
@@ -117,27 +123,39 @@ def parse_events(text: str) -> Iterator[RawCue]:
             )
 
 
-def _times_in(line: str, *, is_header: bool) -> tuple[float | None, float | None] | None:
-    """The times of a line that begins a cue, None for one that cannot be read; None for any other line."""
+def _cue_begun(line: str, *, is_place: bool) -> RawCue | None:
+    """Return the cue that a line of times begins, without its words; None for any other line.
+
+    A time that cannot be read is None in it. Where neither can, the line counts only where `is_place` says that
+    a cue may begin.
+    """
     if not _MAY_HOLD_TIMES.search(line):
         return None
+    if not line.isascii():
+        line = one_line(line)  # writers of Arabic and Hebrew put direction marks around the times
     bare = _TWO_TIMES.fullmatch(line)
     if bare is not None:
-        return parse_time(bare[1]), parse_time(bare[2])
+        return RawCue(parse_time(bare[1]), parse_time(bare[2]))
     arrow = _ARROW.search(line)
     if arrow is None:
         return None
-    left, right = line[: arrow.start()].strip(), line[arrow.end() :].lstrip()
+    left, right = line[: arrow.start()].strip(), line[arrow.end() :].strip()
     at_right = _TIME.match(right)
-    start, end = parse_time(left), parse_time(at_right[0]) if at_right is not None else None
-    word = right.split(None, 1)[0] if right.strip() else ""
-    if start is not None and (end is not None or _is_like_a_time(word) or not word):
-        return start, end
-    if end is not None and (_is_like_a_time(left) or not left):
-        return start, end
-    if is_header and _is_like_a_time(left) and _is_like_a_time(word):
-        return None, None
-    return None
+    start = parse_time(left)
+    end = None if at_right is None else parse_time(at_right[0])
+    word = right.split(None, 1)[0] if right else ""
+    is_left_damaged = not left or _is_like_a_time(left)
+    is_right_damaged = not word or _is_like_a_time(word)
+    if start is not None or end is not None:
+        begins = (start is not None or is_left_damaged) and (end is not None or is_right_damaged)
+    else:
+        begins = is_place and bool(left and word) and is_left_damaged and is_right_damaged
+    if not begins:
+        return None
+    rest = right[at_right.end() :] if at_right is not None else right[len(word) :]
+    settings = rest.split()
+    is_settings = all(_SETTING.fullmatch(each) for each in settings)
+    return RawCue(start, end, [] if is_settings else [rest])
 
 
 def _is_like_a_time(text: str) -> bool:
@@ -146,7 +164,7 @@ def _is_like_a_time(text: str) -> bool:
     return any(char.isdigit() for char in text[:100]) and 2 * num_fitting >= len(text)
 
 
-def _is_header_place(cues: list[RawCue], *, is_after_blank: bool) -> bool:
+def _is_place_for_cue(cues: list[RawCue], *, is_after_blank: bool) -> bool:
     """Whether a cue may begin here: after a blank line, or after one that holds nothing but a number."""
     if is_after_blank or not cues:
         return True
