@@ -5,7 +5,7 @@ python benchmarks/subtitle_encodings.py
 
 from __future__ import annotations
 
-from vidsearch.captions.encodings import decode
+from vidsearch.media.encodings import decode
 
 SAMPLES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "Russian": (

@@ -53,7 +53,12 @@ class TrackSpec:
         """
         if self.kind != other.kind or HUMAN in (self.producer, other.producer):
             return False
-        return self.kind != "subtitle" or (self.producer, self.params) == (other.producer, other.params)
+        return self.kind != "subtitle" or self._source == other._source
+
+    @property
+    def _source(self) -> tuple[object, ...]:
+        """What subtitles are read from: a file by its name, a stream by its number."""
+        return self.producer, self.params.get("name"), self.params.get("stream")
 
     @property
     def is_made_by_people(self) -> bool:

@@ -89,6 +89,16 @@ class Shot:
     end_seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class TimedText:
+    """Words that hold for a span [start, end) of a video: a subtitle, a chapter."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    """One line, without markup."""
+
+
 # --- models -----------------------------------------------------------------------------------------
 
 

@@ -16,8 +16,8 @@ from vidsearch.captions.export.tracks import (
     export_tracks,
     render_tracks,
 )
-from vidsearch.captions.subtitles import read_subtitles
 from vidsearch.errors import ExportError
+from vidsearch.media.subtitle_files import read_subtitles
 
 SPEECH = "When we went down to the harbour that morning, the boats had already left & nobody was --> there."
 VIDEO = captioned(["a dog"]).video

@@ -73,11 +73,11 @@ def words_of_people(library: Library) -> list[str]:
 
 
 def shown(library: Library, video_id: int) -> list[tuple[str, str, str]]:
-    """Kind, producer and state of each track but for what people brought."""
+    """Kind, producer and state of each track of frames and captions that models made."""
     return [
         (track.kind, track.spec.producer, track.state)
         for track in library.tracks(video_id)
-        if not track.spec.is_made_by_people
+        if track.kind in ("frames", "caption") and not track.is_human
     ]
 
 
@@ -282,3 +282,29 @@ def test_embedded_subtitles_and_chapters_are_tracks_that_words_find(library, tmp
     index(library, film, plan=TWICE, reindex=True)
     kinds = [track.kind for track in library.tracks(video.id) if track.state == "active"]
     assert sorted(kinds) == ["caption", "chapter", "frames", "subtitle"]
+
+
+def test_subtitles_beside_a_video_are_tracks_in_the_language_of_their_name(library, clip):
+    index(library, clip)
+    (video,) = library.videos()
+    beside = clip.with_suffix(".de.srt")
+    beside.write_text("1\n00:00:01,000 --> 00:00:02,000\nWo ist Bello?\n")
+
+    report = index(library, clip)  # it came later: the video is known, and no model runs
+
+    assert (report.num_skipped, report.num_indexed) == (1, 0)
+    (track,) = [track for track in library.tracks(video.id) if track.kind == "subtitle"]
+    assert (track.name, track.language, track.num_segments) == ("a.de.srt", "de", 1)
+    beside.write_text(
+        "1\n00:00:01,000 --> 00:00:02,000\nWo ist Minka?\n\n2\n00:00:02,000 --> 00:00:03,000\nDa!\n"
+    )
+    index(library, clip)
+    (track,) = [track for track in library.tracks(video.id) if track.kind == "subtitle"]
+    assert [segment.text for segment in library.segments(track.id)] == ["Wo ist Minka?", "Da!"]
+    assert library.match("bello", 9, kinds=(WordKind("subtitle"),)) == []
+
+
+def test_a_subtitle_file_that_is_none_is_said_once(library, clip):
+    clip.with_suffix(".srt").write_text("no subtitles at all")
+    assert "no subtitles" in " ".join(index(library, clip).warnings)
+    assert index(library, clip).warnings == ()

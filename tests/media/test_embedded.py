@@ -15,12 +15,12 @@ from vidsearch.errors import MediaError
 from vidsearch.media.embedded import (
     Subtitles,
     SubtitleStream,
-    TimedText,
     chapters,
     find_sidecars,
     subtitle_streams,
     subtitles,
 )
+from vidsearch.types import TimedText
 
 Cue = tuple[float, float, bytes]
 

@@ -33,10 +33,10 @@ from vidsearch.errors import LibraryNotFound, TrackNotFound, VideoNotFound
 from vidsearch.store import segment_ids
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
-from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, Cue, SubtitleTrack
+from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, SubtitleTrack
 from vidsearch.store.word_ranking import WordKind
 from vidsearch.tracks import FILE, Chunk, Segment, SegmentMatch, SegmentRecord, Track, TrackKind, TrackSpec
-from vidsearch.types import FrameFilter, IndexedFrame, LibraryModels, SamplingPlan, Shot, Video
+from vidsearch.types import FrameFilter, IndexedFrame, LibraryModels, SamplingPlan, Shot, TimedText, Video
 
 CAPTIONS = (WordKind("caption"), WordKind("caption", is_human=True))
 SUBTITLES = (WordKind("subtitle"),)
@@ -704,7 +704,7 @@ def test_subtitles_are_kept_beside_captions(library: Library, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     english = TrackSpec("subtitle", FILE, {"name": "english"}, language="en")
     library.put_track(video.id, english, [SegmentRecord(0.0, 1.0, "nothing")])
-    cues = (Cue(1.0, 2.0, "good morning"), Cue(2.0, 3.0, "good dogs"))
+    cues = (TimedText(1.0, 2.0, "good morning"), TimedText(2.0, 3.0, "good dogs"))
     track = library.put_track(
         video.id, english, [SegmentRecord(cue.start_seconds, cue.end_seconds, cue.text) for cue in cues]
     )

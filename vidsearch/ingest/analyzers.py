@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidsearch.models.protocols import Captioner
+    from vidsearch.tracks import Track
     from vidsearch.types import SamplingPlan, UInt8Image
 
 
@@ -78,6 +79,10 @@ class FileFindings:
 
 class FileAnalyzer(Protocol):
     """Makes tracks of what a file holds beside its pictures, without a model."""
+
+    def lacks(self, path: Path, tracks: Sequence[Track]) -> bool:
+        """Whether there is something to read that a video with these tracks does not have yet. Quick."""
+        ...
 
     def analyze(self, path: Path) -> FileFindings:
         """Read a video file, and what belongs to it. Raises MediaError."""

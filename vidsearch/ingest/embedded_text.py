@@ -1,58 +1,88 @@
-"""The words that a video brings along: subtitle streams and chapters, each a track of its own."""
+"""The words that a video brings along: subtitle streams, chapters, and subtitle files beside it.
+
+Each becomes a track of its own. The chapters' track is there for a video without chapters too: it says that
+the file was read.
+"""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.errors import SubtitleError
 from vidsearch.ingest.analyzers import FileFindings, MadeTrack
-from vidsearch.media.embedded import chapters, subtitle_streams, subtitles
+from vidsearch.media.embedded import chapters, find_sidecars, subtitle_streams, subtitles
+from vidsearch.media.subtitle_files import read_subtitles
 from vidsearch.tracks import SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from vidsearch.media.embedded import SubtitleStream, TimedText
+    from vidsearch.media.embedded import SubtitleStream
+    from vidsearch.tracks import Track
+    from vidsearch.types import TimedText
 
 STREAM = "stream"
 """The producer of subtitles that come in a stream of the video file."""
-CONTAINER = "container"
-"""The producer of chapters that the file's container lists."""
+SIDECAR = "sidecar"
+"""The producer of subtitles in a file beside the video."""
+CHAPTERS = TrackSpec("chapter", "container")
 
 
 class EmbeddedText:
-    """Reads a video file's subtitle streams and chapters."""
+    """Reads a video file's subtitle streams and chapters, and the subtitle files that lie beside it."""
+
+    def lacks(self, path: Path, tracks: Sequence[Track]) -> bool:
+        """Whether there is something to read that a video with these tracks does not have yet."""
+        known = [track.spec for track in tracks]
+        return CHAPTERS not in known or any(spec not in known for _, spec in _sidecars(path))
 
     def analyze(self, path: Path) -> FileFindings:
-        """Read what the file holds. Streams of pictures are named in the notes. Raises MediaError."""
+        """Read what the file holds, and what lies beside it. What cannot be read is named in the notes.
+
+        Raises MediaError.
+        """
         tracks: list[MadeTrack] = []
         notes: list[str] = []
         for stream in subtitle_streams(path):
+            which = f"{path}: subtitle stream {stream.index}"
             if not stream.is_text:
-                notes.append(
-                    f"{path}: subtitle stream {stream.index} holds pictures ({stream.codec}): not read."
-                )
+                notes.append(f"{which} holds pictures ({stream.codec}), which are not read.")
                 continue
             read = subtitles(path, stream.index)
             if read.num_unread:
-                notes.append(
-                    f"{path}: {read.num_unread} lines of subtitle stream {stream.index} cannot be read."
-                )
+                notes.append(f"{which} has {read.num_unread} lines that cannot be read.")
             if read.cues:
-                tracks.append(MadeTrack(_spec(stream), tuple(_records(read.cues))))
+                tracks.append(MadeTrack(_stream_spec(stream), tuple(_records(read.cues))))
+        for sidecar, spec in _sidecars(path):
+            try:
+                cues = read_subtitles(sidecar).cues
+            except SubtitleError as error:
+                notes.append(str(error))
+                cues = ()
+            tracks.append(MadeTrack(spec, tuple(_records(cues))))
         titled = [chapter for chapter in chapters(path) if chapter.text]
-        if titled:
-            tracks.append(MadeTrack(TrackSpec("chapter", CONTAINER), tuple(_records(titled))))
+        tracks.append(MadeTrack(CHAPTERS, tuple(_records(titled))))
         return FileFindings(tuple(tracks), tuple(notes))
 
 
-def _spec(stream: SubtitleStream) -> TrackSpec:
+def _stream_spec(stream: SubtitleStream) -> TrackSpec:
     params: dict[str, Any] = {"stream": stream.index, "codec": stream.codec}
     if stream.title is not None:
         params["name"] = stream.title
     if stream.is_forced:
         params["is_forced"] = True
     return TrackSpec("subtitle", STREAM, params, stream.language)
+
+
+def _sidecars(path: Path) -> Iterator[tuple[Path, TrackSpec]]:
+    """The subtitle files beside a video, and the track that each makes; a file that changes makes another."""
+    for sidecar, language in find_sidecars(path):
+        with suppress(OSError):  # it went away meanwhile
+            stat = sidecar.stat()
+            params = {"name": sidecar.name, "size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+            yield sidecar, TrackSpec("subtitle", SIDECAR, params, language)
 
 
 def _records(texts: Iterable[TimedText]) -> Iterator[SegmentRecord]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     from vidsearch.ingest.progress import Progress
     from vidsearch.store.library import Library
     from vidsearch.store.records import OpenedVideo
+    from vidsearch.tracks import Track
     from vidsearch.types import Fingerprint, Video, VideoInfo
 
 
@@ -177,6 +179,7 @@ class IngestSession:
         if work is None and state.video is not None:
             if not state.is_known_here:
                 self._library.add_path(state.video.id, path, state.fingerprint)
+            self._read_file(path, state.video, state.tracks)
             is_as_asked = state.video.plan == self._wanted.plan or not self._adds_videos
             self._progress.skip(path, is_as_asked=is_as_asked)
             return None
@@ -199,7 +202,7 @@ class IngestSession:
                 path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
             )
             if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
-                self._read_file(path, opened.video)
+                self._read_file(path, opened.video, now.tracks)
             return self._job(path, opened, work, print_of_file, claim, is_isolated=is_isolated)
 
     def _probe(self, path: Path, *, is_isolated: bool) -> VideoInfo:
@@ -208,9 +211,11 @@ class IngestSession:
         (info,) = isolated(partial(_probed, path), name=path, timeout_seconds=self._timeout_seconds)
         return info
 
-    def _read_file(self, path: Path, video: Video) -> None:
-        """Keep what the file analyzers find in a file, or beside it."""
+    def _read_file(self, path: Path, video: Video, tracks: Sequence[Track]) -> None:
+        """Keep what the file analyzers find in a file, or beside it, that the video lacks."""
         for analyzer in self._wanted.file_analyzers:
+            if not analyzer.lacks(path, tracks):
+                continue
             try:
                 findings = analyzer.analyze(path)
             except MediaError as error:  # its pictures may be sound all the same

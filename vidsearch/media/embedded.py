@@ -20,6 +20,7 @@ from av.subtitles.subtitle import AssSubtitle
 from vidsearch.errors import MediaError
 from vidsearch.media.container import open_video
 from vidsearch.media.discover import VIDEO_SUFFIXES
+from vidsearch.types import TimedText
 
 if TYPE_CHECKING:
     from av.stream import Stream
@@ -36,16 +37,6 @@ _PLAIN_TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "webvtt", "text"})
 _MAX_PACKET_BYTES = 2**20
 _UNKNOWN_END_SECONDS = 5.0
 """How long a cue stays on screen at most where the file does not say."""
-
-
-@dataclass(frozen=True, slots=True)
-class TimedText:
-    """Words that hold for a span [start, end) of a video."""
-
-    start_seconds: float
-    end_seconds: float
-    text: str
-    """One line, without markup."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,8 +17,8 @@ from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 if TYPE_CHECKING:
     from vidsearch.captions.export import FileFormat, Format
     from vidsearch.captions.rewrite import Correction
-    from vidsearch.captions.subtitles import SubtitleFile
     from vidsearch.ingest import IngestReport, ProgressState
+    from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
@@ -238,7 +238,7 @@ class Library(LibraryReader):
             SubtitleError: The file cannot be read.
             VideoNotFound: The name fits no video, or several.
         """
-        from vidsearch.captions.subtitles import read_subtitles
+        from vidsearch.media.subtitle_files import read_subtitles
 
         path = Path(file)
         found = self.video(video)

@@ -25,7 +25,6 @@ from vidsearch.store.catalog import Catalog
 from vidsearch.store.naming import find_video_named, find_videos_named
 from vidsearch.store.records import (
     CaptionVersion,
-    Cue,
     FileState,
     LibraryInfo,
     SubtitleTrack,
@@ -40,6 +39,7 @@ from vidsearch.types import (
     IndexedFrame,
     LibraryModels,
     Shot,
+    TimedText,
     Video,
 )
 
@@ -210,7 +210,7 @@ class LibraryReading:
                 video_id=video_id,
                 name=track.name,
                 cues=tuple(
-                    Cue(segment.start_seconds, segment.end_seconds, segment.text or "")
+                    TimedText(segment.start_seconds, segment.end_seconds, segment.text or "")
                     for segment in self.segments(track.id)
                 ),
             )

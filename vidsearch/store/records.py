@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from vidsearch.tracks import Track
-from vidsearch.types import Caption, EmbeddingSpace, Failure, Fingerprint, LibraryModels, Video
+from vidsearch.types import Caption, EmbeddingSpace, Failure, Fingerprint, LibraryModels, TimedText, Video
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +67,13 @@ class LibraryInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Cue:
-    """A line of a subtitle track: shown in [start, end)."""
-
-    start_seconds: float
-    end_seconds: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
 class SubtitleTrack:
     """Subtitles that came with a video, beside its captions."""
 
     id: int
     video_id: int
     name: str
-    cues: tuple[Cue, ...]
+    cues: tuple[TimedText, ...]
 
 
 HIGHLIGHT_START = "\x02"

@@ -8,9 +8,8 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, path_text
-from vidsearch.store.records import Cue
 from vidsearch.text import json_text, one_line, printable
-from vidsearch.types import IndexedFrame
+from vidsearch.types import IndexedFrame, TimedText
 
 JSON_FORMAT_VERSION = 1
 
@@ -95,7 +94,7 @@ def frame_record(frame: IndexedFrame) -> dict[str, Any]:
     }
 
 
-def _span_record(span: CaptionSpan | Cue) -> dict[str, Any]:
+def _span_record(span: CaptionSpan | TimedText) -> dict[str, Any]:
     return {"start_seconds": span.start_seconds, "end_seconds": span.end_seconds, "text": one_line(span.text)}
 
 

@@ -17,11 +17,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from vidsearch.captions.cue_parsing import RawCue, parse_blocks, parse_events
-from vidsearch.captions.cue_text import ass_words, has_inline_times, subrip_words, webvtt_words
-from vidsearch.captions.encodings import decode
 from vidsearch.errors import SubtitleError
-from vidsearch.store.records import Cue
+from vidsearch.media.cue_parsing import RawCue, parse_blocks, parse_events
+from vidsearch.media.cue_text import ass_words, has_inline_times, subrip_words, webvtt_words
+from vidsearch.media.encodings import decode
+from vidsearch.types import TimedText
 
 NO_TIME = "no readable time"
 NO_WORDS = "no words"
@@ -47,7 +47,7 @@ _MAX_ROLLING_LINES = 8
 class SubtitleFile:
     """What was read of a subtitle file."""
 
-    cues: tuple[Cue, ...]
+    cues: tuple[TimedText, ...]
     """By start. Plain text on one line each."""
     num_found: int
     """Cues in the file: those kept, and those left out."""
@@ -110,7 +110,8 @@ def read_subtitles(path: Path, *, encoding: str | None = None) -> SubtitleFile:
     lines.sort(key=lambda line: (line.start_seconds, line.end_seconds))
     lines = _unrolled(lines, left_out)
     cues = dict.fromkeys(
-        Cue(line.start_seconds, line.end_seconds, " ".join(line.words)[:_MAX_CHARACTERS]) for line in lines
+        TimedText(line.start_seconds, line.end_seconds, " ".join(line.words)[:_MAX_CHARACTERS])
+        for line in lines
     )
     left_out[REPEATED] += len(lines) - len(cues)
     if not cues:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.captions.test_subtitles import ASS, SRT, VTT, WORDS, YOUTUBE, srt_of
-from vidsearch.captions.subtitles import read_subtitles
+from tests.media.test_subtitles import ASS, SRT, VTT, WORDS, YOUTUBE, srt_of
 from vidsearch.errors import SubtitleError
+from vidsearch.media.subtitle_files import read_subtitles
 
 SOURCES = [
     *(text.encode() for text in (SRT, VTT, YOUTUBE, ASS)),

@@ -4,7 +4,8 @@ import pytest
 
 from tests.captions.examples import captioned
 from vidsearch.captions.export import render
-from vidsearch.captions.subtitles import (
+from vidsearch.errors import SubtitleError
+from vidsearch.media.subtitle_files import (
     COMMENT,
     NO_LENGTH,
     NO_TIME,
@@ -13,8 +14,7 @@ from vidsearch.captions.subtitles import (
     TOO_EARLY,
     read_subtitles,
 )
-from vidsearch.errors import SubtitleError
-from vidsearch.store.records import Cue
+from vidsearch.types import TimedText
 
 SRT = (
     "1\n00:00:01,000 --> 00:00:02,500\n<i>Hello</i>\nthere {\\an8}Bob\n\n"
@@ -34,12 +34,12 @@ def written(folder, data, name="s.srt"):
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_srt_in_the_usual_encodings(tmp_path, encoding):
     read = read_subtitles(written(tmp_path, SRT.encode(encoding)))
-    assert read.cues == (Cue(1.0, 2.5, "Hello there Bob"), Cue(60.0, 61.0, "Café"))
+    assert read.cues == (TimedText(1.0, 2.5, "Hello there Bob"), TimedText(60.0, 61.0, "Café"))
     assert read.is_encoding_guessed == (encoding == "cp1252")
 
 
 def test_vtt_with_notes_names_settings_and_references(tmp_path):
-    assert read_subtitles(written(tmp_path, VTT, "s.vtt")).cues == (Cue(1.0, 2.5, "Hello & goodbye"),)
+    assert read_subtitles(written(tmp_path, VTT, "s.vtt")).cues == (TimedText(1.0, 2.5, "Hello & goodbye"),)
 
 
 def test_windows_line_ends_and_cues_out_of_order(tmp_path):
@@ -55,7 +55,7 @@ def test_cues_without_words_or_length_are_left_out(tmp_path):
         "3\n00:00:04,000 --> 00:00:05,000\nkept\n"
     )
     read = read_subtitles(written(tmp_path, text))
-    assert read.cues == (Cue(4.0, 5.0, "kept"),)
+    assert read.cues == (TimedText(4.0, 5.0, "kept"),)
     assert read.left_out == {NO_LENGTH: 1, NO_WORDS: 1}
     assert (read.num_found, read.num_mended) == (3, 0)
 
@@ -64,8 +64,8 @@ def test_cues_without_words_or_length_are_left_out(tmp_path):
 def test_what_is_exported_is_read_back(tmp_path, format_name):
     data = render([captioned(["a dog & a cat", "a dog & a cat", "a cow"])], format_name=format_name)
     assert read_subtitles(written(tmp_path, data)).cues == (
-        Cue(0.0, 2.0, "a dog & a cat"),
-        Cue(2.0, 3.0, "a cow"),
+        TimedText(0.0, 2.0, "a dog & a cat"),
+        TimedText(2.0, 3.0, "a cow"),
     )
 
 
@@ -116,7 +116,11 @@ is a test
 is a test
 okay
 """
-SPOKEN = (Cue(0.16, 2.389, "hello world this"), Cue(2.399, 5.0, "is a test"), Cue(5.01, 7.0, "okay"))
+SPOKEN = (
+    TimedText(0.16, 2.389, "hello world this"),
+    TimedText(2.399, 5.0, "is a test"),
+    TimedText(5.01, 7.0, "okay"),
+)
 
 
 def test_word_timed_captions_that_roll_are_kept_once_and_in_time(tmp_path):
@@ -150,7 +154,8 @@ def test_lines_that_are_said_twice_are_kept_twice(tmp_path):
     )
 
     assert [one.text for one in read(tmp_path, text).cues] == ["No.", "No.", "No!", "Why?"]
-    assert read(tmp_path, sung, "s.vtt").cues == tuple(Cue(s, s + 1.0, "la la") for s in (1.0, 2.0, 3.0))
+    expected = tuple(TimedText(start, start + 1.0, "la la") for start in (1.0, 2.0, 3.0))
+    assert read(tmp_path, sung, "s.vtt").cues == expected
 
 
 @pytest.mark.parametrize(
@@ -177,12 +182,13 @@ def test_lines_that_are_said_twice_are_kept_twice(tmp_path):
 def test_times_are_read_however_they_are_written(tmp_path, times, start, end):
     found = read(tmp_path, cue(times))
 
-    assert Cue(start, end, "words") in found.cues
+    assert TimedText(start, end, "words") in found.cues
     assert (found.num_found, found.num_mended, found.left_out) == (2, 0, {})
 
 
 def test_times_of_a_hundred_hours_and_more(tmp_path):
-    assert read(tmp_path, cue("123:00:00,000 --> 123:00:05,000")).cues[1] == Cue(442800.0, 442805.0, "words")
+    found = read(tmp_path, cue("123:00:00,000 --> 123:00:05,000"))
+    assert found.cues[1] == TimedText(442800.0, 442805.0, "words")
 
 
 @pytest.mark.parametrize(
@@ -199,7 +205,7 @@ def test_times_of_a_hundred_hours_and_more(tmp_path):
 def test_a_time_that_cannot_be_is_mended_and_counted(tmp_path, times, start, end):
     found = read(tmp_path, cue(times))
 
-    assert Cue(start, end, "words") in found.cues
+    assert TimedText(start, end, "words") in found.cues
     assert (found.num_found, found.num_mended, found.left_out) == (2, 1, {})
 
 
@@ -243,9 +249,9 @@ def test_ass_without_drawings_comments_and_layers(tmp_path):
     found = read(tmp_path, ASS, "s.ass")
 
     assert found.cues == (
-        Cue(1.0, 2.0, "real words next"),
-        Cue(5.0, 6.0, "both layers"),
-        Cue(6.0, 7.0, "words, and a comma"),
+        TimedText(1.0, 2.0, "real words next"),
+        TimedText(5.0, 6.0, "both layers"),
+        TimedText(6.0, 7.0, "words, and a comma"),
     )
     assert (found.num_found, found.num_mended) == (6, 1)
     assert found.left_out == {COMMENT: 1, NO_WORDS: 1, REPEATED: 1}
@@ -256,8 +262,8 @@ def test_formats_that_pysubs2_reads(tmp_path):
         '<tt xmlns="http://www.w3.org/ns/ttml"><body><div>'
         '<p begin="00:00:01.000" end="00:00:02.000">Hello<br/>you</p></div></body></tt>'
     )
-    assert read(tmp_path, ttml).cues == (Cue(1.0, 2.0, "Hello you"),)
-    assert read(tmp_path, "{1}{1}25\n{25}{50}Hello|you\n").cues == (Cue(1.0, 2.0, "Hello you"),)
+    assert read(tmp_path, ttml).cues == (TimedText(1.0, 2.0, "Hello you"),)
+    assert read(tmp_path, "{1}{1}25\n{25}{50}Hello|you\n").cues == (TimedText(1.0, 2.0, "Hello you"),)
 
 
 WORDS = {

@@ -1,7 +1,7 @@
 """Parses SubRip, WebVTT, SBV and ASS as they are found: damaged, mixed up, with times in any spelling.
 
 Each parser makes one pass and takes time linear in the text. It returns every cue that it sees, with None for
-a time that cannot be read; what becomes of those is decided in `vidsearch.captions.subtitles`.
+a time that cannot be read; what becomes of those is decided in `vidsearch.media.subtitle_files`.
 """
 
 from __future__ import annotations
