@@ -323,7 +323,7 @@ def test_a_damaged_byte_does_not_change_the_encoding(tmp_path):
 def test_words_behind_the_times_are_kept(tmp_path):
     found = read(tmp_path, cue("00:00:01,000 --> 00:00:02,000 Who is", "there?"))
 
-    assert found.cues[0] == Cue(1.0, 2.0, "Who is there?")
+    assert found.cues[0] == TimedText(1.0, 2.0, "Who is there?")
 
 
 def test_notes_of_webvtt_are_no_cues(tmp_path):
@@ -332,4 +332,4 @@ def test_notes_of_webvtt_are_no_cues(tmp_path):
         "00:03.000 --> 00:04.000\nshown\n\nNOTE\nnor this\n"
     )
 
-    assert read(tmp_path, text, "s.vtt").cues == (Cue(3.0, 4.0, "shown"),)
+    assert read(tmp_path, text, "s.vtt").cues == (TimedText(3.0, 4.0, "shown"),)

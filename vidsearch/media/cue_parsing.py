@@ -126,8 +126,8 @@ def parse_events(text: str) -> Iterator[RawCue]:
 def _cue_begun(line: str, *, is_place: bool) -> RawCue | None:
     """Return the cue that a line of times begins, without its words; None for any other line.
 
-    A time that cannot be read is None in it. Where neither can, the line counts only where `is_place` says that
-    a cue may begin.
+    A time that cannot be read is None in it. Where neither can, the line counts only where `is_place` says
+    that a cue may begin.
     """
     if not _MAY_HOLD_TIMES.search(line):
         return None
