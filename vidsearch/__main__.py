@@ -1,5 +1,14 @@
 """`python -m vidsearch`, and the entry point of the `vidsearch` script."""
 
+import os
+import sys
+
+if __name__ == "__main__" and sys.path[0] in ("", os.getcwd()):  # noqa: PTH109 (pathlib is not loaded yet)
+    # `python -m` searches the working folder first: a typer.py among the videos is not to be run.
+    _package_parent = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # noqa: PTH100, PTH120
+    if sys.path[0] and sys.path[0] != _package_parent:
+        del sys.path[0]
+
 import signal
 
 
