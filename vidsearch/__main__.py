@@ -13,12 +13,11 @@ import signal
 
 
 def main() -> None:
-    """Run the command line. Until its modules are loaded, Ctrl-C ends the process without a traceback."""
+    """Run the command line. Until a command begins, Ctrl-C ends the process without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     from vidsearch.cli import console
     from vidsearch.cli.app import main as run
 
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         run()
     except OSError as error:

@@ -50,7 +50,7 @@ def test_search_re_ranks_with_no_download(run, sample_library, sample_videos):
 
         assert result.exit_code == 0, result.output
         hits = json.loads(result.stdout)["hits"]
-        assert Path(hits[0]["video"]).name == expected.video
+        assert Path(hits[0]["path"]).name == expected.video
         assert expected.start_seconds <= hits[0]["time_seconds"] < expected.end_seconds
         assert set(hits[0]["scores"]) >= {"mini", "search", "match"}
         assert [hit["scores"]["match"] for hit in hits] == sorted((h["score"] for h in hits), reverse=True)
@@ -79,7 +79,7 @@ def test_search_as_json_tells_all_that_is_known_of_a_hit(run, sample_library):
     assert answer["models"] == ["mini"]
     assert len(answer["hits"]) == 2
     best = answer["hits"][0]
-    assert Path(best["video"]).name == "cafe.mp4"
+    assert Path(best["path"]).name == "cafe.mp4"
     assert best["start_seconds"] <= best["time_seconds"] < best["end_seconds"]
     assert 0 <= best["confidence"] <= 1
     assert best["caption"]
@@ -123,7 +123,7 @@ def test_captions_of_all_videos_take_one_line_each(run, sample_library):
     shown = json.loads(run("captions", "--all", "--json", "--library", sample_library).stdout)
 
     # In the order in which they were done, and two are in hand at a time.
-    assert sorted(Path(video["video"]).name for video in shown["videos"]) == [
+    assert sorted(Path(video["path"]).name for video in shown["videos"]) == [
         "cafe.mp4",
         "cat.mp4",
         "photographer.mp4",
@@ -198,7 +198,7 @@ def test_a_removed_video_is_gone_from_list_and_search(run, own_library):
     ]
     assert names == ["cafe.mp4", "photographer.mp4", "space.mp4"]
     hits = json.loads(run("search", "a cat", "--json", "--library", own_library).stdout)["hits"]
-    assert "cat.mp4" not in {Path(hit["video"]).name for hit in hits}
+    assert "cat.mp4" not in {Path(hit["path"]).name for hit in hits}
 
 
 def test_one_bad_file_is_reported_and_the_rest_indexed(run, sample_videos, tmp_path):
@@ -307,7 +307,7 @@ def test_a_correction_is_found_and_outlives_recaptioning(run, own_library):
     hits = json.loads(run("search", "bello", "--mode", "caption", "--json", "--library", own_library).stdout)[
         "hits"
     ]
-    assert [(Path(hit["video"]).name, hit["caption"]) for hit in hits] == [("cat.mp4", "Bello the tomcat")]
+    assert [(Path(hit["path"]).name, hit["caption"]) for hit in hits] == [("cat.mp4", "Bello the tomcat")]
     assert hits[0]["start_seconds"] <= 6 < hits[0]["end_seconds"]
 
 
@@ -343,7 +343,9 @@ def test_shell_answers_a_line_at_a_time(sample_library):
     )
 
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [Path(answer["hits"][0]["video"]).name for answer in answers] == ["cat.mp4", "space.mp4"]
+    assert [Path(answer["hits"][0]["path"]).name for answer in answers[:2]] == ["cat.mp4", "space.mp4"]
+    assert answers[2]["error"]["type"] == "QueryError"
+    assert "not valid JSON" in answers[2]["error"]["message"]
     assert "not valid JSON" in result.stderr
 
 
@@ -353,7 +355,7 @@ def test_many_queries_are_answered_in_order(run, sample_library, tmp_path):
     result = run("search", "--queries", tmp_path / "queries.txt", "--json", "--library", sample_library)
 
     answers = [json.loads(line) for line in result.stdout.splitlines()]
-    assert [Path(answer["hits"][0]["video"]).name for answer in answers] == ["cat.mp4", "cafe.mp4"]
+    assert [Path(answer["hits"][0]["path"]).name for answer in answers] == ["cat.mp4", "cafe.mp4"]
 
 
 def test_hits_are_exported_for_an_editor(run, sample_library, tmp_path):
@@ -378,6 +380,6 @@ def test_steps_are_found_in_order(run, sample_library):
     )
 
     best = json.loads(result.stdout)["hits"][0]
-    assert Path(best["video"]).name == "space.mp4"
+    assert Path(best["path"]).name == "space.mp4"
     first, second = (step["time_seconds"] for step in best["steps"])
     assert first < 7 <= 14 <= second

@@ -1,10 +1,10 @@
-"""Answers as the command line shows them: a table, JSON, files."""
+"""Answers as the command line shows them: a table, and pictures in a folder."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidsearch.cli import console
 from vidsearch.errors import MediaError
@@ -13,14 +13,14 @@ from vidsearch.times import format_duration, format_time
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.answer import SearchAnswer
-    from vidsearch.store.library import Library
+    from vidsearch.store.library import Library as Store
     from vidsearch.types import SearchHit
 
 
 def print_answer(answer: SearchAnswer) -> None:
     """Say what was found, best first, or what is closest where nothing was."""
     for remark in answer.notes:
-        console.note(console.printable(remark))
+        console.note(remark)
     if not answer.hits:
         console.note("Nothing found.")
         return
@@ -112,6 +112,7 @@ def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path, rule:
     from vidsearch.captions.export import safe_name
     from vidsearch.media.decode import frame_at
     from vidsearch.media.images import encode_jpeg
+    from vidsearch.store.fingerprint import path_of
 
     paths = [
         folder / f"{rank:02d} {safe_name(hit.video.path.stem)} "
@@ -122,9 +123,9 @@ def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path, rule:
         rule.check(path)
     for path, hit in zip(paths, hits, strict=True):
         try:
-            jpeg = encode_jpeg(frame_at(hit.video.path, hit.time_seconds).image)
+            jpeg = encode_jpeg(frame_at(path_of(hit.video), hit.time_seconds).image)
         except MediaError as error:
-            console.warn(f"{console.printable(error)} Saving its small picture instead.")
-            jpeg = library.thumbnail(hit.frame_id)
+            console.warn(f"{error} Saving its small picture instead.")
+            jpeg = store.thumbnail(hit.frame_id)
         rule.write(path, jpeg)
         console.note(f"Wrote {console.shown_path(path)}")

@@ -1,12 +1,17 @@
 """The `vidsearch` command: its subcommands, and the one place where an error becomes an exit code.
 
 Exit codes: 0 done; 1 it could not be done, and one line on stderr says why; 2 the command was not understood;
-130 stopped with Ctrl-C. Nothing heavy is imported here: each command imports what it needs when it runs.
+130 stopped with Ctrl-C. With `--json`, stdout has the error as JSON. Nothing heavy is imported here: each
+command imports what it needs when it runs.
 """
 
 from __future__ import annotations
 
-import signal
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -22,29 +27,78 @@ from vidsearch.cli import (
     measure,
     models,
     moments,
+    options,
     page,
     search,
+    stopping,
 )
 from vidsearch.errors import VidsearchError
 
+FIRST_STEPS = (
+    "There is no library here yet. Three commands to begin with:",
+    "",
+    "  vidsearch demo                      index and search four short sample videos",
+    "  vidsearch index FOLDER              index your own videos",
+    '  vidsearch search "a dog on grass"   find a moment in them',
+    "",
+    "All commands: vidsearch --help",
+)
+_JSON = "vidsearch.json"
+
+
+class _Remarks(logging.Handler):
+    """Prints what the package says while it works, remarks and warnings, to stderr."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        (console.warn if record.levelno >= logging.WARNING else console.note)(record.getMessage())
+
+
+@contextmanager
+def _printed_remarks() -> Iterator[None]:
+    logger, handler = logging.getLogger("vidsearch"), _Remarks()
+    level, propagate = logger.level, logger.propagate
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    try:
+        yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+        logger.propagate = propagate
+
 
 class _ErrorBoundary(TyperGroup):
-    """Turns the errors that vidsearch raises on purpose into one line and an exit code."""
+    """Turns the errors that vidsearch raises on purpose into one line, or JSON, and an exit code."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
         with console.printable_usage_errors():
             return super().make_context(*args, **extra)
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        # Looked for before anything is parsed: what cannot be parsed is reported as JSON too.
+        ctx.meta[_JSON] = "--json" in args[: args.index("--") if "--" in args else None]
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: Any) -> Any:
+        with stopping.stopping_in_order():
+            return self._invoke(ctx)
+
+    def _invoke(self, ctx: Any) -> Any:
         try:
-            with console.printable_usage_errors():
+            with console.printable_usage_errors(), _printed_remarks():
                 return super().invoke(ctx)
+        except console.UsageError as error:
+            if not ctx.meta[_JSON]:
+                raise
+            console.say_error(error, message=error.format_message())
+            raise typer.Exit(error.exit_code) from error
         except VidsearchError as error:
+            if ctx.meta[_JSON]:
+                console.say_error(error)
             console.fail(str(error))
             raise typer.Exit(console.EXIT_FAILED) from error
         except KeyboardInterrupt as interrupt:
-            # From here on another Ctrl-C ends the process at once, and without a traceback.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
             console.note("Stopped.")
             raise typer.Exit(console.EXIT_INTERRUPTED) from interrupt
 
@@ -52,7 +106,7 @@ class _ErrorBoundary(TyperGroup):
 app = typer.Typer(
     name="vidsearch",
     cls=_ErrorBoundary,
-    no_args_is_help=True,
+    invoke_without_command=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -69,6 +123,7 @@ def _print_version(wanted: bool) -> None:
 
 @app.callback()
 def _vidsearch(
+    context: typer.Context,
     version: Annotated[
         bool,
         typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit."),
@@ -78,6 +133,19 @@ def _vidsearch(
 
     Start with `vidsearch demo`, or `vidsearch index FOLDER` and `vidsearch search "a dog on grass"`.
     """
+    if context.invoked_subcommand is None:
+        _greet(context)
+
+
+def _greet(context: typer.Context) -> None:
+    """Say what there is to type: all commands, or the first three where there is no library yet."""
+    from vidsearch.service.indexing import has_library
+
+    if has_library(Path(os.environ.get("VIDSEARCH_LIBRARY") or options.DEFAULT_LIBRARY)):
+        typer.echo(context.get_help())
+        return
+    for line in FIRST_STEPS:
+        console.say(line)
 
 
 for _module in (index, search, captions, export, moments, library, models, page, measure, demo):

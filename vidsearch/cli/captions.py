@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 
 import typer
 from typer.core import TyperGroup
 
-from vidsearch.cli import console, loading, options
+from vidsearch.cli import console, options
 from vidsearch.errors import QueryError
-from vidsearch.outputs import OutputRule
 from vidsearch.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from vidsearch.captions.describe import Describer, Description
-    from vidsearch.store.library import Library
-    from vidsearch.types import IndexedFrame, Video
+    from vidsearch import Library
+    from vidsearch.service.captions import LibraryCaptions, VideoCaptions
+    from vidsearch.types import Video
 
 CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame"]
 
@@ -43,9 +41,7 @@ class _ShowsByDefault(TyperGroup):
 
 
 def show(
-    video: Annotated[
-        str | None, typer.Argument(help="Path, file name, a unique part of it, or #id.", show_default=False)
-    ] = None,
+    video: Annotated[str | None, typer.Argument(help=options.ONE_VIDEO, show_default=False)] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     level: Annotated[
         CaptionLevel,
@@ -73,116 +69,89 @@ def show(
 
     - `vidsearch captions --all --json`
     """
-    from vidsearch.captions.describe import Describer, encoder_for
+    from vidsearch import Library
 
     if (video is None) != every_video:
         raise typer.BadParameter("Name one video, or give --all.", param_hint="VIDEO")
-    with loading.open_library(library) as opened:
-        describer = Describer(opened, encoder=encoder_for(opened))
+    with Library.open(library) as opened:
         if video is None:
-            _print_library(opened, describer, as_json=as_json)
-        else:
-            found = opened.video(video)
-            _print_video(opened, describer, found, level, as_json=as_json)
-            if explain is not None:
-                _explain(opened, found, explain, OutputRule.for_library(opened, overwrite=overwrite))
+            _print_library(opened.summary(), as_json=as_json)
+            return
+        captions = opened.captions(video, level=level)
+        _print_video(captions, as_json=as_json)
+        if explain is not None:
+            _explain(opened, captions.video, explain, overwrite=overwrite)
 
 
-def _explain(library: Library, video: Video, folder: Path, rule: OutputRule) -> None:
+def _explain(library: Library, video: Video, folder: Path, *, overwrite: bool) -> None:
     from vidsearch.cli import heatmaps
+    from vidsearch.outputs import OutputRule
+    from vidsearch.service.models import load_caption_explainer
 
-    captioner = library.models.captioner if library.models else None
-    if captioner is None:
+    models = library.store.models
+    if models is None or models.captioner is None:
         raise QueryError("The library has no captioner whose words could be explained.")
-    explainer = heatmaps.load_caption_explainer(captioner, device="auto")
-    heatmaps.explain_captions(library, video, folder, explainer, rule)
+    explainer = load_caption_explainer(models.captioner)
+    rule = OutputRule.for_library(library.store, overwrite=overwrite)
+    heatmaps.explain_captions(library.store, video, folder, explainer, rule)
 
 
-def _print_library(library: Library, describer: Describer, *, as_json: bool) -> None:
-    videos = [(video, describer.video(video)) for video in library.videos()]
-    whole = describer.library()
+def _print_library(captions: LibraryCaptions, *, as_json: bool) -> None:
+    whole = captions.summary
     if as_json:
-        console.say_json(
-            {
-                "caption": whole.text if whole else None,
-                "videos": [{"video": str(v.path), **_description_as_dict(d)} for v, d in videos],
-            }
-        )
+        from vidsearch.service.schemas import LibraryCaptionsSchema, plain
+
+        console.say_json(plain(LibraryCaptionsSchema.of(captions)))
         return
     console.say_table(
         (
-            (console.shown_path(video.path), described.caption.text if described else "(no captions)")
-            for video, described in videos
+            (
+                console.shown_path(each.video.path),
+                each.summary.caption.text if each.summary else "(no captions)",
+            )
+            for each in captions.videos
         ),
         header=("video", "caption"),
     )
     if whole is not None:
         console.say()
-        console.say(f"All of it: {console.printable(whole.text)}")
+        console.say(f"All of it: {whole.text}")
 
 
-def _print_video(
-    library: Library, describer: Describer, video: Video, level: CaptionLevel, *, as_json: bool
-) -> None:
-    frames = library.frames(video.id)
-    summary = describer.video(video)
-    sections = describer.sections(video, level=level) if level in ("shot", "chapter") else []
+def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
     if as_json:
-        shown: dict[str, Any] = {"video": str(video.path), **_description_as_dict(summary)}
-        if level == "frame":
-            shown["frames"] = [_frame_as_dict(frame) for frame in frames]
-        elif level != "video":
-            shown[f"{level}s"] = [_description_as_dict(section) for section in sections]
-        console.say_json(shown)
+        from vidsearch.service.schemas import VideoCaptionsSchema, plain
+
+        console.say_json(plain(VideoCaptionsSchema.of(captions)))
         return
-    if level == "frame":
-        for frame in frames:
-            if frame.caption is not None:
-                text = console.printable(frame.caption.text)
-                console.say(f"{format_time(frame.time_seconds)}  {text}", dim=frame.caption.carried_over)
-    for section in sections:
+    for frame in captions.frames:
+        if frame.caption is not None:
+            console.say(
+                f"{format_time(frame.time_seconds)}  {frame.caption.text}", dim=frame.caption.carried_over
+            )
+    for section in captions.sections:
         span = f"{format_duration(section.start_seconds)}-{format_duration(section.end_seconds)}"
-        console.say(f"{span}  {console.printable(section.caption.text)}")
-    if summary is None:
+        console.say(f"{span}  {section.caption.text}")
+    if captions.summary is None:
         console.note("This video has no captions. It was indexed with --no-captions, or shows nothing.")
-    elif level == "video":
-        console.say(console.printable(summary.caption.text))
+    elif captions.level == "video":
+        console.say(captions.summary.caption.text)
     else:
         console.say()
-        console.say(f"Whole video: {console.printable(summary.caption.text)}", bold=True)
-
-
-def _description_as_dict(description: Description | None) -> dict[str, Any]:
-    if description is None:
-        return {"caption": None}
-    return {
-        "caption": description.caption.text,
-        "start_seconds": round(description.start_seconds, 6),
-        "end_seconds": round(description.end_seconds, 6),
-        "frame_id": description.frame_id,
-        "support": round(description.caption.support, 4),
-        "method": description.caption.method,
-    }
-
-
-def _frame_as_dict(frame: IndexedFrame) -> dict[str, Any]:
-    caption = frame.caption
-    return {
-        "frame_id": frame.id,
-        "time_seconds": round(frame.time_seconds, 6),
-        "end_seconds": round(frame.end_seconds, 6),
-        "caption": caption.text if caption else None,
-        "origin": caption.origin.value if caption else None,
-        "model": caption.model if caption else None,
-        "carried_over": caption.carried_over if caption else False,
-    }
+        console.say(f"Whole video: {captions.summary.caption.text}", bold=True)
 
 
 def caption(
     video: Annotated[Path, typer.Argument(help="A video file.")],
-    sample_fps: Annotated[
+    fps: Annotated[
         float,
-        typer.Option(min=0.001, help="Frames per second of video.", rich_help_panel=options.SAMPLING_PANEL),
+        typer.Option(
+            "--fps",
+            "--sample-fps",
+            min=0.001,
+            help=options.FPS_HELP,
+            rich_help_panel=options.SAMPLING_PANEL,
+        ),
     ] = 1.0,
     max_frames: options.MaxFrames = 12,
     start: options.Start = None,
@@ -197,21 +166,23 @@ def caption(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Caption one video at once, with no library: frames and captions as files, and one line for all.
 
-    Example: `vidsearch caption holiday.mp4 --sample-fps 1 --max-frames 12 --output results/`
+    Example: `vidsearch caption holiday.mp4 --fps 1 --max-frames 12 --output results/`
     """
-    from vidsearch.captions.aggregate import aggregate
     from vidsearch.captions.export import write_frame_files
-    from vidsearch.media.decode import frames
     from vidsearch.media.images import encode_jpeg
-    from vidsearch.models.registry import resolve_models
-    from vidsearch.types import Caption
+    from vidsearch.outputs import OutputRule
+    from vidsearch.service.captioning import caption_file
+    from vidsearch.service.indexing import sampling_plan
+    from vidsearch.service.models import ModelOptions
 
     rule = OutputRule(overwrite, inputs=(video,))
     rule.check(output / "frame_01.jpg")
-    model_options = loading.ModelOptions(
+    plan = sampling_plan(fps=fps, max_frames=max_frames, start_seconds=start or 0.0, end_seconds=end)
+    model_options = ModelOptions(
         models=models,
         device=device,
         precision=precision,
@@ -219,36 +190,24 @@ def caption(
         num_beams=num_beams,
         prompt=prompt,
     )
-    chosen = resolve_models(models or "auto")
-    if chosen.reason:
-        console.note(chosen.reason)
-    loaded = loading.load(chosen.models, model_options)
-    if loaded.captioner is None:
-        raise typer.BadParameter(f"{models!r} writes no captions; try blip or mini.", param_hint="--models")
-    console.note(f"Captioning on {loaded.device.describe()}.")
-    plan = options.sampling_plan(fps=sample_fps, max_frames=max_frames, start=start, end=end)
-    pictures = list(frames(video, plan, short_side_pixels=None))
-    generated = loaded.captioner.captions([picture.image for picture in pictures])
-    said = [Caption(text=each.text, raw_text=each.raw_text) for each in generated]
+    done = caption_file(video, plan, model_options)
     write_frame_files(
         output,
-        ((encode_jpeg(p.image), c.text) for p, c in zip(pictures, said, strict=True)),
-        num_frames=len(pictures),
+        ((encode_jpeg(p.image), c.text) for p, c in zip(done.frames, done.captions, strict=True)),
+        num_frames=len(done.frames),
         rule=rule,
     )
+    if as_json:
+        from vidsearch.service.schemas import CaptionedFileSchema, plain
+
+        console.say_json(plain(CaptionedFileSchema.of(video, done)))
+        return
     console.say("Per-frame captions:")
-    for number, each in enumerate(said, start=1):
-        console.say(f" [{number}] {console.printable(each.text)}")
-    embedder = loaded.embedders[0]
-    final = aggregate(
-        said,
-        [1.0] * len(said),
-        image_vectors=embedder.embed_images([picture.image for picture in pictures]),
-        embed_texts=embedder.embed_texts,
-    )
+    for number, each in enumerate(done.captions, start=1):
+        console.say(f" [{number}] {each.text}")
     console.say()
     console.say("===== Final aggregated caption =====")
-    console.say(console.printable(final.text) if final else "")
+    console.say(done.summary.text if done.summary else "")
 
 
 def find(
@@ -256,8 +215,11 @@ def find(
         str, typer.Argument(help='Words: stemmed, sun* for a beginning, "red car" as it stands.')
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    num_hits: Annotated[
-        int, typer.Option("--top", "-k", min=1, help="How many captions and subtitles.")
+    num_matches: Annotated[
+        int,
+        typer.Option(
+            "--limit", "-n", "--top", "-k", min=1, max=1_000_000, help="How many captions and subtitles."
+        ),
     ] = 20,
     as_json: options.AsJson = False,
 ) -> None:
@@ -265,56 +227,20 @@ def find(
 
     Example: `vidsearch captions find "birthday cake"`
     """
-    with loading.open_library(library) as opened:
-        matches = _word_matches(opened, words, num_hits)
+    from vidsearch import Library
+
+    with Library.open(library) as opened:
+        matches = opened.find_words(words, num_matches=num_matches)
     if as_json:
-        console.say_json([match.as_dict() for match in matches])
+        from vidsearch.service.schemas import WordMatchSchema, plain
+
+        console.say_json([plain(WordMatchSchema.of(match)) for match in matches])
         return
     if not matches:
         console.note("No caption and no subtitle has these words.")
     for match in matches:
-        where = f"{console.shown_path(match.video.path)}  {format_time(match.time_seconds)}"
+        where = f"{console.shown_path(match.video.path)}  {format_time(match.start_seconds)}"
         console.say(f"{where}  ", console.highlighted(match.highlighted))
-
-
-@dataclass(frozen=True, slots=True)
-class _WordMatch:
-    """A caption or a subtitle that has the words, and where."""
-
-    video: Video
-    time_seconds: float
-    track: str | None
-    """The subtitle track's name; None for a caption."""
-    highlighted: str
-    score: float
-
-    def as_dict(self) -> dict[str, Any]:
-        return {
-            "video": str(self.video.path),
-            "time_seconds": round(self.time_seconds, 6),
-            "track": self.track,
-            "text": console.unmarked(self.highlighted),
-            "score": self.score,
-        }
-
-
-def _word_matches(library: Library, words: str, num_hits: int) -> list[_WordMatch]:
-    """The best captions and subtitles, best first."""
-    from vidsearch.store.word_ranking import WordKind
-
-    kinds = (WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"))
-    videos = {video.id: video for video in library.videos()}
-    names = {track.id: track.name for video_id in videos for track in library.subtitles(video_id)}
-    return [
-        _WordMatch(
-            videos[match.video_id],
-            match.start_seconds,
-            names.get(match.track_id),
-            match.highlighted,
-            match.score,
-        )
-        for match in library.match(words, num_hits, kinds=kinds)
-    ]
 
 
 def edit(
@@ -326,6 +252,7 @@ def edit(
     only_here: Annotated[
         bool, typer.Option("--only-here", help="This one frame, not the run of look-alike frames around it.")
     ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Put a caption right, for as long as the picture stays alike. Search finds it, no model overwrites it.
 
@@ -335,14 +262,17 @@ def edit(
 
     with Library.open(library) as opened:
         done = opened.correct(moment, text, only_here=only_here)
+    if as_json:
+        from vidsearch.service.schemas import CorrectionSchema, plain
+
+        console.say_json(plain(CorrectionSchema.of(done)))
+        return
     span = f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}"
-    console.note(
-        f"{console.printable(done.video.path.name)}, {span}, now says: {console.printable(done.text)}"
-    )
+    console.note(f"{done.video.path.name}, {span}, now says: {done.text}")
 
 
 def recaption(
-    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
+    video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     models: Annotated[
         str | None,
@@ -353,8 +283,10 @@ def recaption(
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
 ) -> None:
-    """Caption videos anew, with another model or prompt. Old captions are kept as versions, corrections stay.
+    """Write new captions, with another model or prompt. Old ones are kept as versions, corrections stay.
 
     Examples:
 
@@ -362,26 +294,33 @@ def recaption(
 
     - `vidsearch recaption all --prompt "a photo of"`
     """
-    from vidsearch.captions.rewrite import recaption as rewrite
-    from vidsearch.models.registry import load_captioner
+    from vidsearch import Library
+    from vidsearch.cli import progress
+    from vidsearch.cli.index import print_failures, report_as_dict
 
-    with loading.open_library(library) as opened:
-        name = models or (opened.models.captioner if opened.models else None)
-        if name is None:
-            raise typer.BadParameter("The library has no captioner: name one.", param_hint="--models")
-        chosen = loading.pick_device(name, device=device, precision=precision)
-        captioner = load_captioner(
-            name, device=chosen, batch_size=batch_size, num_beams=num_beams, prompt=prompt
+    with Library.open(library) as opened, progress.shown(quiet=quiet) as on_progress:
+        report = opened.recaption(
+            video,
+            models=models,
+            num_beams=num_beams,
+            prompt=prompt,
+            device=device,
+            precision=precision,
+            batch_size=batch_size,
+            on_progress=on_progress,
         )
-        console.note(f"Captioning with {name} on {chosen.describe()}.")
-        videos = opened.videos() if video == "all" else [opened.video(video)]
-        report = rewrite(opened, videos, captioner)
-    counts = report.counts
-    console.say(
-        f"{report.num_indexed} videos: {counts.num_captions_written} captions written, "
-        f"{counts.num_captions_carried_over} carried over"
-    )
-    for failure in report.failures:
-        console.say(f"  {console.shown_path(failure.path)}: {console.printable(failure.reason)}")
+    if as_json:
+        console.say_json(report_as_dict(report, None))
+    else:
+        counts = report.counts
+        videos = "video" if report.num_indexed == 1 else "videos"
+        console.say(
+            f"{report.num_indexed:,} {videos}: {counts.num_captions_written:,} captions written, "
+            f"{counts.num_captions_carried_over:,} carried over"
+        )
+        print_failures(report)
+    if report.interrupted:
+        console.note("Stopped. The old captions stay until a video has all of its new ones.")
+        raise typer.Exit(console.EXIT_INTERRUPTED)
     if report.failures and not report.num_indexed:
         raise typer.Exit(console.EXIT_FAILED)

@@ -28,8 +28,8 @@ EXIT_INTERRUPTED = 130
 
 _OUTPUT_ERRORS = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
-_UsageError: Any = typer.BadParameter.__bases__[0]
-"""Typer exports no name for it."""
+UsageError: Any = typer.BadParameter.__bases__[0]
+"""What a command line that cannot be understood raises; Typer exports no name for it."""
 
 
 class Styled(str):
@@ -63,7 +63,7 @@ def printable_usage_errors() -> Iterator[None]:
     """Escape what the errors of a command line quote of it; Typer prints them as they are."""
     try:
         yield
-    except _UsageError as error:
+    except UsageError as error:
         error.message = printable(error.message, kept="\n")
         raise
 
@@ -102,6 +102,15 @@ def say_json_line(value: Any) -> None:
 
 def _holds_unicode() -> bool:
     return (sys.stdout.encoding or "").lower().startswith("utf")
+
+
+def say_error(error: Exception, *, message: str | None = None, in_one_line: bool = False) -> None:
+    """Print an error as JSON to stdout, in place of what was asked for."""
+    from vidsearch.service.report_schemas import ErrorAnswer
+    from vidsearch.service.schemas import plain
+
+    value = plain(ErrorAnswer.of(error, message=message))
+    (say_json_line if in_one_line else say_json)(value)
 
 
 def write_data(data: bytes) -> None:

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from vidsearch.cli import console, loading, options
-from vidsearch.cli.index import print_report
+from vidsearch.cli import console, options
+from vidsearch.cli.index import print_report, report_as_dict
 from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration, format_time
 
@@ -52,38 +52,52 @@ def demo(
     models: Annotated[
         str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.MODEL_PANEL)
     ] = "mini",
+    as_json: options.AsJson = False,
 ) -> None:
     """Index the sample videos and run four queries on them: the first thing to try. Downloads nothing.
 
     Example: `vidsearch demo`
     """
-    from vidsearch.ingest import ingest
-    from vidsearch.search.engine import Searcher
-    from vidsearch.search.query import Query
-    from vidsearch.store.library import Library
+    from vidsearch import Library
+    from vidsearch.service.indexing import IndexOptions
 
     samples = sample_folder()
-    with _folder(library) as folder, Library.open(folder, create=True) as opened:
-        model_options = loading.ModelOptions(models=models)
-        loaded = loading.load(loading.library_models(opened, model_options), model_options)
-        report = ingest(opened, [samples], embedders=loaded.embedders, captioner=loaded.captioner)
-        print_report(report, device=loaded.device.describe())
-        searcher = Searcher(opened)
-        expected = expected_answers(samples)
-        num_right = 0
-        for answer in expected:
-            hits = searcher.search(Query(text=answer.query, num_hits=1)).hits
-            num_right += _print_answer(answer, hits[0] if hits else None)
+    expected = expected_answers(samples)
+    with _folder(library) as folder, Library.create(folder) as opened:
+        indexer = opened.indexer(IndexOptions.of({"models": models}))
+        report = indexer.run(opened.store, [samples])
+        answers = [opened.search(each.query, num_hits=1) for each in expected]
+    is_right = [
+        bool(found) and each.is_met_by(found[0]) for each, found in zip(expected, answers, strict=True)
+    ]
+    if as_json:
+        console.say_json(
+            {
+                "report": report_as_dict(report, indexer.loaded.device),
+                "answers": [
+                    {**answer.to_dict(), "is_right": right}
+                    for answer, right in zip(answers, is_right, strict=True)
+                ],
+            }
+        )
+    else:
+        print_report(report, indexer.loaded.device)
+        for each, found in zip(expected, answers, strict=True):
+            _print_answer(each, found[0] if found else None)
+        _print_next_steps(sum(is_right), len(expected), library)
+    if not all(is_right):
+        raise typer.Exit(console.EXIT_FAILED)
+
+
+def _print_next_steps(num_right: int, num_queries: int, library: Path | None) -> None:
     console.say()
-    console.say(f"{num_right} of {len(expected)} queries found their moment.")
-    kept = f" --library {console.shown_path(library)}" if library is not None else ""
-    if kept:
+    console.say(f"{num_right} of {num_queries} queries found their moment.")
+    if library is not None:
+        kept = f" --library {console.shown_path(library)}"
         console.say(f'Ask something else:     vidsearch search "an astronaut"{kept}')
         console.say(f"Read what it wrote:     vidsearch captions cat.mp4{kept}")
     console.say("Index your own videos:  vidsearch index FOLDER")
     console.say('Then search them:       vidsearch search "a dog on grass"')
-    if num_right < len(expected):
-        raise typer.Exit(console.EXIT_FAILED)
 
 
 def expected_answers(samples: Path) -> list[ExpectedAnswer]:
@@ -101,14 +115,14 @@ def _folder(library: Path | None) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _print_answer(expected: ExpectedAnswer, hit: SearchHit | None) -> bool:
+def _print_answer(expected: ExpectedAnswer, hit: SearchHit | None) -> None:
     span = f"{format_duration(expected.start_seconds)}-{format_duration(expected.end_seconds)}"
     console.say()
     console.say(f'"{expected.query}"', bold=True)
     console.say(f"  should be  {expected.video} in {span}")
     if hit is None:
         console.say("  found      nothing", colour="red")
-        return False
+        return
     is_right = expected.is_met_by(hit)
     sure = "" if hit.confidence is None else f", {hit.confidence:.0%} sure"
     caption = f": {console.printable(hit.caption)}" if hit.caption else ""
@@ -117,4 +131,3 @@ def _print_answer(expected: ExpectedAnswer, hit: SearchHit | None) -> bool:
         f"  found      {moment}{sure}{caption}",
         colour="green" if is_right else "red",
     )
-    return is_right

@@ -31,7 +31,7 @@ def register(app: typer.Typer) -> None:
 
 
 def export(
-    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, #id, or all.")],
+    video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     output: Annotated[
         Path,
         typer.Option("--output", "-o", help="File to write; a folder for a file per video; - for stdout."),
@@ -50,6 +50,7 @@ def export(
     ] = False,
     overwrite: options.Overwrite = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write captions, or another track, to a file or a file per video.
 
@@ -65,7 +66,7 @@ def export(
 
     - `vidsearch export all --vectors --output frames.parquet`
     """
-    from vidsearch.service.library import Library
+    from vidsearch import Library
 
     if vectors and track is not None:
         raise typer.BadParameter("A track has words and no vectors.", param_hint="--vectors")
@@ -74,6 +75,9 @@ def export(
             console.write_data(opened.render(video, format_name or "txt", track=track, vectors=vectors))
             return
         written = opened.export(video, format_name, output, track=track, vectors=vectors, overwrite=overwrite)
+    if as_json:
+        console.say_json({"files": [str(path) for path in written]})
+        return
     for path in written[:5]:
         console.note(f"Wrote {console.shown_path(path)}")
     if len(written) > 5:
@@ -82,7 +86,7 @@ def export(
 
 def import_captions(
     file: Annotated[Path, typer.Argument(help="A subtitle file: srt, vtt, sbv, ssa, ass or ttml.")],
-    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, or #id.")],
+    video: Annotated[str, typer.Argument(help=options.ONE_VIDEO)],
     name: Annotated[
         str | None,
         typer.Option(help="Name of the track; one of the same name is replaced. [default: the file's]"),
@@ -104,7 +108,7 @@ def import_captions(
 
     - `vidsearch import captions old.srt holiday.mp4 --encoding cp1251 --json`
     """
-    from vidsearch.service.library import Library
+    from vidsearch import Library
 
     with Library.open(library) as opened:
         found = opened.video(video)
@@ -115,7 +119,9 @@ def import_captions(
             "if the words look wrong, import it again with --encoding."
         )
     if as_json:
-        console.say_json({"video": str(found.path), "video_id": found.id, **read.as_dict()})
+        console.say_json(
+            {"video_id": found.id, "path": str(found.path), "track": name or file.stem, **read.as_dict()}
+        )
         return
     mended = f", {read.num_mended:,} of them mended" if read.num_mended else ""
     num_kept = len(read.cues)

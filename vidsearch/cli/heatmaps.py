@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.cli import console, loading
+from vidsearch.cli import console
 from vidsearch.errors import ExportError, MediaError
 from vidsearch.text import json_text
 
@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.store.library import Library
     from vidsearch.types import IndexedFrame, SearchHit, UInt8Image, Video
-
-
-def load_explainer(name: str, *, device: str) -> Explainer:
-    """Load what shows where an embedder sees a text in a picture."""
-    from vidsearch.models.registry import load_explainer as load
-
-    return load(name, device=loading.pick_device(name, device=device, precision="fp32"))
-
-
-def load_caption_explainer(name: str, *, device: str) -> CaptionExplainer:
-    """Load what shows where a captioner saw each word of a caption."""
-    from vidsearch.models.registry import load_caption_explainer as load
-
-    return load(name, device=loading.pick_device(name, device=device, precision="fp32"))
 
 
 def png(picture: UInt8Image) -> bytes:
@@ -67,6 +53,7 @@ def explain_hits(
     """Write the heat map of each hit's best frame into a folder. Raises ExportError."""
     from vidsearch.captions.export import safe_name
     from vidsearch.media.decode import frame_at
+    from vidsearch.store.fingerprint import path_of
 
     paths = [
         folder / f"{rank:02d} {safe_name(hit.video.path.stem)}.png" for rank, hit in enumerate(hits, start=1)
@@ -75,9 +62,9 @@ def explain_hits(
         rule.check(path)
     for path, hit in zip(paths, hits, strict=True):
         try:
-            image = frame_at(hit.video.path, hit.time_seconds).image
+            image = frame_at(path_of(hit.video), hit.time_seconds).image
         except MediaError as error:
-            console.warn(console.printable(error))
+            console.warn(str(error))
             continue
         write(path, image, explainer.explain(image, text), rule)
         console.note(f"Wrote {console.shown_path(path)}")
@@ -92,13 +79,15 @@ def explain_captions(
     """
     from vidsearch.media.decode import frame_at
     from vidsearch.models.heatmap import word_sheet
+    from vidsearch.store.fingerprint import path_of
 
+    source = path_of(video)
     frames = _captioned(library.frames(video.id))
     paths = [folder / f"caption_{number:03d}.png" for number in range(1, len(frames) + 1)]
     for path in paths:
         rule.check(path)
     for path, frame in zip(paths, frames, strict=True):
-        image = frame_at(video.path, frame.time_seconds).image
+        image = frame_at(source, frame.time_seconds).image
         rule.write(path, png(word_sheet(image, explainer.explain_caption(image))))
         console.note(f"Wrote {console.shown_path(path)}")
 

@@ -2,28 +2,19 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from vidsearch.cli import console, options
+from vidsearch.cli import console, options, stopping
 from vidsearch.times import format_duration
 from vidsearch.types import Sampling
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
+    from vidsearch.models.device import Device
 
-
-Fps = Annotated[
-    float,
-    typer.Option(
-        min=0.001, help="Frames looked at per second of video.", rich_help_panel=options.SAMPLING_PANEL
-    ),
-]
 Captions = Annotated[
     bool,
     typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
@@ -43,17 +34,12 @@ def register(app: typer.Typer) -> None:
     app.command()(watch)
 
 
-def _stop_on_terminate() -> None:
-    """Let `kill`, a service manager or the page stop a run as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-
-
 def index(
     paths: Annotated[
         list[Path], typer.Argument(help="Videos, or folders that are searched for them.", show_default=False)
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: Fps = 1.0,
+    fps: options.Fps = 1.0,
     max_frames: options.MaxFrames = None,
     start: options.Start = None,
     end: options.End = None,
@@ -96,15 +82,15 @@ def index(
     ] = False,
     reindex: Annotated[
         bool,
-        typer.Option("--reindex", help="Begin anew what is here with other options, such as another --fps."),
+        typer.Option("--reindex", help="Index again what is here with other options, such as another --fps."),
     ] = False,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
     """Index videos, so that they can be searched.
 
-    What is already in the library is passed over, moved files are recognised, and a run that was stopped goes
-    on where it was.
+    What is already in the library is skipped, moved files are recognised, and a run that was stopped goes on
+    where it was. The library is made with its first video.
 
     Examples:
 
@@ -114,43 +100,39 @@ def index(
 
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
     """
-    from vidsearch.cli import loading, progress
-    from vidsearch.ingest import PipelineOptions, ingest, parse_policy
-    from vidsearch.store.library import Library
+    from vidsearch.cli import progress
+    from vidsearch.service.indexing import IndexOptions, index_into
 
-    _stop_on_terminate()
-    plan = options.sampling_plan(fps=fps, max_frames=max_frames, start=start, end=end, sampling=sampling)
-    policy = parse_policy(caption_every)
-    model_options = loading.ModelOptions(
-        models=models,
-        embedder=embedder,
-        wants_captions=captions,
-        device=device,
-        precision=precision,
-        batch_size=batch_size,
-        num_beams=num_beams,
-        prompt=prompt,
+    stopping.stop_on_terminate()
+    settings = IndexOptions.of(
+        {
+            "models": models,
+            "embedder": embedder,
+            "captions": captions,
+            "caption_every": caption_every,
+            "fps": fps,
+            "max_frames": max_frames,
+            "start_seconds": start or 0.0,
+            "end_seconds": end,
+            "sampling": sampling,
+            "device": device,
+            "precision": precision,
+            "batch_size": batch_size,
+            "num_beams": num_beams,
+            "prompt": prompt,
+            "decode_device": decode_device,
+            "retry_failed": retry_failed,
+            "timeout_seconds": timeout,
+            "isolate": isolate,
+            "reindex": reindex,
+        }
     )
-    with Library.open(library, create=True) as opened:
-        loaded = loading.load(loading.library_models(opened, model_options), model_options)
-        with progress.shown(quiet=quiet) as on_progress:
-            report = ingest(
-                opened,
-                paths,
-                embedders=loaded.embedders,
-                captioner=loaded.captioner,
-                plan=plan,
-                caption_policy=policy,
-                retry_failed=retry_failed,
-                reindex=reindex,
-                isolate=isolate,
-                options=PipelineOptions(timeout_seconds=timeout, decode_device=decode_device),
-                on_progress=on_progress,
-            )
+    with progress.shown(quiet=quiet) as on_progress:
+        report, used = index_into(library, paths, settings, on_progress=on_progress)
     if as_json:
-        console.say_json(report_as_dict(report, device=loaded.device.describe()))
+        console.say_json(report_as_dict(report, used))
     else:
-        print_report(report, device=loaded.device.describe())
+        print_report(report, used)
     if report.interrupted:
         console.note("Stopped. What was indexed is kept; run the same command again to go on.")
         raise typer.Exit(console.EXIT_INTERRUPTED)
@@ -161,7 +143,7 @@ def index(
 def watch(
     folders: Annotated[list[Path], typer.Argument(help="Folders to keep an eye on.", show_default=False)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: Fps = 1.0,
+    fps: options.Fps = 1.0,
     models: options.Models = None,
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
@@ -173,87 +155,110 @@ def watch(
     ] = 5.0,
     polling: Annotated[
         bool,
-        typer.Option("--polling", help="Look again and again: for network folders, which tell of nothing."),
+        typer.Option(
+            "--polling",
+            help="Look again every half second: for network folders, which report no changes.",
+        ),
     ] = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Index what is in folders, and whatever comes or changes there, until Ctrl-C.
 
+    What fails for a passing reason, such as a full disk, is tried again by itself. With --json, each report
+    is one line.
+
     Example: `vidsearch watch ~/Videos /mnt/cameras`
     """
-    from vidsearch.cli import loading
-    from vidsearch.ingest import ingest, parse_policy
-    from vidsearch.ingest.watch import watch as watch_folders
-    from vidsearch.store.library import Library
+    from vidsearch.errors import VidsearchError
+    from vidsearch.service.indexing import IndexOptions, watch_into
 
-    _stop_on_terminate()
-    plan = options.sampling_plan(fps=fps, max_frames=None, start=None, end=None)
-    policy = parse_policy(caption_every)
-    model_options = loading.ModelOptions(
-        models=models, wants_captions=captions, device=device, precision=precision
+    stopping.stop_on_terminate()
+    settings = IndexOptions.of(
+        {
+            "models": models,
+            "captions": captions,
+            "caption_every": caption_every,
+            "fps": fps,
+            "device": device,
+            "precision": precision,
+        }
     )
-    with Library.open(library, create=True) as opened:
-        loaded = loading.load(loading.library_models(opened, model_options), model_options)
-        described = loaded.device.describe()
 
-        def run(paths: Sequence[Path]) -> IngestReport:
-            return ingest(
-                opened,
-                paths,
-                embedders=loaded.embedders,
-                captioner=loaded.captioner,
-                plan=plan,
-                caption_policy=policy,
-            )
+    def show(report: IngestReport, used: Device) -> None:
+        if as_json:
+            console.say_json_line(report_as_dict(report, used))
+        else:
+            print_report(report, used)
 
-        console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops.")
-        watch_folders(
-            folders,
-            run,
-            on_report=lambda report: print_report(report, device=described),
-            on_error=lambda error: console.fail(console.printable(error)),
-            settle_seconds=settle,
-            force_polling=polling or None,
-        )
+    def show_error(error: VidsearchError) -> None:
+        if as_json:
+            console.say_error(error, in_one_line=True)
+        console.fail(str(error))
+
+    console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops.")
+    watch_into(
+        library,
+        folders,
+        settings,
+        on_report=show,
+        on_error=show_error,
+        settle_seconds=settle,
+        force_polling=polling,
+    )
     console.note("Stopped watching. What was indexed is kept.")
 
 
-def report_as_dict(report: IngestReport, *, device: str) -> dict[str, Any]:
-    """A report for JSON."""
-    return {
-        "num_indexed": report.num_indexed,
-        "num_resumed": report.num_resumed,
-        "num_skipped": report.num_skipped,
-        "num_skipped_as_other": report.num_skipped_as_other,
-        "num_replaced": report.num_replaced,
-        "num_left_to_others": report.num_left_to_others,
-        "failures": [
-            {
-                "path": str(failure.path),
-                "error": failure.error,
-                "reason": failure.reason,
-                "seconds_kept": failure.seconds_kept,
-                "known_before": failure.known_before,
-            }
-            for failure in report.failures
-        ],
-        **asdict(report.counts),
-        "warnings": list(report.warnings),
-        "video_seconds": report.video_seconds,
-        "wall_seconds": report.wall_seconds,
-        "device": device,
-        "interrupted": report.interrupted,
-    }
+def report_as_dict(report: IngestReport, device: Device | None) -> dict[str, Any]:
+    """Return a report for JSON."""
+    from vidsearch.service.report_schemas import ReportSchema
+    from vidsearch.service.schemas import plain
+
+    return plain(ReportSchema.of(report, device=None if device is None else device.describe()))
 
 
-def print_report(report: IngestReport, *, device: str) -> None:
+def print_report(report: IngestReport, device: Device | None) -> None:
     """Say what a run did, and of each file that failed, why."""
     counts = report.counts
+    if report.num_indexed or counts.num_frames:
+        _print_work(report, device)
+    elif report.num_skipped and not (report.failures or report.num_left_to_others):
+        console.say(f"Nothing to do: {_known(report.num_skipped)}.")
+    else:
+        console.say("No video was indexed.")
+    if report.num_skipped and (report.num_indexed or report.failures):
+        console.say(f"  {_count(report.num_skipped, 'file')} skipped: already here")
+    if report.num_skipped_as_other:
+        console.say(
+            f"    {report.num_skipped_as_other} of them with other options; --reindex indexes those again"
+        )
+    if report.num_replaced:
+        console.say(f"  {_count(report.num_replaced, 'video')} left the library: replaced by other content")
+    if report.num_left_to_others:
+        console.say(f"  {_count(report.num_left_to_others, 'file')} skipped: another run is indexing it")
+    for warning in report.warnings:
+        console.warn(warning)
+    print_failures(report)
+
+
+def print_failures(report: IngestReport) -> None:
+    """Say which files failed in a run, and why."""
+    if report.failures:
+        console.say(f"  {_count(report.num_failed, 'file')} failed:", colour="red")
+    for failure in report.failures:
+        kept = f" (kept the first {format_duration(failure.seconds_kept)})" if failure.seconds_kept else ""
+        again = " (known from before; --retry-failed tries again)" if failure.known_before else ""
+        console.say(f"    {console.shown_path(failure.path)}: {failure.reason}{kept}{again}")
+
+
+def _print_work(report: IngestReport, device: Device | None) -> None:
+    counts = report.counts
     rate = report.video_seconds / report.wall_seconds if report.wall_seconds else 0.0
-    resumed = f", {report.num_resumed} of them taken up again" if report.num_resumed else ""
+    resumed = f", {report.num_resumed} of them continued" if report.num_resumed else ""
+    on = f" on {device.describe()}" if device else ""
     console.say(
         f"Indexed {_count(report.num_indexed, 'video')}{resumed}: {_count(counts.num_frames, 'frame')} of "
         f"{format_duration(report.video_seconds)} of video in {format_duration(report.wall_seconds)} "
-        f"({rate:.1f}x real time) on {device}."
+        f"({rate:.1f}x real time){on}."
     )
     made = [
         f"{_count(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
@@ -263,28 +268,12 @@ def print_report(report: IngestReport, *, device: str) -> None:
     ]
     if any(made):
         console.say(f"  {', '.join(filter(None, made))}")
-    if report.num_skipped:
-        console.say(f"  {_count(report.num_skipped, 'file')} passed over: already here")
-    if report.num_skipped_as_other:
-        console.say(
-            f"    {report.num_skipped_as_other} of them with other options; --reindex begins those anew"
-        )
-    if report.num_replaced:
-        console.say(f"  {_count(report.num_replaced, 'video')} left the library: replaced by other content")
-    if report.num_left_to_others:
-        console.say(
-            f"  {_count(report.num_left_to_others, 'file')} left to another run that is at work on it"
-        )
-    for warning in report.warnings:
-        console.warn(console.printable(warning))
-    if report.failures:
-        console.say(f"  {_count(report.num_failed, 'file')} failed:", colour="red")
-    for failure in report.failures:
-        kept = f" (kept the first {format_duration(failure.seconds_kept)})" if failure.seconds_kept else ""
-        again = " (known from before; --retry-failed tries again)" if failure.known_before else ""
-        console.say(
-            f"    {console.shown_path(failure.path)}: {console.printable(failure.reason)}{kept}{again}"
-        )
+
+
+def _known(number: int) -> str:
+    if number == 1:
+        return "the video is in the library already"
+    return f"all {number:,} videos are in the library already"
 
 
 def _count(number: int, noun: str) -> str:

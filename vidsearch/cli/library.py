@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+import sys
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import console, loading, options
+from vidsearch.cli import console, options
+from vidsearch.errors import QueryError
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
@@ -24,15 +25,7 @@ def register(app: typer.Typer) -> None:
 
 def list_videos(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    video: Annotated[
-        str | None,
-        typer.Option(
-            "--video",
-            metavar="GLOB",
-            help="Only videos whose path or name fits.",
-            rich_help_panel=options.FILTER_PANEL,
-        ),
-    ] = None,
+    video: options.OnlyVideos = None,
     failed: Annotated[
         bool, typer.Option("--failed", help="Files that could not be indexed, and why.")
     ] = False,
@@ -48,41 +41,40 @@ def list_videos(
 
     - `vidsearch list --failed`
     """
-    with loading.open_library(library) as opened:
+    from vidsearch import Library
+
+    with Library.open(library) as opened:
         if failed:
             _print_failures(opened.failures(), as_json=as_json)
         else:
-            _print_videos(opened.videos(video), as_json=as_json)
+            _print_videos(opened.videos(video), as_json=as_json, is_filtered=video is not None)
 
 
 def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
     if as_json:
-        console.say_json(
-            [
-                {
-                    "path": str(f.path),
-                    "error": f.error,
-                    "reason": f.reason,
-                    "failed_at": f.failed_at.isoformat(),
-                }
-                for f in failures
-            ]
-        )
+        from vidsearch.service.report_schemas import FailureSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json([plain(FailureSchema.of(failure)) for failure in failures])
         return
     if not failures:
         console.note("No file has failed.")
     for failure in failures:
-        console.say(console.printable(failure.path), bold=True)
-        console.say(f"  {failure.failed_at:%Y-%m-%d %H:%M}  {console.printable(failure.reason)}")
+        console.say(str(failure.path), bold=True)
+        console.say(f"  {failure.failed_at:%Y-%m-%d %H:%M}  {failure.reason}")
     if failures:
         console.note("Try them again with: vidsearch index --retry-failed PATH...")
 
 
-def _print_videos(videos: list[Video], *, as_json: bool) -> None:
+def _print_videos(videos: list[Video], *, as_json: bool, is_filtered: bool) -> None:
     if as_json:
-        console.say_json([video_as_dict(video) for video in videos])
+        from vidsearch.service.schemas import VideoSchema, plain
+
+        console.say_json([plain(VideoSchema.of(video)) for video in videos])
         return
-    if not videos:
+    if not videos and is_filtered:
+        console.note("No video fits. `vidsearch list` shows all of them.")
+    elif not videos:
         console.note("No video here yet. Add some with: vidsearch index VIDEO_OR_FOLDER...")
     console.say_table(
         (
@@ -113,48 +105,21 @@ def _state(video: Video) -> str:
     return "whole" if video.path.exists() else "file gone"
 
 
-def video_as_dict(video: Video) -> dict[str, Any]:
-    """A video for JSON."""
-    info = video.info
-    return {
-        "id": video.id,
-        "path": str(video.path),
-        "paths": [str(path) for path in video.paths],
-        "content_hash": video.content_hash,
-        "duration_seconds": info.duration_seconds,
-        "width": info.width,
-        "height": info.height,
-        "rotation_degrees": info.rotation_degrees,
-        "frame_rate": info.frame_rate,
-        "codec": info.codec,
-        "container": info.container,
-        "num_audio_tracks": info.num_audio_tracks,
-        "created_at": info.created_at.isoformat() if info.created_at else None,
-        "size_bytes": info.size_bytes,
-        "num_frames": video.num_frames,
-        "is_complete": video.is_complete,
-        "indexed_until_seconds": video.indexed_until_seconds,
-        "indexed_at": video.indexed_at.isoformat(),
-    }
-
-
 def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: options.AsJson = False) -> None:
     """Say what a library holds, which models made it, and how large it is.
 
     Example: `vidsearch info --library ~/library`
     """
-    with loading.open_library(library) as opened:
+    from vidsearch import Library
+    from vidsearch.service.models import describe_models
+
+    with Library.open(library) as opened:
         facts = opened.info()
-    models = loading.describe(facts.models) if facts.models else None
     if as_json:
-        console.say_json(
-            {
-                **asdict(facts),
-                "path": str(facts.path),
-                "models": asdict(facts.models) if facts.models else None,
-                "spaces": [asdict(space) for space in facts.spaces],
-            }
-        )
+        from vidsearch.service.report_schemas import InfoSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json(plain(InfoSchema.of(facts)))
         return
     unfinished = facts.num_videos - facts.num_complete
     console.say_table(
@@ -164,7 +129,7 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
             ("frames", f"{facts.num_frames:,}"),
             ("captions", f"{facts.num_captions:,}"),
             ("failed files", f"{facts.num_failures:,}"),
-            ("models", models or "none yet"),
+            ("models", describe_models(facts.models) if facts.models else "none yet"),
             *(("space", f"{space.model}, {space.dim} dimensions") for space in facts.spaces),
             ("on disk", f"{facts.size_bytes / 1e6:,.1f} MB, format {facts.format_version}"),
         ),
@@ -173,24 +138,47 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
 
 
 def remove(
-    video: Annotated[str, typer.Argument(help="Path, file name, a unique part of it, or #id.")],
+    video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove several videos without asking.")] = False,
+    as_json: options.AsJson = False,
 ) -> None:
-    """Take a video out of a library. The file itself is left alone.
+    """Take videos out of a library. The files themselves are left alone.
 
     Examples:
 
     - `vidsearch remove holiday.mp4`
 
     - `vidsearch remove "#12"`
+
+    - `vidsearch remove "2019/*" --yes`
     """
-    with loading.open_library(library) as opened:
-        found = opened.video(video)
-        opened.remove(found.id)
-        opened.refresh_vectors()
-    console.note(
-        f"Removed {console.printable(found.path)} ({found.num_frames} frames). The file is untouched."
-    )
+    from vidsearch import Library
+
+    with Library.open(library) as opened:
+        found = opened.select(video)
+        if len(found) > 1 and not yes:
+            _confirm(found)
+        opened.remove(found)
+    if as_json:
+        from vidsearch.service.schemas import VideoSchema, plain
+
+        console.say_json({"removed": [plain(VideoSchema.of(each)) for each in found]})
+        return
+    for each in found:
+        console.note(f"Removed {each.path} ({each.num_frames} frames). The file is untouched.")
+    if not found:
+        console.note("No video fits, so none was removed.")
+
+
+def _confirm(videos: list[Video]) -> None:
+    """Ask whether to remove several videos. Raises QueryError where nobody can be asked."""
+    for each in videos:
+        console.note(f"  #{each.id} {each.path}")
+    if not sys.stdin.isatty():
+        raise QueryError(f"That names {len(videos)} videos. Give --yes to remove them all.")
+    if not typer.confirm(f"Remove these {len(videos)} videos from the library?", err=True):
+        raise typer.Exit(console.EXIT_FAILED)
 
 
 def verify(
@@ -206,14 +194,19 @@ def verify(
 
     - `vidsearch verify --repair`
     """
-    with loading.open_library(library) as opened:
+    from vidsearch import Library
+
+    with Library.open(library) as opened:
         problems = opened.verify(repair=repair)
     if as_json:
-        console.say_json([asdict(problem) for problem in problems])
+        from vidsearch.service.report_schemas import ProblemSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json([plain(ProblemSchema.of(problem)) for problem in problems])
     else:
         for problem in problems:
             mended = f" ({problem.repaired})" if problem.repaired else ""
-            console.say(f"{problem.kind}: {console.printable(problem.what)}{mended}")
+            console.say(f"{problem.kind}: {problem.what}{mended}")
         if not problems:
             console.note("The library is sound.")
     if any(problem.repaired is None for problem in problems):

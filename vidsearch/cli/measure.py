@@ -5,11 +5,14 @@ from __future__ import annotations
 import tempfile
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 
 import typer
 
-from vidsearch.cli import console, loading, options
+from vidsearch.cli import console, options
+
+if TYPE_CHECKING:
+    from vidsearch.service.models import LoadedModels, ModelOptions
 
 BENCH_SECONDS = 60
 RandomWeights: TypeAlias = Literal["clip", "blip"]
@@ -45,10 +48,7 @@ def bench(
         bool,
         typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
     ] = True,
-    fps: Annotated[
-        float,
-        typer.Option(min=0.001, help="Frames per second of video.", rich_help_panel=options.SAMPLING_PANEL),
-    ] = 1.0,
+    fps: options.Fps = 1.0,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
@@ -64,11 +64,13 @@ def bench(
     """
     from vidsearch.bench import bench as measure
     from vidsearch.bench import write_clip
+    from vidsearch.service.indexing import sampling_plan
+    from vidsearch.service.models import ModelOptions
 
     loaded = _bench_models(
         models,
         random_weights,
-        loading.ModelOptions(
+        ModelOptions(
             models=models, wants_captions=captions, device=device, precision=precision, batch_size=batch_size
         ),
     )
@@ -81,13 +83,13 @@ def bench(
             video,
             embedders=loaded.embedders,
             captioner=loaded.captioner,
-            plan=options.sampling_plan(fps=fps, max_frames=None, start=None, end=None),
+            plan=sampling_plan(fps=fps),
         )
     if as_json:
         console.say_json(
             {
                 **asdict(report),
-                "video": str(report.video),
+                "path": str(report.video),
                 "device": loaded.device.describe(),
                 "times_real_time": report.times_real_time,
                 "whole_to_slowest_part": report.whole_to_slowest_part,
@@ -120,18 +122,18 @@ def bench(
 
 
 def _bench_models(
-    models: str, random_weights: RandomWeights | None, model_options: loading.ModelOptions
-) -> loading.LoadedModels:
+    models: str, random_weights: RandomWeights | None, model_options: ModelOptions
+) -> LoadedModels:
+    from vidsearch.service.models import LoadedModels, load_models, pick_device
+
     if random_weights is None:
         from vidsearch.models.registry import resolve_models
 
-        return loading.load(resolve_models(models).models, model_options)
+        return load_models(resolve_models(models).models, model_options)
     from vidsearch.models.random_weights import random_captioner, random_embedder
 
-    device = loading.pick_device(
-        random_weights, device=model_options.device, precision=model_options.precision
-    )
-    return loading.LoadedModels(
+    device = pick_device(random_weights, device=model_options.device, precision=model_options.precision)
+    return LoadedModels(
         embedders=[random_embedder(random_weights, device=device, batch_size=model_options.batch_size)],
         captioner=random_captioner("blip", device=device, batch_size=model_options.batch_size)
         if model_options.wants_captions
@@ -169,9 +171,10 @@ def retrieval(
     from vidsearch.evaluation.datasets import open_dataset
     from vidsearch.evaluation.retrieval import evaluate
     from vidsearch.models.registry import load_embedder
+    from vidsearch.service.models import pick_device
 
     names = [name.strip() for name in models.split(",") if name.strip()]
-    chosen = loading.pick_device(*names, device=device, precision=precision)
+    chosen = pick_device(*names, device=device, precision=precision)
     opened = open_dataset(dataset, kind=kind, split=split)
     reports = [evaluate(opened, load_embedder(name, device=chosen)) for name in names]
     if as_json:
@@ -183,7 +186,7 @@ def retrieval(
             bold=True,
         )
         for problem in report.problems:
-            console.warn(console.printable(problem))
+            console.warn(problem)
         rows = list(report.rows())
         width = max(map(len, rows))
         console.say_table([(*row, *[""] * (width - len(row))) for row in rows], header=[""] * width)

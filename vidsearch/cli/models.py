@@ -49,6 +49,7 @@ def pull(
         str, typer.Argument(help="A name from `vidsearch models list`, a Hugging Face id, or all.")
     ],
     quiet: options.Quiet = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Fetch a model's weights, so that it works with no network later. Continues an interrupted fetch.
 
@@ -67,11 +68,15 @@ def pull(
         folder = pull_model(
             each, show_progress=not quiet and console.is_interactive(), tell=None if quiet else console.note
         )
-        console.say(str(folder))
+        if as_json:
+            console.say_json_line({"name": each, "path": str(folder)})
+        else:
+            console.say(str(folder))
 
 
 def where(
     name: Annotated[str | None, typer.Argument(help="One model; all of them without it.")] = None,
+    as_json: options.AsJson = False,
 ) -> None:
     """Print where models are on disk.
 
@@ -79,6 +84,10 @@ def where(
     """
     from vidsearch.models.registry import known_models, where_is
 
+    if as_json:
+        known = {name: where_is(name)} if name else {entry.name: entry.path for entry in known_models()}
+        console.say_json([{"name": each, "path": path and str(path)} for each, path in known.items()])
+        return
     if name is not None:
         console.say(str(where_is(name)))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import console, loading, options
+from vidsearch.cli import console, options
 from vidsearch.errors import LibraryError, QueryError
 from vidsearch.outputs import OutputRule
 from vidsearch.search.query import FrameReference
@@ -38,6 +38,7 @@ def clip(
         bool, typer.Option("--reencode", help="Always re-encode, for players that lack the codec.")
     ] = False,
     overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Cut a moment out of its video, with its sound.
 
@@ -61,6 +62,17 @@ def clip(
         reencode=reencode,
         rule=_rule(library, path, overwrite=overwrite),
     )
+    if as_json:
+        console.say_json(
+            {
+                "path": str(output),
+                "source": str(path),
+                "start_seconds": done.start_seconds,
+                "end_seconds": done.end_seconds,
+                "is_copy": done.is_copy,
+            }
+        )
+        return
     how = "copied" if done.is_copy else "re-encoded"
     console.note(
         f"Wrote {console.shown_path(output)}: "
@@ -87,6 +99,7 @@ def explain(
     ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Show which parts of a frame speak for a query. Draws into the terminal where it can show pictures.
 
@@ -99,6 +112,7 @@ def explain(
     from vidsearch.cli import heatmaps
     from vidsearch.media.decode import frame_at
     from vidsearch.models.heatmap import overlay
+    from vidsearch.service.models import load_explainer
 
     reference = FrameReference.parse(moment)
     path, found = _video_file(reference.video, library)
@@ -107,9 +121,11 @@ def explain(
         heatmaps.check(output, rule)
     frame = frame_at(path, reference.time_seconds)
     name = models or (found.embedders[0] if found else "mini")
-    relevance = heatmaps.load_explainer(name, device=device).explain(frame.image, text)
-    is_shown = console.show_image(heatmaps.png(overlay(frame.image, relevance)))
-    if output is None and not is_shown:
+    relevance = load_explainer(name, device=device).explain(frame.image, text)
+    if as_json:
+        console.say_json(relevance.as_dict())
+    is_shown = not as_json and console.show_image(heatmaps.png(overlay(frame.image, relevance)))
+    if output is None and not (is_shown or as_json):
         output = Path("heat.png")
     if output is not None:
         heatmaps.write(output, frame.image, relevance, rule)
@@ -118,33 +134,39 @@ def explain(
 
 def _rule(library: Path, video: Path, *, overwrite: bool) -> OutputRule:
     """What may be written: not the video, and nothing of the library where there is one."""
+    from vidsearch import Library
+
     try:
-        with loading.open_library(library) as opened:
-            return OutputRule.for_library(opened, overwrite=overwrite, inputs=[video])
+        with Library.open(library) as opened:
+            return OutputRule.for_library(opened.store, overwrite=overwrite, inputs=[video])
     except LibraryError:
         return OutputRule(overwrite, inputs=(video,))
 
 
 def _video_file(video: str, library: Path) -> tuple[Path, LibraryModels | None]:
     """A video's file, and the models of the library that it was looked up in."""
+    from vidsearch import Library
+    from vidsearch.store.fingerprint import path_of
+
     if Path(video).is_file():
         return Path(video), None
-    with loading.open_library(library) as opened:
-        return opened.video(video).path, opened.models
+    with Library.open(library) as opened:
+        return path_of(opened.video(video)), opened.store.models
 
 
 def _span(moment: str, library: Path) -> tuple[Path, float, float]:
     """The file and the span [start, end) that a moment names."""
+    from vidsearch import Library
+    from vidsearch.store.fingerprint import path_of
+
     if moment.isdecimal():
-        with loading.open_library(library) as opened:
-            frames = opened.frames_by_id([int(moment)])
-            if not frames:
-                raise QueryError(f"The library has no frame {moment}.")
-            time = frames[0].time_seconds
+        with Library.open(library) as opened:
+            frame = opened.frame(moment)
+            video_path = path_of(opened.video(frame.video_id))
             return (
-                opened.video(f"#{frames[0].video_id}").path,
-                max(0.0, time - CONTEXT_SECONDS),
-                time + CONTEXT_SECONDS,
+                video_path,
+                max(0.0, frame.time_seconds - CONTEXT_SECONDS),
+                frame.time_seconds + CONTEXT_SECONDS,
             )
     video, at, span = moment.rpartition("@")
     start, dash, end = span.partition("-")

@@ -9,7 +9,6 @@ import typer
 
 from vidsearch.errors import QueryError
 from vidsearch.times import parse_time
-from vidsearch.types import Sampling, SamplingPlan
 
 
 def _time(text: str) -> float:
@@ -36,6 +35,23 @@ LibraryPath = Annotated[
     ),
 ]
 DEFAULT_LIBRARY = Path("index")
+
+ONE_VIDEO = "Path, name, unique part of it, glob or #id."
+SEVERAL_VIDEOS = "Path, name, part of it, glob, #id or folder; all that fit. Or all."
+"""Help for arguments that name videos; `vidsearch.store.naming` says what fits."""
+
+NumHits = Annotated[
+    int, typer.Option("--limit", "-n", "--top", "-k", min=1, max=1_000_000, help="How many moments.")
+]
+OnlyVideos = Annotated[
+    str | None,
+    typer.Option(
+        "--video",
+        metavar="NAME",
+        help="Only these videos: path, name, part of it, glob, #id or folder.",
+        rich_help_panel=FILTER_PANEL,
+    ),
+]
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.", rich_help_panel=OUTPUT_PANEL)]
 Overwrite = Annotated[
@@ -70,6 +86,8 @@ Prompt = Annotated[
     str | None, typer.Option(help="Start every caption with these words.", rich_help_panel=MODEL_PANEL)
 ]
 
+FPS_HELP = "Frames looked at per second of video."
+Fps = Annotated[float, typer.Option("--fps", min=0.001, help=FPS_HELP, rich_help_panel=SAMPLING_PANEL)]
 MaxFrames = Annotated[
     int | None,
     typer.Option(min=1, help="At most this many, spread evenly.", rich_help_panel=SAMPLING_PANEL),
@@ -102,28 +120,3 @@ Before = Annotated[
         rich_help_panel=FILTER_PANEL,
     ),
 ]
-
-
-def sampling_plan(
-    *,
-    fps: float,
-    max_frames: int | None,
-    start: float | None,
-    end: float | None,
-    sampling: Sampling = "uniform",
-) -> SamplingPlan:
-    """The plan that the options name. Raises a usage error where it means nothing."""
-    from vidsearch.media.sampling import check_plan
-
-    plan = SamplingPlan(
-        fps=fps,
-        max_frames=max_frames,
-        start_seconds=start or 0.0,
-        end_seconds=end,
-        sampling=sampling,
-    )
-    try:
-        check_plan(plan)
-    except ValueError as error:
-        raise typer.BadParameter(f"{error}.") from error
-    return plan

@@ -5,25 +5,29 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import answers, console, loading, options
+from vidsearch.cli import answers, console, options
 from vidsearch.errors import QueryError, VidsearchError
-from vidsearch.outputs import OutputRule
 from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
 from vidsearch.types import FrameFilter
 
 if TYPE_CHECKING:
-    from vidsearch.search.answer import SearchAnswer
-    from vidsearch.search.engine import Searcher
+    from vidsearch import Answer, Library
+    from vidsearch.outputs import OutputRule
 
-STEP_PANEL = "More than words"
+MORE_PANEL = "More than words"
 RANK_PANEL = "Ranking"
+
+# These two are in the first panel of the help, with what people use most.
+LibraryFolder = Annotated[
+    Path, typer.Option("--library", envvar="VIDSEARCH_LIBRARY", help="Folder that holds the library.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,79 +38,55 @@ def register(app: typer.Typer) -> None:
 
 def search(
     text: Annotated[str | None, typer.Argument(help="What is to be seen, in your own words.")] = None,
-    library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    num_hits: Annotated[int, typer.Option("--top", "-k", min=1, help="How many moments.")] = 10,
-    mode: Annotated[
-        Mode,
-        typer.Option(
-            help="visual, caption, hybrid, or auto: hybrid where there are captions.",
-            rich_help_panel=RANK_PANEL,
-        ),
-    ] = "auto",
-    group: Annotated[
-        bool,
-        typer.Option(
-            "--group/--no-group",
-            " /--frames",
-            help="Join neighbouring frames into moments.",
-            rich_help_panel=RANK_PANEL,
-        ),
-    ] = True,
-    dedupe: Annotated[
-        bool,
-        typer.Option(
-            "--dedupe/--no-dedupe",
-            help="Fold near-identical moments of different videos.",
-            rich_help_panel=RANK_PANEL,
-        ),
-    ] = True,
-    min_confidence: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Leave out what is less certain.", rich_help_panel=RANK_PANEL),
+    library: LibraryFolder = options.DEFAULT_LIBRARY,
+    num_hits: options.NumHits = 10,
+    video: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Only these videos: path, name, part of it, glob, #id or folder."),
     ] = None,
     plus: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="More of this; with a weight as in sunset:0.5. Repeatable.", rich_help_panel=STEP_PANEL
-        ),
+        list[str] | None, typer.Option(help="More of this; with a weight as in sunset:0.5. Repeatable.")
     ] = None,
-    minus: Annotated[
-        list[str] | None, typer.Option(help="Less of this. Repeatable.", rich_help_panel=STEP_PANEL)
+    minus: Annotated[list[str] | None, typer.Option(help="Less of this. Repeatable.")] = None,
+    then: Annotated[
+        list[str] | None,
+        typer.Option(help="What happens next in the same video. Repeatable, in order."),
     ] = None,
     image: Annotated[
-        list[Path] | None,
-        typer.Option(help="Moments that look like this picture. Repeatable.", rich_help_panel=STEP_PANEL),
+        list[Path] | None, typer.Option(help="Moments that look like this picture. Repeatable.")
     ] = None,
     like: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="VIDEO@TIME",
-            help="Moments that look like this one. Repeatable.",
-            rich_help_panel=STEP_PANEL,
-        ),
+        typer.Option(metavar="VIDEO@TIME", help="Moments that look like this one. Repeatable."),
     ] = None,
-    then: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="What happens next in the same video. Repeatable, in order.", rich_help_panel=STEP_PANEL
-        ),
+    save: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write each hit's frame there as a JPEG.")
     ] = None,
+    as_json: AsJson = False,
     within: Annotated[
         float,
-        typer.Option(min=0.0, help="Seconds from one step to the next, at most.", rich_help_panel=STEP_PANEL),
+        typer.Option(min=0.0, help="Seconds from one step to the next, at most.", rich_help_panel=MORE_PANEL),
     ] = 30.0,
     more_like: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="A frame id that was right. Repeatable.", rich_help_panel=STEP_PANEL),
+        typer.Option(metavar="ID", help="A frame id that was right. Repeatable.", rich_help_panel=MORE_PANEL),
     ] = None,
     less_like: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="A frame id that was wrong. Repeatable.", rich_help_panel=STEP_PANEL),
+        typer.Option(metavar="ID", help="A frame id that was wrong. Repeatable.", rich_help_panel=MORE_PANEL),
     ] = None,
-    video: Annotated[
-        str | None,
+    refine: Annotated[
+        bool,
         typer.Option(
-            metavar="GLOB", help="Only videos whose path or name fits.", rich_help_panel=options.FILTER_PANEL
+            "--refine", help="Say which hits were right, and search again.", rich_help_panel=MORE_PANEL
+        ),
+    ] = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Many queries, one a line: words, or JSON objects. - for stdin.",
+            rich_help_panel=MORE_PANEL,
         ),
     ] = None,
     after: options.After = None,
@@ -143,39 +123,45 @@ def search(
             help="Only frames whose caption has all of these words.",
         ),
     ] = None,
+    mode: Annotated[
+        Mode,
+        typer.Option(
+            help="visual, caption, hybrid, or auto: hybrid where there are captions.",
+            rich_help_panel=RANK_PANEL,
+        ),
+    ] = "auto",
+    min_confidence: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Leave out what is less certain.", rich_help_panel=RANK_PANEL),
+    ] = None,
+    group: Annotated[
+        bool,
+        typer.Option(
+            "--group/--no-group",
+            " /--frames",
+            help="Join neighbouring frames into moments.",
+            rich_help_panel=RANK_PANEL,
+        ),
+    ] = True,
+    dedupe: Annotated[
+        bool,
+        typer.Option(
+            "--dedupe/--no-dedupe",
+            help="Fold near-identical moments of different videos.",
+            rich_help_panel=RANK_PANEL,
+        ),
+    ] = True,
     rerank: Annotated[
         str | None,
         typer.Option(
             metavar="MODEL",
-            help="Score the best anew with a model that sees picture and words together: blip or mini.",
+            help="Re-rank the best with a model that sees picture and words together: blip or mini.",
             rich_help_panel=RANK_PANEL,
         ),
     ] = None,
     num_rerank: Annotated[
         int, typer.Option(min=1, help="How many of the best --rerank looks at.", rich_help_panel=RANK_PANEL)
     ] = 50,
-    queries: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Many queries, one a line: words, or JSON objects. - for stdin.",
-            rich_help_panel=STEP_PANEL,
-        ),
-    ] = None,
-    refine: Annotated[
-        bool,
-        typer.Option(
-            "--refine", help="Say which hits were right, and search again.", rich_help_panel=STEP_PANEL
-        ),
-    ] = False,
-    save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write each hit's frame there as a JPEG.",
-            rich_help_panel=options.OUTPUT_PANEL,
-        ),
-    ] = None,
     explain: Annotated[
         Path | None,
         typer.Option(
@@ -193,7 +179,6 @@ def search(
         ),
     ] = None,
     overwrite: options.Overwrite = False,
-    as_json: options.AsJson = False,
 ) -> None:
     """Find moments by describing them.
 
@@ -201,7 +186,7 @@ def search(
 
     - `vidsearch search "a dog eating grass"`
 
-    - `vidsearch search "a red car" -k 3 --video "*parking*" --json`
+    - `vidsearch search "a red car" -n 3 --video parking --json`
 
     - `vidsearch search "beach" --plus sunset --minus people`
 
@@ -221,8 +206,8 @@ def search(
         max_duration_seconds=max_duration,
         caption_words=caption_has,
     )
-    if queries is not None and text is not None:
-        raise typer.BadParameter("Give words or --queries, not both.", param_hint="--queries")
+    if queries is not None:
+        _check_many(text=text, save=save, explain=explain, export=export, refine=refine)
     query = Query(
         # With --queries each line brings its own words, and these are never looked at.
         text=str(queries) if queries is not None else text,
@@ -243,33 +228,65 @@ def search(
         rerank=rerank,
         num_rerank=num_rerank,
     )
-    with _searcher(library) as searcher:
-        if queries is not None:
-            _answer_many(searcher, query, queries, as_json=as_json)
-            return
-        answer = _refined(searcher, query) if refine else searcher.search(query)
-        rule = OutputRule.for_library(searcher.library, overwrite=overwrite, inputs=query.images)
-        for output in (save, explain, export):
-            if output is not None and not answer.hits:
-                console.note(f"Nothing was found, so {console.shown_path(output)} is not written.")
-        if save is not None:
-            answers.save_frames(searcher.library, answer.hits, save, rule)
-        if explain is not None:
-            _explain(searcher, answer, explain, rule)
-        if export is not None and answer.hits:
-            from vidsearch.captions.export.hits import export_hits
+    from vidsearch import Library
 
-            export_hits(answer.hits, export, title=query.words or "vidsearch", rule=rule)
-            console.note(f"Wrote {console.shown_path(export)}")
+    with Library.open(library) as opened:
+        if queries is not None:
+            _answer_many(opened, query, queries, as_json=as_json)
+            return
+        answer = _refined(opened, query) if refine else opened.search(query)
+        _write_hits(opened, answer, save=save, explain=explain, export=export, overwrite=overwrite)
     if as_json:
-        console.say_json(answers.answer_as_dict(answer))
+        console.say_json(answer.to_dict())
     elif not refine:
         answers.print_answer(answer)
 
 
+def _check_many(**given: object) -> None:
+    """Refuse what goes with one query only. Raises a usage error."""
+    for name, value in given.items():
+        if value:
+            what = "Words" if name == "text" else f"--{name}"
+            raise typer.BadParameter(
+                f"{what} and --queries do not go together: --queries answers each line of a file.",
+                param_hint="--queries",
+            )
+
+
+def _write_hits(
+    library: Library,
+    answer: Answer,
+    *,
+    save: Path | None,
+    explain: Path | None,
+    export: Path | None,
+    overwrite: bool,
+) -> None:
+    """Write the hits where the options name files and folders."""
+    from vidsearch.outputs import OutputRule
+
+    asked = [output for output in (save, explain, export) if output is not None]
+    if not asked:
+        return
+    if not answer:
+        for output in asked:
+            console.note(f"Nothing was found, so {console.shown_path(output)} is not written.")
+        return
+    rule = OutputRule.for_library(library.store, overwrite=overwrite, inputs=answer.query.images)
+    if save is not None:
+        answers.save_frames(library.store, answer.hits, save, rule)
+    if explain is not None:
+        _explain(answer, explain, rule)
+    if export is not None:
+        from vidsearch.captions.export.hits import export_hits
+
+        export_hits(answer.hits, export, title=answer.query.words or "vidsearch", rule=rule)
+        console.note(f"Wrote {console.shown_path(export)}")
+
+
 def shell(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    num_hits: Annotated[int, typer.Option("--top", "-k", min=1, help="How many moments.")] = 10,
+    num_hits: options.NumHits = 10,
     as_json: options.AsJson = False,
 ) -> None:
     """Keep a library open and answer one query a line, in milliseconds. A line may also be a query as JSON.
@@ -280,35 +297,42 @@ def shell(
 
     - `vidsearch shell --json < questions.txt`
     """
+    from vidsearch import Library
     from vidsearch.service.query_json import read_queries
 
     defaults = Query(text="-", num_hits=num_hits)
     is_talking = sys.stdin.isatty()
     if is_talking:
         console.note("What are you looking for? An empty line ends it.")
-    with _searcher(library) as searcher:
+    with Library.open(library) as opened:
         for line in _lines(is_talking=is_talking):
             try:
                 for query in read_queries([line], defaults=defaults):
-                    started = time.perf_counter()
-                    answer = searcher.search(query)
-                    took_ms = (time.perf_counter() - started) * 1000
-                    if as_json:
-                        console.say_json_line(answers.answer_as_dict(answer))
-                    else:
-                        answers.print_answer(answer)
-                        console.note(f"{answer.num_frames:,} frames in {took_ms:.0f} ms")
+                    _answer_one(opened, query, as_json=as_json)
             except VidsearchError as error:
-                console.fail(console.printable(error))
+                if as_json:
+                    console.say_error(error, in_one_line=True)
+                console.fail(str(error))
 
 
-def _explain(searcher: Searcher, answer: SearchAnswer, folder: Path, rule: OutputRule) -> None:
+def _answer_one(library: Library, query: Query, *, as_json: bool) -> None:
+    started = time.perf_counter()
+    answer = library.search(query)
+    took_ms = (time.perf_counter() - started) * 1000
+    if as_json:
+        console.say_json_line(answer.to_dict())
+    else:
+        answers.print_answer(answer)
+        console.note(f"{answer.num_frames:,} frames in {took_ms:.0f} ms")
+
+
+def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
     from vidsearch.cli import heatmaps
+    from vidsearch.service.models import load_explainer
 
     if not answer.query.words or not answer.models:
         raise QueryError("--explain shows where words are seen: give some, in mode visual or hybrid.")
-    explainer = heatmaps.load_explainer(answer.models[0], device="auto")
-    heatmaps.explain_hits(answer.hits, answer.query.words, folder, explainer, rule)
+    heatmaps.explain_hits(answer.hits, answer.query.words, folder, load_explainer(answer.models[0]), rule)
 
 
 def _lines(*, is_talking: bool) -> Iterator[str]:
@@ -325,15 +349,7 @@ def _ask(prompt: str) -> str:
     return sys.stdin.readline().strip()
 
 
-@contextmanager
-def _searcher(library: Path) -> Iterator[Searcher]:
-    from vidsearch.search.engine import Searcher
-
-    with loading.open_library(library) as opened:
-        yield Searcher(opened)
-
-
-def _answer_many(searcher: Searcher, defaults: Query, source: Path, *, as_json: bool) -> None:
+def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bool) -> None:
     from vidsearch.service.query_json import read_queries
 
     try:
@@ -341,19 +357,19 @@ def _answer_many(searcher: Searcher, defaults: Query, source: Path, *, as_json: 
     except (OSError, UnicodeDecodeError) as error:
         raise QueryError(f"Cannot read the queries in {source}: {error}.") from error
     for query in read_queries(lines, defaults=defaults):
-        answer = searcher.search(query)
+        answer = library.search(query)
         if as_json:
-            console.say_json_line(answers.answer_as_dict(answer))
+            console.say_json_line(answer.to_dict())
         else:
-            console.say(console.printable(query.words), bold=True)
+            console.say(query.words, bold=True)
             answers.print_answer(answer)
             console.say()
 
 
-def _refined(searcher: Searcher, query: Query) -> SearchAnswer:
+def _refined(library: Library, query: Query) -> Answer:
     """Answer, ask which hits were right or wrong, and answer again, until there is nothing to add."""
     while True:
-        answer = searcher.search(query)
+        answer = library.search(query)
         answers.print_answer(answer)
         said = _ask("Right ones by number, wrong ones with a minus (1 3 -2), empty to end: ")
         if not said or not answer.hits:

@@ -190,7 +190,7 @@ class Library(LibraryReader):
         from vidsearch.captions.rewrite import recaption
         from vidsearch.service.models import ModelOptions, load_library_captioner
 
-        chosen = self._named(videos)
+        chosen = self.select(videos)
         options = ModelOptions(
             models=models,
             device=device,
@@ -202,11 +202,11 @@ class Library(LibraryReader):
         captioner, _ = load_library_captioner(self.store, options)
         return recaption(self.store, chosen, captioner, on_progress=on_progress)
 
-    def remove(self, videos: VideoName) -> list[Video]:
+    def remove(self, videos: VideoName | Iterable[Video]) -> list[Video]:
         """Take videos out of the library. The files themselves are left alone.
 
         Args:
-            videos: Names one video or more, or "all".
+            videos: Names one video or more, or "all"; or the videos themselves.
 
         Returns:
             The videos as they were.
@@ -214,7 +214,7 @@ class Library(LibraryReader):
         Raises:
             VideoNotFound: The name fits none.
         """
-        chosen = self._named(videos)
+        chosen = self.select(videos)
         for video in chosen:
             self.store.remove(video.id)
         self.store.refresh_vectors()
@@ -325,7 +325,7 @@ class Library(LibraryReader):
         self, videos: VideoName, format: str, track: str | None, *, vectors: bool
     ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
         """What an export writes, made one after the other, and the format."""
-        found = self._named(videos)
+        found = self.select(videos)
         if track is not None:
             from vidsearch.captions.export.tracks import find_track_format
             from vidsearch.service.exporting import exported_tracks

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from vidsearch.errors import LibraryError
+from vidsearch.errors import LibraryError, QueryError
 from vidsearch.store.library import Library as Store
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer, Level
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.store.records import LibraryInfo
-    from vidsearch.types import Failure, Video
+    from vidsearch.types import Failure, IndexedFrame, Video
 
 StrPath: TypeAlias = "str | os.PathLike[str]"
 VideoName: TypeAlias = "str | int | os.PathLike[str] | Video"
 """A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
 
+_MAX_ID_DIGITS = 18
 ALL = "all"
 """Names every video, where a method takes several."""
 
@@ -123,6 +125,38 @@ class LibraryReader:
             name = name.id
         return self.store.video(name if isinstance(name, int) else os.fspath(name))
 
+    def select(self, videos: VideoName | Iterable[Video]) -> list[Video]:
+        """Return the videos that a name means, where several may be meant.
+
+        Args:
+            videos: Names one video or more, or "all"; or the videos themselves.
+
+        Raises:
+            VideoNotFound: A name that fits none. A glob may fit none: the list is then empty.
+        """
+        from vidsearch.types import Video
+
+        if videos == ALL:
+            return self.store.videos()
+        if isinstance(videos, str | os.PathLike):
+            return self.store.videos(os.fspath(videos))
+        if isinstance(videos, int | Video):
+            return [self.video(videos)]
+        return [self.video(each) for each in videos]
+
+    def frame(self, frame_id: int | str) -> IndexedFrame:
+        """Return the frame with an id, as a search gives it.
+
+        Raises:
+            QueryError: There is none.
+        """
+        number = str(frame_id)
+        is_id = number.isascii() and number.isdecimal() and len(number) <= _MAX_ID_DIGITS
+        found = self.store.frames_by_id([int(number)]) if is_id else []
+        if not found:
+            raise QueryError(f"The library has no frame {number}.")
+        return found[0]
+
     def captions(self, video: VideoName, *, level: Level = "frame") -> VideoCaptions:
         """Return what a video shows, in words.
 
@@ -178,11 +212,3 @@ class LibraryReader:
     def info(self) -> LibraryInfo:
         """Return the library in numbers."""
         return self.store.info()
-
-    def _named(self, videos: VideoName) -> list[Video]:
-        """Return the videos that a name means, where several may be meant."""
-        if videos == ALL:
-            return self.store.videos()
-        if isinstance(videos, str | os.PathLike):
-            return self.store.videos(os.fspath(videos))
-        return [self.video(videos)]

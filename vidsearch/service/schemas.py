@@ -19,9 +19,13 @@ import msgspec
 from vidsearch.service.query_writing import write_query
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vidsearch.captions.describe import Description
+    from vidsearch.captions.rewrite import Correction
     from vidsearch.search.answer import SearchAnswer
-    from vidsearch.service.captions import VideoCaptions, WordMatch
+    from vidsearch.service.captioning import CaptionedFile
+    from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.types import IndexedFrame, SearchHit, StepHit, Video
 
 _LARGEST = (1 << 63) - 1
@@ -287,6 +291,68 @@ class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
             time_seconds=_seconds(match.start_seconds),
             start_seconds=_seconds(match.start_seconds),
             end_seconds=_seconds(match.end_seconds),
+        )
+
+
+class LibraryCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Every video of a library in one line, and all of them in one."""
+
+    caption: str | None
+    videos: list[VideoCaptionsSchema]
+
+    @classmethod
+    def of(cls, captions: LibraryCaptions) -> Self:
+        return cls(
+            caption=captions.summary.text if captions.summary else None,
+            videos=[VideoCaptionsSchema.of(each) for each in captions.videos],
+        )
+
+
+class CorrectionSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's caption for a span of a video."""
+
+    video_id: int
+    path: str
+    start_seconds: float
+    end_seconds: float
+    frame_ids: list[int]
+    caption: str
+
+    @classmethod
+    def of(cls, correction: Correction) -> Self:
+        return cls(
+            video_id=correction.video.id,
+            path=str(correction.video.path),
+            start_seconds=_seconds(correction.start_seconds),
+            end_seconds=_seconds(correction.end_seconds),
+            frame_ids=list(correction.frame_ids),
+            caption=correction.text,
+        )
+
+
+class FileFrameSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A captioned frame of a file that is in no library."""
+
+    time_seconds: float
+    caption: str
+
+
+class CaptionedFileSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A video file in words."""
+
+    path: str
+    caption: str | None
+    frames: list[FileFrameSchema]
+
+    @classmethod
+    def of(cls, path: Path, done: CaptionedFile) -> Self:
+        return cls(
+            path=str(path),
+            caption=done.summary.text if done.summary else None,
+            frames=[
+                FileFrameSchema(time_seconds=_seconds(frame.time_seconds), caption=caption.text)
+                for frame, caption in zip(done.frames, done.captions, strict=True)
+            ],
         )
 
 

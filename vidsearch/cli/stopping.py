@@ -1,0 +1,51 @@
+"""Ctrl-C: once to stop in order, twice to stop at once, and never a traceback.
+
+Outside a command (while modules load, or while Python shuts down) SIGINT has its default effect and ends the
+process.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from vidsearch.cli import console
+
+_is_stopping = False
+
+
+@contextmanager
+def stopping_in_order() -> Iterator[None]:
+    """Let the first Ctrl-C end what runs inside in order, as a KeyboardInterrupt, and the second one at once.
+
+    Nothing is lost at the second: every commit is whole. A process with a handler of its own for SIGINT
+    (a test, a notebook) keeps it.
+    """
+    global _is_stopping
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_DFL:
+        yield
+        return
+    _is_stopping = False
+    signal.signal(signal.SIGINT, _stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def stop_on_terminate() -> None:
+    """Let `kill`, a service manager or the page stop a run as Ctrl-C does."""
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGTERM, _stop)
+
+
+def _stop(signal_number: int, frame: FrameType | None) -> None:
+    global _is_stopping
+    if _is_stopping:
+        os.write(2, b"Stopped at once.\n")
+        os._exit(console.EXIT_INTERRUPTED)
+    _is_stopping = True
+    raise KeyboardInterrupt
