@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check unit slow format mini clean
+.PHONY: demo test check unit slow format mini docs clean
 
 demo: $(STAMP)
 	$(BIN)/vidsearch demo --library index
@@ -38,6 +38,10 @@ $(STAMP): pyproject.toml constraints.txt
 mini: $(STAMP)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[training]'
 	$(BIN)/python -m training.mini --data $(DATA)
+
+# The pages of the Python API, made from its docstrings, in build/api; fails where a link leads nowhere.
+docs: $(STAMP) docs/commands.md
+	$(BIN)/python docs/make_api.py build/api
 
 docs/commands.md: $(STAMP) $(wildcard vidsearch/cli/*.py)
 	$(BIN)/typer vidsearch.cli.app utils docs --name vidsearch --output $@

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,20 @@ def test_links_lead_somewhere(page: Path):
 def test_scripts_that_are_named_are_there(page: Path):
     named = set(_SCRIPT.findall(page.read_text(encoding="utf-8")))
     assert [script for script in sorted(named) if not (ROOT / script).exists()] == []
+
+
+def test_the_pages_of_the_python_api_are_made_and_their_links_lead_somewhere(tmp_path: Path):
+    made = subprocess.run(
+        [sys.executable, ROOT / "docs" / "make_api.py", tmp_path], capture_output=True, text=True, check=False
+    )
+
+    assert (made.returncode, made.stderr) == (0, "")
+    page = (tmp_path / "vidsearch.html").read_text(encoding="utf-8")
+    for name in (
+        "Library.search",
+        "Library.index",
+        "Answer.to_pandas",
+        "SearchOptions.then",
+        "IndexSettings.fps",
+    ):
+        assert f'id="{name}"' in page

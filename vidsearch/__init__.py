@@ -16,30 +16,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidsearch.errors import VidsearchError
     from vidsearch.search.query import Query
     from vidsearch.service.answer import Answer
+    from vidsearch.service.indexing import IndexSettings
     from vidsearch.service.library import Library
+    from vidsearch.service.queries import SearchOptions
+    from vidsearch.types import FrameFilter, SearchHit, Video
 
     __version__: str
 
 _HOMES = {
     "Answer": "vidsearch.service.answer",
+    "FrameFilter": "vidsearch.types",
+    "IndexSettings": "vidsearch.service.indexing",
     "Library": "vidsearch.service.library",
     "Query": "vidsearch.search.query",
+    "SearchHit": "vidsearch.types",
+    "SearchOptions": "vidsearch.service.queries",
+    "Video": "vidsearch.types",
+    "VidsearchError": "vidsearch.errors",
 }
 
-__all__ = ["Answer", "Library", "Query", "__version__"]
+__all__ = [
+    "Answer",
+    "FrameFilter",
+    "IndexSettings",
+    "Library",
+    "Query",
+    "SearchHit",
+    "SearchOptions",
+    "Video",
+    "VidsearchError",
+    "__version__",
+]
 
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        from importlib.metadata import PackageNotFoundError, version
-
-        try:
-            return version("vidsearch")
-        except PackageNotFoundError:  # a checkout that is not installed
-            return "0.0.0"
-    home = _HOMES.get(name)
-    if home is None:
+        value: Any = _version()
+    elif name in _HOMES:
+        value = getattr(import_module(_HOMES[name]), name)
+    else:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(home), name)
+    globals()[name] = value  # found at once the next time
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("vidsearch")
+    except PackageNotFoundError:  # a checkout that is not installed
+        return "0.0.0"

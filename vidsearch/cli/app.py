@@ -7,10 +7,7 @@ command imports what it needs when it runs.
 
 from __future__ import annotations
 
-import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,6 +27,7 @@ from vidsearch.cli import (
     options,
     page,
     search,
+    shell,
     stopping,
 )
 from vidsearch.errors import VidsearchError
@@ -44,28 +42,6 @@ FIRST_STEPS = (
     "All commands: vidsearch --help",
 )
 _JSON = "vidsearch.json"
-
-
-class _Remarks(logging.Handler):
-    """Prints what the package says while it works, remarks and warnings, to stderr."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        (console.warn if record.levelno >= logging.WARNING else console.note)(record.getMessage())
-
-
-@contextmanager
-def _printed_remarks() -> Iterator[None]:
-    logger, handler = logging.getLogger("vidsearch"), _Remarks()
-    level, propagate = logger.level, logger.propagate
-    logger.addHandler(handler)
-    logger.setLevel(logging.INFO)
-    logger.propagate = False
-    try:
-        yield
-    finally:
-        logger.removeHandler(handler)
-        logger.setLevel(level)
-        logger.propagate = propagate
 
 
 class _ErrorBoundary(TyperGroup):
@@ -85,8 +61,10 @@ class _ErrorBoundary(TyperGroup):
             return self._invoke(ctx)
 
     def _invoke(self, ctx: Any) -> Any:
+        from vidsearch.cli.remarks import printed_remarks
+
         try:
-            with console.printable_usage_errors(), _printed_remarks():
+            with console.printable_usage_errors(), printed_remarks():
                 return super().invoke(ctx)
         except console.UsageError as error:
             if not ctx.meta[_JSON]:
@@ -148,7 +126,7 @@ def _greet(context: typer.Context) -> None:
         console.say(line)
 
 
-for _module in (index, search, captions, export, moments, library, models, page, measure, demo):
+for _module in (index, search, shell, captions, export, moments, library, models, page, measure, demo):
     _module.register(app)
 
 

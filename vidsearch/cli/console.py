@@ -135,6 +135,12 @@ def prompt(text: str) -> None:
     typer.echo(printable(text), err=True, nl=False)
 
 
+def ask(text: str) -> str:
+    """Ask for a line on stderr, and return it without its end; empty where there are no more."""
+    prompt(text)
+    return sys.stdin.readline().strip()
+
+
 def say_table(
     rows: Iterable[Sequence[object]],
     *,

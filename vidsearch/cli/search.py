@@ -1,10 +1,9 @@
-"""`vidsearch search`: a description to moments."""
+"""`vidsearch search`: from a description to moments."""
 
 from __future__ import annotations
 
 import sys
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import answers, console, options
-from vidsearch.errors import QueryError, VidsearchError
+from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
 from vidsearch.types import FrameFilter
 
@@ -33,7 +32,6 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(search)
-    app.command()(shell)
 
 
 def search(
@@ -284,48 +282,6 @@ def _write_hits(
         console.note(f"Wrote {console.shown_path(export)}")
 
 
-def shell(
-    library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    num_hits: options.NumHits = 10,
-    as_json: options.AsJson = False,
-) -> None:
-    """Keep a library open and answer one query a line, in milliseconds. A line may also be a query as JSON.
-
-    Examples:
-
-    - `vidsearch shell`
-
-    - `vidsearch shell --json < questions.txt`
-    """
-    from vidsearch import Library
-    from vidsearch.service.query_json import read_queries
-
-    defaults = Query(text="-", num_hits=num_hits)
-    is_talking = sys.stdin.isatty()
-    if is_talking:
-        console.note("What are you looking for? An empty line ends it.")
-    with Library.open(library) as opened:
-        for line in _lines(is_talking=is_talking):
-            try:
-                for query in read_queries([line], defaults=defaults):
-                    _answer_one(opened, query, as_json=as_json)
-            except VidsearchError as error:
-                if as_json:
-                    console.say_error(error, in_one_line=True)
-                console.fail(str(error))
-
-
-def _answer_one(library: Library, query: Query, *, as_json: bool) -> None:
-    started = time.perf_counter()
-    answer = library.search(query)
-    took_ms = (time.perf_counter() - started) * 1000
-    if as_json:
-        console.say_json_line(answer.to_dict())
-    else:
-        answers.print_answer(answer)
-        console.note(f"{answer.num_frames:,} frames in {took_ms:.0f} ms")
-
-
 def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
     from vidsearch.cli import heatmaps
     from vidsearch.service.models import load_explainer
@@ -333,20 +289,6 @@ def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
     if not answer.query.words or not answer.models:
         raise QueryError("--explain shows where words are seen: give some, in mode visual or hybrid.")
     heatmaps.explain_hits(answer.hits, answer.query.words, folder, load_explainer(answer.models[0]), rule)
-
-
-def _lines(*, is_talking: bool) -> Iterator[str]:
-    if not is_talking:
-        yield from sys.stdin
-        return
-    while line := _ask("> "):
-        yield line
-
-
-def _ask(prompt: str) -> str:
-    """A line from the keyboard, without its end; empty where there are no more."""
-    console.prompt(prompt)
-    return sys.stdin.readline().strip()
 
 
 def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bool) -> None:
@@ -371,7 +313,7 @@ def _refined(library: Library, query: Query) -> Answer:
     while True:
         answer = library.search(query)
         answers.print_answer(answer)
-        said = _ask("Right ones by number, wrong ones with a minus (1 3 -2), empty to end: ")
+        said = console.ask("Right ones by number, wrong ones with a minus (1 3 -2), empty to end: ")
         if not said or not answer.hits:
             return answer
         try:

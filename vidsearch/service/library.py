@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Unpack
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
 from vidsearch.errors import QueryError
 from vidsearch.service.reading import ALL, LibraryReader, StrPath, VideoName
@@ -45,6 +45,33 @@ class Library(LibraryReader):
         super().__init__(store)
         self._searcher: Searcher | None = None
         self._indexer: Indexer | None = None
+
+    @classmethod
+    def create(cls, path: StrPath) -> Self:
+        """Open the library in a folder, and make it first where there is none.
+
+        Args:
+            path: The folder; missing parents are made.
+
+        Raises:
+            LibraryError: The folder cannot be written, or holds a library that cannot be read.
+        """
+        return cls.open(path, create=True)
+
+    @classmethod
+    def open(cls, path: StrPath, *, create: bool = False, read_only: bool = False) -> Self:
+        """Open the library in a folder.
+
+        Args:
+            path: The folder.
+            create: Make a library where there is none.
+            read_only: Never write; a folder that cannot be written opens so by itself.
+
+        Raises:
+            LibraryNotFound: There is none, and `create` is not set.
+            LibraryDamaged, LibraryTooNew, LibraryNotWritable: What the names say.
+        """
+        return cls(Store.open(path, create=create, read_only=read_only))
 
     def close(self) -> None:
         """Close the library's files. A closed library stays closed."""

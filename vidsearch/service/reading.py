@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING, Self, TypeAlias
 
 from vidsearch.errors import LibraryError, QueryError
 from vidsearch.store.library import Library as Store
+from vidsearch.types import Video
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer, Level
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.store.records import LibraryInfo
-    from vidsearch.types import Failure, IndexedFrame, Video
+    from vidsearch.types import Failure, IndexedFrame
 
-StrPath: TypeAlias = "str | os.PathLike[str]"
-VideoName: TypeAlias = "str | int | os.PathLike[str] | Video"
+StrPath: TypeAlias = str | os.PathLike[str]
+VideoName: TypeAlias = str | int | os.PathLike[str] | Video
 """A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
 
 _MAX_ID_DIGITS = 18
@@ -35,33 +36,6 @@ class LibraryReader:
         self._path = store.path
         self._lock = threading.RLock()
         self._describer: Describer | None = None
-
-    @classmethod
-    def create(cls, path: StrPath) -> Self:
-        """Open the library in a folder, and make it first where there is none.
-
-        Args:
-            path: The folder; missing parents are made.
-
-        Raises:
-            LibraryError: The folder cannot be written, or holds a library that cannot be read.
-        """
-        return cls.open(path, create=True)
-
-    @classmethod
-    def open(cls, path: StrPath, *, create: bool = False, read_only: bool = False) -> Self:
-        """Open the library in a folder.
-
-        Args:
-            path: The folder.
-            create: Make a library where there is none.
-            read_only: Never write; a folder that cannot be written opens so by itself.
-
-        Raises:
-            LibraryNotFound: There is none, and `create` is not set.
-            LibraryDamaged, LibraryTooNew, LibraryNotWritable: What the names say.
-        """
-        return cls(Store.open(path, create=create, read_only=read_only))
 
     def close(self) -> None:
         """Close the library's files. A closed library stays closed."""
@@ -119,8 +93,6 @@ class LibraryReader:
         Raises:
             VideoNotFound: The name fits none, or several; the message lists those.
         """
-        from vidsearch.types import Video
-
         if isinstance(name, Video):
             name = name.id
         return self.store.video(name if isinstance(name, int) else os.fspath(name))
@@ -134,8 +106,6 @@ class LibraryReader:
         Raises:
             VideoNotFound: A name that fits none. A glob may fit none: the list is then empty.
         """
-        from vidsearch.types import Video
-
         if videos == ALL:
             return self.store.videos()
         if isinstance(videos, str | os.PathLike):

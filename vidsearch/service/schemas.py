@@ -5,8 +5,8 @@ a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds 
 `caption` is what a caption says, `text` any other words, `confidence` a probability in [0, 1]. Reports and
 errors are in `vidsearch.service.report_schemas`.
 
-msgspec reads and checks JSON in a fifth of the import time of pydantic (13 against 59 ms of a cold start of
-about 600, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
+msgspec reads and checks JSON in a fifth of the import time of pydantic (11 against 54 ms of a cold search's
+600, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
 """
 
 from __future__ import annotations
