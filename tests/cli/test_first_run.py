@@ -178,3 +178,38 @@ def test_the_help_of_search_begins_with_what_people_use_most(run):
     ):
         assert option in first
     assert "--within" not in first
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        (["explain", " ", "cat.mp4@1"], "no words"),
+        (["recaption", "*.avi"], "No video fits '*.avi'"),
+        (["remove", "*.avi"], "No video fits '*.avi'"),
+        (["export", "*.avi", "-o", "a.srt"], "No video fits '*.avi'"),
+        (["info", "--library", "x" * 5000], "cannot be a library's folder"),
+        (["search", "a", "--library", "x" * 5000], "cannot be a library's folder"),
+        (["search", "--queries", "."], "Is a directory"),
+        (["search", "a", "--more-like", "9" * 25], "9" * 25),
+        (["clip", "9" * 25, "-o", "a.mp4"], "no frame " + "9" * 25),
+        (["clip", "9" * 5000, "-o", "a.mp4"], "no frame 9"),
+        (["search", "a", "--like", "#" + "9" * 25 + "@1"], "no video #9"),
+        (["captions", "edit", "cat.mp4@1", " "], "needs words"),
+    ],
+)
+def test_bad_input_ends_in_one_line(run, home, sample_library, words, says):
+    library = [] if "--library" in words else ["--library", sample_library]
+
+    result = run(*words, *library)
+
+    assert result.exit_code == 1
+    assert says in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(home.iterdir()) == []
+
+
+@pytest.mark.parametrize("option", ["-n", "--num-rerank"])
+def test_a_number_that_no_memory_holds_is_refused(run, sample_library, option):
+    result = run("search", "a cat", option, "9" * 25, "--library", sample_library)
+
+    assert result.exit_code == 2

@@ -195,11 +195,11 @@ def watch(
             console.say_error(error, in_one_line=True)
         console.fail(str(error))
 
-    console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops.")
     watch_into(
         library,
         folders,
         settings,
+        on_ready=lambda: console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops."),
         on_report=show,
         on_error=show_error,
         settle_seconds=settle,

@@ -167,8 +167,6 @@ def remove(
         return
     for each in found:
         console.note(f"Removed {each.path} ({each.num_frames} frames). The file is untouched.")
-    if not found:
-        console.note("No video fits, so none was removed.")
 
 
 def _confirm(videos: list[Video]) -> None:

@@ -110,25 +110,23 @@ def explain(
     - `vidsearch explain "a red car" parking.mp4@1:02 --output heat.json --models clip`
     """
     from vidsearch.cli import heatmaps
-    from vidsearch.media.decode import frame_at
-    from vidsearch.models.heatmap import overlay
-    from vidsearch.service.models import load_explainer
+    from vidsearch.service.explaining import explain_moment
 
     reference = FrameReference.parse(moment)
     path, found = _video_file(reference.video, library)
     rule = _rule(library, path, overwrite=overwrite)
     if output is not None:
         heatmaps.check(output, rule)
-    frame = frame_at(path, reference.time_seconds)
     name = models or (found.embedders[0] if found else "mini")
-    relevance = load_explainer(name, device=device).explain(frame.image, text)
+    explanation = explain_moment(text, path, reference.time_seconds, embedder=name, device=device)
+    relevance = explanation.relevance
     if as_json:
         console.say_json(relevance.as_dict())
-    is_shown = not as_json and console.show_image(heatmaps.png(overlay(frame.image, relevance)))
+    is_shown = not as_json and console.show_image(heatmaps.png(explanation.overlay()))
     if output is None and not (is_shown or as_json):
         output = Path("heat.png")
     if output is not None:
-        heatmaps.write(output, frame.image, relevance, rule)
+        heatmaps.write(output, explanation.image, relevance, rule)
         console.note(f"Wrote {console.shown_path(output)}: {relevance.method}, {relevance.score:.3f}")
 
 

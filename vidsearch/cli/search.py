@@ -158,7 +158,10 @@ def search(
         ),
     ] = None,
     num_rerank: Annotated[
-        int, typer.Option(min=1, help="How many of the best --rerank looks at.", rich_help_panel=RANK_PANEL)
+        int,
+        typer.Option(
+            min=1, max=1_000_000, help="How many of the best --rerank looks at.", rich_help_panel=RANK_PANEL
+        ),
     ] = 50,
     explain: Annotated[
         Path | None,
@@ -297,7 +300,8 @@ def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bo
     try:
         lines = sys.stdin.readlines() if source == Path("-") else source.read_text("utf-8").splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise QueryError(f"Cannot read the queries in {source}: {error}.") from error
+        reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8 text"
+        raise QueryError(f"Cannot read the queries in {source}: {reason}.") from error
     for query in read_queries(lines, defaults=defaults):
         answer = library.search(query)
         if as_json:

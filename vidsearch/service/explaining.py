@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from vidsearch.errors import QueryError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -32,9 +34,12 @@ def explain_moment(
     """Explain the frame that a video file shows at a time.
 
     Raises:
+        QueryError: There are no words.
         MediaError: The file does not decode.
         ModelUnavailable: The embedder cannot be loaded, or explains nothing.
     """
+    if not text.strip():
+        raise QueryError("There are no words to look for in the picture. Give some.")
     from vidsearch.media.decode import frame_at
     from vidsearch.service.models import load_explainer
 

@@ -191,7 +191,7 @@ class Indexer:
 
 def has_library(folder: Path) -> bool:
     """Return whether there is a library in a folder."""
-    return (folder / CATALOG_FILE).exists()
+    return os.path.isfile(folder / CATALOG_FILE)  # noqa: PTH113 (false for a path that cannot be)
 
 
 def index_into(
@@ -227,6 +227,7 @@ def watch_into(
     watched: Sequence[Path],
     options: IndexOptions,
     *,
+    on_ready: Callable[[], None],
     on_report: Callable[[IngestReport, Device], None],
     on_error: Callable[[VidsearchError], None],
     settle_seconds: float,
@@ -238,6 +239,7 @@ def watch_into(
         folder: The library, which is made where there is none.
         watched: The folders.
         options: How to index.
+        on_ready: Called once the folders are there and the models loaded.
         on_report: Called after each run.
         on_error: Called where a run fails as a whole; its files are tried again.
         settle_seconds: How long a file must not have changed before it is indexed.
@@ -251,6 +253,7 @@ def watch_into(
 
     check_folders(watched)
     indexer = None if has_library(folder) else Indexer.load(options, store=None)
+    on_ready()
     with Store.open(folder, create=True) as store:
         indexer = indexer or Indexer.load(options, store=store)
         run, device = indexer.run, indexer.loaded.device

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
 
-from vidsearch.errors import LibraryError, QueryError
+from vidsearch.errors import LibraryError, QueryError, VideoNotFound
 from vidsearch.store.library import Library as Store
 from vidsearch.types import Video
 
@@ -104,12 +104,17 @@ class LibraryReader:
             videos: Names one video or more, or "all"; or the videos themselves.
 
         Raises:
-            VideoNotFound: A name that fits none. A glob may fit none: the list is then empty.
+            VideoNotFound: A name that fits none.
         """
         if videos == ALL:
             return self.store.videos()
         if isinstance(videos, str | os.PathLike):
-            return self.store.videos(os.fspath(videos))
+            found = self.store.videos(os.fspath(videos))
+            if not found:
+                raise VideoNotFound(
+                    f"No video fits {os.fspath(videos)!r}. `vidsearch list` shows what there is."
+                )
+            return found
         if isinstance(videos, int | Video):
             return [self.video(videos)]
         return [self.video(each) for each in videos]

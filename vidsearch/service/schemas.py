@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from vidsearch.types import IndexedFrame, SearchHit, StepHit, Video
 
 _LARGEST = (1 << 63) - 1
+_MOST = 1_000_000
+"""More hits than anybody reads, and few enough to fit in memory."""
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
-Count = Annotated[int, msgspec.Meta(ge=1, le=_LARGEST)]
+Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 
 
 def plain(value: msgspec.Struct) -> dict[str, Any]:

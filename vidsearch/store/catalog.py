@@ -45,6 +45,10 @@ class Catalog:
     """
 
     def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
+        try:
+            folder.exists()
+        except (OSError, ValueError) as error:
+            raise LibraryNotFound(f"{folder} cannot be a library's folder: {error}. Name another.") from error
         self.folder = folder
         self.path = folder / CATALOG_FILE
         self._threads = threading.local()
