@@ -40,7 +40,8 @@ def test_json_has_the_numbers_and_no_more_on_stdout(run, own_library, tmp_path):
 
     read = json.loads(result.stdout)
     assert result.stderr == ""
-    assert read.pop("video").endswith("cat.mp4")
+    assert read.pop("path").endswith("cat.mp4")
+    assert read.pop("track") == "s"
     assert read.pop("video_id") > 0
     assert read == {
         "num_found": 4,

@@ -383,3 +383,20 @@ def test_steps_are_found_in_order(run, sample_library):
     assert Path(best["path"]).name == "space.mp4"
     first, second = (step["time_seconds"] for step in best["steps"])
     assert first < 7 <= 14 <= second
+
+
+def test_the_command_line_shows_and_removes_tracks(run, sample_library, tmp_path):
+    library = tmp_path / "library"
+    shutil.copytree(sample_library, library)
+    shown = json.loads(run("tracks", "cat.mp4", "--json", "--library", library).stdout)
+    captions = next(track for track in shown["tracks"] if track["kind"] == "caption")
+    assert captions["producer"] == "mini"
+    assert "caption" in run("tracks", "cat.mp4", "--library", library).stdout
+
+    assert run("remove", "--track", captions["track_id"], "--library", library).exit_code == 0
+
+    left = json.loads(run("tracks", "cat.mp4", "--json", "--library", library).stdout)["tracks"]
+    assert captions["track_id"] not in [track["track_id"] for track in left]
+    missing = run("remove", "--track", "9" * 25, "--json", "--library", library)
+    assert (missing.exit_code, json.loads(missing.stdout)["error"]["type"]) == (1, "TrackNotFound")
+    assert run("remove", "cat.mp4", "--track", 1, "--library", library).exit_code == 2

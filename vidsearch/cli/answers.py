@@ -64,50 +64,7 @@ def _percent(confidence: float | None) -> str:
     return "" if confidence is None else f"{confidence:.0%}"
 
 
-def answer_as_dict(answer: SearchAnswer) -> dict[str, Any]:
-    """An answer for JSON."""
-    from vidsearch.service.query_writing import write_query
-
-    return {
-        "query": write_query(answer.query),
-        "mode": answer.mode,
-        "models": list(answer.models),
-        "num_frames": answer.num_frames,
-        "nothing_matches": answer.nothing_matches,
-        "notes": list(answer.notes),
-        "hits": [_hit_as_dict(hit) for hit in answer.hits],
-    }
-
-
-def _hit_as_dict(hit: SearchHit) -> dict[str, Any]:
-    return {
-        "video": str(hit.video.path),
-        "video_id": hit.video.id,
-        "frame_id": hit.frame_id,
-        "time_seconds": round(hit.time_seconds, 6),
-        "time": format_time(hit.time_seconds),
-        "start_seconds": round(hit.start_seconds, 6),
-        "end_seconds": round(hit.end_seconds, 6),
-        "score": hit.score,
-        "scores": dict(hit.scores),
-        "confidence": hit.confidence,
-        "caption": hit.caption,
-        "num_duplicates": hit.num_duplicates,
-        "steps": [
-            {
-                "text": step.text,
-                "frame_id": step.frame_id,
-                "time_seconds": round(step.time_seconds, 6),
-                "score": step.score,
-                "confidence": step.confidence,
-                "caption": step.caption,
-            }
-            for step in hit.steps
-        ],
-    }
-
-
-def save_frames(library: Library, hits: Sequence[SearchHit], folder: Path, rule: OutputRule) -> None:
+def save_frames(store: Store, hits: Sequence[SearchHit], folder: Path, rule: OutputRule) -> None:
     """Write each hit's frame in full size, or its thumbnail where the file is gone. Raises ExportError."""
     from vidsearch.captions.export import safe_name
     from vidsearch.media.decode import frame_at

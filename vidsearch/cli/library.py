@@ -1,4 +1,4 @@
-"""`vidsearch list`, `info`, `remove` and `verify`: what a library holds."""
+"""`vidsearch list`, `info`, `tracks`, `upgrade`, `remove` and `verify`: what a library holds."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import console, options
+from vidsearch.cli import console, options, stopping
 from vidsearch.errors import QueryError
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
+    from vidsearch.service.upgrading import Upgrade
+    from vidsearch.tracks import Track
     from vidsearch.types import Failure, Video
 
 
@@ -19,6 +21,8 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command("list")(list_videos)
     app.command()(info)
+    app.command()(tracks)
+    app.command()(upgrade)
     app.command()(remove)
     app.command()(verify)
 
@@ -137,26 +141,168 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
     )
 
 
-def remove(
-    video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
+def tracks(
+    video: Annotated[str, typer.Argument(help=options.ONE_VIDEO)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    as_json: options.AsJson = False,
+) -> None:
+    """Show what is known of a video, track by track: kind, what made it, how far, and whether it is shown.
+
+    Example: `vidsearch tracks holiday.mp4`
+    """
+    from vidsearch import Library
+
+    with Library.open(library) as opened:
+        found = opened.video(video)
+        known = opened.tracks(found)
+    if as_json:
+        from vidsearch.service.report_schemas import TrackSchema
+        from vidsearch.service.schemas import plain
+
+        described = [plain(TrackSchema.of(track)) for track in known]
+        console.say_json({"video_id": found.id, "path": str(found.path), "tracks": described})
+        return
+    console.say_table(
+        (
+            (
+                track.id,
+                track.kind,
+                track.num_segments,
+                track.state if track.is_complete else f"{track.state}, unfinished",
+                format_duration(track.done_until_seconds),
+                track.language or "",
+                _made_by(track),
+            )
+            for track in known
+        ),
+        header=("track", "kind", "segments", "state", "up to", "language", "made by"),
+        right=frozenset({0, 2, 4}),
+    )
+
+
+def _made_by(track: Track) -> str:
+    producer = track.spec.producer
+    return producer if track.name == producer else f"{producer}: {track.name}"
+
+
+def upgrade(
+    models: Annotated[
+        str | None,
+        typer.Option(
+            help="What to go on with: mini, clip, blip, a Hugging Face id, or a folder, with commas.",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    prune: Annotated[
+        bool, typer.Option("--prune", help="Remove what the models before made; alone, after an upgrade.")
+    ] = False,
+    skip_failed: Annotated[
+        bool,
+        typer.Option("--skip-failed", help="Switch though some videos fail: words alone find those then."),
+    ] = False,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+    as_json: options.AsJson = False,
+    quiet: options.Quiet = False,
+) -> None:
+    """Go on with other models. Searches answer by those before until all is there; a stopped run continues.
+
+    Examples:
+
+    - `vidsearch upgrade --models clip,blip`
+
+    - `vidsearch upgrade --prune`
+    """
+    from vidsearch import Library
+    from vidsearch.cli import progress
+
+    if models is None and not prune:
+        raise typer.BadParameter("Name models, as in --models clip,blip.", param_hint="--models")
+    stopping.stop_on_terminate()
+    with Library.open(library) as opened:
+        if models is None:
+            _print_pruned(opened.prune(), as_json=as_json)
+            return
+        with progress.shown(quiet=quiet) as on_progress:
+            done = opened.upgrade(
+                models,
+                device=device,
+                precision=precision,
+                batch_size=batch_size,
+                skip_failed=skip_failed,
+                prune=prune,
+                on_progress=on_progress,
+            )
+    if as_json:
+        from vidsearch.service.report_schemas import UpgradeSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json(plain(UpgradeSchema.of(done)))
+    else:
+        _print_upgrade(done)
+    if done.report.interrupted:
+        console.note("Stopped. What was made is kept; run the same command again to continue.")
+        raise typer.Exit(console.EXIT_INTERRUPTED)
+    if not done.is_switched:
+        raise typer.Exit(console.EXIT_FAILED)
+
+
+def _print_upgrade(done: Upgrade) -> None:
+    from vidsearch.cli.index import print_failures
+    from vidsearch.service.models import describe_models
+
+    print_failures(done.report)
+    if done.is_switched:
+        console.say(f"The library now runs {describe_models(done.models)}.")
+        console.say(
+            f"What the models before made was removed: {done.num_pruned:,} rows."
+            if done.num_pruned
+            else "What the models before made is kept; remove it with: vidsearch upgrade --prune"
+        )
+    elif not done.report.interrupted:
+        console.say(
+            "The library runs its models as before: put the failed videos right and run this again, "
+            "or give --skip-failed."
+        )
+
+
+def _print_pruned(num_rows: int, *, as_json: bool) -> None:
+    if as_json:
+        console.say_json({"num_pruned": num_rows})
+    else:
+        console.say(f"Removed {num_rows:,} rows that other models' took the place of.")
+
+
+def remove(
+    video: Annotated[str | None, typer.Argument(help=options.SEVERAL_VIDEOS, show_default=False)] = None,
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    track: Annotated[
+        int | None, typer.Option(metavar="ID", help="One track: a number that `vidsearch tracks` shows.")
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove several videos without asking.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Take videos out of a library. The files themselves are left alone.
+    """Take videos out of a library, or a track of one. The files themselves are left alone.
 
     Examples:
 
     - `vidsearch remove holiday.mp4`
 
-    - `vidsearch remove "#12"`
-
     - `vidsearch remove "2019/*" --yes`
+
+    - `vidsearch remove --track 12`
     """
     from vidsearch import Library
 
+    if (video is None) == (track is None):
+        raise typer.BadParameter("Name videos, or one --track.", param_hint="VIDEO")
     with Library.open(library) as opened:
-        found = opened.select(video)
+        if track is not None:
+            _print_removed_track(opened.remove_track(track), as_json=as_json)
+            return
+        found = opened.select(video or "")
         if len(found) > 1 and not yes:
             _confirm(found)
         opened.remove(found)
@@ -167,6 +313,16 @@ def remove(
         return
     for each in found:
         console.note(f"Removed {each.path} ({each.num_frames} frames). The file is untouched.")
+
+
+def _print_removed_track(track: Track, *, as_json: bool) -> None:
+    if as_json:
+        from vidsearch.service.report_schemas import TrackSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json({"removed": [plain(TrackSchema.of(track))]})
+        return
+    console.note(f"Removed the {track.kind} track {track.id} ({track.num_segments} segments).")
 
 
 def _confirm(videos: list[Video]) -> None:

@@ -3,29 +3,28 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from typing import TYPE_CHECKING, Self, Unpack
 
-from vidsearch.errors import QueryError
-from vidsearch.service.reading import ALL, LibraryReader, StrPath, VideoName
-from vidsearch.store.fingerprint import path_of
+from vidsearch.errors import QueryError, TrackNotFound
+from vidsearch.service.reading import ALL, LARGEST_ID, LibraryReader, StrPath, VideoName
 from vidsearch.store.library import Library as Store
 from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
-    from vidsearch.captions.export import FileFormat, Format
     from vidsearch.captions.rewrite import Correction
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
-    from vidsearch.service.explaining import Explanation
     from vidsearch.service.indexing import Indexer, IndexOptions, IndexSettings
     from vidsearch.service.queries import SearchOptions
+    from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.records import Problem
+    from vidsearch.tracks import Track
     from vidsearch.types import Video
 
 
@@ -229,6 +228,75 @@ class Library(LibraryReader):
         captioner, _ = load_library_captioner(self.store, options)
         return recaption(self.store, chosen, captioner, on_progress=on_progress)
 
+    def upgrade(
+        self,
+        models: str,
+        *,
+        device: str = "auto",
+        precision: str = "auto",
+        batch_size: int | None = None,
+        caption_every: str | int = "novel",
+        skip_failed: bool = False,
+        prune: bool = False,
+        on_progress: Callable[[ProgressState], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Upgrade:
+        """Go on with other models: index with them beside the ones before, then search by them.
+
+        Searches answer by the models before until everything is there. A run that was stopped continues.
+
+        Args:
+            models: "clip,blip", "mini", a hub id or a folder.
+            device: "auto", "cpu", "cuda" or "mps".
+            precision: "auto", "fp32", "bf16" or "fp16".
+            batch_size: Images per model call; None fits it to the device.
+            caption_every: "novel", "frame", "shot", or N for every Nth frame.
+            skip_failed: Switch though some videos failed; those are then found by words alone.
+            prune: Afterwards remove what the models before made.
+            on_progress: Called in this thread with each new state.
+            stop: Ends the run after the commit in hand, once it is set.
+
+        Raises:
+            ModelUnavailable: Weights are missing; the library is then as it was.
+        """
+        from vidsearch.service.models import ModelOptions
+        from vidsearch.service.upgrading import upgrade
+
+        options = ModelOptions(models=models, device=device, precision=precision, batch_size=batch_size)
+        done = upgrade(
+            self.store,
+            options,
+            caption_every=str(caption_every),
+            skip_failed=skip_failed,
+            prune=prune,
+            on_progress=on_progress,
+            stop=stop,
+        )
+        with self._lock:
+            self._searcher = self._describer = self._indexer = None
+        return done
+
+    def prune(self) -> int:
+        """Remove the vectors and captions that those of other models took the place of.
+
+        Returns:
+            How many rows that were. What people wrote is kept.
+        """
+        return self.store.prune_superseded()
+
+    def remove_track(self, track_id: int) -> Track:
+        """Remove one track of a video, and return it as it was.
+
+        Args:
+            track_id: Its number; `tracks` has them.
+
+        Raises:
+            TrackNotFound: There is none.
+        """
+        if not 0 <= track_id <= LARGEST_ID:
+            raise TrackNotFound(f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's.")
+        return self.store.remove_track(track_id)
+
     def remove(self, videos: VideoName | Iterable[Video]) -> list[Video]:
         """Take videos out of the library. The files themselves are left alone.
 
@@ -287,107 +355,3 @@ class Library(LibraryReader):
             All that is wrong, and what was done about it.
         """
         return self.store.verify(repair=repair)
-
-    # --- taking away --------------------------------------------------------------------------------
-
-    def export(
-        self,
-        videos: VideoName,
-        format: str | None,
-        output: StrPath,
-        *,
-        track: str | None = None,
-        vectors: bool = False,
-        overwrite: bool = False,
-    ) -> list[Path]:
-        """Write videos' captions, or another track of theirs, to a file or to a file for each video.
-
-        Args:
-            videos: Names one video or more, or "all".
-            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`, or for a track
-                those in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None reads it off `output`.
-            output: The file; a folder for a file per video.
-            track: A track's number or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
-                to be written alone and laid out for reading; None for all captions.
-            vectors: Write the frames' vectors too, in formats that hold them.
-            overwrite: Replace files that exist. Videos and libraries are never written to.
-
-        Returns:
-            The files written.
-
-        Raises:
-            ExportError: There is no such track, or the files may not or cannot be written.
-        """
-        from vidsearch.captions.export.writing import write_documents
-        from vidsearch.outputs import OutputRule
-
-        path = Path(output)
-        with self._lock:
-            documents, chosen = self._documents(
-                videos, format or path.suffix.removeprefix(".") or "txt", track, vectors=vectors
-            )
-            rule = OutputRule.for_library(self.store, overwrite=overwrite)
-            return write_documents(documents, path, chosen, rule)
-
-    def render(
-        self, videos: VideoName, format: str, *, track: str | None = None, vectors: bool = False
-    ) -> bytes:
-        """Return what `export` would write, for formats that are one file.
-
-        Args:
-            videos: Names one video or more, or "all".
-            format: The format's name.
-            track: As in `export`.
-            vectors: With the frames' vectors, in formats that hold them.
-
-        Raises:
-            ExportError: There is no such track, the format is a folder of files, or takes one video only.
-        """
-        from vidsearch.captions.export.writing import render_documents
-
-        with self._lock:
-            return render_documents(*self._documents(videos, format, track, vectors=vectors))
-
-    def _documents(
-        self, videos: VideoName, format: str, track: str | None, *, vectors: bool
-    ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
-        """What an export writes, made one after the other, and the format."""
-        found = self.select(videos)
-        if track is not None:
-            from vidsearch.captions.export.tracks import find_track_format
-            from vidsearch.service.exporting import exported_tracks
-
-            chosen = find_track_format(format)
-            return exported_tracks(self.store, found, track, takes_several=chosen.holds_many), chosen
-        from vidsearch.captions.export import find_format
-        from vidsearch.captions.export.registry import ALSO_VECTORS
-
-        written = find_format(format)
-        needs = written.needs | ALSO_VECTORS if vectors else written.needs
-        describer = self.describer()
-        return (describer.document(each, needs=needs) for each in found), written
-
-    def explain(
-        self, text: str, moment: str | FrameReference, *, models: str | None = None, device: str = "auto"
-    ) -> Explanation:
-        """Return where in a frame the words are seen.
-
-        Args:
-            text: What is to be seen.
-            moment: A video of the library and a time, as in "holiday.mp4@12.5".
-            models: The embedder to explain; None for the library's first.
-            device: "auto", "cpu", "cuda" or "mps".
-
-        Raises:
-            MediaError: The video does not decode.
-            VideoReplaced: Its file holds something else now.
-            ModelUnavailable: The model cannot explain itself.
-        """
-        from vidsearch.search.query import FrameReference
-        from vidsearch.service.explaining import explain_moment
-
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
-        path = path_of(self.video(reference.video))
-        known = self.store.models
-        name = models or (known.embedders[0] if known else "mini")
-        return explain_moment(text, path, reference.time_seconds, embedder=name, device=device)

@@ -1,28 +1,34 @@
-"""An open library, to read: videos, captions, numbers."""
+"""An open library, to read: videos, captions, numbers, exports."""
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from vidsearch.errors import LibraryError, QueryError, VideoNotFound
+from vidsearch.store.fingerprint import path_of
 from vidsearch.store.library import Library as Store
 from vidsearch.types import Video
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer, Level
+    from vidsearch.captions.export import FileFormat, Format
+    from vidsearch.search.query import FrameReference
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
+    from vidsearch.service.explaining import Explanation
     from vidsearch.store.records import LibraryInfo
+    from vidsearch.tracks import Track
     from vidsearch.types import Failure, IndexedFrame
 
 StrPath: TypeAlias = str | os.PathLike[str]
 VideoName: TypeAlias = str | int | os.PathLike[str] | Video
 """A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
 
+LARGEST_ID = (1 << 63) - 1
 _MAX_ID_DIGITS = 18
 ALL = "all"
 """Names every video, where a method takes several."""
@@ -132,6 +138,14 @@ class LibraryReader:
             raise QueryError(f"The library has no frame {number}.")
         return found[0]
 
+    def tracks(self, video: VideoName) -> list[Track]:
+        """Return what is known of a video, track by track, in the order in which they were begun.
+
+        Raises:
+            VideoNotFound: The name fits no video, or several.
+        """
+        return self.store.tracks(self.video(video).id)
+
     def captions(self, video: VideoName, *, level: Level = "frame") -> VideoCaptions:
         """Return what a video shows, in words.
 
@@ -187,3 +201,107 @@ class LibraryReader:
     def info(self) -> LibraryInfo:
         """Return the library in numbers."""
         return self.store.info()
+
+    # --- taking away --------------------------------------------------------------------------------
+
+    def export(
+        self,
+        videos: VideoName,
+        format: str | None,
+        output: StrPath,
+        *,
+        track: str | None = None,
+        vectors: bool = False,
+        overwrite: bool = False,
+    ) -> list[Path]:
+        """Write videos' captions, or another track of theirs, to a file or to a file for each video.
+
+        Args:
+            videos: Names one video or more, or "all".
+            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`, or for a track
+                those in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None reads it off `output`.
+            output: The file; a folder for a file per video.
+            track: A track's number or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
+                to be written alone and laid out for reading; None for all captions.
+            vectors: Write the frames' vectors too, in formats that hold them.
+            overwrite: Replace files that exist. Videos and libraries are never written to.
+
+        Returns:
+            The files written.
+
+        Raises:
+            ExportError: There is no such track, or the files may not or cannot be written.
+        """
+        from vidsearch.captions.export.writing import write_documents
+        from vidsearch.outputs import OutputRule
+
+        path = Path(output)
+        with self._lock:
+            documents, chosen = self._documents(
+                videos, format or path.suffix.removeprefix(".") or "txt", track, vectors=vectors
+            )
+            rule = OutputRule.for_library(self.store, overwrite=overwrite)
+            return write_documents(documents, path, chosen, rule)
+
+    def render(
+        self, videos: VideoName, format: str, *, track: str | None = None, vectors: bool = False
+    ) -> bytes:
+        """Return what `export` would write, for formats that are one file.
+
+        Args:
+            videos: Names one video or more, or "all".
+            format: The format's name.
+            track: As in `export`.
+            vectors: With the frames' vectors, in formats that hold them.
+
+        Raises:
+            ExportError: There is no such track, the format is a folder of files, or takes one video only.
+        """
+        from vidsearch.captions.export.writing import render_documents
+
+        with self._lock:
+            return render_documents(*self._documents(videos, format, track, vectors=vectors))
+
+    def _documents(
+        self, videos: VideoName, format: str, track: str | None, *, vectors: bool
+    ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
+        """What an export writes, made one after the other, and the format."""
+        found = self.select(videos)
+        if track is not None:
+            from vidsearch.captions.export.tracks import find_track_format
+            from vidsearch.service.exporting import exported_tracks
+
+            chosen = find_track_format(format)
+            return exported_tracks(self.store, found, track, takes_several=chosen.holds_many), chosen
+        from vidsearch.captions.export import find_format
+        from vidsearch.captions.export.registry import ALSO_VECTORS
+
+        written = find_format(format)
+        needs = written.needs | ALSO_VECTORS if vectors else written.needs
+        describer = self.describer()
+        return (describer.document(each, needs=needs) for each in found), written
+
+    def explain(
+        self, text: str, moment: str | FrameReference, *, models: str | None = None, device: str = "auto"
+    ) -> Explanation:
+        """Return where in a frame the words are seen.
+
+        Args:
+            text: What is to be seen.
+            moment: A video of the library and a time, as in "holiday.mp4@12.5".
+            models: The embedder to explain; None for the library's first.
+            device: "auto", "cpu", "cuda" or "mps".
+
+        Raises:
+            MediaError: The video does not decode.
+            VideoReplaced: Its file holds something else now.
+            ModelUnavailable: The model cannot explain itself.
+        """
+        from vidsearch.search.query import FrameReference
+        from vidsearch.service.explaining import explain_moment
+
+        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        path = path_of(self.video(reference.video))
+        known = self.store.models
+        name = models or (known.embedders[0] if known else "mini")
+        return explain_moment(text, path, reference.time_seconds, embedder=name, device=device)

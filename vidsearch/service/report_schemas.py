@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
@@ -11,7 +11,9 @@ from vidsearch.service.schemas import schema_of
 
 if TYPE_CHECKING:
     from vidsearch.ingest import FileFailure, IngestReport
+    from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.records import LibraryInfo, Problem
+    from vidsearch.tracks import Track
     from vidsearch.types import Failure
 
 
@@ -129,6 +131,41 @@ class ProblemSchema(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, problem: Problem) -> Self:
         return schema_of(cls, problem)
+
+
+class TrackSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A track of a video."""
+
+    track_id: int
+    video_id: int
+    kind: str
+    name: str
+    producer: str
+    params: dict[str, Any]
+    language: str | None
+    state: str
+    is_complete: bool
+    done_until_seconds: float
+    num_segments: int
+    created_at: datetime
+
+    @classmethod
+    def of(cls, track: Track) -> Self:
+        return schema_of(cls, track, track.spec, track_id=track.id, params=dict(track.spec.params))
+
+
+class UpgradeSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of an upgrade to other models."""
+
+    models: ModelsSchema
+    is_switched: bool
+    num_pruned: int
+    report: ReportSchema
+
+    @classmethod
+    def of(cls, done: Upgrade) -> Self:
+        models = ModelsSchema(embedders=list(done.models.embedders), captioner=done.models.captioner)
+        return schema_of(cls, done, models=models, report=ReportSchema.of(done.report, device=None))
 
 
 class ErrorSchema(msgspec.Struct, frozen=True, kw_only=True):
