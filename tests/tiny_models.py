@@ -18,12 +18,15 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.processors import TemplateProcessing
 from transformers import (
+    BartTokenizer,
     BlipConfig,
     BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
     CLIPConfig,
     CLIPModel,
     CLIPTokenizer,
+    Florence2Config,
+    Florence2ForConditionalGeneration,
     MetaClip2Config,
     MetaClip2Model,
     Siglip2Tokenizer,
@@ -206,6 +209,64 @@ def _save_siglip(folder: Path, vocab_size: int) -> None:
             "size": {"height": 32, "width": 32},
         },
     )
+
+
+def save_tiny_florence(folder: Path) -> Path:
+    """Save a Florence-2: 64 pixels, an image of 5 tokens, a vocabulary of bytes."""
+    torch.manual_seed(8)
+    vocab = {token: index for index, token in enumerate(["<s>", "<pad>", "</s>", "<unk>"])}
+    for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):
+        vocab[letter] = len(vocab)
+    vocab["<mask>"] = len(vocab)
+    tokenizer = BartTokenizer(vocab=vocab, merges=[], extra_special_tokens={"image_token": "<image>"})
+    text = {
+        "model_type": "bart",
+        "vocab_size": len(tokenizer),
+        "d_model": 32,
+        **{f"{part}_layers": 2 for part in ("encoder", "decoder")},
+        **{f"{part}_attention_heads": 4 for part in ("encoder", "decoder")},
+        **{f"{part}_ffn_dim": 64 for part in ("encoder", "decoder")},
+        "max_position_embeddings": 512,
+        "init_std": 0.3,
+    }
+    vision = {
+        "depths": [1] * 4,
+        "embed_dim": [16] * 4,
+        "num_heads": [2] * 4,
+        "num_groups": [2] * 4,
+        "window_size": 4,
+        "patch_size": [7, 3, 3, 3],
+        "projection_dim": 32,
+        "max_position_embeddings": 10,
+        "max_temporal_embeddings": 10,
+        "initializer_range": 0.3,
+    }
+    config = Florence2Config(
+        text_config=text, vision_config=vision, image_token_id=tokenizer.convert_tokens_to_ids("<image>")
+    )
+    model = Florence2ForConditionalGeneration(config)
+    model.generation_config.update(
+        num_beams=3, early_stopping=True, no_repeat_ngram_size=3, decoder_start_token_id=2, eos_token_id=2
+    )
+    with torch.no_grad():
+        model.model.language_model.shared.weight[2] += 0.3  # so that captions end
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    size = {"height": 64, "width": 64}
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "crop_size": size,
+            "do_center_crop": False,
+            "image_mean": [0.485, 0.456, 0.406],
+            "image_processor_type": "CLIPImageProcessor",
+            "image_seq_length": 5,
+            "image_std": [0.229, 0.224, 0.225],
+            "resample": 3,
+            "size": size,
+        },
+    )
+    return folder
 
 
 def save_tiny_blip_captioner(folder: Path, *, end_bias: float = 0.0) -> Path:

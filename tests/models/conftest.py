@@ -30,6 +30,7 @@ class TinyFolders:
     siglip2: Path
     metaclip2: Path
     xclip: Path
+    florence: Path
     blip_retrieval: Path
     blip_captioner: Path
     blip_ending: Path
@@ -59,6 +60,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         siglip2=tiny_models.save_tiny_siglip2(root / "siglip2"),
         metaclip2=tiny_models.save_tiny_metaclip2(root / "metaclip2"),
         xclip=tiny_models.save_tiny_xclip(root / "xclip"),
+        florence=tiny_models.save_tiny_florence(root / "florence"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),
         blip_ending=tiny_models.save_tiny_blip_captioner(root / "blip-ending", end_bias=1.5),

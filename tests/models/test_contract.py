@@ -107,3 +107,9 @@ class TestTinyBlipCaptioner(CaptionerContract):
     @pytest.fixture
     def captioner(self, tiny, num_beams):
         return load_captioner(str(tiny.blip_captioner), device=CPU, num_beams=num_beams, batch_size=4)
+
+
+class TestTinyFlorence(CaptionerContract):
+    @pytest.fixture
+    def captioner(self, tiny):
+        return load_captioner(str(tiny.florence), device=CPU, batch_size=4)

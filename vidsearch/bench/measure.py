@@ -2,7 +2,7 @@
 
 The parts do what the pipeline does, on the same frames, one after the other. Two figures say how well the
 pipeline overlaps them: the whole's time over that of the slowest part, and over the sum of all parts' CPU
-seconds divided by the cores, which is what a machine that never idles would take. Knows no particular model.
+seconds divided by the cores, which is what a machine that never idles would take.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""How well retrieval works, on data sets that the user has. Knows no library: models and files alone."""
+"""Measures how well models retrieve, on data sets that the user has. Needs no library."""

@@ -1,4 +1,4 @@
-"""Figures of retrieval, and how sure they are. Arrays in, numbers out; knows no model and no data set."""
+"""Figures of retrieval, and how sure they are. Arrays in, numbers out."""
 
 from __future__ import annotations
 

@@ -29,6 +29,9 @@ _FAMILIES: dict[str, Family] = {
 }
 """By `model_type`. MetaCLIP 2 is CLIP with a tokenizer of many languages."""
 
+FLORENCE = "florence2"
+"""The `model_type` of a captioner that is none of the families."""
+
 
 @dataclass(frozen=True, slots=True)
 class EmbedderCard:
@@ -61,8 +64,15 @@ def family_of(checkpoint: Checkpoint) -> Family:
     )
 
 
+def is_florence(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a Florence-2."""
+    return checkpoint.config.get("model_type") == FLORENCE
+
+
 def role_of(checkpoint: Checkpoint) -> Role:
     """Return what a checkpoint is for. Raises ModelUnavailable for BLIP models for other tasks."""
+    if is_florence(checkpoint):
+        return "captioner"
     family = family_of(checkpoint)
     if family != "blip":
         return "video embedder" if family == "xclip" else "embedder"
@@ -117,6 +127,11 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
 
 def check_readable(checkpoint: Checkpoint) -> None:
     """Check everything but the weights, so that none are fetched in vain. Raises ModelUnavailable."""
+    if is_florence(checkpoint):
+        from vidsearch.models.florence import check_florence
+
+        check_florence(checkpoint)
+        return
     role_of(checkpoint)
     config = read_config(checkpoint)
     read_preprocessing(checkpoint, config)

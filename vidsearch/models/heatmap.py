@@ -1,4 +1,4 @@
-"""Relevance as a picture: a heat map over the image, and a legend under it. Knows no model."""
+"""Relevance as a picture: a heat map over the image, and a legend under it."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ def overlay(
 
     The legend's `title` is the text that is explained and its score, unless another is given.
 
-    The least relevant cell is left as it is, and the most relevant is hottest: a map shows where, and not how
-    much.
+    Colours are scaled to the map's own range: they show where, not how much.
     """
     heat = heat_map(relevance.grid, relevance.region, image.shape[0], image.shape[1])
     colours = cv2.applyColorMap(np.round(heat * 255).astype(np.uint8), _COLOURS)[:, :, ::-1]

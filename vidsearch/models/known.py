@@ -39,6 +39,8 @@ KNOWN_MODELS = (
     KnownModel("xclip", "video embedder", "microsoft/xclip-base-patch32", 790, "MIT"),
     KnownModel("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
     KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
+    KnownModel("florence2", "captioner", "florence-community/Florence-2-base", 470, "MIT"),
+    KnownModel("florence2-large", "captioner", "florence-community/Florence-2-large", 1560, "MIT"),
     KnownModel("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
 )
 

@@ -55,9 +55,9 @@ class Preprocessing:
     def from_config(cls, config: Mapping[str, Any], *, family: str) -> Preprocessing:
         """Read a checkpoint's `preprocessor_config.json`.
 
-        `family` ("clip", "siglip" or "blip") gives what the configuration leaves out, and the meaning of a
-        size that is one number: the shorter side for CLIP, both sides for the others. Raises ModelUnavailable
-        for a configuration that means nothing here.
+        `family` ("clip", "siglip", "blip", "florence2") gives what the configuration leaves out, and the
+        meaning of a size that is one number: the shorter side for CLIP, both sides for the others. Raises
+        ModelUnavailable for a configuration that means nothing here.
         """
         try:
             return _read(config, family)

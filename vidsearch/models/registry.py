@@ -156,15 +156,15 @@ def load_captioner(
                 "The mini captioner takes no prompt: leave --prompt out, or use --models blip."
             )
         return MiniCaptioner() if num_beams is None else MiniCaptioner(num_beams=num_beams)
-    from vidsearch.models.blip_captioner import load_blip_captioner
+    from vidsearch.models.checkpoints import is_florence
 
-    return load_blip_captioner(
-        _captioner_checkpoint(name),
-        device=device,
-        batch_size=batch_size,
-        num_beams=num_beams,
-        prompt=prompt,
-    )
+    checkpoint = _captioner_checkpoint(name)
+    load: Callable[..., Captioner]
+    if is_florence(checkpoint):
+        from vidsearch.models.florence import load_florence as load
+    else:
+        from vidsearch.models.blip_captioner import load_blip_captioner as load
+    return load(checkpoint, device=device, batch_size=batch_size, num_beams=num_beams, prompt=prompt)
 
 
 def device_for(models: Iterable[str], device: str = "auto", precision: str = "auto") -> Device:
@@ -225,10 +225,14 @@ def load_caption_explainer(name: str, *, device: Device) -> CaptionExplainer:
 
         return MiniExplainer(MiniEmbedder(), MiniCaptioner())
     from vidsearch.models.blip_captioner import load_blip_captioner
+    from vidsearch.models.checkpoints import is_florence
     from vidsearch.models.explain_blip import BlipCaptionExplainer
 
     exact = replace(device, precision="fp32")
-    return BlipCaptionExplainer(load_blip_captioner(_captioner_checkpoint(name), device=exact, batch_size=1))
+    checkpoint = _captioner_checkpoint(name)
+    if is_florence(checkpoint):
+        raise ModelUnavailable(f"The captions of {name} cannot be explained: choose blip or mini.")
+    return BlipCaptionExplainer(load_blip_captioner(checkpoint, device=exact, batch_size=1))
 
 
 def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], None] | None = None) -> Path:

@@ -1,4 +1,4 @@
-"""Where in an image an answer comes from: plain data. Knows no model; `heatmap` draws it."""
+"""Where in an image an answer comes from: plain data, which `heatmap` draws."""
 
 from __future__ import annotations
 

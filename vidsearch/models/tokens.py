@@ -49,7 +49,7 @@ def load_tokenizer(checkpoint: Checkpoint, rules: TokenRules, config: DualConfig
     Raises:
         ModelUnavailable: where the files are missing, broken, or not this model's.
     """
-    tokenizer = _guarded(checkpoint.folder, _read)
+    tokenizer = read_tokenizer(checkpoint.folder)
     if config.family == "siglip":
         tokenizer = _follow_siglip_training(tokenizer)
     _check_fits(tokenizer, checkpoint, config)
@@ -175,10 +175,11 @@ _READERS: dict[str, Callable[[Path], Tokenizer]] = {
 }
 
 
-def _guarded(folder: Path, read: Callable[[Path], Tokenizer]) -> Tokenizer:
-    """Turn whatever a broken file makes the tokenizer libraries raise into ModelUnavailable."""
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read a folder's tokenizer as it is. Raises ModelUnavailable, whatever the libraries make of a broken
+    file."""
     try:
-        tokenizer = read(folder)
+        tokenizer = _read(folder)
         tokenizer.encode("a dog")  # some mistakes only show here
     except ModelUnavailable:
         raise
