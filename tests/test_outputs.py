@@ -195,3 +195,13 @@ def test_a_dash_is_stdout_and_never_a_file(tmp_path, monkeypatch):
         with pytest.raises(ExportError, match="stands for stdout"):
             OutputRule().write(Path(name), b"")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_is_refused_and_makes_no_folders(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for address in ("https://example.com/a.mp4", "s3://bucket/a.srt"):
+        with pytest.raises(ExportError, match="is an address"):
+            OutputRule(overwrite=True).write(Path(address), b"")
+    assert list(tmp_path.iterdir()) == []
+    OutputRule().write(Path("a:b.srt"), b"")
+    assert list(tmp_path.iterdir()) == [tmp_path / "a:b.srt"]

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,8 @@ CATALOG_FILE = "catalog.sqlite3"
 """The file that makes a folder a library."""
 
 STDOUT_NAMES = frozenset({"-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
+"""`s3://bucket/a.srt`, which a path has as `s3:/bucket/a.srt`. A single letter is a drive of Windows."""
 _MAX_STEM_CHARACTERS, _MAX_SUFFIX_CHARACTERS = 30, 20
 
 
@@ -61,6 +64,8 @@ class OutputRule:
         """Raise ExportError unless `path` may be written. Commands call it before work that takes long."""
         if path.parts[:1] == ("-",):
             raise ExportError("- stands for stdout, which this cannot be written to. Name a file.")
+        if _ADDRESS.match(str(path)) and not os.path.lexists(path.parts[0]):
+            raise ExportError(f"{path} is an address, and files are written on this machine. Name a file.")
         try:
             found = _stat(path)
             real = Path(os.path.realpath(path))
