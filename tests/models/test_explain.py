@@ -198,13 +198,13 @@ def test_captions_are_explained_word_by_word(tiny):
 
 
 def test_minis_cells_add_up_to_the_similarity(mini_embedder):
-    """Mini's map is exact: its mean is the similarity that search uses, for the whole query and each word."""
+    """The mean of a map is the similarity that search uses, for the whole query and each word."""
     explainer = load_explainer("mini", device=CPU)
     image = pictures(1)[0]
     words = QUERY.split()
     similarities = mini_embedder.embed_texts([QUERY, *words]) @ mini_embedder.embed_images([image])[0]
     relevance = explainer.explain(image, QUERY)
-    assert relevance.grid.shape == (9, 9)
+    assert relevance.grid.shape == (27, 27)
     assert relevance.region == WHOLE
     assert [each.word for each in relevance.words] == words
     means = [relevance.score, *(each.grid.mean() for each in relevance.words)]
