@@ -2,10 +2,11 @@
 
 Stages: trunk activations of six views, the head on frozen features, fine-tuning of both towers, export of
 the embedder; then what that shows the captioner, cross-entropy, self-critical training, export of the
-captioner. A stage is skipped where its output was made as it would be made now (`stages.py`). Ends with the
-figures on dev.
+captioner; then what an object detector finds in the photographs, and what tells from the image tower's cells
+whether people and animals are seen. A stage is skipped where its output was made as it would be made now
+(`stages.py`). Ends with the figures on dev.
 
-`--only captioner` starts from the embedder that lies in `--out`.
+`--only captioner` and `--only evidence` start from the embedder that lies in `--out`.
 """
 
 import argparse
@@ -34,6 +35,7 @@ from training.mini.captioner import (
 from training.mini.combine import Gate, class_vectors, find_centroids
 from training.mini.consensus import ConsensusTraining, PhraseNetwork, list_phrases, shown, train_consensus
 from training.mini.data import CAPTIONS_PER_PHOTO, Photo, indices, read_photos, read_rgb
+from training.mini.detector import PACKAGE
 from training.mini.embedder import (
     FineTuning,
     ImageHead,
@@ -43,11 +45,13 @@ from training.mini.embedder import (
     new_towers,
     train_head,
 )
+from training.mini.evidence import EvidenceTraining, make_evidence
 from training.mini.export import (
     ImageGraph,
     build,
     export_captioner,
     export_consensus,
+    export_evidence,
     export_image,
     export_text,
     quantise_convolutions,
@@ -83,6 +87,7 @@ class Recipe:
     imitating: CaptionTraining = field(default_factory=CaptionTraining)
     rewarded: SelfCritical = field(default_factory=SelfCritical)
     agreeing: ConsensusTraining = field(default_factory=ConsensusTraining)
+    seeing: EvidenceTraining = field(default_factory=EvidenceTraining)
 
 
 REHEARSAL = Recipe(
@@ -91,6 +96,7 @@ REHEARSAL = Recipe(
     imitating=CaptionTraining(epochs=1),
     rewarded=SelfCritical(steps=20),
     agreeing=ConsensusTraining(epochs=2),
+    seeing=EvidenceTraining(epochs=1),
 )
 """Just enough to see every stage run."""
 REHEARSAL_PHOTOS = 1100
@@ -334,6 +340,23 @@ def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *
     write_manifest(out, model="mini")
 
 
+def make_captioner_see(
+    photos: list[Photo], package: Path, out: Path, work: Path, recipe: Recipe, *, threads: int
+) -> None:
+    """Train what tells whether people and animals are seen, for the embedder in `out`, and write its file."""
+    train = [photo for photo in photos if photo.split == "train"]
+    network = make_evidence(train, package, out, work, recipe.seeing, threads=threads)
+    scratch = work / "onnx"
+    scratch.mkdir(exist_ok=True)
+
+    def evidence(path: Path) -> None:
+        export_evidence(network, scratch / "evidence.onnx")
+        shrink_matrices(scratch / "evidence.onnx", path)
+
+    build(out, {"evidence.onnx": evidence})
+    write_manifest(out, model="mini")
+
+
 def main() -> None:
     """Run what is not done yet."""
     parser = argparse.ArgumentParser(
@@ -344,7 +367,12 @@ def main() -> None:
     parser.add_argument(
         "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (9 GB)"
     )
-    parser.add_argument("--only", choices=["embedder", "captioner"], help="make one of the two alone")
+    parser.add_argument(
+        "--only", choices=["embedder", "captioner", "evidence"], help="make one of the three alone"
+    )
+    parser.add_argument(
+        "--detector", type=Path, default=Path("build") / PACKAGE, help="the npm package with the detector"
+    )
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument(
         "--rehearse", action="store_true", help="few photographs and steps, to see in minutes that all runs"
@@ -358,10 +386,12 @@ def main() -> None:
         out = work / "weights"  # never over the shipped ones
         photos = [photos[i] for split in ("train", "dev") for i in indices(photos, split)[:REHEARSAL_PHOTOS]]
     work.mkdir(parents=True, exist_ok=True)
-    if arguments.only != "captioner":
+    if arguments.only in {None, "embedder"}:
         make_embedder(photos, out, work, recipe, threads=threads)
-    if arguments.only != "embedder":
+    if arguments.only in {None, "captioner"}:
         make_captioner(photos, out, work, recipe, threads=threads)
+    if arguments.only in {None, "evidence"}:
+        make_captioner_see(photos, arguments.detector, out, work, recipe, threads=threads)
     dev = [photos[i] for i in indices(photos, "dev")]
     for part in (evaluate.retrieval, evaluate.captions, evaluate.pointing):
         figures = part(dev, threads, folder=out)

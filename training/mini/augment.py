@@ -23,16 +23,19 @@ def _crop(image: Image, rng: np.random.Generator) -> Image:
     return np.asarray(cv2.resize(part, (SIZE, SIZE), interpolation=cv2.INTER_AREA), np.uint8)
 
 
-def _letterbox(image: Image, rng: np.random.Generator) -> Image:
-    """Black bars, above and below or at the sides, over up to 38 % of the picture."""
+def letterboxed(image: Image, rng: np.random.Generator) -> tuple[Image, slice, slice]:
+    """Black bars, above and below or at the sides, over up to 38 % of the picture.
+
+    Returns the picture, and which of its rows and columns are not bars.
+    """
     inner = int(SIZE * rng.uniform(0.62, 0.92))
     offset = (SIZE - inner) // 2
     canvas = np.full((SIZE, SIZE, 3), rng.integers(0, 18), np.uint8)
-    if rng.random() < 0.6:
-        canvas[offset : offset + inner] = cv2.resize(image, (SIZE, inner), interpolation=cv2.INTER_AREA)
-    else:
-        canvas[:, offset : offset + inner] = cv2.resize(image, (inner, SIZE), interpolation=cv2.INTER_AREA)
-    return canvas
+    middle, whole = slice(offset, offset + inner), slice(0, SIZE)
+    rows, columns = (middle, whole) if rng.random() < 0.6 else (whole, middle)
+    size = (columns.stop - columns.start, rows.stop - rows.start)
+    canvas[rows, columns] = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+    return canvas, rows, columns
 
 
 def _light(image: Image, rng: np.random.Generator) -> Image:
@@ -63,16 +66,22 @@ def _degrade(image: Image, rng: np.random.Generator) -> Image:
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_COLOR), np.uint8)
 
 
+def spoiled(image: Image, rng: np.random.Generator) -> Image:
+    """Half of the pictures in another light, a third degraded; nothing moves."""
+    if rng.random() < 0.5:
+        image = _light(image, rng)
+    if rng.random() < 0.35:
+        image = _degrade(np.ascontiguousarray(image), rng)
+    return image
+
+
 def augmented(image: Image, rng: np.random.Generator) -> Image:
     """One random view: uint8 (224, 224, 3) in, same out. About a third of the views keep their
     pixels but are cropped."""
     view = _crop(image, rng) if rng.random() < 0.85 else image
     if rng.random() < 0.5:
         view = view[:, ::-1]
-    if rng.random() < 0.5:
-        view = _light(view, rng)
-    if rng.random() < 0.35:
-        view = _degrade(np.ascontiguousarray(view), rng)
+    view = spoiled(view, rng)
     if rng.random() < 0.2:
-        view = _letterbox(view, rng)
+        view, _, _ = letterboxed(view, rng)
     return np.ascontiguousarray(view)

@@ -55,7 +55,7 @@ def ended(row: Sequence[int]) -> list[int]:
     return words[: words.index(END) + 1] if END in words else [w for w in words if w != PAD]
 
 
-def _thin(x: Tensor, rate: float, *, training: bool) -> Tensor:
+def thin(x: Tensor, rate: float, *, training: bool) -> Tensor:
     """Dropout with one mask per row for all its positions."""
     if not training:
         return x
@@ -87,8 +87,8 @@ class FeedForward(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        y = self.down(_thin(F.gelu(self.up(self.norm(x))), 0.1, training=self.training))
-        return x + _thin(y, BLOCK_DROPOUT, training=self.training)
+        y = self.down(thin(F.gelu(self.up(self.norm(x))), 0.1, training=self.training))
+        return x + thin(y, BLOCK_DROPOUT, training=self.training)
 
 
 class EncoderLayer(nn.Module):
@@ -105,7 +105,7 @@ class EncoderLayer(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         q, k, v = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
-        x = x + _thin(self.out(_attend(q, k, v)[0]), BLOCK_DROPOUT, training=self.training)
+        x = x + thin(self.out(_attend(q, k, v)[0]), BLOCK_DROPOUT, training=self.training)
         y: Tensor = self.feed(x)
         return y
 
@@ -136,12 +136,12 @@ class DecoderLayer(nn.Module):
         q, keys, values = map(_heads, self.qkv(self.norm(x)).chunk(3, -1))
         if past is not None:
             keys, values = torch.cat([past[0], keys], 2), torch.cat([past[1], values], 2)
-        x = x + _thin(self.out(_attend(q, keys, values, bias)[0]), BLOCK_DROPOUT, training=self.training)
+        x = x + thin(self.out(_attend(q, keys, values, bias)[0]), BLOCK_DROPOUT, training=self.training)
         rows, length, _ = x.shape
         images = picture[0].shape[0]
         q = _heads(self.query(self.picture_norm(x)).reshape(images, -1, WIDTH))
         seen, weights = _attend(q, *picture)
-        x = x + _thin(
+        x = x + thin(
             self.picture_out(seen.reshape(rows, length, WIDTH)), BLOCK_DROPOUT, training=self.training
         )
         return self.feed(x), (keys, values), weights
@@ -172,10 +172,10 @@ class Captioner(nn.Module):
         """The picture's keys and values for each decoder layer, each (n, HEADS, 83, WIDTH /
         HEADS)."""
         x = (cells.float() - self.cell_mean) / self.cell_deviation
-        x = self.cell_in(_thin(x, INPUT_DROPOUT, training=self.training)) + self.cell_positions
+        x = self.cell_in(thin(x, INPUT_DROPOUT, training=self.training)) + self.cell_positions
         # Unit rows of 384 have entries near 0.05; scaled to match the cells' spread.
         y = self.summary_in(
-            _thin(summaries.float() * SUMMARY_WIDTH**0.5, INPUT_DROPOUT, training=self.training)
+            thin(summaries.float() * SUMMARY_WIDTH**0.5, INPUT_DROPOUT, training=self.training)
         )
         x = self.encoder_norm(self.encoder(torch.cat([x, y + self.summary_kinds], 1)))
         pairs = []
@@ -188,7 +188,7 @@ class Captioner(nn.Module):
     def embed(self, tokens: Tensor, first: int = 0) -> Tensor:
         """tokens (rows, t) at positions `first` and on -> (rows, t, WIDTH)."""
         x = self.words(tokens) * (0.3 * math.sqrt(WIDTH)) + self.positions[first : first + tokens.shape[1]]
-        return _thin(x, BLOCK_DROPOUT, training=self.training)
+        return thin(x, BLOCK_DROPOUT, training=self.training)
 
     def forward(self, picture: list[tuple[Tensor, Tensor]], tokens: Tensor) -> Tensor:
         """Teacher forcing. tokens (images * k, t) -> hidden states (images * k, t, WIDTH);
@@ -199,7 +199,7 @@ class Captioner(nn.Module):
         for layer, pair in zip(self.decoder, picture, strict=True):
             x, _, _ = layer(x, None, bias, pair)
         hidden: Tensor = self.norm(x)
-        return _thin(hidden, BLOCK_DROPOUT, training=self.training)
+        return thin(hidden, BLOCK_DROPOUT, training=self.training)
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Hidden states -> scores over the vocabulary."""

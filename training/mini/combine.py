@@ -12,7 +12,7 @@ from torch.nn import functional as F  # noqa: N812
 
 from training.mini.imagenet import classes
 from training.mini.text import TextTower, tokenize
-from vidsearch.models.mini.captioner import KNOWN_SHARE
+from vidsearch.models.mini.embedder import KNOWN_SHARE
 
 CAM_SHARPNESS = 0.05
 STRANGE_SHARE = 1.0

@@ -35,6 +35,7 @@ from training.mini.captioner import (
 from training.mini.combine import CAM_SHARPNESS, Gate
 from training.mini.consensus import PhraseNetwork, shown
 from training.mini.embedder import Towers
+from training.mini.evidence import EvidenceNetwork
 from training.mini.text import TextTower
 from vidsearch.models.mini import weights
 from vidsearch.models.mini.embedder import GRID
@@ -104,6 +105,19 @@ class ConsensusGraph(nn.Module):
     def forward(self, embedding: Tensor, cells: Tensor) -> Tensor:
         logits: Tensor = self.network(shown(embedding, cells))
         return logits.sigmoid()
+
+
+class EvidenceGraph(nn.Module):
+    """Cells -> the probabilities that people and animals are seen, (n, 2)."""
+
+    def __init__(self, network: EvidenceNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, cells: Tensor) -> Tensor:
+        _, logits = self.network(cells)
+        likely: Tensor = logits.sigmoid()
+        return likely
 
 
 class TextGraph(nn.Module):
@@ -248,6 +262,12 @@ def export_consensus(network: PhraseNetwork, path: Path) -> None:
     inputs = (torch.zeros(2, 384), torch.zeros(2, NUM_CELLS, 704))
     names, outputs = ("embedding", "cells"), ("likely",)
     _to_onnx(ConsensusGraph(network), inputs, path, names, outputs, _rows(*names, *outputs))
+
+
+def export_evidence(network: EvidenceNetwork, path: Path) -> None:
+    """Write what tells whether people and animals are seen, all in float32."""
+    cells = (torch.zeros(2, NUM_CELLS, 704),)
+    _to_onnx(EvidenceGraph(network), cells, path, ("cells",), ("likely",), _rows("cells", "likely"))
 
 
 def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:

@@ -32,7 +32,7 @@ a tall building|a building site|an empty room|a corridor|a staircase|a door|a wi
 an aisle in a shop|a supermarket|a market|a restaurant|a bar|a hospital|a laboratory|a workshop|a factory
 a warehouse|a machine|an engine|tools on a bench|electronic parts|a circuit board
 a worker in a hi-vis vest|a worker in a helmet|a person in a protective suit|a technician at a machine
-an astronaut|a rocket|a satellite|a telescope|an aeroplane|a helicopter|a drone|a ship|a boat|a bus
+an astronaut|a rocket|a satellite|a telescope|an airplane|a helicopter|a drone|a ship|a boat|a bus
 a truck|a car|a motorcycle|a bicycle|a person standing in a room|a person sitting at a desk
 a person speaking to the camera|a face|a man in a suit|a woman in a dress|a baby|hands holding something
 a hand on a table|a doctor|a cook in a kitchen|a musician with a guitar|a band on a stage|a dancer
@@ -42,6 +42,26 @@ a butterfly|a spider|a monkey|an elephant|a lion|a tiger|a bear|a panda|a deer|a
 a doll|a teddy bear|an animated film|a statue|a book|a newspaper|a bag|shoes|clothes|a chair|a table
 a sofa|a bed|a lamp|a candle|a fire|smoke|a black and white film|an old photograph|gravel|wood|cloth
 a balloon|a fountain|a playground
+a toilet|a toilet in a bathroom|a sink|a bathtub|a stove in a kitchen|a refrigerator|a dining room
+a table in a room|a table with chairs|a shelf with books|a bedroom with a bed|a room with a sofa|a fireplace
+curtains at a window|a wooden floor|a laptop on a desk|a computer on a desk|a keyboard|a mobile phone
+a camera|a television in a living room|a cabinet|boxes|a suitcase|a backpack|an umbrella|a vase with flowers
+a plant in a pot|a christmas tree|a gift|a bottle of wine|a plate of meat|a plate of vegetables|a sandwich
+a hot dog|doughnuts|bananas|apples|oranges|broccoli|carrots|cheese|rice|noodles|ice cream|a pie
+a fish on a plate|a street sign|a stop sign|a traffic light|a fire hydrant|a parking meter|a clock tower
+a fence|a gate|a parking lot|a street at night|a street with buildings|an old building|a skyscraper
+a wooden house|a tower|a castle|a tent|a train on a track|a tram in a street|a steam train|a fire engine
+a van|a racing car|an old car|a wheel|boats on the water|a sailing boat|a beach|waves on the sea|a pier
+an island|a pond with ducks|a swimming pool|snow on a mountain|a snowy field|a snowy slope with trees
+a ski track in the snow|a rocky cliff|a canyon|a path through a forest|trees in a park|a green field
+a meadow with flowers|a lawn|a dirt road|a tree|a bare tree|a kite in the sky|an airplane in the sky
+an airplane on a runway|a bird in the sky|the sky at night|a giraffe|giraffes by trees|a zebra
+zebras on a plain|a herd of cows|a herd of elephants|horses in a field|birds on the water|a dog on a sofa
+a cat on a bed|a cat on a table|a hamster|a kangaroo|a squirrel|a flock of birds|a tennis court
+a baseball field|a football field|a skate park|a stadium|scissors|a knife and a fork|a cutting board
+cups on a table|glasses on a table|a bowl of fruit|a bag of groceries|a diagram|a chart
+a slide of a presentation|computer code on a screen|a web page|a colourful pattern
+
 """
 
 

@@ -51,13 +51,13 @@ def forbidden(words: Sequence[int], function_words: frozenset[int]) -> set[int]:
 
 def beam_search(
     step: Step, num_images: int, *, function_words: frozenset[int], unfinished_ends: frozenset[int],
-    width: int = 4, max_words: int = MAX_WORDS, min_words: int = 5, length_power: float = 0.8,
+    banned: npt.NDArray[np.bool_] | None = None, width: int = 4, max_words: int = MAX_WORDS,
+    min_words: int = 5, length_power: float = 0.8,
 ) -> list[list[Hypothesis]]:  # fmt: skip
     """The best captions of each image, best first, `width` of them or fewer.
 
-    A caption never ends on one of `unfinished_ends` ("a", "of"). Images share no state: an image's
-    captions do not
-    depend on its neighbours.
+    A caption never ends on one of `unfinished_ends` ("a", "of"), and holds none of its image's `banned` words
+    (num_images, vocabulary). Images share no state: an image's captions do not depend on its neighbours.
     """
     rows = num_images * width
     words: list[list[int]] = [[] for _ in range(rows)]
@@ -71,6 +71,8 @@ def beam_search(
     for position in range(max_words + 1):
         scores = step(token, parents).astype(np.float64)
         scores[:, [PAD, START, UNKNOWN]] = _NEVER
+        if banned is not None:
+            np.copyto(scores.reshape(num_images, width, -1), _NEVER, where=banned[:, None])
         for row in range(rows):
             scores[row, list(forbidden(words[row], function_words))] = _NEVER
             if position < min_words or (words[row] and words[row][-1] in unfinished_ends):

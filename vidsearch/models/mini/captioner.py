@@ -3,7 +3,8 @@ would agree on and by the embedder."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,13 +15,26 @@ from vidsearch.models.mini.beam import START, UNKNOWN, Hypothesis, beam_search
 from vidsearch.models.mini.consensus import Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
+from vidsearch.models.mini.evidence import Evidence, Seen
 from vidsearch.models.mini.images import SIDE_PIXELS
-from vidsearch.models.mini.naming import Proposal, alone, likeliest_noun, renamed, with_article
-from vidsearch.models.mini.scenes import UNCLEAR, Scenes
+from vidsearch.models.mini.naming import (
+    ANIMAL_WORDS,
+    Noun,
+    Proposal,
+    alone,
+    likeliest_noun,
+    not_a_dog,
+    renamed,
+    with_article,
+)  # fmt: skip
+from vidsearch.models.mini.people import FEMALE, MALE, OF_PEOPLE, PEOPLE, names_people, neutral
+from vidsearch.models.mini.scenes import SOMEBODY, UNCLEAR, Scenes, of_things
 from vidsearch.models.mini.text import MiniTextEncoder
 from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from vidsearch.types import Float32, UInt8Image
 
 _LINKING = """a an the in on of and is are with to at by his her their its while as for from into onto near
@@ -34,8 +48,6 @@ _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
 _SEARCHED = 4
 # So many of the sentences found are read by the embedder, which takes far longer than counting their words.
 _READ = 8
-# The gate's share for a picture like the training ones; for one that is not it is 1.
-KNOWN_SHARE = 0.3
 # From here on a picture is unlike them, and a thing's name alone may be its caption.
 _STRANGE = 0.5
 # A sentence whose cosine with its picture is lower than this, and this more for strange ones, is a guess.
@@ -45,10 +57,29 @@ _WELL_FOUNDED = 0.45
 # A phrase for the whole picture is said in place of a guess where it fits by so many deviations more than as
 # a rule; where it fits by so many, in place of any sentence that is not good, of pictures as strange as this.
 _CLEAR, _VIVID, _VIVID_FROM = 4.5, 5.0, 0.3
+# From this share of an image's probability on dogs' classes, and so much more if it is strange, a dog may be
+# called one, and not just an animal.
+_DOG, _DOG_IF_STRANGE = 0.05, 0.25
+# A sex is told where so much of what is expected of a caption's sexed words tells it.
+_PLAIN_SEX = 0.75
+# A thing may be named from this probability on in a picture that shows nobody and no animal.
+_THING = 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class _Picture:
+    """What the choice of a caption goes by."""
+
+    embedding: Float32
+    classes: Float32
+    expected: Float32
+    strange: float
+    has_people: bool
+    shows_people_surely: bool
 
 
 class MiniCaptioner:
-    """Images to English sentences of 5 to 18 words."""
+    """Images to English captions: sentences of 5 to 18 words, or phrases of 4 and more."""
 
     def __init__(
         self, *, num_threads: int | None = None, num_beams: int = 24, folder: Path = weights.FOLDER
@@ -56,6 +87,7 @@ class MiniCaptioner:
         self._tower = ImageTower(num_threads=num_threads, folder=folder)
         self._decoder = CaptionDecoder(num_threads=num_threads, folder=folder)
         self._consensus = Consensus(num_threads=num_threads, folder=folder)
+        self._evidence = Evidence(num_threads=num_threads, folder=folder)
         self._text = MiniTextEncoder(num_threads=num_threads, folder=folder)
         facts = weights.read_json("captioner.json", folder)
         self._nouns: list[str | None] = facts["nouns"]
@@ -67,7 +99,15 @@ class MiniCaptioner:
         number = self._decoder.number
         self._function_words = frozenset(number[w] for w in _FUNCTION_WORDS if w in number)
         self._never_last = frozenset(number[w] for w in _NEVER_LAST if w in number)
+        self._of_people = self._mask(PEOPLE | OF_PEOPLE)
+        self._of_animals = self._mask(ANIMAL_WORDS)
+        self._male, self._female = ([number[w] for w in words if w in number] for words in (MALE, FEMALE))
         self._num_beams = num_beams
+
+    def _mask(self, words: Iterable[str]) -> npt.NDArray[np.bool_]:
+        """Which words of the vocabulary are among these: bool (vocabulary,)."""
+        chosen = frozenset(words)
+        return np.array([word in chosen for word in self._decoder.words])
 
     @property
     def model(self) -> str:
@@ -88,24 +128,29 @@ class MiniCaptioner:
         """Caption images: one caption each, in order.
 
         A token is a word. Its log-probability is the decoder's; for a word taken from ImageNet's classes it
-        is the classifier's, and the words of "a close up of" before that have 0. For a whole phrase it
+        is the classifier's, and the words of "a picture of" before that have 0. For a whole phrase it
         is its share among the phrases; where a picture is called hard to make out, the mean of the sentence
         that was not believed.
         """
         out: list[GeneratedCaption] = []
         for features in self._tower.features(images):
-            found = self._search(features)
-            strange = [strangeness(features, i) for i in range(len(found))]
+            strange = features.strangeness()
+            seen = self._evidence.seen(features, strange)
+            found = self._search(features, seen)
             expected = self._consensus.expected(features)
-            proposed = [
-                self._proposals(hypotheses, expected[i], features.classes[i], strange[i])
-                for i, hypotheses in enumerate(found)
-            ]
+            pictures = [
+                _Picture(
+                    features.embedding[i], features.classes[i], expected[i], float(strange[i]),
+                    has_people=bool(seen.people[i]), shows_people_surely=bool(seen.people_surely[i]),
+                )
+                for i in range(len(found))
+            ]  # fmt: skip
+            proposed = [self._proposals(*each) for each in zip(found, pictures, strict=True)]
             vectors = self._text.embed_texts([" ".join(one.words) for each in proposed for one in each])
             ends = np.cumsum([len(each) for each in proposed])
-            for i, (each, end) in enumerate(zip(proposed, ends.tolist(), strict=True)):
-                agreement = vectors[end - len(each) : end] @ features.embedding[i]
-                out.append(self._choose(each, agreement, features.embedding[i], strange[i]))
+            for each, end, picture in zip(proposed, ends.tolist(), pictures, strict=True):
+                agreement = vectors[end - len(each) : end] @ picture.embedding
+                out.append(self._choose(each, agreement, picture) if each else self._of_things(picture))
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
@@ -130,64 +175,86 @@ class MiniCaptioner:
             first += len(features.embedding)
         return out
 
-    def _search(self, features: ImageFeatures) -> list[list[Hypothesis]]:
-        found: list[list[Hypothesis]] = []
-        for start in range(0, len(features.embedding), _SEARCHED):
-            pictures = self._decoder.pictures(features, slice(start, start + _SEARCHED))
-            found += beam_search(
-                self._decoder.steps(pictures, width=self._num_beams), pictures.keys.shape[1],
+    def _search(self, features: ImageFeatures, seen: Seen) -> list[list[Hypothesis]]:
+        """Sentences about each image that name nobody, and no animal, that is not seen.
+
+        None about an image that shows neither: of what else there is the decoder knows too little.
+        """
+        found: list[list[Hypothesis]] = [[] for _ in seen.people]
+        worth = np.flatnonzero(seen.people | seen.animals)
+        for start in range(0, len(worth), _SEARCHED):
+            rows = worth[start : start + _SEARCHED]
+            pictures = self._decoder.pictures(features, rows)
+            banned = (~seen.people[rows, None] & self._of_people) | (
+                ~seen.animals[rows, None] & self._of_animals
+            )
+            searched = beam_search(
+                self._decoder.steps(pictures, width=self._num_beams), len(rows), banned=banned,
                 width=self._num_beams, function_words=self._function_words, unfinished_ends=self._never_last,
             )  # fmt: skip
+            for row, hypotheses in zip(rows.tolist(), searched, strict=True):
+                found[row] = hypotheses
         return found
 
-    def _proposals(
-        self, found: list[Hypothesis], expected: Float32, classes: Float32, strange: float
-    ) -> list[Proposal]:
+    def _proposals(self, found: list[Hypothesis], picture: _Picture) -> list[Proposal]:
         """The best sentences found for one image, and what they become where an ImageNet class has a name."""
         proposals = [
             Proposal(
                 with_article([self._decoder.words[i] for i in h.words]),
                 h.logprobs,
-                h.score + self._consensus_weight * self._consensus.agreement(expected, h.words),
+                h.score + self._consensus_weight * self._consensus.agreement(picture.expected, h.words),
             )
             for h in found
         ]
         proposals = sorted(proposals, key=lambda proposal: -proposal.score)[:_READ]
-        noun = likeliest_noun(classes, self._nouns, self._animals, strange=strange)
-        if noun is None:
+        noun = self._noun(picture)
+        dog = sum(p for p, noun in zip(picture.classes.tolist(), self._nouns, strict=True) if noun == "dog")
+        if dog < _DOG + _DOG_IF_STRANGE * picture.strange:
+            proposals = [not_a_dog(proposal) for proposal in proposals]
+        if noun is None or not proposals:
             return proposals
         named = [renamed(proposal, noun) for proposal in proposals]
-        if strange >= _STRANGE:
+        if picture.strange >= _STRANGE:
             named.append(alone(proposals[0], noun, score=self._alone_score))
         return proposals + [proposal for proposal in named if proposal is not None]
 
-    def _choose(
-        self, proposals: list[Proposal], agreement: Float32, embedding: Float32, strange: float
-    ) -> GeneratedCaption:
+    def _noun(self, picture: _Picture) -> Noun | None:
+        return likeliest_noun(picture.classes, self._nouns, self._animals, strange=picture.strange)
+
+    def _choose(self, proposals: list[Proposal], agreement: Float32, picture: _Picture) -> GeneratedCaption:
         """The best by its score and the embedder's similarity to the image, or what is said instead."""
         scores = np.array([proposal.score for proposal in proposals])
         best = int(np.argmax(scores + self._agreement * agreement))
-        found = proposals[best]
+        found, strange = proposals[best], picture.strange
         is_guess = agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strange
         if is_guess or (strange >= _VIVID_FROM and agreement[best] < _WELL_FOUNDED):
-            scene = self._scenes.best(embedding)
+            scene = self._scenes.best(picture.embedding, with_people=picture.has_people)
             if scene.height >= (_CLEAR if is_guess else _VIVID):
                 return _caption(scene.words, scene.logprobs)
         if is_guess:
             doubt = sum(found.logprobs) / max(len(found.logprobs), 1)
-            return _caption(UNCLEAR, (doubt,) * len(UNCLEAR))
-        return _caption(found.words, found.logprobs)
+            said = SOMEBODY if picture.shows_people_surely else UNCLEAR
+            return _caption(said, (doubt,) * len(said))
+        if not names_people(found.words) or self._is_sex_plain(found.words, picture):
+            return _caption(found.words, found.logprobs)
+        return _caption(*neutral(found.words, found.logprobs))
 
+    def _is_sex_plain(self, words: Sequence[str], picture: _Picture) -> bool:
+        """Whether those who would write of the image would mostly name the sexes that these words name."""
+        male = self._consensus.likelihood(picture.expected, self._male)
+        female = self._consensus.likelihood(picture.expected, self._female)
+        said = [mass for mass, sexed in ((male, MALE), (female, FEMALE)) if not sexed.isdisjoint(words)]
+        enough = _PLAIN_SEX if len(said) == 1 else 1 - _PLAIN_SEX
+        return all(mass >= enough * (male + female) for mass in said)
 
-def strangeness(features: ImageFeatures, i: int) -> float:
-    """How unlike the training photographs image number `i` is, 0 to 1: what the tower's gate made of it.
-
-    The embedding is head + share * conse, scaled; the share follows from its cosines with both.
-    """
-    head, conse, embedding = features.head[i], features.conse[i], features.embedding[i]
-    between, ratio = float(head @ conse), float(embedding @ conse) / float(embedding @ head)
-    share = (ratio - between) / (1 - ratio * between)
-    return min(max((share - KNOWN_SHARE) / (1 - KNOWN_SHARE), 0.0), 1.0)
+    def _of_things(self, picture: _Picture) -> GeneratedCaption:
+        """What to say of an image that shows nobody and no animal: its scene, a thing, or both."""
+        scene = self._scenes.best(picture.embedding, with_people=False)
+        noun = likeliest_noun(picture.classes, self._nouns, self._animals, enough=_THING)
+        described = of_things(noun, scene, strange=picture.strange)
+        if described is None:
+            return _caption(UNCLEAR, scene.logprobs[-1:] * len(UNCLEAR))
+        return _caption(described.words, described.logprobs)
 
 
 def _caption(words: Sequence[str], logprobs: Sequence[float]) -> GeneratedCaption:

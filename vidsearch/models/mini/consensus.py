@@ -71,3 +71,11 @@ class Consensus:
                     agreed += count * rarity * float(expected[number])
             total += agreed / math.sqrt(squares) if squares else 0.0
         return total / ORDERS
+
+    def likelihood(self, expected: Float32, words: Sequence[int]) -> float:
+        """How many of these words, by number, a caption is expected to have, by a row of `expected`.
+
+        Up to a factor that is the image's own: compare words of one image.
+        """
+        listed = [self._number[(word,)] for word in words if (word,) in self._number]
+        return float((expected[listed] / self._rarity[listed]).sum())

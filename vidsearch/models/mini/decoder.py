@@ -51,7 +51,9 @@ class CaptionDecoder:
         self.words: list[str] = weights.read_json("captioner.json", folder)["words"]
         self.number = {word: i for i, word in enumerate(self.words)}
 
-    def pictures(self, features: ImageFeatures, rows: slice = slice(None)) -> Pictures:
+    def pictures(
+        self, features: ImageFeatures, rows: slice | npt.NDArray[np.int64] = slice(None)
+    ) -> Pictures:
         """What to attend to in these images, or in some rows of them."""
         inputs = {"cells": features.cells[rows], "head": features.head[rows], "conse": features.conse[rows]}
         return Pictures(*self._encode.run(["keys", "values"], inputs))

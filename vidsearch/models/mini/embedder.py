@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 GRID = 9
 """Rows and columns of the cells that the tower parts an image into."""
+KNOWN_SHARE = 0.3
+"""ConSE's share in the vector of a picture like the training ones; for one that is not it is 1."""
 _BATCH = 8
 
 
@@ -37,6 +39,16 @@ class ImageFeatures:
     conse: Float32
     classes: Float32
     cells: Float32
+
+    def strangeness(self) -> Float32:
+        """How unlike the training photographs the images are, 0 to 1, by the tower's gate: float32 (n,).
+
+        The embedding is head + share * conse, scaled; the share follows from its cosines with both.
+        """
+        between = (self.head * self.conse).sum(axis=1)
+        ratio = (self.embedding * self.conse).sum(axis=1) / (self.embedding * self.head).sum(axis=1)
+        share = (ratio - between) / (1 - ratio * between)
+        return np.clip((share - KNOWN_SHARE) / (1 - KNOWN_SHARE), 0, 1).astype(np.float32)  # type: ignore[no-any-return]
 
 
 class ImageTower:

@@ -31,8 +31,8 @@ MATCHING = Path(__file__).with_name("matching.json")
 
 
 def fitted_files() -> str:
-    """The digest of all that a `MatchMap` is fitted to: both towers and the captioner."""
-    return weights.digest((*weights.EMBEDDER_FILES, *weights.CAPTIONER_FILES))
+    """The digest of all that a `MatchMap` is fitted to: both towers and the decoder."""
+    return weights.digest((*weights.EMBEDDER_FILES, *weights.DECODER_FILES))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure of
 something else, this puts its name in the place of the captioner's nearest word ("a black and white dog" ->
-"panda"), or says it alone ("a close up of a teapot"). Both are proposals only: the embedder picks. The idea
+"panda"), or says it alone ("a picture of a teapot"). Both are proposals only: the embedder picks. The idea
 is that of novel-object captioning (Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no
 model.
 """
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import log
 from typing import TYPE_CHECKING
 
@@ -22,12 +22,23 @@ if TYPE_CHECKING:
 _ANIMAL_WORDS = frozenset(
     """
     dog puppy animal cat kitten bird horse cow sheep goat bear duck poodle terrier retriever bulldog
-    collie greyhound labrador dalmatian rottweiler
+    collie greyhound labrador dalmatian rottweiler lab beagle husky pug dachshund doberman elephant camel
+    monkey lion tiger rabbit squirrel swan seagull deer turtle frog kitten pelican lioness dragon insect
+    butterfly eagle crab fox zebra pony bull rooster
     """.split()  # noqa: SIM905
 )
 _ANIMALS_WORDS = frozenset(
     """
-    dogs puppies animals cats birds horses cows sheep goats ducks greyhounds poodles
+    dogs puppies animals cats birds horses cows sheep goats ducks greyhounds poodles camels elephants
+    geese swans seagulls pigeons chickens bulls turkeys terriers wolves
+    """.split()  # noqa: SIM905
+)
+ANIMAL_WORDS = _ANIMAL_WORDS | _ANIMALS_WORDS
+"""Words of the captioner's vocabulary that name animals."""
+_DOGS = frozenset(
+    """
+    dog puppy poodle terrier retriever bulldog collie greyhound labrador dalmatian rottweiler lab beagle husky
+    pug dachshund boxer doberman shepherd spaniel terriers dogs puppies greyhounds poodles
     """.split()  # noqa: SIM905
 )
 _UNCHANGED_PLURALS = frozenset({"fish", "sheep"})
@@ -55,12 +66,14 @@ class Proposal:
 
 
 def likeliest_noun(
-    classes: Float32, nouns: Sequence[str | None], animals: frozenset[str], *, strange: float = 0.0
-) -> Noun | None:
+    classes: Float32, nouns: Sequence[str | None], animals: frozenset[str], *, strange: float = 0.0,
+    enough: float | None = None,
+) -> Noun | None:  # fmt: skip
     """The noun whose classes have most probability together, if that is enough to say it. classes:
     (1000,).
 
-    What is enough falls by half as `strange` goes from 0 to 1: there the captioner knows less.
+    What is enough, where it is not given, falls by half as `strange` goes from 0 to 1: there the captioner
+    knows less.
     """
     sums: dict[str, float] = {}
     for noun, probability in zip(nouns, classes.tolist(), strict=True):
@@ -71,7 +84,8 @@ def likeliest_noun(
     text = max(sums, key=lambda noun: sums[noun])
     is_animal = text in animals
     found = Noun(text, is_animal, min(sums[text], 1.0))
-    enough = (_MIN_ANIMAL if is_animal else _MIN_THING) * (1 - 0.5 * strange)
+    if enough is None:
+        enough = (_MIN_ANIMAL if is_animal else _MIN_THING) * (1 - 0.5 * strange)
     return found if found.probability >= enough else None
 
 
@@ -117,10 +131,20 @@ def renamed(proposal: Proposal, noun: Noun) -> Proposal | None:
     return Proposal(with_article(said), tuple(beliefs), proposal.score)
 
 
+def not_a_dog(proposal: Proposal) -> Proposal:
+    """The caption with an animal in the place of each dog."""
+    said = [_animal(word) if word in _DOGS else word for word in proposal.words]
+    return replace(proposal, words=with_article(said))
+
+
+def _animal(dog: str) -> str:
+    return "animals" if dog in _ANIMALS_WORDS else "animal"
+
+
 def alone(proposal: Proposal, noun: Noun, *, score: float) -> Proposal | None:
     """The noun by itself, where the caption says nothing of it. Scores `score` more than the caption."""
     if noun.text == "dog" or set(noun.text.split()) & set(proposal.words):
         return None
     pieces = noun.text.split()
-    said = with_article(["a", "close", "up", "of", "a", *pieces])
-    return Proposal(said, (0.0,) * 5 + (log(noun.probability),) * len(pieces), proposal.score + score)
+    said = with_article(["a", "picture", "of", "a", *pieces])
+    return Proposal(said, (0.0,) * 4 + (log(noun.probability),) * len(pieces), proposal.score + score)

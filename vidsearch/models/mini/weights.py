@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 FOLDER = Path(__file__).parent / "weights"
 MANIFEST = "manifest.json"
 EMBEDDER_FILES = ("image.onnx", "text.onnx", "tokenizer.json")
-CAPTIONER_FILES = ("caption_encode.onnx", "caption_step.onnx", "captioner.json")
+DECODER_FILES = ("caption_encode.onnx", "caption_step.onnx")
 _REINSTALL = "reinstall vidsearch (pip install --force-reinstall --no-deps vidsearch)"
 
 
