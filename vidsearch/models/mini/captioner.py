@@ -61,9 +61,9 @@ _CLEAR, _VIVID, _VIVID_FROM = 4.5, 5.0, 0.3
 # called one, and not just an animal.
 _DOG, _DOG_IF_STRANGE = 0.05, 0.25
 # A sex is told where so much of what is expected of a caption's sexed words tells it.
-_PLAIN_SEX = 0.75
+_PLAIN_SEX = 0.67
 # A thing may be named from this probability on in a picture that shows nobody and no animal.
-_THING = 0.3
+_THING = 0.4
 
 
 @dataclass(frozen=True, slots=True)

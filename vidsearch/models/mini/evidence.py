@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from vidsearch.models.mini.embedder import ImageFeatures
     from vidsearch.types import Float32
 
-# People count as seen from this probability on, and from so much more in pictures that are strange: most of
+# They count as seen from these probabilities on, and from so much more in pictures that are strange: most of
 # Flickr's photographs show someone, and most others do not. Chosen on half 0 of `training/mini/invented.py`.
 _PEOPLE, _PEOPLE_IF_STRANGE = 0.15, 0.5
+_ANIMALS, _ANIMALS_IF_STRANGE = 0.1, 0.25
 _SURELY_PEOPLE = 0.8
-_ANIMALS = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +46,5 @@ class Evidence:
         """What the images show. `strange` is their strangeness (n,)."""
         (likely,) = self._session.run(["likely"], {"cells": features.cells})
         people = likely[:, 0] >= _PEOPLE + _PEOPLE_IF_STRANGE * strange
-        surely = likely[:, 0] >= _SURELY_PEOPLE
-        return Seen(people=people, people_surely=surely, animals=likely[:, 1] >= _ANIMALS)
+        animals = likely[:, 1] >= _ANIMALS + _ANIMALS_IF_STRANGE * strange
+        return Seen(people=people, people_surely=likely[:, 0] >= _SURELY_PEOPLE, animals=animals)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 UNCLEAR = tuple(UNCLEAR_CAPTION.split())
 SOMEBODY = ("a", "picture", "of", "a", "person")
 _INTRODUCTION = ("a", "picture", "of")
-_SCENE, _SCENE_IF_STRANGE = 3.0, 1.0
+_SCENE, _SCENE_IF_STRANGE = 3.0, 1.2
 """Of a picture without people and animals a phrase is said that fits by so many deviations more than as a
 rule, and by so many further ones if it is strange."""
 _SURE = 0.5
