@@ -41,7 +41,7 @@ a penguin|an owl|a duck|a fish|an aquarium|a snake|a lizard|a frog|a turtle|an i
 a butterfly|a spider|a monkey|an elephant|a lion|a tiger|a bear|a panda|a deer|a rabbit|a mouse|a toy
 a doll|a teddy bear|an animated film|a statue|a book|a newspaper|a bag|shoes|clothes|a chair|a table
 a sofa|a bed|a lamp|a candle|a fire|smoke|a black and white film|an old photograph|gravel|wood|cloth
-a balloon|a fountain|a playground
+balloons at a party|a fountain|a playground
 a toilet|a toilet in a bathroom|a sink|a bathtub|a stove in a kitchen|a refrigerator|a dining room
 a table in a room|a table with chairs|a shelf with books|a bedroom with a bed|a room with a sofa|a fireplace
 curtains at a window|a wooden floor|a laptop on a desk|a computer on a desk|a keyboard|a mobile phone

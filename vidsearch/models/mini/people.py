@@ -6,6 +6,7 @@ show none. `MiniCaptioner` forbids these words where nobody is seen.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 _NEUTRAL = {
@@ -83,15 +84,15 @@ def neutral(words: Sequence[str], logprobs: Sequence[float]) -> tuple[tuple[str,
     of the word that it stands for.
     """
     said = [(_NEUTRAL.get(word, word), logprob) for word, logprob in zip(words, logprobs, strict=True)]
-    for i in range(len(said) - 4):
-        first, second = said[i : i + 2], said[i + 3 : i + 5]
-        kind = first[1][0]
-        if kind in _PLURAL and [first[0][0], said[i + 2][0], second[0][0], second[1][0]] == [
-            "a",
-            "and",
-            "a",
-            kind,
-        ]:
-            said[i : i + 5] = [("two", first[1][1]), (_PLURAL[kind], second[1][1])]
-            break
+    names = [word for word, _ in said]
+    for i, (article, kind) in enumerate(itertools.pairwise(names)):
+        for joined in (["and", "a", kind], ["and", kind]):
+            end = i + 2 + len(joined)
+            if article == "a" and kind in _PLURAL and names[i + 2 : end] == joined:
+                said[i:end] = [("two", said[i + 1][1]), (_PLURAL[kind], said[end - 1][1])]
+                return _apart(said)
+    return _apart(said)
+
+
+def _apart(said: Sequence[tuple[str, float]]) -> tuple[tuple[str, ...], tuple[float, ...]]:
     return tuple(word for word, _ in said), tuple(logprob for _, logprob in said)
