@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.models.mini import weights
+import vidsearch.models.mini.weights as weights
 
 if TYPE_CHECKING:
     import numpy as np
