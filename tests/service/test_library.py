@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import threading
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -234,3 +236,21 @@ def test_every_public_method_says_what_it_takes_returns_and_raises(kind):
 
 def test_the_types_ship():
     assert (Path(vidsearch.__file__).parent / "py.typed").is_file()
+
+
+def test_what_is_excluded_stays_excluded_until_it_is_said_otherwise(tmp_path, sample_videos):
+    folder = tmp_path / "videos"
+    (folder / "drafts").mkdir(parents=True)
+    shutil.copy(sample_videos / "cat.mp4", folder)
+    shutil.copy(sample_videos / "space.mp4", folder / "drafts")
+    with Library.create(tmp_path / "library") as library:
+        index = partial(library.index, folder, models="mini", captions=False, fps=0.1)
+        index(exclude=["drafts/"])
+        assert names(library.videos()) == ["cat.mp4"]
+        index()
+        assert names(library.videos()) == ["cat.mp4"]
+        with pytest.raises(QueryError):
+            index(exclude=["!"])
+        assert library.store.exclude == ("drafts/",)
+        index(exclude=[])
+        assert names(library.videos()) == ["cat.mp4", "space.mp4"]

@@ -28,6 +28,16 @@ CaptionEvery = Annotated[
 ]
 
 
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATTERN",
+        help="Pass over files in folders that fit, as in a .gitignore: drafts/, *.mkv. Repeatable. "
+        'Kept for later runs; "" forgets all.',
+    ),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(index)
@@ -68,6 +78,7 @@ def index(
         Literal["cpu", "cuda"],
         typer.Option(help="What decodes: cuda where FFmpeg has it, else the CPU with a warning."),
     ] = "cpu",
+    exclude: Exclude = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try files again that failed before.")
     ] = False,
@@ -99,6 +110,8 @@ def index(
     - `vidsearch index ~/Videos --fps 0.5 --library ~/library`
 
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
+
+    - `vidsearch index ~/Videos --exclude "drafts/" --exclude "*.mkv"`
     """
     from vidsearch.cli import progress
     from vidsearch.service.indexing import IndexOptions, index_into
@@ -121,6 +134,7 @@ def index(
             "num_beams": num_beams,
             "prompt": prompt,
             "decode_device": decode_device,
+            "exclude": exclude,
             "retry_failed": retry_failed,
             "timeout_seconds": timeout,
             "isolate": isolate,
@@ -147,6 +161,7 @@ def watch(
     models: options.Models = None,
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
+    exclude: Exclude = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     settle: Annotated[
@@ -179,6 +194,7 @@ def watch(
             "captions": captions,
             "caption_every": caption_every,
             "fps": fps,
+            "exclude": exclude,
             "device": device,
             "precision": precision,
         }

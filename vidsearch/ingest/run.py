@@ -41,6 +41,7 @@ def ingest(
     caption_policy: LookPolicy = NOVEL,
     analyzers: Sequence[FrameAnalyzer] = (),
     file_analyzers: Sequence[FileAnalyzer] = (EmbeddedText(),),
+    exclude: Sequence[str] = (),
     retry_failed: bool = False,
     reindex: bool = False,
     isolate: bool = False,
@@ -48,7 +49,7 @@ def ingest(
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
-    """Index videos, and the videos in folders.
+    """Index videos, and the videos in folders, but for those that the patterns of `exclude` fit.
 
     A file that cannot be indexed is reported, recorded in the library, and passed over from then on until it
     changes or `retry_failed` is set. Of a video that the library has, what it lacks is made: vectors of these
@@ -67,7 +68,7 @@ def ingest(
     """
     if caption_policy.rule == "shot" and plan.sampling != "shots":
         raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
-    found = find_videos(paths)
+    found = find_videos(paths, exclude=exclude)
     progress = Progress(found.videos)
     for path, reason in found.problems:
         progress.fail(path, MediaError(reason, path=path))

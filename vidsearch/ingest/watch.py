@@ -106,6 +106,7 @@ def watch(
     *,
     on_report: Callable[[IngestReport], None],
     on_error: Callable[[VidsearchError], None],
+    exclude: Sequence[str] = (),
     stop: threading.Event | None = None,
     settle_seconds: float = SETTLE_SECONDS,
     retry_seconds: float = RETRY_SECONDS,
@@ -120,6 +121,7 @@ def watch(
         index: Indexes the files that are ready, and those that failed in its last run.
         on_report: Called after each run that found something to do.
         on_error: Called where a run fails as a whole; its files are tried again.
+        exclude: Patterns of files to pass over; see `find_videos`.
         stop: Ends the watch once it is set.
         settle_seconds: How long a file must not have changed.
         retry_seconds: When to try again what failed: after this, then after twice as long, and so on up to
@@ -148,9 +150,9 @@ def watch(
         now = time.monotonic()
         if is_first:
             is_first = False
-            for path in find_videos(folders).videos:
+            for path in find_videos(folders, exclude=exclude).videos:
                 settling.note(path, now=now, is_old=_age_seconds(path) >= settle_seconds)
-        for path in _videos_in(changes, folders):
+        for path in _videos_in(changes, folders, exclude):
             settling.note(path, now=now)
         ready = settling.take_ready(now=now)
         again = retries.take_due(now=now, also=bool(ready))
@@ -170,7 +172,9 @@ def watch(
             return
 
 
-def _videos_in(changes: Iterable[tuple[Change, str]], folders: Sequence[Path]) -> list[Path]:
+def _videos_in(
+    changes: Iterable[tuple[Change, str]], folders: Sequence[Path], exclude: Sequence[str]
+) -> list[Path]:
     """The videos that came or changed; of a folder that came, those in it."""
     paths: list[Path] = []
     for change, name in changes:
@@ -179,7 +183,7 @@ def _videos_in(changes: Iterable[tuple[Change, str]], folders: Sequence[Path]) -
             continue
         folder = next((one for one in folders if path.is_relative_to(one)), path.parent)
         found = find_videos([path]).videos if path.is_dir() else [path]
-        paths.extend(video for video in found if is_found_in(folder, video))
+        paths.extend(video for video in found if is_found_in(folder, video, exclude=exclude))
     return paths
 
 

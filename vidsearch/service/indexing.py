@@ -64,6 +64,9 @@ class IndexSettings(TypedDict, total=False):
     """A video that makes no progress for so long is given up. Default: 120."""
     isolate: bool
     """Decode each file in a process of its own."""
+    exclude: Sequence[str] | None
+    """Patterns, as in a .gitignore, of files in folders to pass over. Kept for later runs, whose default they
+    are; an empty list forgets them."""
     reindex: bool
     """Index again what is here with other settings."""
 
@@ -80,6 +83,8 @@ class IndexOptions:
     retry_failed: bool = False
     timeout_seconds: float = 120.0
     isolate: bool = False
+    exclude: tuple[str, ...] | None = None
+    """Patterns of files to pass over; None for those that the library keeps."""
     reindex: bool = False
 
     @classmethod
@@ -97,6 +102,9 @@ class IndexOptions:
         models = {_MODEL_FIELDS.get(name, name): value for name, value in given.items() if name in _MODELS}
         plan = {name: value for name, value in given.items() if name in _PLAN}
         rest = {name: value for name, value in given.items() if name not in _MODELS | _PLAN}
+        if rest.get("exclude") is not None:
+            patterns = [rest["exclude"]] if isinstance(rest["exclude"], str) else rest["exclude"]
+            rest["exclude"] = tuple(pattern for pattern in patterns if pattern)
         if "caption_every" in rest:
             rest["caption_every"] = str(rest["caption_every"])
         return cls(models=ModelOptions(**models), plan=sampling_plan(**plan), **rest)
@@ -152,6 +160,22 @@ class Indexer:
         chosen = choose_models(store, options.models)
         return cls(options, chosen, load_models(chosen, options.models))
 
+    def exclude(self, store: Store) -> tuple[str, ...]:
+        """Return the patterns of files to pass over: those asked for, which the library keeps, or its own.
+
+        Raises:
+            QueryError: A pattern means nothing; the library keeps what it had.
+        """
+        from vidsearch.media.discover import find_videos
+
+        asked = self.options.exclude
+        if asked is None:
+            return store.exclude
+        find_videos((), exclude=asked)  # raises for a pattern that means nothing
+        if asked != store.exclude:
+            store.set_exclude(asked)
+        return asked
+
     def run(
         self,
         store: Store,
@@ -178,6 +202,7 @@ class Indexer:
             captioner=self.loaded.captioner,
             plan=options.plan,
             caption_policy=parse_policy(options.caption_every),
+            exclude=self.exclude(store),
             retry_failed=options.retry_failed,
             reindex=options.reindex,
             isolate=options.isolate,
@@ -213,7 +238,7 @@ def index_into(
 
     indexer = None
     if not has_library(folder):
-        found = find_videos(paths)
+        found = find_videos(paths, exclude=options.exclude or ())
         if not found.videos:
             return _report_of_nothing(found.problems), None
         indexer = Indexer.load(options, store=None)
@@ -263,6 +288,7 @@ def watch_into(
             on_report=lambda report: on_report(report, device),
             on_error=on_error,
             settle_seconds=settle_seconds,
+            exclude=indexer.exclude(store),
             force_polling=force_polling or None,
         )
 

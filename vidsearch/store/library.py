@@ -89,6 +89,11 @@ class Library(LibraryReading):
         with self._catalog.write() as connection:
             setting_rows.put_models(connection, models)
 
+    def set_exclude(self, patterns: Sequence[str]) -> None:
+        """Remember patterns of files to pass over, in place of those before. Raises LibraryNotWritable."""
+        with self._catalog.write() as connection:
+            setting_rows.put_exclude(connection, patterns)
+
     # --- searching ----------------------------------------------------------------------------------
 
     @property

@@ -73,6 +73,12 @@ class LibraryReading:
         with self._catalog.read() as connection:
             return setting_rows.models(connection)
 
+    @property
+    def exclude(self) -> tuple[str, ...]:
+        """Patterns, as in a .gitignore, of the files in folders that indexing passes over."""
+        with self._catalog.read() as connection:
+            return setting_rows.exclude(connection)
+
     def spaces(self) -> tuple[EmbeddingSpace, ...]:
         """The spaces that are searched, in the order in which they came."""
         with self._catalog.read() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Sequence
 from typing import Any
 
 from vidsearch.errors import LibraryDamaged
@@ -11,6 +12,7 @@ from vidsearch.store.values import json_object
 from vidsearch.types import LibraryModels
 
 MODELS = "models"
+EXCLUDE = "exclude"
 LIBRARY_ID = "library_id"
 """Made once with the catalog: what a cache belongs to."""
 
@@ -51,6 +53,20 @@ def put_models(connection: sqlite3.Connection, models: LibraryModels) -> None:
     """Remember the models that a library is made with."""
     text = json.dumps({"embedders": list(models.embedders), "captioner": models.captioner})
     put(connection, MODELS, text)
+
+
+def exclude(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The patterns of the files that indexing passes over; none where nothing sound is kept."""
+    try:
+        patterns = json.loads(get(connection, EXCLUDE) or "[]")
+    except (ValueError, RecursionError):
+        return ()
+    return tuple(each for each in patterns if isinstance(each, str)) if isinstance(patterns, list) else ()
+
+
+def put_exclude(connection: sqlite3.Connection, patterns: Sequence[str]) -> None:
+    """Remember patterns of files to pass over."""
+    put(connection, EXCLUDE, json.dumps(list(patterns)))
 
 
 def numbers(connection: sqlite3.Connection) -> dict[str, Any]:
