@@ -12,6 +12,8 @@ from vidsearch.errors import QueryError
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.tracks import Track
     from vidsearch.types import Failure, Video
@@ -51,7 +53,8 @@ def list_videos(
         if failed:
             _print_failures(opened.failures(), as_json=as_json)
         else:
-            _print_videos(opened.videos(video), as_json=as_json, is_filtered=video is not None)
+            damaged = frozenset(failure.path for failure in opened.failures())
+            _print_videos(opened.videos(video), damaged, as_json=as_json, is_filtered=video is not None)
 
 
 def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
@@ -70,7 +73,8 @@ def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
         console.note("Try them again with: vidsearch index --retry-failed PATH...")
 
 
-def _print_videos(videos: list[Video], *, as_json: bool, is_filtered: bool) -> None:
+def _print_videos(videos: list[Video], damaged: frozenset[Path], *, as_json: bool, is_filtered: bool) -> None:
+    """Print videos. `damaged` are the files of which not all could be read."""
     if as_json:
         from vidsearch.service.schemas import VideoSchema, plain
 
@@ -88,7 +92,7 @@ def _print_videos(videos: list[Video], *, as_json: bool, is_filtered: bool) -> N
                 video.num_frames,
                 f"{video.info.width}x{video.info.height}",
                 video.info.codec,
-                _state(video),
+                _state(video, is_damaged=not damaged.isdisjoint(video.paths)),
                 video.path,
             )
             for video in videos
@@ -103,9 +107,11 @@ def _length(video: Video) -> str:
     return "?" if seconds is None else format_duration(seconds)
 
 
-def _state(video: Video) -> str:
+def _state(video: Video, *, is_damaged: bool) -> str:
     if not video.is_complete:
         return f"up to {format_duration(video.indexed_until_seconds)}"
+    if is_damaged:
+        return "damaged"
     return "whole" if video.path.exists() else "file gone"
 
 
