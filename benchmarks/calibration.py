@@ -5,25 +5,26 @@
 Data: Flickr8k (`calibration_cases.py`). The development photographs are parted in two halves: the first fits
 the maps, the second measures them. (The photographs that a model was trained on would not do for either: it
 knows their captions by heart, and would call itself surer than it has a right to be.) Libraries of 50, 500
-and 5,000 frames, one photograph a video, are filled up with the other half, which no query asks for, and
-where that is too little with training photographs. Those of the latter that fill no library are the usual
-pictures.
+and 5,000 frames, one photograph a video, are filled up with photographs of which nothing is asked: the other
+half, and where that is too little training photographs. Those that fill no library are the usual pictures.
 
-A query is *present* where the photograph that it was written for is in the library. Three kinds are not:
+A query by a sentence is *present* where the photograph that it was written for is in the library, a query by
+one or two words where two of the five captions of some photograph have them. Others are not:
 - *another photograph*: a caption of one that is not there. A hard case, and not always a fair one: a library
   of 500 such photographs has some dog on some lawn, and its best hit may well satisfy who asked.
-- *another subject*: a caption with a word such as "horse", and the library has no photograph with that word
-  in any of its captions. Its twin is *the only one*: the same library with the photograph asked for put in.
-- *nonsense*: words without a picture, and pictures of another world.
+- *another subject*: words such as "horse", or a caption with them, and the library has no photograph with
+  any word for it in any caption. Its twin is *the only one*: the photograph asked for put in.
+- *another world*: what no caption of Flickr8k mentions.
+- *nonsense*: what no picture shows.
 
 Queries by picture are views of development photographs: a part of 40 to 80% of the area, half of them
 mirrored, brighter or darker. They are present where the whole photograph is in the library.
 
-AUROC: how often a present query's best hit is surer than an absent one's. False accepts: the share of absent
-queries that pass a threshold which 90% of the present ones pass. Together: the three kinds count alike.
-Intervals: 95%, by drawing photographs anew with all that was asked of them. `--write` stores the maps beside
-`vidsearch/search/calibration.py`, and ones of the library's own scores alone as the default of other spaces;
-`--figure` draws the reliability.
+Verdicts: a best hit is found from a confidence of FOUND on, and nothing below the confidence that all but
+POSSIBLE_LOSS of the present queries of the fit reach; between them it is unsure. AUROC: how often a present
+query's best hit is surer than an absent one's. Intervals: 95%, by drawing photographs and words again with
+all that was asked of them. `--write` stores the maps beside `vidsearch/search/calibration.py`, and others
+that know the library's own scores alone, as the default of other spaces; `--figure` draws the reliability.
 """
 
 from __future__ import annotations
@@ -33,12 +34,28 @@ import json
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import cv2
 import faiss
 import numpy as np
-from calibration_cases import KINDS, ONLY_ONE, SIZES, Case, Data, picture_cases, read, word_cases
+from calibration_cases import (
+    ANOTHER_PHOTOGRAPH,
+    ANOTHER_SUBJECT,
+    GROUPS,
+    NONSENSE,
+    ONLY_ONE,
+    OTHER_WORLD,
+    PRESENT,
+    SIZES,
+    Case,
+    Data,
+    picture_cases,
+    read,
+    sentence_cases,
+    word_cases,
+)
 
 from vidsearch.search.calibration import (
     Calibration,
@@ -49,6 +66,10 @@ from vidsearch.search.calibration import (
     to_json,
 )
 
+ABSENT = (ANOTHER_PHOTOGRAPH, ANOTHER_SUBJECT, OTHER_WORLD, NONSENSE)
+FOUND = 0.6
+"""Of hits as sure as this, three in five are right."""
+POSSIBLE_LOSS = 0.03
 NUM_DRAWS = 3
 _NUM_CENTRES = 128
 _NUM_RESAMPLES = 200
@@ -60,10 +81,10 @@ def shares(found: Sequence[Case]) -> np.ndarray:
     `ONLY_ONE` counts nothing.
     """
     kinds, sizes = kinds_and_sizes(found)
-    absent = [kind for kind in KINDS if (kinds == kind).any()]
+    absent = [kind for kind in ABSENT if (kinds == kind).any()]
     weights = np.zeros(len(kinds))
     for size in np.unique(sizes):
-        for kind, share in (("present", 1.0), *((kind, 1 / len(absent)) for kind in absent)):
+        for kind, share in ((PRESENT, 1.0), *((kind, 1 / len(absent)) for kind in absent)):
             chosen = (kinds == kind) & (sizes == size)
             weights[chosen] = share / max(chosen.sum(), 1)
     return np.asarray(weights / weights.sum())
@@ -83,7 +104,7 @@ def logistic(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.nd
 def fit(found: Sequence[Case], usual: UsualPictures | None) -> ConfidenceMap:
     """Fit a map on cases."""
     kinds, _ = kinds_and_sizes(found)
-    labels = (kinds == "present").astype(float)
+    labels = (kinds == PRESENT).astype(float)
     against = references(found, usual)
     heights = [reference.height(case.best) for case, reference in zip(found, against, strict=True)]
     rows = np.stack([np.ones(len(found)), heights, log_frames(found)], axis=1)
@@ -91,9 +112,9 @@ def fit(found: Sequence[Case], usual: UsualPictures | None) -> ConfidenceMap:
         rows = np.column_stack([rows, [reference.usual_height for reference in against]])
     weights = [round(float(weight), 4) for weight in logistic(rows, labels, shares(found))]
     intercept, per_height, per_log_frames, per_usual_height = [*weights, 0.0][:4]
-    fitted = ConfidenceMap(intercept, per_height, per_usual_height, per_log_frames, likely=0.5)
+    fitted = ConfidenceMap(intercept, per_height, per_usual_height, per_log_frames, possible=0.0, found=FOUND)
     sure = confidences(found, fitted, usual)
-    return replace(fitted, likely=round(float(np.quantile(sure[kinds == "present"], 0.1)), 2))
+    return replace(fitted, possible=round(float(np.quantile(sure[kinds == PRESENT], POSSIBLE_LOSS)), 3))
 
 
 def usual_pictures(data: Data) -> UsualPictures:
@@ -123,12 +144,11 @@ def kinds_and_sizes(found: Sequence[Case]) -> tuple[np.ndarray, np.ndarray]:
 
 def confidences(found: Sequence[Case], fitted: ConfidenceMap, usual: UsualPictures | None) -> np.ndarray:
     """What a search says of each case's best hit."""
-    return np.asarray(
-        [
-            fitted.confidence(reference.height(case.best), reference.usual_height, case.num_frames)
-            for case, reference in zip(found, references(found, usual), strict=True)
-        ]
-    )
+    log_odds = [
+        fitted.log_odds(reference.height(case.best), reference.usual_height, case.num_frames)
+        for case, reference in zip(found, references(found, usual), strict=True)
+    ]
+    return np.asarray(1 / (1 + np.exp(-np.asarray(log_odds))))
 
 
 def auroc(present: np.ndarray, absent: np.ndarray) -> float:
@@ -136,11 +156,6 @@ def auroc(present: np.ndarray, absent: np.ndarray) -> float:
     order = np.sort(absent)
     below = np.searchsorted(order, present, side="left") + np.searchsorted(order, present, side="right")
     return float(below.mean() / (2 * len(absent)))
-
-
-def false_accepts(present: np.ndarray, absent: np.ndarray) -> float:
-    """The share of absent queries above the threshold that 90% of the present ones pass."""
-    return float((absent >= np.quantile(present, 0.1)).mean())
 
 
 def reliability(
@@ -200,7 +215,7 @@ def interval(
         by_photo: dict[int, list[float]] = {}
         for case, value in zip(found, sure.tolist(), strict=True):
             if case.kind == kind:
-                by_photo.setdefault(case.photo, []).append(value)
+                by_photo.setdefault(case.about, []).append(value)
         groups.append([np.asarray(values) for values in by_photo.values()])
     rng = np.random.default_rng(0)
     drawn = [
@@ -239,57 +254,56 @@ def reachable(data: Data, size: int) -> float:
 
 
 def draws(
-    make: Callable[[Data, int, int, np.random.Generator], Iterator[Case]], data: Data, size: int
-) -> list[Case]:
-    """The cases that measure a size."""
-    rng = np.random.default_rng(1)
-    return [case for _ in range(NUM_DRAWS) for case in make(data, 1, size, rng)]
-
-
-def measure_words(
-    data: Data, sizes: Sequence[int], fitted: ConfidenceMap, usual: UsualPictures | None, figure: Path | None
-) -> None:
-    """Print the figures of queries by words on the second half, and draw them."""
-    curves = {}
-    print("By words: AUROC, and false accepts at 90% recall, against each kind of absent query:")
-    print(f"| frames | together | {' | '.join(KINDS)} | the first and the last | calibration error |")
-    print("|---|---|---|---|---|---|---|")
-    for size in sizes:
-        found = draws(word_cases, data, size)
-        sure, (kinds, _) = confidences(found, fitted, usual), kinds_and_sizes(found)
-        present = sure[kinds == "present"]
-        cells = []
-        for group in (KINDS, *((kind,) for kind in KINDS), (KINDS[0], KINDS[2])):
-            accepts = np.mean([false_accepts(present, sure[kinds == kind]) for kind in group])
-            cells.append(f"{interval(mean_auroc, sure, found, ('present', *group))}, {accepts:.0%}")
-        bins = reliability(sure, (kinds == "present").astype(float), shares(found))
-        error = sum(share * abs(said - right) for said, right, share in bins)
-        print(f"| {size:,} | {' | '.join(cells)} | {error:.2f} |")
-        only = interval(mean_auroc, sure, found, (ONLY_ONE, "another subject"))
-        print(f"  with the only one of its subject, against the same library without: {only}")
-        if size < len(data.captions):
-            print(f"  against another photograph, reachable by the best hit: {reachable(data, size):.2f}")
-        curves[f"{size:,} frames"] = bins
-    if figure is not None:
-        draw(curves, figure)
-
-
-def measure_pictures(
+    make: Callable[[Data, int, int, np.random.Generator], Iterator[Case]],
     data: Data,
+    half: int,
     sizes: Sequence[int],
+    seed: int,
+) -> list[Case]:
+    """The cases that fit, or measure, some sizes."""
+    rng = np.random.default_rng(seed)
+    return [case for size in sizes for _ in range(NUM_DRAWS) for case in make(data, half, size, rng)]
+
+
+def measure(
+    name: str,
+    found: Sequence[Case],
     fitted: ConfidenceMap,
     usual: UsualPictures | None,
-) -> None:
-    """Print the figures of queries by pictures on the second half."""
-    print("By another view of a picture: AUROC, false accepts at 90% recall, calibration error:")
-    for size in sizes:
-        found = draws(picture_cases, data, size)
-        sure, (kinds, _) = confidences(found, fitted, usual), kinds_and_sizes(found)
-        accepts = false_accepts(sure[kinds == "present"], sure[kinds == KINDS[0]])
-        bins = reliability(sure, (kinds == "present").astype(float), shares(found))
+) -> dict[str, list[tuple[float, float, float]]]:
+    """Print the figures of queries of one kind. Returns their reliability by size."""
+    curves = {}
+    kinds, sizes = kinds_and_sizes(found)
+    sure = confidences(found, fitted, usual)
+    print(f"{name}: found from {fitted.found}, nothing below {fitted.possible}")
+    print("| frames | asked | found | unsure | nothing | AUROC |\n|---|---|---|---|---|---|")
+    for size in np.unique(sizes):
+        of_size = sizes == size
+        present = sure[of_size & (kinds == PRESENT)]
+        for kind in (PRESENT, *ABSENT):
+            chosen = of_size & (kinds == kind)
+            if not chosen.any():
+                continue
+            values = sure[chosen]
+            shares_ = (
+                (values >= fitted.found).mean(),
+                ((values < fitted.found) & (values >= fitted.possible)).mean(),
+                (values < fitted.possible).mean(),
+            )
+            area = "" if kind == PRESENT else f"{auroc(present, values):.2f}"
+            cells = " | ".join(f"{share:.0%}" for share in shares_)
+            print(f"| {size:,} | {kind} ({len(values)}) | {cells} | {area} |")
+        cases = [case for case, is_in in zip(found, of_size, strict=True) if is_in]
+        there = [kind for kind in ABSENT if (kinds[of_size] == kind).any()]
+        bins = reliability(sure[of_size], (kinds[of_size] == PRESENT).astype(float), shares(cases))
         error = sum(share * abs(said - right) for said, right, share in bins)
-        area = interval(mean_auroc, sure, found, ("present", KINDS[0]))
-        print(f"| {size:,} | {area} | {accepts:.0%} | {error:.2f} |")
+        together = interval(mean_auroc, sure[of_size], cases, (PRESENT, *there))
+        print(f"  {size:,} frames: AUROC of all kinds {together}, calibration error {error:.2f}")
+        if (kinds[of_size] == ONLY_ONE).any():
+            only = interval(mean_auroc, sure[of_size], cases, (ONLY_ONE, ANOTHER_SUBJECT))
+            print(f"  with the only one of its subject, against the same library without: {only}")
+        curves[f"{size:,} frames"] = bins
+    return curves
 
 
 def main() -> None:
@@ -307,21 +321,30 @@ def main() -> None:
     parser.add_argument("--figure", type=Path, default=None, help="draw the reliability diagram (.png)")
     options = parser.parse_args()
     data = read(options.model, options.data, options.num_others, options.cache)
-    rng = np.random.default_rng(0)
     sizes = [size for size in SIZES if size <= len(data.others.vectors)]
-    by_words = [case for size in sizes for _ in range(NUM_DRAWS) for case in word_cases(data, 0, size, rng)]
-    by_pictures = [
-        case for size in sizes for _ in range(NUM_DRAWS) for case in picture_cases(data, 0, size, rng)
-    ]
+    ways = (("words", word_cases), ("sentence", sentence_cases), ("pictures", picture_cases))
+    to_fit, to_report = (
+        {name: draws(make, data, half, sizes, seed=half) for name, make in ways} for half in (0, 1)
+    )
     own, default = (
-        Calibration(fit(by_words, usual), fit(by_pictures, usual), usual)
+        Calibration(**{name: fit(to_fit[name], usual) for name, _ in ways}, usual=usual)
         for usual in (usual_pictures(data), None)
     )
     for name, calibration in ((options.model, own), ("default", default)):
-        print(f"{name}: {calibration.words}, {calibration.pictures}")
-        figure = options.figure if calibration is own else None
-        measure_words(data, sizes, calibration.words, calibration.usual, figure)
-        measure_pictures(data, sizes, calibration.pictures, calibration.usual)
+        for asked in ("words", "sentence", "pictures"):
+            fitted = calibration.map_for(asked)
+            curves = measure(f"{name}, by {asked}", to_report[asked], fitted, calibration.usual)
+            if calibration is own and asked == "sentence" and options.figure is not None:
+                draw(curves, options.figure)
+    for size in sizes:
+        if size < len(data.captions):
+            area = reachable(data, size)
+            print(f"against another photograph, reachable by the best hit of {size}: {area:.2f}")
+    even, odd = (partial(word_cases, groups=range(first, len(GROUPS), 2)) for first in (0, 1))
+    on_even = fit(draws(even, data, 0, sizes, seed=0), own.usual)
+    measure(
+        "by words that did not fit the map either", draws(odd, data, 1, sizes, seed=1), on_even, own.usual
+    )
     if options.write:
         for path, calibration, digest in (
             (path_of(options.model), own, data.weights_digest),

@@ -25,7 +25,7 @@ import numpy as np
 from made_up import add_video
 
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 from vidsearch.types import EmbeddingSpace, Fingerprint, FrameFilter, VideoInfo
 
 VIDEO_FRAMES = 600
@@ -41,7 +41,7 @@ times = [time.process_time()]
 import numpy as np
 times.append(time.process_time())
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 times.append(time.process_time())
 library = Library.open(sys.argv[1])
 times.append(time.process_time())

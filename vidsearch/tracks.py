@@ -140,6 +140,14 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class WordKind:
+    """Words to look in: of one kind of track, by models or by people."""
+
+    kind: TrackKind
+    is_human: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class SegmentMatch:
     """A segment whose words answer a query."""
 

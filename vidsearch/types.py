@@ -276,6 +276,23 @@ class StepHit:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """One reason why a moment is a hit."""
+
+    kind: str
+    """"pictures", "captions", "corrections", "subtitles", ..."""
+    text: str
+    """The words that answer; empty for pictures."""
+    start_seconds: float
+    """Where it is seen or said: [start, end)."""
+    end_seconds: float
+    confidence: float | None
+    """Probability in [0, 1], by this alone, that it is what was asked for."""
+    highlighted: str = ""
+    """`text` with `store.records.HIGHLIGHT_START` and `HIGHLIGHT_END` around each word that matched."""
+
+
+@dataclass(frozen=True, slots=True)
 class SearchHit:
     """A moment that answers a query."""
 
@@ -287,7 +304,8 @@ class SearchHit:
     end_seconds: float
     """The span around the best frame: [start, end)."""
     score: float
-    """Comparable within one answer only: a cosine, a BM25 score or a fused rank, by the query's mode."""
+    """Comparable within one answer only: a cosine, a BM25 score, or the joint weight of several kinds of
+    evidence, -log(1 - probability)."""
     caption: str | None
     confidence: float | None = None
     """Probability in [0, 1] that this is what was asked for, comparable across models and libraries."""
@@ -297,3 +315,5 @@ class SearchHit:
     """The parts that the score was fused from, by name."""
     steps: tuple[StepHit, ...] = ()
     """Of a query with several steps, each in order of time."""
+    evidence: tuple[Evidence, ...] = ()
+    """Why it is a hit, what tells most first."""

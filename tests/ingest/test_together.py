@@ -9,7 +9,7 @@ from tests.ingest.index_process import NumberEmbedder, index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.ingest.test_kills import start
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 
 
 @pytest.fixture(scope="module")

@@ -17,8 +17,7 @@ from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
-from vidsearch.tracks import FILE, Chunk, SegmentRecord, TrackSpec
+from vidsearch.tracks import FILE, Chunk, SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import LibraryModels, SamplingPlan
 
 ONCE, TWICE = SamplingPlan(fps=1), SamplingPlan(fps=2)

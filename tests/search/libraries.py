@@ -17,6 +17,10 @@ COLOUR = ColourEmbedder()
 Colour = str | tuple[float, float, float]
 
 
+USUAL: list[Colour] = [(0.2, 0.98, 0.0), "blue"] * 20
+"""Frames of which none stands out for "red": their cosines with it are 0.2 and 0."""
+
+
 def unit(colour: Colour) -> np.ndarray:
     """The vector of a colour by name, or by its red, green and blue."""
     vector = np.asarray(COLOURS[colour] if isinstance(colour, str) else colour, dtype=np.float32)

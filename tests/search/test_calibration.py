@@ -23,31 +23,33 @@ from vidsearch.search.calibration import (
 from vidsearch.types import EmbeddingSpace
 
 QUERY = np.array([1.0, 0.0], dtype=np.float32)
-WORDS = ConfidenceMap(intercept=-3.0, per_height=1.0, per_usual_height=-0.25, per_log_frames=-0.5, likely=0.5)
-PICTURES = replace(WORDS, intercept=-9.0, likely=0.4)
+WORDS = ConfidenceMap(
+    intercept=-3.0, per_height=1.0, per_usual_height=-0.25, per_log_frames=-0.5, possible=0.2, found=0.6
+)
+SENTENCE = replace(WORDS, intercept=-4.0)
+PICTURES = replace(WORDS, intercept=-9.0)
 USUAL = UsualPictures(centres=np.array([[0.1, 0.0], [0.3, 0.8]], dtype=np.float32), deviation=0.05)
-KNOWN = Calibration(WORDS, PICTURES, USUAL)
+KNOWN = Calibration(WORDS, SENTENCE, PICTURES, USUAL)
 LIBRARY = ScoreStatistics(mean=0.5, deviation=0.1)
 
 
 def test_confidence_rises_with_the_score_and_falls_with_the_number_of_frames():
-    by_height = [WORDS.confidence(height, 1, 500) for height in (0, 2, 4, 8)]
-    by_size = [WORDS.confidence(4, 1, frames) for frames in (50, 500, 5000)]
+    by_height = [log_odds(height, 1, 500) for height in (0, 2, 4, 8)]
+    by_size = [log_odds(4, 1, frames) for frames in (50, 500, 5000)]
     assert by_height == sorted(by_height)
     assert by_size == sorted(by_size, reverse=True)
-    assert all(0 <= sure <= 1 for sure in by_height + by_size)
+
+
+def log_odds(height, usual_height, num_frames):
+    return float(WORDS.log_odds(np.array(height), usual_height, num_frames))
 
 
 def test_what_usual_pictures_fit_well_must_be_met_by_a_higher_hit():
-    assert WORDS.confidence(4, 3, 500) < WORDS.confidence(4, 1, 500)
+    assert log_odds(4, 3, 500) < log_odds(4, 1, 500)
 
 
-def test_the_map_is_logistic():
-    assert WORDS.confidence(4, 2, 100) == pytest.approx(1 / (1 + math.exp(3 - 4 + 0.5 + 0.5 * math.log(100))))
-
-
-def test_extreme_scores_do_not_overflow():
-    assert (WORDS.confidence(1e9, 0, 1), WORDS.confidence(-1e9, 0, 1)) == pytest.approx((1.0, 0.0))
+def test_the_map_is_linear_in_log_odds():
+    assert log_odds(4, 2, 100) == pytest.approx(-3 + 4 - 0.5 - 0.5 * math.log(100))
 
 
 def test_usual_pictures_are_the_measure_and_not_a_library_that_shows_one_thing_all_day():
@@ -57,8 +59,9 @@ def test_usual_pictures_are_the_measure_and_not_a_library_that_shows_one_thing_a
     assert replace(KNOWN, usual=None).reference(QUERY, LIBRARY) == Reference(0.5, 0.1, 0.0)
 
 
-def test_queries_by_picture_have_a_map_of_their_own():
-    assert (KNOWN.map_for("words"), KNOWN.map_for("pictures")) == (WORDS, PICTURES)
+def test_words_sentences_and_pictures_have_a_map_each():
+    maps = [KNOWN.map_for(asked) for asked in ("words", "sentence", "pictures")]
+    assert maps == [WORDS, SENTENCE, PICTURES]
 
 
 def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, monkeypatch):
@@ -70,7 +73,7 @@ def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, mon
         calibration_for(EmbeddingSpace("some/model", digest, "", 2)) for digest in ("new", "old")
     )
     calibration_for.cache_clear()
-    assert (fitted.words, fitted.pictures) == (WORDS, PICTURES)
+    assert (fitted.words, fitted.sentence, fitted.pictures) == (WORDS, SENTENCE, PICTURES)
     assert other == replace(KNOWN, usual=None)
     assert fitted.usual is not None
     np.testing.assert_allclose(fitted.usual.centres, USUAL.centres, atol=0.8 / 254)
@@ -79,10 +82,10 @@ def test_a_map_is_used_for_the_very_weights_that_it_was_fitted_for(tmp_path, mon
 def test_the_maps_that_are_shipped_can_be_read():
     for path in calibration.FOLDER.glob("*.json"):
         found = from_json(json.loads(path.read_text()))
-        for fitted in (found.words, found.pictures):
-            assert 0 < fitted.likely < 1
+        for fitted in (found.words, found.sentence, found.pictures):
+            assert 0 < fitted.possible < fitted.found < 1
             assert fitted.per_height > 0 > fitted.per_log_frames
-            assert (fitted.per_usual_height < 0) == (found.usual is not None)
+            assert (fitted.per_usual_height != 0) == (found.usual is not None)
 
 
 def test_mini_has_a_map_for_the_weights_that_are_shipped():

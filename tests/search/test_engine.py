@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from tests.fakes import ColourEmbedder, solid
-from tests.search.libraries import COLOUR, add_video, unit
-from vidsearch.errors import ModelUnavailable, QueryError, VideoNotFound
+from tests.search.libraries import COLOUR, USUAL, add_video, unit
+from vidsearch.errors import ModelError, ModelUnavailable, QueryError, VideoNotFound
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
 from vidsearch.store.library import Library
@@ -170,6 +170,38 @@ def test_a_ready_vector_is_a_query(traffic):
         search(traffic, replace(query, vectors={COLOUR.space.key: (1.0, 0.0)}), encoders={})
 
 
+def test_a_ready_vector_of_any_length_is_a_direction(traffic):
+    for scale in (1e-300, 1e-10, 1e300):
+        query = Query(vectors={COLOUR.space.key: (0.0, 0.0, scale)}, num_hits=1)
+        assert search(traffic, query, encoders={}).hits[0].score == pytest.approx(1.0)
+
+
+def test_a_vector_of_a_space_that_the_library_lacks_is_refused(traffic):
+    for text in (None, "red"):
+        with pytest.raises(QueryError, match=r"no embedding space 'abc'\. It has: \w+ \(colour\)"):
+            ask(traffic, text, vectors={"abc": (1.0, 0.0, 0.0)})
+
+
+@pytest.mark.parametrize("rows", [[[np.nan, 0, 0]], [[np.inf, 0, 0]], [[1.0, 0.0]], []])
+def test_a_model_that_makes_no_vector_of_a_query_is_an_error_in_words(traffic, rows):
+    class Broken(ColourEmbedder):
+        def embed_texts(self, texts):
+            return np.array(rows, dtype=np.float32)
+
+    for query in (Query(text="red"), Query(text="red", then=("blue",))):
+        with pytest.raises(ModelError, match="colour made an array of shape"):
+            search(traffic, query, encoders={COLOUR.space: Broken()})
+
+
+def test_a_frame_past_the_end_of_a_video_is_refused(traffic):
+    with pytest.raises(
+        QueryError, match=r"night\.mp4 is known up to 0:00:10\.0; there is no frame at 0:01:00"
+    ):
+        search(traffic, Query(like=(FrameReference("night.mp4", 60.0),)), encoders={})
+    at_end = Query(like=(FrameReference("night.mp4", 10.0),), num_hits=1)
+    assert search(traffic, at_end, encoders={}).hits
+
+
 def test_feedback_moves_the_answer(traffic):
     violet = ask(traffic, "red", num_hits=2).hits[1]
     first = ask(traffic, "red", num_hits=1).hits[0]
@@ -188,7 +220,7 @@ def test_feedback_on_an_unknown_frame_is_refused(traffic):
 @pytest.fixture
 def captioned(library):
     add_video(library, "/videos/a.mp4", ["red", "red", "blue"], captions=["a car", "a car", "the sea"])
-    add_video(library, "/videos/b.mp4", [(0.94, 0.285, 0.0), "green"], captions=["a red car", "a red meadow"])
+    add_video(library, "/videos/b.mp4", [(0.9, 0.3, 0.0), "green"], captions=["a red car", "a red meadow"])
     return library
 
 
@@ -204,7 +236,7 @@ def test_hybrid_puts_first_what_pictures_and_captions_agree_on(captioned):
     answer = ask(captioned, "red car", num_hits=3, dedupe=False)
     assert answer.mode == "hybrid"
     assert spans(answer)[0] == ("b.mp4", 0.0, 1.0)
-    assert set(answer.hits[0].scores) == {"colour", "caption"}
+    assert set(answer.hits[0].scores) == {"colour", "captions"}
 
 
 def test_words_that_no_caption_has_leave_the_pictures(captioned):
@@ -300,27 +332,41 @@ def test_a_matcher_orders_the_best_hits_anew_and_both_scores_are_kept(library, t
 # --- sureness -------------------------------------------------------------------------------------------
 
 
-def test_confidence_filters_and_says_when_nothing_is_left(traffic):
+def test_a_least_confidence_leaves_out_the_others(traffic):
     hits = ask(traffic, "red", num_hits=3).hits
     least = hits[0].confidence
     assert all(0 <= hit.confidence <= 1 for hit in hits)
+    assert [hit.confidence for hit in hits] == sorted((hit.confidence for hit in hits), reverse=True)
     sure = ask(traffic, "red", num_hits=3, min_confidence=least)
-    assert ([hit.frame_id for hit in sure.hits], sure.nothing_matches) == ([hits[0].frame_id], False)
-    closest = ask(traffic, "red", num_hits=3, min_confidence=1.0)
-    assert ([hit.frame_id for hit in closest.hits], closest.nothing_matches) == (
-        [h.frame_id for h in hits],
-        True,
-    )
-    assert all(closest.is_doubtful(hit) for hit in closest.hits)
+    assert ([hit.frame_id for hit in sure.hits], sure.notes) == ([hits[0].frame_id], ())
 
 
-def test_hits_that_are_less_likely_than_right_ones_are_known_as_such(traffic):
+def test_a_least_confidence_that_nothing_reaches_leaves_nothing_and_says_so(traffic):
+    answer = ask(traffic, "red", min_confidence=1.0)
+    assert (answer.hits, answer.notes) == ((), ("No hit reaches a confidence of 100%.",))
+    assert answer.verdict == ask(traffic, "red").verdict != "nothing"
+
+
+def test_an_answer_is_split_at_what_is_worth_showing(traffic):
     answer = ask(traffic, "red", num_hits=3)
-    assert not answer.nothing_matches
-    doubtful = [answer.is_doubtful(hit) for hit in answer.hits]
-    assert doubtful == [hit.confidence < answer.likely for hit in answer.hits]
-    assert not doubtful[0]
-    assert doubtful[-1]
+    strong, weak = answer.split()
+    assert strong + weak == answer.hits
+    assert all(hit.confidence >= answer.possible_from for hit in strong)
+    assert all(hit.confidence < answer.possible_from for hit in weak)
+    assert [answer.is_doubtful(hit) for hit in answer.hits] == [False, False, True]
+
+
+@pytest.mark.parametrize(("redness", "verdict"), [(1.0, "found"), (0.35, "unsure"), (0.2, "nothing")])
+def test_the_surest_hit_decides_between_found_unsure_and_nothing(library, redness, verdict):
+    add_video(library, "/videos/a.mp4", [*USUAL, (redness, (1 - redness**2) ** 0.5, 0.0)])
+    answer = ask(library, "red")
+    surest = answer.hits[0].confidence
+    assert answer.verdict == verdict
+    assert answer.nothing_matches == (verdict == "nothing")
+    assert (surest >= answer.found_from, surest >= answer.possible_from) == (
+        verdict == "found",
+        verdict != "nothing",
+    )
 
 
 def test_confidence_is_given_for_words_and_for_pictures_and_not_for_a_mixture(traffic, tmp_path):
@@ -335,11 +381,14 @@ def test_confidence_is_given_for_words_and_for_pictures_and_not_for_a_mixture(tr
     by_words, by_picture = hits(Query(text="blue")), hits(Query(images=(path,)))
     assert by_words.hits[0].frame_id == by_picture.hits[0].frame_id
     assert 0 < by_picture.hits[0].confidence < by_words.hits[0].confidence < 1
-    mixed = hits(Query(text="blue", images=(path,), min_confidence=0.9))
+    mixed = hits(Query(text="blue", images=(path,)))
     assert [hit.confidence for hit in mixed.hits] == [None] * len(by_words.hits)
-    assert not mixed.nothing_matches
-    assert mixed.notes == (
-        "Such a query gets no confidence, so none of its hits was left out for a low one.",
+    assert mixed.verdict == "unsure"
+    assert mixed.split() == (mixed.hits, ())
+    least = hits(Query(text="blue", images=(path,), min_confidence=0.1))
+    assert (least.hits, least.notes) == (
+        (),
+        ("Such a query gets no confidence, so none of its hits reaches a least one.",),
     )
 
 
@@ -361,7 +410,7 @@ def test_a_searcher_loads_an_encoder_once_and_sees_new_frames(traffic):
 
 
 def test_a_library_answers_by_itself(traffic, monkeypatch):
-    monkeypatch.setattr("vidsearch.search.engine._load_text_encoder", lambda space: COLOUR)
+    monkeypatch.setattr("vidsearch.search.encoders.load_text_encoder", lambda space: COLOUR)
     assert spans(Searcher(traffic).search(Query(text="red", num_hits=1))) == [("lights.mp4", 5.0, 8.0)]
 
 
@@ -401,7 +450,7 @@ def test_a_video_removed_in_the_middle_of_a_search_is_said_and_no_crash(library,
 def test_pictures_lead_a_models_captions_and_follow_a_persons(library, origin, first):
     """Reciprocal rank would tie the two: a captioner that is wrong had as much say as the pictures."""
     add_video(library, "/videos/fire.mp4", ["red", "red"])
-    sea = add_video(library, "/videos/sea.mp4", ["blue", "blue"])
+    sea = add_video(library, "/videos/sea.mp4", USUAL)
     if origin == "human":
         library.add_human_caption(sea.id, 0.0, 1.0, "red")
     else:

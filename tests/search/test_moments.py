@@ -35,11 +35,20 @@ def test_a_weak_peak_keeps_its_near_equals():
 
 def test_a_candidate_inside_an_earlier_span_makes_none_and_spans_do_not_overlap():
     curve = landscape([4, 4, 1.9, 1.5, 0])
-    assert spans([0, 1, 2, 3], curve, lambda place: (0, 5), limit=9) == [Span(0, 2, 0), Span(2, 4, 2)]
+    assert spans([0, 1, 2, 3], curve, lambda row: (0, 5), limit=9) == [Span(0, 2, 0), Span(2, 4, 2)]
+
+
+def test_a_later_span_ends_where_an_earlier_one_begins():
+    curve = landscape([0, 1.5, 1.9, 4, 4, 1.9, 0])
+    assert spans([3, 2, 5], curve, lambda row: (0, 7), limit=9) == [
+        Span(3, 5, 3),
+        Span(1, 3, 2),
+        Span(5, 6, 5),
+    ]
 
 
 def test_no_more_spans_than_asked_for():
-    assert len(spans([0, 2, 4], landscape([4, 0, 4, 0, 4]), lambda place: (0, 5), limit=2)) == 2
+    assert len(spans([0, 2, 4], landscape([4, 0, 4, 0, 4]), lambda row: (0, 5), limit=2)) == 2
 
 
 def test_shots_bound_the_frames_between_two_cuts():

@@ -21,29 +21,29 @@ def interleaved():
     return Timeline(ids, videos, np.array([0.0, 1.0, 0.0, 1.0, 2.0, 2.0]), vectors), vectors
 
 
-def test_places_follow_videos_and_times(interleaved):
+def test_rows_follow_videos_and_times(interleaved):
     timeline, vectors = interleaved
     assert timeline.frame_ids.tolist() == [5, 6, 9, 3, 4, 7]
-    assert timeline.places(np.array([7, 5, 8, 99, 1])).tolist() == [5, 0, -1, -1, -1]
-    assert [timeline.video_bounds(place) for place in (0, 5)] == [(0, 3), (3, 6)]
+    assert timeline.rows(np.array([7, 5, 8, 99, 1])).tolist() == [5, 0, -1, -1, -1]
+    assert [timeline.video_bounds(video) for video in (1, 2, 3)] == [(0, 3), (3, 6), (6, 6)]
     np.testing.assert_array_equal(timeline.vectors(np.array([0, 3])), vectors[[2, 0]])
 
 
-def test_scores_belong_to_their_places(interleaved):
+def test_scores_belong_to_their_rows(interleaved):
     timeline, vectors = interleaved
     query = unit_rows(1, seed=1)
     expected = vectors[[2, 3, 5, 0, 1, 4]] @ query[0]
-    for places in (np.arange(6), np.array([1, 2, 3]), np.array([5, 0, 0]), np.array([], dtype=np.int64)):
-        np.testing.assert_allclose(timeline.scores_at(places, query), expected[None, places], rtol=1e-6)
+    for rows in (np.arange(6), np.array([1, 2, 3]), np.array([5, 0, 0]), np.array([], dtype=np.int64)):
+        np.testing.assert_allclose(timeline.scores_at(rows, query), expected[None, rows], rtol=1e-6)
     np.testing.assert_allclose(timeline.scores(query[0], 2, 5), expected[2:5], rtol=1e-6)
 
 
 def test_scores_of_more_frames_than_are_read_at_a_time():
     vectors, queries = unit_rows(1500), unit_rows(3, seed=1)
     timeline = Timeline(np.arange(1500), np.ones(1500, dtype=np.int64), np.arange(1500.0), vectors)
-    for places in (np.arange(1500), np.arange(7, 1400, 2)):
-        expected = queries @ vectors[places].T
-        np.testing.assert_allclose(timeline.scores_at(places, queries), expected, atol=1e-6)
+    for rows in (np.arange(1500), np.arange(7, 1400, 2)):
+        expected = queries @ vectors[rows].T
+        np.testing.assert_allclose(timeline.scores_at(rows, queries), expected, atol=1e-6)
 
 
 def test_frames_that_stand_still_count_once():
@@ -71,4 +71,4 @@ def test_no_frames():
     timeline = Timeline(
         np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0), np.zeros((0, 8), np.float32)
     )
-    assert (len(timeline), timeline.places(np.array([1])).tolist(), timeline.num_distinct) == (0, [-1], 0.0)
+    assert (len(timeline), timeline.rows(np.array([1])).tolist(), timeline.num_distinct) == (0, [-1], 0.0)

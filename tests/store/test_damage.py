@@ -16,7 +16,7 @@ from tests.store.examples import SPACE, append, axis, begin, finish, four_frames
 from tests.store.test_processes import assert_sound, downgrade, state_of
 from vidsearch.errors import LibraryDamaged, LibraryNotFound, LibraryNotWritable, LibraryTooNew
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 
 
 @pytest.fixture

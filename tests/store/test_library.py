@@ -34,8 +34,17 @@ from vidsearch.store import segment_ids
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, SubtitleTrack
-from vidsearch.store.word_ranking import WordKind
-from vidsearch.tracks import FILE, Chunk, Segment, SegmentMatch, SegmentRecord, Track, TrackKind, TrackSpec
+from vidsearch.tracks import (
+    FILE,
+    Chunk,
+    Segment,
+    SegmentMatch,
+    SegmentRecord,
+    Track,
+    TrackKind,
+    TrackSpec,
+    WordKind,
+)
 from vidsearch.types import FrameFilter, IndexedFrame, LibraryModels, SamplingPlan, Shot, TimedText, Video
 
 CAPTIONS = (WordKind("caption"), WordKind("caption", is_human=True))
@@ -693,7 +702,7 @@ def test_caption_search_stems_ranks_and_highlights(library: Library, tmp_path: P
         highlighted=f"a {HIGHLIGHT_START}boat{HIGHLIGHT_END} on the sea",
     )
     assert match.score > 0
-    ids, scores = library.match_scores("boat", 1, kinds=CAPTIONS)
+    ids, scores, _ = library.match_scores("boat", 1, kinds=CAPTIONS)
     assert (ids.tolist(), scores.tolist()) == ([match.segment_id], [match.score])
 
 

@@ -28,8 +28,7 @@ from tests.store.examples import (
 )
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
-from vidsearch.tracks import TrackKind
+from vidsearch.tracks import TrackKind, WordKind
 from vidsearch.types import FrameFilter
 
 

@@ -21,7 +21,7 @@ from vidsearch.store import schema, setting_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 
 
 @pytest.fixture(params=[11, pytest.param(1, marks=pytest.mark.slow)], ids=["some steps", "every step"])

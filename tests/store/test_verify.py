@@ -26,8 +26,7 @@ from tests.store.examples import (
 from vidsearch.errors import LibraryNotWritable
 from vidsearch.store.library import Library
 from vidsearch.store.records import Problem
-from vidsearch.store.word_ranking import WordKind
-from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
+from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
 
 CAPTIONS = (WordKind("caption"), WordKind("caption", is_human=True))
 

@@ -12,8 +12,8 @@ import pytest
 from tests.store.examples import axis, four_frames, put, record, write_file
 from vidsearch.store.ids import selected_ids
 from vidsearch.store.library import Library
-from vidsearch.store.word_ranking import WordKind, best_scores
-from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
+from vidsearch.store.word_ranking import best_scores
+from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import FrameFilter
 
 WORDS = ("dog", "man", "red", "car", "sea", "sky", "boat", "hat", "bird", "cup")
@@ -63,10 +63,10 @@ def scores_of(
     """Which captions, counted from 0, are best, of all or of those at some places; and their scores."""
     every = caption_ids(library)
     if places is None:
-        found, scores = library.match_scores(words, k, kinds=[MODEL])
+        found, scores, _ = library.match_scores(words, k, kinds=[MODEL])
     else:
         with library._catalog.read() as connection:
-            found, scores = best_scores(connection, words, k, kinds=[MODEL], among={MODEL: every[places]})
+            found, scores, _ = best_scores(connection, words, k, kinds=[MODEL], among={MODEL: every[places]})
     return np.searchsorted(every, found).tolist(), scores.tolist()
 
 
@@ -208,7 +208,7 @@ def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path):
         where = FrameFilter(before_seconds=1.0)
         assert found(MODEL, SUBTITLE, where=where) == [("caption", "a dog 0"), ("subtitle", "the dog barks")]
         n, dogs = 6, 6
-        _, scores = library.match_scores("dog", 1, kinds=[MODEL, SUBTITLE])
+        _, scores, _ = library.match_scores("dog", 1, kinds=[MODEL, SUBTITLE])
         assert scores.tolist() == pytest.approx([math.log1p((n - dogs + 0.5) / (dogs + 0.5))], abs=1e-5)
 
 

@@ -1,20 +1,20 @@
 """From a cosine to a confidence: the probability that a library holds what was asked for.
 
-A cosine means another thing in each space and for each query. So three things are looked at:
+A cosine means another thing in each space and for each query. Three things are looked at:
 
 - how far a hit stands above what the same query scores against *usual* pictures on average;
-- how far the usual pictures that fit the query best do. Where there are such, only a higher hit says that the
-  library has more than that;
+- how far the usual pictures that fit the query best do;
 - how many frames there are, since the best of many scores high by chance alone.
 
 A logistic map of the three, fitted once per space on photographs with human captions
-(`benchmarks/calibration.py`), gives a probability. Pictures lie closer to pictures than words do, so queries
-by picture have a map of their own.
+(`benchmarks/calibration.py`), gives a probability. There are three maps: for one or two words, which score
+lower and fit more pictures than a sentence; for sentences; and for pictures, which lie closer to each other
+than words do.
 
 Usual pictures are those of the fit, kept as the centres of their clusters. (Not the library's own: in one
 that shows a single thing all day, nothing that fits it would ever stand out.) The maps are JSON files beside
 this module, by the model's name, and hold the digest of the weights that they were fitted for. Any other
-space gets `default.json`, and the library's own frames for usual ones. It knows no query and no library.
+space gets `default.json`, and the library's own frames for usual ones.
 """
 
 from __future__ import annotations
@@ -27,15 +27,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vidsearch.search.query import Asked
     from vidsearch.types import EmbeddingSpace, Float32
+
+    Float64: TypeAlias = NDArray[np.float64]
 
 FOLDER = Path(__file__).with_name("calibrations")
 
@@ -61,9 +65,9 @@ class Reference:
     usual_height: float = 0.0
     """How far the usual pictures that fit best stand above the mean, in deviations; 0 where unknown."""
 
-    def height(self, cosine: float) -> float:
-        """How far a hit stands above the mean, in deviations."""
-        return (cosine - self.mean) / self.deviation
+    def height(self, cosines: Float64 | float) -> Float64:
+        """How far hits stand above the mean, in deviations."""
+        return np.asarray((cosines - self.mean) / self.deviation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,24 +94,25 @@ class ConfidenceMap:
     per_height: float
     """Log-odds per deviation that the hit stands above usual pictures."""
     per_usual_height: float
-    """Log-odds per deviation that the usual pictures which fit best do; negative."""
+    """Log-odds per deviation that the usual pictures which fit best do."""
     per_log_frames: float
     """Log-odds per natural logarithm of the number of distinct frames; negative."""
-    likely: float
-    """From this confidence on, a hit is worth showing as one."""
+    possible: float
+    """Below this confidence a hit is merely close."""
+    found: float
+    """From this confidence on a hit counts as what was asked for."""
 
-    def confidence(self, height: float, usual_height: float, num_frames: float) -> float:
-        """Probability in [0, 1], were this the best hit, that the library holds what was asked for.
+    def log_odds(self, heights: Float64, usual_height: float, num_frames: float) -> Float64:
+        """Log-odds, for each height as the best hit's, that the library holds what was asked for.
 
         Heights are in deviations, see `Reference`.
         """
-        log_odds = (
+        return np.asarray(
             self.intercept
-            + self.per_height * height
+            + self.per_height * heights
             + self.per_usual_height * usual_height
             + self.per_log_frames * math.log(max(num_frames, 1.0))
         )
-        return 1 / (1 + math.exp(-max(-60.0, min(60.0, log_odds))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,12 +120,15 @@ class Calibration:
     """The maps of one space, and what is usual in it."""
 
     words: ConfidenceMap
+    """For queries of one or two telling words."""
+    sentence: ConfidenceMap
     pictures: ConfidenceMap
     usual: UsualPictures | None = None
 
     def map_for(self, asked: Asked) -> ConfidenceMap:
-        """The map for queries of words, or of pictures."""
-        return self.words if asked == "words" else self.pictures
+        """The map for what a query is made of."""
+        maps = {"words": self.words, "sentence": self.sentence, "pictures": self.pictures}
+        return maps[asked]
 
     def reference(self, vector: Float32, library: ScoreStatistics) -> Reference:
         """What a query's vector scores against usual pictures; where none are known, against the library."""
@@ -167,6 +175,7 @@ def from_json(values: Mapping[str, Any]) -> Calibration:
     usual = values["usual"]
     return Calibration(
         words=ConfidenceMap(**values["words"]),
+        sentence=ConfidenceMap(**values["sentence"]),
         pictures=ConfidenceMap(**values["pictures"]),
         usual=None if usual is None else UsualPictures(_unpacked(usual["centres"]), usual["deviation"]),
     )

@@ -17,8 +17,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from vidsearch.errors import ModelUnavailable, QueryError
+from vidsearch.errors import ModelError, ModelUnavailable, QueryError
 from vidsearch.store.similarity import similarities
+from vidsearch.times import format_time
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,6 +34,8 @@ Model = TypeVar("Model", bound="TextEncoder")
 
 MORE_LIKE_WEIGHT = 0.75
 LESS_LIKE_WEIGHT = 0.25
+_PAST_END_SECONDS = 1.0
+"""A reference this little past a video's end means its last frame."""
 
 
 class QueryComposer:
@@ -69,7 +72,11 @@ class QueryComposer:
 
     def step_vectors(self, steps: Sequence[str], space: EmbeddingSpace) -> Float32:
         """Vectors of the steps of a sequence, float32 (steps, dim), unit rows."""
-        return self._encoder(space).embed_texts(steps)
+        return np.stack([_unit(row) for row in self._text_vectors(steps, space)])
+
+    def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
+        rows = self._encoder(space).embed_texts([_as_seen(text) for text in texts])
+        return _checked(rows, len(texts), space)
 
     def _parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
         """Vectors and their weights, those of words all encoded in one call."""
@@ -77,12 +84,13 @@ class QueryComposer:
         words += [(part.text, part.weight) for part in query.plus]
         words += [(part.text, -part.weight) for part in query.minus]
         if words:
-            rows = self._encoder(space).embed_texts([text for text, _ in words])
+            rows = self._text_vectors([text for text, _ in words], space)
             yield from zip(rows, (weight for _, weight in words), strict=True)
         if space.key in query.vectors:
             yield self._given_vector(query, space), 1.0
         if query.images:
-            for row in self._embedder(space).embed_images([_read_image(path) for path in query.images]):
+            rows = self._embedder(space).embed_images([_read_image(path) for path in query.images])
+            for row in _checked(rows, len(query.images), space):
                 yield row, 1.0
         for reference in query.like:
             yield self._frame_vector(reference, space), 1.0
@@ -94,12 +102,12 @@ class QueryComposer:
                 yield self._mean_vector(frame_ids, space), weight
 
     def _given_vector(self, query: Query, space: EmbeddingSpace) -> Float32:
-        vector = np.asarray(query.vectors[space.key], dtype=np.float32)
+        vector = np.asarray(query.vectors[space.key])
         if vector.shape != (space.dim,):
             raise QueryError(
                 f"The query's vector for {space.model} has {len(vector)} numbers; its space has {space.dim}."
             )
-        return vector
+        return np.asarray(vector / np.abs(vector).max(), dtype=np.float32)
 
     def _frame_vector(self, reference: FrameReference, space: EmbeddingSpace) -> Float32:
         video = self._library.video(reference.video)
@@ -110,6 +118,11 @@ class QueryComposer:
         if len(frame_ids) == 0:
             raise QueryError(
                 f"No frame of {video.path} has a vector of {space.model}: there is nothing to compare."
+            )
+        if reference.time_seconds > frames[-1].end_seconds + _PAST_END_SECONDS:
+            raise QueryError(
+                f"{video.path.name} is known up to {format_time(frames[-1].end_seconds)}; there is no frame "
+                f"at {format_time(reference.time_seconds)}."
             )
         at = {frame.id: frame for frame in frames}
         distances = [_distance(at[int(i)].time_seconds, at[int(i)].end_seconds, reference) for i in frame_ids]
@@ -151,7 +164,23 @@ def _distance(start: float, end: float, reference: FrameReference) -> float:
     return max(start - reference.time_seconds, reference.time_seconds - end, 0.0)
 
 
+def _checked(rows: Float32, count: int, space: EmbeddingSpace) -> Float32:
+    """Rows that a model made of a query. Raises ModelError where these are no vectors of the space."""
+    if rows.shape != (count, space.dim) or not np.isfinite(rows).all():
+        raise ModelError(
+            f"{space.model} made an array of shape {rows.shape} from the query, or numbers that are not "
+            f"finite; {(count, space.dim)} finite ones are wanted. Its weights may be damaged."
+        )
+    return rows
+
+
+def _as_seen(text: str) -> str:
+    """A text as an encoder is to read it: quotes are for the words of tracks."""
+    return " ".join(text.replace('"', " ").split()) or text
+
+
 def _unit(vector: Float32) -> Float32:
+    """A vector of length 1. Raises QueryError where it has none."""
     norm = float(np.linalg.norm(vector))
     if norm < 1e-6:
         raise QueryError("The parts of the query cancel each other out. Change a weight, or leave one out.")

@@ -1,24 +1,28 @@
-"""From places on a timeline to hits that a person can read: videos, times, captions."""
+"""From rows of a timeline to hits that a person can read: videos, times, captions, evidence."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vidsearch.errors import VideoNotFound
+from vidsearch.search.kinds import PICTURES
+from vidsearch.search.moments import shot_bounds
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
 from vidsearch.search.views import confidences
 from vidsearch.store.similarity import similarities
-from vidsearch.types import SearchHit, StepHit
+from vidsearch.types import Evidence, SearchHit, StepHit
 
 if TYPE_CHECKING:
-    from vidsearch.search.ranking import Moment
+    from vidsearch.search.fusion import Moment
+    from vidsearch.search.retrievers import RankedSegment
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
     from vidsearch.store.library import Library
-    from vidsearch.types import Float32, IndexedFrame, Int64, Shot, Video
+    from vidsearch.tracks import SegmentMatch
+    from vidsearch.types import Float32, FrameFilter, IndexedFrame, Int64, Shot, Video
 
 
 class HitMaker:
@@ -31,65 +35,102 @@ class HitMaker:
         self._shots: dict[int, list[Shot]] = {}
 
     def shots(self, video_id: int) -> list[Shot]:
+        """A video's shots, by start."""
         if video_id not in self._shots:
             self._shots[video_id] = self._library.shots(video_id)
         return self._shots[video_id]
 
+    def bounds(self, row: int, frames: FrameFilter) -> tuple[int, int]:
+        """The rows [first, end) that a moment around a row may reach: its shot, within the filter's times."""
+        video_id = int(self._timeline.video_ids[row])
+        first, end = self._timeline.video_bounds(video_id)
+        times = self._timeline.times[first:end]
+        low, high = shot_bounds(times, float(self._timeline.times[row]), self.shots(video_id))
+        if frames.after_seconds is not None:
+            low = max(low, int(np.searchsorted(times, frames.after_seconds, side="left")))
+        if frames.before_seconds is not None:
+            high = min(high, int(np.searchsorted(times, frames.before_seconds, side="left")))
+        return first + low, first + high
+
     def moment_hits(
-        self, moments: Sequence[Moment], views: Sequence[View], *, in_shots: bool
+        self,
+        moments: Sequence[Moment],
+        views: Sequence[View],
+        words: str,
+        *,
+        in_shots: bool,
+        has_confidence: bool,
     ) -> list[SearchHit]:
-        """Hits of moments, in their order; `views` give them their confidence."""
-        frame_ids = self._timeline.frame_ids
-        places = [(m.span.first, m.span.best, m.span.end - 1) for m in moments]
-        frames = self._frames([place for three in places for place in three])
-        best_ids = frame_ids[[best for _, best, _ in places]]
+        """Hits of moments, in their order.
+
+        Args:
+            moments: What was found.
+            views: What gives pictures their confidence.
+            words: The query's, to be marked in what segments say.
+            in_shots: Whether spans of frames are kept within their shots.
+            has_confidence: Whether such a query gets a confidence.
+        """
+        spans = [moment.span for moment in moments if moment.span is not None]
+        frames = self._frames([row for span in spans for row in (span.first, span.best, span.end - 1)])
+        best_ids = self._timeline.frame_ids[[span.best for span in spans]] if spans else np.empty(0, np.int64)
+        by_pictures = dict(zip((span.best for span in spans), confidences(views, best_ids), strict=True))
+        scores = {each.id: each.score for moment in moments for each in moment.segments}
+        said = {each.segment_id: each for each in self._library.marked(words, scores)} if scores else {}
         hits = []
-        for moment, (first, best, last), confidence in zip(
-            moments, places, confidences(views, best_ids), strict=True
-        ):
-            start, end = frames[first].time_seconds, frames[last].end_seconds
-            if in_shots:
-                start, end = self._within_shot(first, start, end)
+        for moment in moments:
+            span = moment.span
+            if span is None:
+                best = self._frame_at(moment.segments[0])
+                start, end = best.time_seconds, best.end_seconds
+            else:
+                best = frames[span.best]
+                start, end = frames[span.first].time_seconds, frames[span.end - 1].end_seconds
+                if in_shots and moment.times is None:
+                    start, end = self._within_shot(span.first, start, end)
+            if moment.times is not None:
+                start, end = moment.times
+            sure = by_pictures[span.best] if span is not None else None
             hits.append(
                 SearchHit(
-                    video=self._video(frames[best].video_id),
-                    frame_id=int(frame_ids[best]),
-                    time_seconds=frames[best].time_seconds,
+                    video=self._video(best.video_id),
+                    frame_id=best.id,
+                    time_seconds=min(max(best.time_seconds, start), max(start, end)),
                     start_seconds=start,
                     end_seconds=end,
                     score=moment.score,
-                    caption=_caption(frames[best]),
-                    confidence=confidence,
+                    caption=_caption(best),
+                    confidence=-float(np.expm1(-moment.weight)) if has_confidence else None,
                     scores=dict(moment.scores),
+                    evidence=_evidence(moment, said, best if views else None, sure),
                 )
             )
         return hits
 
     def sequence_hits(
         self,
-        step_places: Int64,
+        step_rows: Int64,
         step_scores: Float32,
         texts: Sequence[str],
         step_views: Sequence[Sequence[View]],
     ) -> list[SearchHit]:
-        """Hits of sequences; places and scores are (sequences, steps). The least sure step decides."""
-        frames = self._frames(step_places.reshape(-1).tolist())
-        frame_ids = self._timeline.frame_ids[step_places]
+        """Hits of sequences; rows and scores are (sequences, steps). The least sure step decides."""
+        frames = self._frames(step_rows.reshape(-1).tolist())
+        frame_ids = self._timeline.frame_ids[step_rows]
         sure = [confidences(views, frame_ids[:, number]) for number, views in enumerate(step_views)]
         hits = []
-        for row, places in enumerate(step_places.tolist()):
+        for sequence, rows in enumerate(step_rows.tolist()):
             steps = tuple(
                 StepHit(
                     text=text,
-                    frame_id=frames[place].id,
-                    time_seconds=frames[place].time_seconds,
-                    score=float(step_scores[row, number]),
-                    caption=_caption(frames[place]),
-                    confidence=sure[number][row],
+                    frame_id=frames[row].id,
+                    time_seconds=frames[row].time_seconds,
+                    score=float(step_scores[sequence, number]),
+                    caption=_caption(frames[row]),
+                    confidence=sure[number][sequence],
                 )
-                for number, (text, place) in enumerate(zip(texts, places, strict=True))
+                for number, (text, row) in enumerate(zip(texts, rows, strict=True))
             )
-            first, last = frames[places[0]], frames[places[-1]]
+            first, last = frames[rows[0]], frames[rows[-1]]
             hits.append(
                 SearchHit(
                     video=self._video(first.video_id),
@@ -97,7 +138,7 @@ class HitMaker:
                     time_seconds=first.time_seconds,
                     start_seconds=first.time_seconds,
                     end_seconds=last.end_seconds,
-                    score=float(step_scores[row].mean()),
+                    score=float(step_scores[sequence].mean()),
                     caption=_caption(first),
                     confidence=min(
                         (step.confidence for step in steps if step.confidence is not None), default=None
@@ -107,51 +148,83 @@ class HitMaker:
             )
         return hits
 
-    def _frames(self, places: Sequence[int]) -> dict[int, IndexedFrame]:
-        unique = list(dict.fromkeys(places))
+    def _frames(self, rows: Sequence[int]) -> dict[int, IndexedFrame]:
+        unique = list(dict.fromkeys(rows))
         ids = [int(frame_id) for frame_id in self._timeline.frame_ids[unique]] if unique else []
         frames = self._library.frames_by_id(ids)
         if len(frames) != len(ids):
-            raise VideoNotFound("A video was removed from the library while it was searched: search again.")
+            raise _removed()
         return dict(zip(unique, frames, strict=True))
+
+    def _frame_at(self, segment: RankedSegment) -> IndexedFrame:
+        """The frame on screen where a segment begins, whose video has no vectors."""
+        frames = self._library.frames(segment.video_id)
+        if not frames:
+            raise _removed()
+        before = [frame for frame in frames if frame.time_seconds <= segment.start_seconds]
+        return before[-1] if before else frames[0]
 
     def _video(self, video_id: int) -> Video:
         if video_id not in self._videos:
-            self._videos[video_id] = self._library.video(f"#{video_id}")
+            self._videos[video_id] = self._library.video(video_id)
         return self._videos[video_id]
 
-    def _within_shot(self, first_place: int, start: float, end: float) -> tuple[float, float]:
+    def _within_shot(self, first_row: int, start: float, end: float) -> tuple[float, float]:
         """A span kept inside its shot, and reaching back to the shot's start from the first frame in it."""
-        video_id, times = int(self._timeline.video_ids[first_place]), self._timeline.times
+        video_id, times = int(self._timeline.video_ids[first_row]), self._timeline.times
         for shot in self.shots(video_id):
             if shot.start_seconds <= start < shot.end_seconds:
-                video_first, _ = self._timeline.video_bounds(first_place)
-                is_first = first_place == video_first or times[first_place - 1] < shot.start_seconds
+                video_first, _ = self._timeline.video_bounds(video_id)
+                is_first = first_row == video_first or times[first_row - 1] < shot.start_seconds
                 return (shot.start_seconds if is_first else start), min(end, shot.end_seconds)
         return start, end
 
 
-def fold_duplicates(vectors: np.ndarray, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:
+def fold_duplicates(vectors: Float32, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:
     """Fold near-identical things of different videos into the best of them.
 
     `vectors` is (n, steps, dim), unit rows, the best first. Two things are near-identical where all of their
     steps are. Returns the numbers of those kept, in order, and how many were folded into each.
     """
-    alike = np.ones((len(vectors), len(vectors)), dtype=bool)
-    for step in range(vectors.shape[1] if len(vectors) else 0):
-        cosines = np.stack([similarities(vectors[:, step], vector) for vector in vectors[:, step]])
-        alike &= cosines >= NEAR_IDENTICAL_COSINE
-    videos = np.asarray(video_ids)
-    alike &= videos[:, None] != videos[None]
     kept: list[int] = []
     folded: dict[int, int] = {}
+    videos = np.asarray(video_ids)
     for number in range(len(vectors)):
-        into = next((other for other in kept if alike[other, number]), None)
-        if into is None:
-            kept.append(number)
-        else:
+        alike = videos[kept] != videos[number] if kept else np.zeros(0, dtype=bool)
+        for step in range(vectors.shape[1]):
+            cosines = similarities(vectors[kept, step], vectors[number, step])
+            alike = alike & (cosines >= NEAR_IDENTICAL_COSINE)
+        if alike.any():
+            into = kept[int(np.argmax(alike))]
             folded[into] = folded.get(into, 0) + 1
+        else:
+            kept.append(number)
     return kept, folded
+
+
+def _evidence(
+    moment: Moment, said: Mapping[int, SegmentMatch], best: IndexedFrame | None, sure: float | None
+) -> tuple[Evidence, ...]:
+    """Why a moment is a hit, what tells most first; `best` is its frame where pictures were compared."""
+    found = [
+        Evidence(
+            kind=segment.kind.name,
+            text=said[segment.id].text,
+            start_seconds=said[segment.id].start_seconds,
+            end_seconds=said[segment.id].end_seconds,
+            confidence=segment.confidence,
+            highlighted=said[segment.id].highlighted,
+        )
+        for segment in moment.segments
+        if segment.id in said
+    ]
+    if best is not None and moment.span is not None:
+        found.append(Evidence(PICTURES, "", best.time_seconds, best.end_seconds, sure))
+    return tuple(sorted(found, key=lambda each: -(each.confidence or 0.0)))
+
+
+def _removed() -> VideoNotFound:
+    return VideoNotFound("A video was removed from the library while it was searched: search again.")
 
 
 def _caption(frame: IndexedFrame) -> str | None:

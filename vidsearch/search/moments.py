@@ -5,7 +5,6 @@ level between the peak and the library's mean; what stays dry around the peak is
 than its shot. This is one level of the watershed that Zhao et al., "Temporal Action Detection with
 Structured Segment Networks" (ICCV 2017, section 4) group actions with, and that Lei, Berg and Bansal,
 "QVHighlights" (NeurIPS 2021) use, within shots, as their zero-shot CLIP baseline.
-It knows no query, no library and no model.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ _REACH = 32
 """Frames looked at to either side of a peak at first; doubled while the span goes on."""
 
 Curve: TypeAlias = "Callable[[int, int], Float32]"
-"""Standard scores of the frames at places [first, end): 0 is the library's mean, 1 a standard deviation."""
+"""Standard scores of the frames at rows [first, end): 0 is the library's mean, 1 a standard deviation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Places [first, end) of one video, around the place of its best frame."""
+    """Rows [first, end) of one video, around the row of its best frame."""
 
     first: int
     end: int
@@ -44,7 +43,7 @@ class Span:
 def span_around(
     peak: int, curve: Curve, bounds: tuple[int, int], *, kept_height: float = KEPT_HEIGHT
 ) -> Span:
-    """The span of a peak within `bounds`, places [first, end) that it must not leave."""
+    """The span of a peak within `bounds`, rows [first, end) that it must not leave."""
     low, high = bounds
     reach = _REACH
     while True:
@@ -62,6 +61,37 @@ def span_around(
         reach *= 4
 
 
+class SpanSet:
+    """Spans that do not overlap, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self.spans: list[Span] = []
+        self._by_start: list[Span] = []
+
+    def __len__(self) -> int:
+        return len(self.spans)
+
+    def add(self, span: Span) -> None:
+        """Add a span. It must not overlap those that are in already."""
+        self.spans.append(span)
+        bisect.insort(self._by_start, span, key=lambda other: other.first)
+
+    def overlaps(self, first: int, end: int) -> bool:
+        """Whether a span shares rows with [first, end)."""
+        at = bisect.bisect_left(self._by_start, end, key=lambda span: span.first)
+        return at > 0 and self._by_start[at - 1].end > first
+
+    def grown(self, peak: int, curve: Curve, bounds: tuple[int, int]) -> Span:
+        """The span around a peak that is in no span yet. It ends where others and `bounds` begin."""
+        low, high = bounds
+        at = bisect.bisect_right(self._by_start, peak, key=lambda span: span.first)
+        if at > 0:
+            low = max(low, self._by_start[at - 1].end)
+        if at < len(self._by_start):
+            high = min(high, self._by_start[at].first)
+        return span_around(peak, curve, (low, high))
+
+
 def spans(
     candidates: Iterable[int],
     curve: Curve,
@@ -69,29 +99,14 @@ def spans(
     *,
     limit: int,
 ) -> list[Span]:
-    """Spans around candidate places, the best first; a candidate inside an earlier span makes none.
-
-    A later span stops where an earlier one begins: spans do not overlap. At most `limit` are made.
-    """
-    made: list[Span] = []
-    starts: list[int] = []
-    by_start: list[Span] = []
-    for place in candidates:
-        at = bisect.bisect_right(starts, place)
-        if at > 0 and place < by_start[at - 1].end:
-            continue
-        low, high = bounds_of(place)
-        if at > 0:
-            low = max(low, by_start[at - 1].end)
-        if at < len(by_start):
-            high = min(high, by_start[at].first)
-        span = span_around(place, curve, (low, high))
-        made.append(span)
-        starts.insert(at, span.first)
-        by_start.insert(at, span)
+    """At most `limit` spans around candidate rows, in their order; one inside an earlier span makes none."""
+    made = SpanSet()
+    for row in candidates:
         if len(made) == limit:
             break
-    return made
+        if not made.overlaps(row, row + 1):
+            made.add(made.grown(row, curve, bounds_of(row)))
+    return made.spans
 
 
 def shot_bounds(

@@ -1,7 +1,6 @@
 """What is asked of a library, as one frozen value: the CLI, the page and programs all build a `Query`.
 
-A `Query` that exists makes sense: whatever contradicts itself raises QueryError as it is built. It knows
-no library, no model and no way to answer it.
+A `Query` that exists makes sense: whatever contradicts itself raises QueryError as it is built.
 """
 
 from __future__ import annotations
@@ -10,20 +9,33 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
 from vidsearch.errors import QueryError
+from vidsearch.search.kinds import KINDS, PICTURES
+from vidsearch.store.words import telling_terms
 from vidsearch.times import parse_time
 from vidsearch.types import FrameFilter
 
 Mode: TypeAlias = Literal["auto", "visual", "caption", "hybrid"]
-"""What answers: the pictures, their captions, or both. `auto`: both where the library has captions."""
+"""What answers: pictures alone, captions alone, or all kinds of evidence (`auto` and `hybrid`)."""
 
-Asked: TypeAlias = Literal["words", "pictures"]
-"""What a query is made of, where that is one thing."""
+Asked: TypeAlias = Literal["words", "sentence", "pictures"]
+"""What a query is made of, where that is one thing: one or two telling words, more of them, pictures."""
 
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f]+")
+MAX_CHARACTERS = 2000
+"""The longest text. Encoders read less, and each word costs time."""
+MAX_HITS = 10_000
+MAX_WEIGHT = 1000.0
+MAX_ID = 2**63 - 1
+MAX_PARTS = 100
+"""The most pictures, frames, weighted words, steps and feedback, each."""
+
+_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
+"""Control characters, and halves of characters: no model and no database takes these."""
+_FEW_WORDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +49,10 @@ class WeightedText:
         object.__setattr__(self, "text", _clean(self.text))
         if not self.text:
             raise QueryError("Words to add or take away are empty. Give some, as in --plus sunset.")
-        if not (math.isfinite(self.weight) and self.weight > 0):
+        if not 0 < self.weight <= MAX_WEIGHT:
             raise QueryError(
-                f"The weight of {self.text!r} is {self.weight:g}; it must be above 0. "
-                "Use --minus to steer away from something."
+                f"The weight of {self.text!r} is {self.weight:g}; it must be above 0 and at most "
+                f"{MAX_WEIGHT:g}. Use --minus to steer away from something."
             )
 
     @classmethod
@@ -112,6 +124,8 @@ class Query:
     """The longest time from one step to the next."""
     filter: FrameFilter = field(default_factory=FrameFilter)
     mode: Mode = "auto"
+    kinds: tuple[str, ...] | None = None
+    """The kinds of evidence to look at, of `kinds.KINDS`; None for all. `captions` includes `corrections`."""
     num_hits: int = 10
     group: bool = True
     """Join neighbouring frames into moments; else each frame is a hit of its own."""
@@ -126,6 +140,8 @@ class Query:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _clean(self.text or "") or None)
         object.__setattr__(self, "then", tuple(_clean(step) for step in self.then))
+        object.__setattr__(self, "vectors", {key: _numbers(key, row) for key, row in self.vectors.items()})
+        _check_kinds(self)
         _check_parts(self)
         _check_numbers(self)
         _check_filter(self.filter)
@@ -147,16 +163,28 @@ class Query:
         words, pictures = self.text or self.plus or self.minus, self.images or self.like
         if words and pictures:
             return None
-        return "pictures" if pictures else "words"
+        return "pictures" if pictures else asked_by(self.words)
+
+    @property
+    def looked_at(self) -> tuple[str, ...]:
+        """The kinds of evidence that the mode and `kinds` leave, in the order of `kinds.KINDS`."""
+        asked = KINDS if self.kinds is None else self.kinds
+        if "captions" in asked:
+            asked = (*asked, "corrections")
+        if self.mode == "visual":
+            asked = tuple(kind for kind in asked if kind == PICTURES)
+        elif self.mode == "caption":
+            asked = tuple(kind for kind in asked if kind in ("captions", "corrections"))
+        return tuple(kind for kind in KINDS if kind in asked)
 
     @property
     def has_words(self) -> bool:
-        """Whether there are words to look up in captions."""
+        """Whether there are words to look up in tracks."""
         return bool(self.text or self.plus)
 
     @property
     def words(self) -> str:
-        """All words asked for, as captions are searched for them."""
+        """All words asked for, as tracks are searched for them."""
         return " ".join(part for part in (self.text, *(plus.text for plus in self.plus)) if part)
 
     def refined(self, *, more_like: Iterable[int] = (), less_like: Iterable[int] = ()) -> Query:
@@ -169,8 +197,43 @@ class Query:
         )
 
 
+def asked_by(text: str) -> Asked:
+    """Whether a text is one or two telling words, or a sentence."""
+    return "words" if len(telling_terms(text)) <= _FEW_WORDS else "sentence"
+
+
 def _clean(text: str) -> str:
-    return " ".join(_CONTROL_CHARACTERS.sub(" ", text).split())
+    if not isinstance(text, str):
+        raise QueryError(f"What to look for must be text, not {text!r}.")
+    if len(text) > MAX_CHARACTERS:
+        raise QueryError(
+            f"{text[:40]!r}... is {len(text):,} characters long; give {MAX_CHARACTERS:,} at most."
+        )
+    return " ".join(_NOT_TEXT.sub(" ", text).split())
+
+
+def _numbers(key: str, row: Iterable[float]) -> tuple[float, ...]:
+    try:
+        vector = tuple(float(value) for value in row)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise QueryError(f"The vector for space {key} must be a list of numbers: {error}.") from error
+    largest = max(map(abs, vector), default=0.0)
+    if not all(map(math.isfinite, vector)) or largest == 0.0:
+        raise QueryError(f"The vector for space {key} must hold finite numbers, not all of them 0.")
+    return vector
+
+
+def _check_kinds(query: Query) -> None:
+    if query.mode not in get_args(Mode):
+        raise QueryError(f"{query.mode!r} is no search mode. Use one of {', '.join(get_args(Mode))}.")
+    for kind in query.kinds or ():
+        if kind not in KINDS:
+            raise QueryError(f"{kind!r} is not a kind of evidence. Use some of {', '.join(KINDS)}.")
+    if not query.looked_at:
+        raise QueryError(
+            f"Mode {query.mode} looks at none of {', '.join(query.kinds or ()) or 'these kinds'}: "
+            "give a mode or kinds of evidence, not both."
+        )
 
 
 def _check_parts(query: Query) -> None:
@@ -179,11 +242,15 @@ def _check_parts(query: Query) -> None:
         if query.minus or query.less_like:
             raise QueryError("The query says only what to avoid. Say also what to look for.")
         raise QueryError('The query is empty. Say what to look for, as in "a dog eating grass".')
-    if query.mode not in get_args(Mode):
-        raise QueryError(f"{query.mode!r} is no search mode. Use one of {', '.join(get_args(Mode))}.")
-    if query.mode == "caption" and not query.has_words:
+    for name in ("images", "like", "plus", "minus", "more_like", "less_like", "then"):
+        if len(getattr(query, name)) > MAX_PARTS:
+            raise QueryError(
+                f"The query has {len(getattr(query, name)):,} parts in {name}; give {MAX_PARTS} at most."
+            )
+    if PICTURES not in query.looked_at and not query.has_words:
         raise QueryError(
-            "Mode caption looks for words, and the query has none. Add some, or use mode visual."
+            f"{', '.join(query.looked_at).capitalize()} are searched by words, and the query has none. "
+            "Add some, or look at pictures."
         )
     both = sorted(set(query.more_like) & set(query.less_like))
     if both:
@@ -198,29 +265,46 @@ def _check_parts(query: Query) -> None:
         raise QueryError(
             "Steps follow a text and nothing else: images, plus, minus and feedback do not go with --then."
         )
-    if query.mode == "caption":
-        raise QueryError("Steps are found by pictures: use mode visual, hybrid or auto with --then.")
+    if PICTURES not in query.looked_at:
+        raise QueryError("Steps are found by pictures: look at these too with --then.")
 
 
 def _check_numbers(query: Query) -> None:
-    if query.num_hits < 1:
-        raise QueryError(f"The number of hits is {query.num_hits}; it must be 1 or more.")
-    if query.num_rerank < 1:
-        raise QueryError(f"The number of hits to re-rank is {query.num_rerank}; it must be 1 or more.")
+    if not 1 <= query.num_hits <= MAX_HITS:
+        raise QueryError(f"The number of hits is {query.num_hits}; it must be from 1 to {MAX_HITS:,}.")
+    if not 1 <= query.num_rerank <= MAX_HITS:
+        raise QueryError(
+            f"The number of hits to re-rank is {query.num_rerank}; it must be from 1 to {MAX_HITS:,}."
+        )
     if not query.within_seconds > 0:
         raise QueryError(f"Steps {query.within_seconds:g} s apart cannot be found; give more than 0.")
     if query.min_confidence is not None and not 0 <= query.min_confidence <= 1:
         raise QueryError(f"The least confidence is {query.min_confidence:g}; it must be from 0 to 1.")
-    for key, vector in query.vectors.items():
-        if not vector or not all(math.isfinite(value) for value in vector) or not any(vector):
-            raise QueryError(f"The vector for space {key} must hold finite numbers, not all of them 0.")
+    for frame_id in (*query.more_like, *query.less_like):
+        if not 0 <= frame_id <= MAX_ID:
+            raise QueryError(f"There is no frame {frame_id}. Take ids from an answer of this library.")
 
 
 def _check_filter(frames: FrameFilter) -> None:
+    for name in ("after_seconds", "before_seconds", "min_duration_seconds", "max_duration_seconds"):
+        value = getattr(frames, name)
+        if value is not None and not math.isfinite(value):
+            raise QueryError(f"The filter's {name} is {value}; it must be a finite number of seconds.")
+    for video_id in frames.video_ids or ():
+        if not 0 <= video_id <= MAX_ID:
+            raise QueryError(f"There is no video #{video_id}.")
+    for text in (frames.video_glob, frames.caption_words):
+        if text is not None and (len(text) > MAX_CHARACTERS or _NOT_TEXT.search(text)):
+            raise QueryError(f"A filter cannot look for {text[:40]!r}: it is too long, or no text.")
     for low, high, what in (
         (frames.after_seconds, frames.before_seconds, "time range"),
         (frames.min_duration_seconds, frames.max_duration_seconds, "range of durations"),
-        (frames.recorded_after, frames.recorded_before, "range of recording dates"),
+        (_aware(frames.recorded_after), _aware(frames.recorded_before), "range of recording dates"),
     ):
         if low is not None and high is not None and low >= high:  # type: ignore[operator]
             raise QueryError(f"The {what} is empty: {low} is not before {high}.")
+
+
+def _aware(moment: datetime | None) -> datetime | None:
+    """A moment that can be compared with any other; without a zone it is one of this machine's."""
+    return moment.astimezone() if moment is not None and moment.tzinfo is None else moment

@@ -3,9 +3,7 @@
 Each frame gets, step by step, the best sum of scores with which the steps so far can end there: its own
 score for the step, and the best of the step before within the time allowed. It is a variant of DANTE
 (Luu et al., "Integrated Semantic and Temporal Alignment for Interactive Video Retrieval", arXiv:2512.13169)
-with a bound on the time between steps. Every step is one pass over all frames of all videos at once. It
-knows no query, no library and no model.
-"""
+with a bound on the time between steps. Every step is one pass over all frames of all videos at once."""
 
 from __future__ import annotations
 
@@ -22,14 +20,14 @@ if TYPE_CHECKING:
 
 
 _FIRST_SORTED = 1024
-"""So many of the best ends are put in order at first; many of them are of the same few seconds."""
+"""How many of the best ends are sorted at first; many of them are of the same few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A place for every step, in order of time, and the sum of their scores."""
+    """A row for every step, in order of time, and the sum of their scores."""
 
-    places: tuple[int, ...]
+    rows: tuple[int, ...]
     score: float
 
 
@@ -75,14 +73,13 @@ def window_maxima(values: NDArray[np.float64], starts: Int64, ends: Int64) -> ND
 
 
 def _windows(video_ids: Int64, times: NDArray[np.float64], within_seconds: float) -> tuple[Int64, Int64]:
-    """For each frame, the places [start, end) where the step before may be.
+    """For each frame, the rows [start, end) where the step before may be.
 
     Videos are laid one after the other on one axis of time, further apart than any window reaches.
     """
-    gap = float(times.max() - times.min()) + within_seconds + 1.0
-    if not np.isfinite(gap):
-        within_seconds = float(times.max() - times.min())
-        gap = 2 * within_seconds + 1.0
+    duration = float(times.max() - times.min())
+    within_seconds = min(within_seconds, duration)
+    gap = duration + within_seconds + 1.0
     video_number = np.cumsum(np.concatenate([[0], np.diff(video_ids) != 0]))
     axis = video_number * gap + times
     starts = np.searchsorted(axis, axis - within_seconds - 1e-6, side="left")
@@ -106,20 +103,20 @@ def _choose(
             break
         if taken[end]:
             continue
-        places = [end]
+        rows = [end]
         for total in reversed(totals[:-1]):
-            start, stop = window_starts[places[-1]], window_ends[places[-1]]
-            places.append(int(start + np.argmax(total[start:stop])))
-        places.reverse()
-        if taken[places[0] : places[-1] + 1].any():
+            start, stop = window_starts[rows[-1]], window_ends[rows[-1]]
+            rows.append(int(start + np.argmax(total[start:stop])))
+        rows.reverse()
+        if taken[rows[0] : rows[-1] + 1].any():
             continue
-        taken[places[0] : places[-1] + 1] = True
-        chosen.append(Sequence(places=tuple(places), score=float(final[end])))
+        taken[rows[0] : rows[-1] + 1] = True
+        chosen.append(Sequence(rows=tuple(rows), score=float(final[end])))
     return chosen
 
 
 def _falling(values: NDArray[np.float64]) -> Iterator[int]:
-    """Places of finite values, best first; ties by place. Sorts no more of them than are asked for."""
+    """Places of finite values, best first; ties by row. Sorts no more of them than are asked for."""
     left = np.flatnonzero(np.isfinite(values))
     count = _FIRST_SORTED
     while len(left):

@@ -1,7 +1,7 @@
 """The frames of one space in the order in which their videos show them, and how a query scores them.
 
-Built over what `Library.matrix` returns, without copying vectors: rows are addressed through an order by
-(video, time). It knows no query, no catalog and no model.
+Built over what `Library.matrix` returns, without copying vectors: they are addressed through an order by
+(video, time).
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 _SAMPLE_BLOCKS = 128
 _SAMPLE_BLOCK_FRAMES = 16
 _BLOCK_FRAMES = 512
-"""So many rows are read at a time and compared with all vectors: a megabyte, for 512-d ones."""
+"""Vectors read at a time and compared with all queries: a megabyte, for 512-d ones."""
 NEAR_IDENTICAL_COSINE = 0.96
 """Neighbouring frames at least this alike count as one picture where frames are counted."""
 
 
 class Timeline:
-    """One space's frames by (video, time). A *place* is a position in that order: [0, num_frames)."""
+    """One space's frames by (video, time). A *row* is a position in that order: [0, num_frames)."""
 
     def __init__(
         self, frame_ids: Int64, video_ids: Int64, times: NDArray[np.float64], vectors: Float32
@@ -37,11 +37,11 @@ class Timeline:
                 | ((video_ids[1:] == video_ids[:-1]) & (times[1:] >= times[:-1]))
             )
         )
-        self._rows: Int64 | None = None if in_order else np.lexsort((times, video_ids))
+        self._order: Int64 | None = None if in_order else np.lexsort((times, video_ids))
         self._vectors = vectors
-        self.frame_ids = frame_ids if self._rows is None else frame_ids[self._rows]
-        self.video_ids = video_ids if self._rows is None else video_ids[self._rows]
-        self.times = times if self._rows is None else times[self._rows]
+        self.frame_ids = frame_ids if self._order is None else frame_ids[self._order]
+        self.video_ids = video_ids if self._order is None else video_ids[self._order]
+        self.times = times if self._order is None else times[self._order]
         by_id = np.all(self.frame_ids[1:] > self.frame_ids[:-1])
         self._by_id: Int64 | None = None if by_id else np.argsort(self.frame_ids, kind="stable")
         self._sample: Float32 | None = None
@@ -50,8 +50,8 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.frame_ids)
 
-    def places(self, frame_ids: Int64) -> Int64:
-        """Places of frames, -1 for those that have no vector here."""
+    def rows(self, frame_ids: Int64) -> Int64:
+        """Rows of frames, -1 for those that have no vector here."""
         if len(self) == 0:
             return np.full(len(frame_ids), -1, dtype=np.int64)
         if self._by_id is None:
@@ -61,40 +61,51 @@ class Timeline:
             found = self._by_id[np.minimum(sorted_at, len(self) - 1)]
         return np.where(self.frame_ids[found] == frame_ids, found, -1)
 
-    def video_bounds(self, place: int) -> tuple[int, int]:
-        """The places [first, end) of the video that this place belongs to."""
-        video_id = self.video_ids[place]
+    def video_bounds(self, video_id: int) -> tuple[int, int]:
+        """The rows [first, end) of a video; none where it has no frames here."""
         first = int(np.searchsorted(self.video_ids, video_id, side="left"))
         return first, int(np.searchsorted(self.video_ids, video_id, side="right"))
 
-    def span(self, video_id: int, start_seconds: float, end_seconds: float) -> tuple[int, int]:
-        """The places [first, end) of a video's frames that begin within [start, end) seconds."""
-        first = int(np.searchsorted(self.video_ids, video_id, side="left"))
-        stop = int(np.searchsorted(self.video_ids, video_id, side="right"))
-        times = self.times[first:stop]
-        low, high = np.searchsorted(times, [start_seconds, end_seconds], side="left")
-        return first + int(low), first + int(high)
+    def rows_between(
+        self, video_ids: Int64, starts: NDArray[np.float64], ends: NDArray[np.float64]
+    ) -> tuple[Int64, Int64]:
+        """The rows [first, end) on screen in [start, end) of videos, (n,) each.
 
-    def vectors(self, places: Int64) -> Float32:
-        """Vectors at places, float32 (n, dim); without copying them where they lie in a row."""
-        rows = places if self._rows is None else self._rows[places]
-        if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and np.all(np.diff(rows) == 1):
-            return self._vectors[rows[0] : rows[-1] + 1]
-        return np.asarray(self._vectors[rows], dtype=np.float32)
+        At least one where the video has frames here, none (first = end) where it has not.
+        """
+        low = np.searchsorted(self.video_ids, video_ids, side="left")
+        high = np.searchsorted(self.video_ids, video_ids, side="right")
+        first, end = low.copy(), low.copy()
+        for number in np.flatnonzero(high > low).tolist():
+            times = self.times[low[number] : high[number]]
+            found = np.searchsorted(times, (starts[number], ends[number]))
+            on_screen = int(found[0])
+            if on_screen and (on_screen == len(times) or times[on_screen] > starts[number]):
+                on_screen -= 1
+            first[number] += on_screen
+            end[number] += max(int(found[1]), on_screen + 1)
+        return first, end
+
+    def vectors(self, rows: Int64) -> Float32:
+        """Vectors at rows, float32 (n, dim); without copying them where they lie side by side."""
+        at = rows if self._order is None else self._order[rows]
+        if len(at) and at[-1] - at[0] == len(at) - 1 and np.all(np.diff(at) == 1):
+            return self._vectors[at[0] : at[-1] + 1]
+        return np.asarray(self._vectors[at], dtype=np.float32)
 
     def scores(self, vector: Float32, first: int, end: int) -> Float32:
         """Cosines of the frames at [first, end) with a unit vector."""
-        rows = slice(first, end) if self._rows is None else self._rows[first:end]
-        return similarities(self._vectors[rows], vector)
+        at = slice(first, end) if self._order is None else self._order[first:end]
+        return similarities(self._vectors[at], vector)
 
-    def scores_at(self, places: Int64, vectors: Float32) -> Float32:
-        """Cosines of the frames at places with unit vectors (q, dim). Returns (q, n)."""
-        scores = np.empty((len(vectors), len(places)), dtype=np.float32)
-        for start in range(0, len(places), _BLOCK_FRAMES):
+    def scores_at(self, rows: Int64, vectors: Float32) -> Float32:
+        """Cosines of the frames at rows with unit vectors (q, dim). Returns (q, n)."""
+        scores = np.empty((len(vectors), len(rows)), dtype=np.float32)
+        for start in range(0, len(rows), _BLOCK_FRAMES):
             block = slice(start, start + _BLOCK_FRAMES)
-            rows = self.vectors(places[block])
+            stored = self.vectors(rows[block])
             for number, vector in enumerate(vectors):
-                scores[number, block] = similarities(rows, vector)
+                scores[number, block] = similarities(stored, vector)
         return scores
 
     @property
@@ -119,14 +130,18 @@ class Timeline:
     def _draw_sample(self) -> tuple[Float32, float]:
         most = _SAMPLE_BLOCKS * _SAMPLE_BLOCK_FRAMES
         if len(self) <= most:
-            places = np.arange(len(self))
+            rows = np.arange(len(self))
         else:
             starts = np.linspace(0, len(self) - _SAMPLE_BLOCK_FRAMES, _SAMPLE_BLOCKS).astype(np.int64)
-            places = (starts[:, None] + np.arange(_SAMPLE_BLOCK_FRAMES)).ravel()
-        vectors = self.vectors(places)
-        if len(places) < 2:
+            rows = (starts[:, None] + np.arange(_SAMPLE_BLOCK_FRAMES)).ravel()
+        vectors = self.vectors(rows)
+        # A vector that is damaged on disk must not make every score NaN.
+        is_sound = np.isfinite(vectors).all(axis=1)
+        if not is_sound.all():
+            rows, vectors = rows[is_sound], vectors[is_sound]
+        if len(rows) < 2:
             return vectors, 1.0
-        is_next = (np.diff(places) == 1) & (np.diff(self.video_ids[places]) == 0)
+        is_next = (np.diff(rows) == 1) & (np.diff(self.video_ids[rows]) == 0)
         alike = np.einsum("nd,nd->n", vectors[1:], vectors[:-1]) >= NEAR_IDENTICAL_COSINE
         is_new = np.concatenate([[True], ~(is_next & alike)])
         return vectors[is_new], float(is_new.mean())

@@ -1,10 +1,10 @@
-"""What one space makes of a query: its vector there, and how high the library at large scores."""
+"""A query in one embedding space: its vector there, and how high the library at large scores."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
@@ -18,9 +18,17 @@ from vidsearch.search.calibration import (
 from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from vidsearch.search.query import Asked
     from vidsearch.search.timeline import Timeline
     from vidsearch.types import EmbeddingSpace, Float32, Int64
+
+    Float64: TypeAlias = NDArray[np.float64]
+
+_UNCALIBRATED_LOG_ODDS = -4.0
+"""What a usual frame gets where no map was fitted for such a query, and one more for each deviation above it:
+it weighs pictures against words, and is shown to nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,61 +53,79 @@ class View:
 
     def cosines(self, frame_ids: Int64) -> Float32:
         """Cosines of frames by id; NaN for those without a vector in this space."""
-        places = self.timeline.places(frame_ids)
-        found = similarities(self.timeline.vectors(np.maximum(places, 0)), self.vector)
-        return np.where(places >= 0, found, np.nan).astype(np.float32)
+        rows = self.timeline.rows(frame_ids)
+        found = similarities(self.timeline.vectors(np.maximum(rows, 0)), self.vector)
+        return np.where(rows >= 0, found, np.nan).astype(np.float32)
 
-    def confidence(self, cosine: float) -> float | None:
-        """Probability in [0, 1] that the library holds what was asked for, by a frame with this cosine.
-
-        None for a frame without a vector in this space (NaN), and without a map for such queries.
-        """
-        if self.calibration is None or np.isnan(cosine):
-            return None
-        return self.calibration.confidence(
-            self.reference.height(cosine), self.reference.usual_height, self.timeline.num_distinct
+    def log_odds(self, cosines: Float32) -> Float64:
+        """Log-odds, by frames with these cosines, that this is what was asked for; NaN stays NaN."""
+        if self.calibration is None:
+            return _UNCALIBRATED_LOG_ODDS + self.statistics.standard(cosines).astype(np.float64)
+        return self.calibration.log_odds(
+            self.reference.height(cosines.astype(np.float64)),
+            self.reference.usual_height,
+            self.timeline.num_distinct,
         )
 
 
 def standard_scores(views: Sequence[View], first: int, end: int) -> Float32:
-    """Mean standard scores over the views of the frames at places [first, end) of the first one's timeline.
+    """Standard scores of the frames at rows [first, end) of the first view's timeline.
 
-    A frame without a vector in another view counts as usual there.
+    The mean over the views that have a vector of the frame.
     """
     leading = views[0]
-    total = leading.statistics.standard(leading.timeline.scores(leading.vector, first, end))
-    if len(views) > 1:
-        frame_ids = leading.timeline.frame_ids[first:end]
-        for view in views[1:]:
-            total = total + np.nan_to_num(view.statistics.standard(view.cosines(frame_ids)), nan=0.0)
-    return np.asarray(total / len(views), dtype=np.float32)
+    own = leading.statistics.standard(leading.timeline.scores(leading.vector, first, end))
+    if len(views) == 1:
+        own[np.isnan(own)] = 0.0
+        return own
+    frame_ids = leading.timeline.frame_ids[first:end]
+    others = [view.statistics.standard(view.cosines(frame_ids)) for view in views[1:]]
+    return _mean([own, *others], otherwise=0.0).astype(np.float32)
 
 
-def step_scores(step_views: Sequence[Sequence[View]], places: Int64) -> Float32:
-    """Mean standard scores of several steps, (steps, frames), of the frames at `places`.
+def mean_log_odds(views: Sequence[View], frame_ids: Int64) -> Float64:
+    """For each frame, its mean log-odds over the views that know it; -inf where none does."""
+    return _mean([view.log_odds(view.cosines(frame_ids)) for view in views], otherwise=-np.inf)
 
-    `step_views` has the same spaces in the same order for each step; places are on the first one's timeline.
+
+def step_scores(step_views: Sequence[Sequence[View]], rows: Int64) -> Float32:
+    """Standard scores of several steps, (steps, frames), of the frames at `rows`.
+
+    `step_views` has the same spaces in the same order for each step; rows are on the first one's timeline. A
+    score is the mean over the spaces that have a vector of the frame.
     """
     leading = step_views[0][0].timeline
-    frame_ids = leading.frame_ids[places]
-    totals = np.zeros((len(step_views), len(frame_ids)), dtype=np.float32)
+    frame_ids = leading.frame_ids[rows]
+    by_space = []
     for column in zip(*step_views, strict=True):
         timeline = column[0].timeline
         queries = np.stack([view.vector for view in column])
-        at = places if timeline is leading else timeline.places(frame_ids)
+        at = rows if timeline is leading else timeline.rows(frame_ids)
         cosines = timeline.scores_at(np.maximum(at, 0), queries)
         cosines[:, at < 0] = np.nan
         for number, view in enumerate(column):
-            totals[number] += np.nan_to_num(view.statistics.standard(cosines[number]), nan=0.0)
-    return np.asarray(totals / len(step_views[0]), dtype=np.float32)
+            cosines[number] = view.statistics.standard(cosines[number])
+        by_space.append(cosines)
+    return _mean(by_space, otherwise=0.0).astype(np.float32)
 
 
 def confidences(views: Sequence[View], frame_ids: Int64) -> list[float | None]:
-    """For each frame, its mean confidence over the views that know it; None where none does."""
-    by_view = [[view.confidence(float(cosine)) for cosine in view.cosines(frame_ids)] for view in views]
-    known = [[sure for sure in column if sure is not None] for column in zip(*by_view, strict=True)]
-    return (
-        [sum(column) / len(column) if column else None for column in known]
-        if views
-        else [None] * len(frame_ids)
-    )
+    """For each frame, the confidence by its pictures; None where no map was fitted, or no view knows it."""
+    if not views or views[0].calibration is None:
+        return [None] * len(frame_ids)
+    log_odds = mean_log_odds(views, frame_ids)
+    sure = np.exp(-np.logaddexp(0.0, -log_odds))
+    return [float(p) if known else None for p, known in zip(sure, np.isfinite(log_odds), strict=True)]
+
+
+def _mean(columns: Sequence[NDArray[np.floating]], *, otherwise: float) -> Float64:
+    """Element by element, the mean of the columns' numbers that are not NaN."""
+    if len(columns) == 1:
+        return np.where(np.isnan(columns[0]), otherwise, columns[0])
+    total = np.zeros(columns[0].shape)
+    count = np.zeros(columns[0].shape)
+    for column in columns:
+        is_known = ~np.isnan(column)
+        total += np.where(is_known, column, 0.0)
+        count += is_known
+    return np.where(count > 0, total / np.maximum(count, 1), otherwise)

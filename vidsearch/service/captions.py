@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from vidsearch.store.word_ranking import WordKind
+from vidsearch.tracks import WordKind
 
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption

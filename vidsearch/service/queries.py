@@ -35,6 +35,8 @@ class SearchOptions(TypedDict, total=False):
     within_seconds: float
     """The longest time from one step to the next."""
     mode: Mode
+    kinds: Iterable[str] | None
+    """What to look at: "pictures", "captions", "corrections", "subtitles"; all by default."""
     num_hits: int
     group: bool
     """Join neighbouring frames into moments."""
@@ -80,9 +82,10 @@ def build_query(text: str | None, options: Mapping[str, Any]) -> Query:
         "more_like": int,
         "less_like": int,
         "then": str,
+        "kinds": str,
     }
     for name, read in readers.items():
-        if name in parts:
+        if parts.get(name) is not None:
             given = parts[name]
             is_one = isinstance(given, str | os.PathLike | FrameReference | WeightedText)
             parts[name] = tuple(map(read, [given] if is_one else given))

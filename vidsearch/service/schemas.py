@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.service.captioning import CaptionedFile
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
-    from vidsearch.types import IndexedFrame, SearchHit, StepHit, Video
+    from vidsearch.types import Evidence, IndexedFrame, SearchHit, StepHit, Video
 
 _LARGEST = (1 << 63) - 1
 _MOST = 1_000_000
@@ -74,6 +74,7 @@ class QuerySchema(msgspec.Struct, frozen=True, kw_only=True):
     within_seconds: float = 30.0
     filter: FilterSchema = FilterSchema()
     mode: str = "auto"
+    kinds: list[str] | None = None
     num_hits: Count = 10
     group: bool = True
     dedupe: bool = True
@@ -100,6 +101,25 @@ class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(cls, step, time_seconds=_seconds(step.time_seconds))
 
 
+class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a moment is a hit."""
+
+    kind: str
+    text: str
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        return schema_of(
+            cls,
+            evidence,
+            start_seconds=_seconds(evidence.start_seconds),
+            end_seconds=_seconds(evidence.end_seconds),
+        )
+
+
 class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
     """A moment that answers a query."""
 
@@ -115,6 +135,7 @@ class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
     caption: str | None
     num_duplicates: int
     steps: list[StepSchema]
+    evidence: list[EvidenceSchema]
 
     @classmethod
     def of(cls, hit: SearchHit) -> Self:
@@ -128,6 +149,7 @@ class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
             end_seconds=_seconds(hit.end_seconds),
             scores=dict(hit.scores),
             steps=[StepSchema.of(step) for step in hit.steps],
+            evidence=[EvidenceSchema.of(each) for each in hit.evidence],
         )
 
 
@@ -138,6 +160,7 @@ class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
     mode: str
     models: list[str]
     num_frames: int
+    verdict: str
     nothing_matches: bool
     notes: list[str]
     hits: list[HitSchema]
@@ -149,6 +172,7 @@ class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
             mode=answer.mode,
             models=list(answer.models),
             num_frames=answer.num_frames,
+            verdict=answer.verdict,
             nothing_matches=answer.nothing_matches,
             notes=list(answer.notes),
             hits=[HitSchema.of(hit) for hit in answer.hits],

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from vidsearch.errors import TrackNotFound, VideoNotFound
 from vidsearch.store import (
@@ -29,8 +31,7 @@ from vidsearch.store.records import (
     LibraryInfo,
     SubtitleTrack,
 )
-from vidsearch.store.word_ranking import WordKind
-from vidsearch.tracks import Segment, SegmentMatch, Track
+from vidsearch.tracks import Segment, SegmentMatch, Track, WordKind
 from vidsearch.types import (
     EmbeddingSpace,
     Failure,
@@ -46,7 +47,7 @@ from vidsearch.types import (
 if TYPE_CHECKING:
     import sqlite3
 
-    from vidsearch.store.word_ranking import Float64
+    from vidsearch.store.word_ranking import Float64, Ranked
     from vidsearch.types import Int64
 
 CLAIMS_FOLDER = "claims"
@@ -183,11 +184,19 @@ class LibraryReading:
         *,
         kinds: Sequence[WordKind],
         where: FrameFilter = FrameFilter(),
-    ) -> tuple[Int64, Float64]:
-        """What `match` finds, as segment ids int64 (n,) and scores float64 (n,), without texts: quicker."""
+    ) -> Ranked:
+        """What `match` finds, as arrays of ids, scores and shares of the words, without texts: quicker."""
         with self._catalog.read() as connection:
             among = _among(connection, kinds, where)
             return word_ranking.best_scores(connection, words, k, kinds=kinds, among=among)
+
+    def marked(self, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
+        """What segments say, with the words that answer marked: of ids with their scores, in this order.
+
+        Segments that have none of the words, or are gone, are left out.
+        """
+        with self._catalog.read() as connection:
+            return word_ranking.marked(connection, words, scores)
 
     def positions(self, segment_ids: Sequence[int] | Int64) -> tuple[Int64, Float64, Float64]:
         """Where segments are: their videos int64 (n,), and starts and ends, float64 (n,) seconds, in this
@@ -269,5 +278,8 @@ def _among(
     if where.is_empty:
         return None
     return {
-        each: filters.filtered_ids(connection, where, each.kind, is_human=each.is_human) for each in kinds
+        each: filters.filtered_ids(connection, where, each.kind, is_human=each.is_human)
+        if word_ranking.num_searchable(connection, each)
+        else np.empty(0, np.int64)
+        for each in kinds
     }

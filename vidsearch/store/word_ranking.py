@@ -15,7 +15,7 @@ import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -23,28 +23,20 @@ from vidsearch.store import caption_rows, segment_ids
 from vidsearch.store.ids import is_in, selected_ids, union
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 from vidsearch.store.words import any_word_expression, telling_terms
-from vidsearch.tracks import HUMAN, SegmentMatch, TrackKind
+from vidsearch.tracks import HUMAN, SegmentMatch, WordKind
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidsearch.types import Int64
 
-    Float64 = NDArray[np.float64]
+    Float64: TypeAlias = NDArray[np.float64]
 
 _WORDS_IN_SETS = 4
 """Of a longer query this many words, its most common ones, are looked for in sets: 15 of them. All segments
 with one of its rarer words are read."""
 _WEIGHT_STEP = 2.0**-20
 """Weights are whole numbers of these, so that the same words make the same sum in whatever order."""
-
-
-@dataclass(frozen=True, slots=True)
-class WordKind:
-    """Words to look in: of one kind of track, by models or by people."""
-
-    kind: TrackKind
-    is_human: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +69,18 @@ class _Range:
         return rows if self.among is None else rows[is_in(rows, self.among)]
 
 
+class Ranked(NamedTuple):
+    """Segments by how well their words answer, best first: (n,) each."""
+
+    ids: Int64
+    scores: Float64
+    shares: Float64
+    """Of the telling words of the query, those that a segment has, in [0, 1]."""
+
+
+_NONE = Ranked(np.empty(0, np.int64), np.empty(0), np.empty(0))
+
+
 def matches(
     connection: sqlite3.Connection,
     words: str,
@@ -86,13 +90,23 @@ def matches(
     among: Mapping[WordKind, Int64] | None = None,
 ) -> list[SegmentMatch]:
     """The k segments of active tracks of these kinds whose words answer best; see `best_scores`."""
-    segment_ids_found, scores = best_scores(connection, words, k, kinds=kinds, among=among)
+    ranked = best_scores(connection, words, k, kinds=kinds, among=among)
+    return marked(connection, words, dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True)))
+
+
+def marked(connection: sqlite3.Connection, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
+    """What segments say, with the words that answer marked: of ids with their scores, in this order.
+
+    Segments that have none of the words are left out.
+    """
     expression = any_word_expression(words)
-    if expression is None or not len(segment_ids_found):
+    if expression is None or not scores:
         return []
-    rows = _texts(connection, expression, segment_ids_found.tolist())
+    rows = _texts(connection, expression, scores)
     found = []
-    for segment_id, score in zip(segment_ids_found.tolist(), scores.tolist(), strict=True):
+    for segment_id, score in scores.items():
+        if segment_id not in rows:
+            continue
         track_id, video_id, start, end, text, highlighted = rows[segment_id]
         kind, is_human = segment_ids.kind_of(segment_id)
         found.append(
@@ -119,8 +133,8 @@ def best_scores(
     *,
     kinds: Sequence[WordKind],
     among: Mapping[WordKind, Int64] | None = None,
-) -> tuple[Int64, Float64]:
-    """The k segments of these kinds that have the most telling of the words: ids (n,) and scores (n,).
+) -> Ranked:
+    """The k segments of these kinds that have the most telling of the words.
 
     BM25 without a length term (b = 0): captions are one short sentence, and say no word twice, so what is
     left is the sum of the words' inverse document frequencies among all segments of these kinds. Ties by id.
@@ -135,43 +149,45 @@ def best_scores(
     ]
     ranges = [each for each in ranges if each.among is None or len(each.among)]
     if k <= 0 or not ranges:
-        return np.empty(0, np.int64), np.empty(0, np.float64)
+        return _NONE
+    terms = telling_terms(words)
+    weights = _weights(connection, terms, kinds, ranges)
+    if not weights:
+        return _NONE
     hidden = np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
-    weights = _weights(connection, telling_terms(words), kinds, ranges)
     parts = [_best_of(connection, each, weights, k + len(hidden)) for each in ranges]
-    found = np.concatenate([ids for ids, _ in parts])
-    scores = np.concatenate([values for _, values in parts])
-    is_shown = ~is_in(found, hidden)
-    return _best(found[is_shown], scores[is_shown], k)
+    ids, scores, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    is_shown = ~is_in(ids, hidden)
+    best = _best(Ranked(ids[is_shown], scores[is_shown], counts[is_shown]), k)
+    return best._replace(shares=best.shares / len(terms))
 
 
-def _best_of(
-    connection: sqlite3.Connection, within: _Range, weights: Mapping[str, float], k: int
-) -> tuple[Int64, Float64]:
-    """The k best segments of a range."""
-    found, scores = np.empty(0, np.int64), np.empty(0, np.float64)
+def _best_of(connection: sqlite3.Connection, within: _Range, weights: Mapping[str, float], k: int) -> Ranked:
+    """The k best segments of a range, with the number of their words for a share."""
     rarest_first = sorted(weights, key=lambda term: -weights[term])
     rare, in_sets = rarest_first[:-_WORDS_IN_SETS], rarest_first[-_WORDS_IN_SETS:]
-    if rare:
-        found, scores = _all_with_any(connection, rare, in_sets, weights, within)
-    known = found
-    found, scores = _best(found, scores, k)
+    best = _all_with_any(connection, rare, in_sets, weights, within) if rare else _NONE
+    known = best.ids
+    best = _best(best, k)
     for chosen, weight in _sets(in_sets, weights):
-        if len(scores) == k and scores[-1] > weight:
+        if len(best.ids) == k and best.scores[-1] > weight:
             break
         # Segments that have more of the words than these are known already, from a heavier set.
         new = _first_unknown(connection, " AND ".join(chosen), k, known, within)
         known = union([known, new])
-        found = np.concatenate([found, new])
-        found, scores = _best(found, np.concatenate([scores, np.full(len(new), weight)]), k)
-    return found, scores
+        scores = np.concatenate([best.scores, np.full(len(new), weight)])
+        counts = np.concatenate([best.shares, np.full(len(new), float(len(chosen)))])
+        best = _best(Ranked(np.concatenate([best.ids, new]), scores, counts), k)
+    return best
 
 
 def _weights(
     connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[WordKind], ranges: Sequence[_Range]
 ) -> dict[str, float]:
     """The inverse document frequencies of those of the terms that some segment of these kinds has."""
-    num_segments = sum(_num_searchable(connection, kind) for kind in kinds)
+    num_segments = sum(num_searchable(connection, kind) for kind in kinds)
+    if num_segments == 0:
+        return {}
     weights = {}
     for term in terms:
         query = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ? AND rowid BETWEEN ? AND ?"
@@ -184,7 +200,7 @@ def _weights(
     return weights
 
 
-def _num_searchable(connection: sqlite3.Connection, kind: WordKind) -> int:
+def num_searchable(connection: sqlite3.Connection, kind: WordKind) -> int:
     """The number of segments of a kind in active tracks."""
     query = """
         SELECT coalesce(sum(num_segments), 0) FROM tracks
@@ -207,16 +223,18 @@ def _all_with_any(
     other_terms: Sequence[str],
     weights: Mapping[str, float],
     within: _Range,
-) -> tuple[Int64, Float64]:
-    """All segments that have one of the terms, ascending, and their scores by all the terms."""
+) -> Ranked:
+    """All segments that have one of the terms, ascending, with their scores by all the terms."""
     rows_of = [within.all_rows(connection, term) for term in terms]
     found = union(rows_of)
     any_term = " OR ".join(terms)
     rows_of += [within.all_rows(connection, f"({any_term}) AND {term}") for term in other_terms]
-    scores = np.zeros(len(found))
+    scores, counts = np.zeros(len(found)), np.zeros(len(found))
     for term, rows in zip((*terms, *other_terms), rows_of, strict=True):
-        scores[np.searchsorted(found, rows)] += weights[term]
-    return found, scores
+        at = np.searchsorted(found, rows)
+        scores[at] += weights[term]
+        counts[at] += 1
+    return Ranked(found, scores, counts)
 
 
 def _first_unknown(
@@ -234,13 +252,14 @@ def _first_unknown(
         first, limit = int(rows[-1]) + 1, 4 * limit
 
 
-def _best(found: Int64, scores: Float64, k: int) -> tuple[Int64, Float64]:
+def _best(ranked: Ranked, k: int) -> Ranked:
     """The k best, best first; ties by id."""
+    ids, scores, counts = ranked
     if len(scores) > k:
         good = scores >= np.partition(scores, len(scores) - k)[len(scores) - k]
-        found, scores = found[good], scores[good]
-    order = np.lexsort((found, -scores))[:k]
-    return found[order], scores[order]
+        ids, scores, counts = ids[good], scores[good], counts[good]
+    order = np.lexsort((ids, -scores))[:k]
+    return Ranked(ids[order], scores[order], counts[order])
 
 
 def _texts(

@@ -1,0 +1,191 @@
+"""One retriever for each kind of evidence: it ranks frames or segments for one question.
+
+Pictures rank frames, words rank segments of tracks. All rankings are laid on one timeline of frames, so that
+`fusion` can tell which of them speak of the same moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from functools import partial
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
+
+from vidsearch.search.kinds import PICTURES, TEXT_KINDS, EvidenceKind
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from vidsearch.search.query import Query
+    from vidsearch.search.timeline import Timeline
+    from vidsearch.search.views import View
+    from vidsearch.store.library import Library
+    from vidsearch.types import Float32, Int64
+
+    Float64: TypeAlias = NDArray[np.float64]
+
+
+_FRAMES_PER_SEGMENT = 8
+"""A segment stands for several frames, so fewer of them are followed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query, made ready for retrievers."""
+
+    library: Library
+    query: Query
+    views: Sequence[View]
+    """The query in each space that a model is at hand for; none where pictures are not looked at."""
+    timeline: Timeline
+    """The frames that all rankings are laid on; those of the first view."""
+    among: Int64 | None
+    """Ids of the frames that the query's filter leaves, ascending; None for all."""
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRanking:
+    """Frames by how well their pictures fit, best first."""
+
+    name: str
+    """The model's."""
+    rows: Int64
+    """Rows of the timeline."""
+    scores: Float32
+    """Cosines."""
+    is_exhausted: bool
+    """Whether there are no more frames to rank."""
+
+
+@dataclass(frozen=True, slots=True)
+class RankedSegment:
+    """A segment with words of the query, laid on the timeline."""
+
+    kind: EvidenceKind
+    id: int
+    video_id: int
+    start_seconds: float
+    end_seconds: float
+    first: int
+    """Its frames are the rows [first, end); none where its video has no frame on the timeline."""
+    end: int
+    score: float
+    confidence: float
+    """Probability in [0, 1], by its words alone, that it is what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentRanking:
+    """Segments of one kind by how well their words fit, best first: (n,) each."""
+
+    kind: EvidenceKind
+    ids: Int64
+    video_ids: Int64
+    starts: Float64
+    """Seconds, within the times that the query's filter leaves."""
+    ends: Float64
+    firsts: Int64
+    end_rows: Int64
+    scores: Float64
+    confidences: Float64
+    is_exhausted: bool
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, number: int) -> RankedSegment:
+        return RankedSegment(
+            self.kind,
+            int(self.ids[number]),
+            int(self.video_ids[number]),
+            float(self.starts[number]),
+            float(self.ends[number]),
+            int(self.firsts[number]),
+            int(self.end_rows[number]),
+            float(self.scores[number]),
+            float(self.confidences[number]),
+        )
+
+
+class Retriever(Protocol):
+    """Ranks one kind of evidence for the question that it was made for."""
+
+    def rank(self, depth: int) -> FrameRanking | SegmentRanking:
+        """The best of them, as many as say something about the `depth` best frames."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PictureRetriever:
+    """Ranks frames by their vectors in one space."""
+
+    question: Question
+    view: View
+
+    def rank(self, depth: int) -> FrameRanking:
+        ids, scores = self.question.library.nearest(
+            self.view.space, self.view.vector[None], depth, among=self.question.among
+        )
+        is_there = (ids[0] >= 0) & np.isfinite(scores[0])  # a vector that is damaged fits nothing
+        rows = self.question.timeline.rows(ids[0][is_there])
+        is_known = rows >= 0
+        return FrameRanking(
+            self.view.space.model,
+            rows[is_known],
+            scores[0][is_there][is_known],
+            is_exhausted=bool((ids[0] < 0).any()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class WordRetriever:
+    """Ranks the segments of one kind by their words."""
+
+    question: Question
+    kind: EvidenceKind
+
+    def rank(self, depth: int) -> SegmentRanking:
+        asked, count = self.question.query, depth // _FRAMES_PER_SEGMENT
+        library, timeline = self.question.library, self.question.timeline
+        ids, scores, shares = library.match_scores(
+            asked.words, count, kinds=[self.kind.track], where=asked.filter
+        )
+        video_ids, starts, ends = library.positions(ids)
+        starts = np.maximum(starts, asked.filter.after_seconds or 0.0)
+        if asked.filter.before_seconds is not None:
+            ends = np.minimum(ends, asked.filter.before_seconds)
+        firsts, end_rows = timeline.rows_between(video_ids, starts, ends)
+        if asked.filter.after_seconds is not None:  # what is on screen then may have begun before
+            began = timeline.times[np.minimum(firsts, len(timeline) - 1)] if len(timeline) else starts
+            firsts = np.minimum(firsts + (began < asked.filter.after_seconds), end_rows)
+        return SegmentRanking(
+            self.kind,
+            ids,
+            video_ids,
+            starts,
+            ends,
+            firsts,
+            end_rows,
+            scores,
+            self.kind.confidences(shares),
+            is_exhausted=len(ids) < count,
+        )
+
+
+def _pictures(question: Question) -> Iterable[Retriever]:
+    return [PictureRetriever(question, view) for view in question.views]
+
+
+def _words(kind: EvidenceKind, question: Question) -> Iterable[Retriever]:
+    return [WordRetriever(question, kind)] if question.query.has_words else []
+
+
+RETRIEVERS: Mapping[str, Callable[[Question], Iterable[Retriever]]] = MappingProxyType(
+    {PICTURES: _pictures, **{name: partial(_words, kind) for name, kind in TEXT_KINDS.items()}}
+)
+"""By kind of evidence: what makes the retrievers of a question."""
