@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
-import altair as alt
-import pandas as pd
 import streamlit as st
 
 from vidsearch.times import format_duration
@@ -79,6 +77,10 @@ def _groups(found: Overview) -> None:
 
 
 def _map(found: Overview) -> None:
+    # Slow to import, and needed here alone.
+    import altair as alt
+    import pandas as pd
+
     if len(found.points) < 2:
         return
     table = pd.DataFrame(

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import streamlit as st
 
+from vidsearch.errors import VidsearchError
 from vidsearch.samples import sample_folder
 from vidsearch.web import cards, components, jobs, moment, overview, query_form, show
 from vidsearch.web.ids import parse_id
@@ -72,10 +75,20 @@ def render_wall(opened: int | None) -> None:
         render_examples()
 
 
+def prepare() -> None:
+    """Work out what the first screen needs, so that its first visitor does not wait for it."""
+    with contextlib.suppress(VidsearchError):
+        _examples()
+
+
+def _examples() -> list[str]:
+    library = show.library()
+    return library.remembered("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
+
+
 def render_examples() -> None:
     """Show a few queries that this library is known to answer well; a click asks one."""
-    library = show.library()
-    queries = library.remembered("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
+    queries = _examples()
     if not queries:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="examples"):

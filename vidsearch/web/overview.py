@@ -163,8 +163,7 @@ def _k_means(rows: Float32, num_clusters: int, rng: np.random.Generator) -> tupl
     scores = rows @ centres.T
     for _ in range(_ITERATIONS):
         labels = scores.argmax(axis=1)
-        sums = np.zeros_like(centres)
-        np.add.at(sums, labels, rows)
+        sums = (labels == np.arange(len(centres))[:, None]).astype(np.float32) @ rows
         norms = np.linalg.norm(sums, axis=1, keepdims=True)
         centres = np.where(norms > 0, sums / np.maximum(norms, 1e-9), centres)
         scores = rows @ centres.T
@@ -261,10 +260,12 @@ def example_queries(library: PageLibrary, *, limit: int) -> list[str]:
             return None
         return None if answer.nothing_matches else answer.hits[0].confidence
 
-    clusters = library.ask(lambda opened: overview(opened.store, max_points=1000)).clusters
-    newest = library.videos()[-_NUM_CANDIDATES:]
-    frames = [cluster.frame for cluster in clusters] + list(library.covers(newest).values())
-    return best_queries([frame.caption.text for frame in frames if frame.caption], confidence, limit=limit)
+    videos = library.videos()
+    # More than are tried, as some captions are alike, or too long.
+    chosen = np.unique(np.linspace(0, len(videos) - 1, 3 * _NUM_CANDIDATES).astype(np.int64))
+    covers = library.covers([videos[number] for number in chosen.tolist()]) if videos else {}
+    captions = [frame.caption.text for frame in covers.values() if frame.caption]
+    return best_queries(captions, confidence, limit=limit)
 
 
 def best_queries(

@@ -56,7 +56,7 @@ def serve(
         import streamlit as st
         from starlette.middleware import Middleware
 
-        from vidsearch.web import files, show
+        from vidsearch.web import files, home, pages, show
         from vidsearch.web.gate import Gate
     except ImportError as error:
         raise VidsearchError("The page needs Streamlit: pip install 'vidsearch[ui]'.") from error
@@ -70,12 +70,14 @@ def serve(
 
     @asynccontextmanager
     async def started(_app: Any) -> AsyncIterator[None]:
+        threading.Thread(target=home.prepare, daemon=True).start()
         if opens_browser:
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         yield
 
     os.environ[show.LIBRARY_VARIABLE] = str(library.absolute())
-    script = Path(__file__).with_name("app.py")
+    # `pages` is imported here, before the first visitor waits for it.
+    script = Path(pages.__file__).with_name("app.py")
     app = st.App(
         script,
         lifespan=started,

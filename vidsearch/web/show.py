@@ -58,8 +58,8 @@ _STYLE = """<style>
 .st-key-thumbs { display: none; }
 [data-testid^="stBaseButton-primary"] p, [data-testid^="stBaseButton-primary"] span {
   color: light-dark(#fff, #06281b); }
-:is(button, a, input, summary, [role="tab"]):focus-visible { outline: 3px solid #0f9d6b !important;
-  outline-offset: 2px; }
+:is(button, a, summary, [role="tab"], [type="checkbox"], [type="radio"]):focus-visible {
+  outline: 3px solid #0f9d6b !important; outline-offset: 2px; }
 @media (max-width: 900px) {
   .st-key-split { flex-direction: column-reverse !important; }
   .st-key-split > * { width: 100%; flex: none; }
