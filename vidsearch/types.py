@@ -247,7 +247,8 @@ class FrameFilter:
     before_seconds: float | None = None
     """Frames before this time of their video."""
     recorded_after: datetime | None = None
-    """Container creation time, else the file's modification time."""
+    """Container creation time, else the file's modification time. A time without a zone is meant on the clock
+    of the place where each video was recorded."""
     recorded_before: datetime | None = None
     min_duration_seconds: float | None = None
     max_duration_seconds: float | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import get_args
 
@@ -800,3 +800,22 @@ def test_which_track_takes_whose_place(library: Library, tmp_path: Path, spec: T
     assert sorted(match.track_id for match in found if match.video_id == video.id) == [
         track.id for track in library.tracks(video.id)[2:]
     ]
+
+
+def test_a_recording_is_found_under_the_day_where_it_was_made(library: Library, tmp_path: Path):
+    """An evening in California was found under the next day, which it was in Greenwich."""
+    evening = datetime(2023, 7, 1, 23, 30, tzinfo=timezone(timedelta(hours=-7)))
+    path = write_file(tmp_path / "a.mp4", "a")
+    video = put(library, path, [record(0.0, axis(0))], created_at=evening)
+
+    def found(day: int) -> bool:
+        first = datetime(2023, 7, day)
+        where = FrameFilter(recorded_after=first, recorded_before=first + timedelta(days=1))
+        ids = library.frame_ids(where)
+        return ids is not None and len(ids) == 1
+
+    assert (found(1), found(2)) == (True, False)
+    assert video.info.created_at == evening
+    kept = library.videos()[0].info.created_at
+    assert kept is not None
+    assert kept.utcoffset() == timedelta(hours=-7)

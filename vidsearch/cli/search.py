@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -92,13 +92,17 @@ def search(
     recorded_after: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], rich_help_panel=options.FILTER_PANEL, help="Recorded on this day or later."
+            formats=["%Y-%m-%d"],
+            rich_help_panel=options.FILTER_PANEL,
+            help="Recorded on this day or later, by the clock where it was recorded.",
         ),
     ] = None,
     recorded_before: Annotated[
         datetime | None,
         typer.Option(
-            formats=["%Y-%m-%d"], rich_help_panel=options.FILTER_PANEL, help="Recorded before this day."
+            formats=["%Y-%m-%d"],
+            rich_help_panel=options.FILTER_PANEL,
+            help="Recorded before this day. Files that say UTC only: by this machine's TZ.",
         ),
     ] = None,
     min_duration: Annotated[
@@ -201,8 +205,8 @@ def search(
         video_glob=video,
         after_seconds=after,
         before_seconds=before,
-        recorded_after=_as_utc(recorded_after),
-        recorded_before=_as_utc(recorded_before),
+        recorded_after=recorded_after,
+        recorded_before=recorded_before,
         min_duration_seconds=min_duration,
         max_duration_seconds=max_duration,
         caption_words=caption_has,
@@ -343,7 +347,3 @@ def _feedback(words: Iterable[str], *, num_hits: int) -> tuple[list[int], list[i
             )
         (wrong if word.startswith("-") else right).append(int(rank) - 1)
     return right, wrong
-
-
-def _as_utc(day: datetime | None) -> datetime | None:
-    return None if day is None else day.replace(tzinfo=UTC)

@@ -91,8 +91,7 @@ def _read(name: str, value: Any, source: Mapping[str, Any]) -> object:
 def _read_filter(name: str, value: Any) -> Any:
     if name.startswith("recorded_") and value is not None:
         try:
-            moment = datetime.fromisoformat(value)
-            return moment if moment.tzinfo else moment.astimezone()
+            return datetime.fromisoformat(value)
         except (ValueError, OverflowError) as error:
             raise QueryError(
                 f"The query's filter.{name} cannot be {_shown(value)}: "

@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 from vidsearch.store.values import json_object, plan_of, time_of
@@ -85,7 +85,7 @@ def insert_video(
     connection: sqlite3.Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo
 ) -> int:
     """Add a video without tracks and paths. Returns its id."""
-    recorded = info.created_at or datetime.fromtimestamp(fingerprint.mtime_ns / 1e9, UTC)
+    recorded = info.created_at or datetime.fromtimestamp(fingerprint.mtime_ns / 1e9).astimezone()
     cursor = connection.execute(
         """
         INSERT INTO videos (
@@ -108,21 +108,12 @@ def insert_video(
             info.num_audio_tracks,
             info.created_at.isoformat() if info.created_at else None,
             recorded.timestamp(),
-            local_seconds(recorded),
+            recorded.replace(tzinfo=UTC).timestamp(),  # what the clock of its place showed
             now(),
             path_value(path),
         ),
     )
     return int(cursor.lastrowid or 0)
-
-
-def local_seconds(recorded: datetime) -> float:
-    """A recording time on the wall clock of the place where it was made, as seconds since 1970 there.
-
-    Where a file says UTC only, that place is taken to be in this machine's time zone (`TZ`).
-    """
-    local = recorded.astimezone() if recorded.utcoffset() == timedelta(0) else recorded
-    return local.replace(tzinfo=UTC).timestamp()
 
 
 def touch(connection: sqlite3.Connection, video_id: int) -> None:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import re
 import tempfile
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -123,7 +123,7 @@ def _filters() -> tuple[FrameFilter, Mode, float]:
 
 
 def _day(day: date | None, *, days: int = 0) -> datetime | None:
-    return None if day is None else datetime.combine(day + timedelta(days=days), time(), tzinfo=UTC)
+    return None if day is None else datetime.combine(day + timedelta(days=days), time())
 
 
 def _chips() -> None:
