@@ -74,6 +74,23 @@ class TestChoosing:
         chosen = resolve_models("./clip,./blip-captioner").models
         assert chosen == LibraryModels((str(tiny.clip),), str(tiny.blip_captioner))
 
+    def test_a_folder_does_not_take_a_models_name(self, no_hub, tiny, tmp_path, monkeypatch):
+        """`--models clip,mini` means the same in every working folder."""
+        shutil.copytree(tiny.siglip, tmp_path / "clip")
+        shutil.copytree(tiny.siglip, tmp_path / "mini")
+        monkeypatch.chdir(tmp_path)
+        assert resolve_models("clip,mini").models == LibraryModels(("clip",), "mini")
+        with pytest.raises(ModelUnavailable, match=CLIP_ID):
+            load_embedder("clip", device=CPU)
+        assert resolve_models("./clip").models == LibraryModels((str(tmp_path / "clip"),), None)
+
+    @pytest.mark.parametrize(
+        "name", ["x" * 5000, "a/" + "y" * 5000, "~nobody-of-this-name/model", "nul\0", "."]
+    )
+    def test_names_that_no_file_system_takes_are_one_line(self, no_hub, name):
+        with pytest.raises(ModelUnavailable):
+            resolve_models(name)
+
     def test_a_model_without_captions_says_so(self, no_hub):
         assert "no captions" in str(resolve_models("clip").reason)
         assert resolve_models("clip,blip").reason is None

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models import hub, weights
-from vidsearch.models.known import MINI, find_known, hub_id_of
+from vidsearch.models.known import MINI, find_known, hub_id_of, is_folder_name
 from vidsearch.types import LibraryModels
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def _role(name: str) -> Role | None:
     known = find_known(name)
     if known is not None:
         return known.kind
-    is_folder = weights.is_folder_name(name)
+    is_folder = is_folder_name(name)
     return role_of(weights.from_folder(Path(name)) if is_folder else hub.config_only(name))
 
 
@@ -106,7 +106,7 @@ def _canonical(name: str, role: Role) -> str:
         return name
     if known is not None:
         raise ModelUnavailable(f"{name} is no {role}: it is a {known.kind}.")
-    if weights.is_folder_name(name):
+    if is_folder_name(name):
         return str(weights.from_folder(Path(name)).folder.absolute())
     weights.check_hub_id(name)
     return name

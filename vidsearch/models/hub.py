@@ -15,12 +15,12 @@ from vidsearch.errors import ModelUnavailable
 from vidsearch.models import open_clip
 from vidsearch.models.downloads import RemoteFile, download, missing_bytes
 from vidsearch.models.hub_errors import hub_errors, too_little_space, unavailable, with_retries
+from vidsearch.models.known import is_folder_name
 from vidsearch.models.weights import (
     Checkpoint,
     cached,
     check_hub_id,
     from_folder,
-    is_folder_name,
     is_open_clip,
     missing_files,
     missing_parts,

@@ -96,3 +96,18 @@ def hub_id_of(name: str, role: Role) -> str:
         name = "blip-itm"
     known = find_known(name)
     return name if known is None else known.hub_id
+
+
+def is_folder_name(name: str) -> bool:
+    """Return whether a model name means a folder: one that exists, or one that is written as a path.
+
+    A name of the list means the model, also where a folder of that name lies in the working folder.
+    """
+    if name == MINI or find_known(name) is not None:
+        return False
+    if name.startswith((".", "/", "~")) or Path(name).is_absolute():
+        return True
+    try:
+        return Path(name).is_dir()
+    except OSError:  # longer than a path may be
+        return False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models import hub, weights
 from vidsearch.models.choosing import ModelChoice, resolve_models, uses_torch
-from vidsearch.models.known import MINI, MINI_FOLDER, ModelEntry, hub_id_of, known_models
+from vidsearch.models.known import MINI, MINI_FOLDER, ModelEntry, hub_id_of, is_folder_name, known_models
 
 if TYPE_CHECKING:
     from vidsearch.models.checkpoints import EmbedderCard, Role
@@ -258,7 +258,7 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
         tell(f"{MINI} is built in: nothing to fetch")
         return where_is(MINI)
     hub.show_progress_bars(show_progress)
-    if weights.is_folder_name(name):
+    if is_folder_name(name):
         checkpoint = weights.from_folder(Path(name))
     else:
         hub_id = hub_id_of(name, "captioner")
@@ -290,7 +290,7 @@ def where_is(name: str) -> Path:
     """Return the folder of a model's weights. Raises ModelUnavailable where they are not on this machine."""
     if name == MINI:
         return MINI_FOLDER
-    if weights.is_folder_name(name):
+    if is_folder_name(name):
         return weights.from_folder(Path(name)).folder
     here = weights.cached(hub_id_of(name, "captioner"))
     if here is None:
@@ -342,4 +342,4 @@ def _captioner_checkpoint(name: str) -> Checkpoint:
 
 
 def _locate(name: str, role: Role) -> Checkpoint:
-    return hub.locate(name if weights.is_folder_name(name) else hub_id_of(name, role))
+    return hub.locate(name if is_folder_name(name) else hub_id_of(name, role))

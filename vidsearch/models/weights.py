@@ -102,16 +102,6 @@ def is_sha256(name: str) -> bool:
     return _SHA256.fullmatch(name) is not None
 
 
-def is_folder_name(name: str) -> bool:
-    """Return whether a model name means a folder: one that exists, or one that is written as a path."""
-    if name.startswith((".", "/", "~")) or Path(name).is_absolute():
-        return True
-    try:
-        return Path(name).is_dir()
-    except OSError:  # longer than a path may be
-        return False
-
-
 def from_folder(folder: Path) -> Checkpoint:
     """Return the checkpoint in a folder. Raises ModelUnavailable naming what it lacks."""
     try:
@@ -147,11 +137,23 @@ def cached(hub_id: str) -> Checkpoint | None:
 
 def check_hub_id(name: str) -> None:
     """Raise ModelUnavailable where a name is not a hub id."""
-    if not _HUB_ID.fullmatch(name):
+    if not _is_hub_id(name):
         raise ModelUnavailable(
-            f"There is no model {name!r}. Give a name that `vidsearch models list` shows, a hub id such as "
-            "openai/clip-vit-base-patch32, or a folder."
+            f"There is no model {name[:100]!r}. Give a name that `vidsearch models list` shows, a hub id "
+            "such as openai/clip-vit-base-patch32, or a folder."
         )
+
+
+def _is_hub_id(name: str) -> bool:
+    from huggingface_hub import utils
+    from huggingface_hub.errors import HFValidationError
+
+    client: Any = utils
+    try:
+        client.validate_repo_id(name)
+    except HFValidationError:
+        return False
+    return _HUB_ID.fullmatch(name) is not None  # the client also takes names without an owner
 
 
 def is_open_clip(names: Iterable[str]) -> bool:
