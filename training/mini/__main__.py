@@ -45,7 +45,7 @@ from training.mini.embedder import (
     new_towers,
     train_head,
 )
-from training.mini.evidence import EvidenceTraining, make_evidence
+from training.mini.evidence import EvidenceTraining, teach_evidence
 from training.mini.export import (
     ImageGraph,
     build,
@@ -340,18 +340,16 @@ def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *
     write_manifest(out, model="mini")
 
 
-def make_captioner_see(
+def make_evidence(
     photos: list[Photo], package: Path, out: Path, work: Path, recipe: Recipe, *, threads: int
 ) -> None:
-    """Train what tells whether people and animals are seen, for the embedder in `out`, and write its file."""
+    """Train what tells if people and animals are seen, for the embedder in `out`; write its file there."""
     train = [photo for photo in photos if photo.split == "train"]
-    network = make_evidence(train, package, out, work, recipe.seeing, threads=threads)
-    scratch = work / "onnx"
-    scratch.mkdir(exist_ok=True)
+    network = teach_evidence(train, package, out, work, recipe.seeing, threads=threads)
 
     def evidence(path: Path) -> None:
-        export_evidence(network, scratch / "evidence.onnx")
-        shrink_matrices(scratch / "evidence.onnx", path)
+        export_evidence(network, work / "evidence.onnx")
+        shrink_matrices(work / "evidence.onnx", path)
 
     build(out, {"evidence.onnx": evidence})
     write_manifest(out, model="mini")
@@ -391,7 +389,7 @@ def main() -> None:
     if arguments.only in {None, "captioner"}:
         make_captioner(photos, out, work, recipe, threads=threads)
     if arguments.only in {None, "evidence"}:
-        make_captioner_see(photos, arguments.detector, out, work, recipe, threads=threads)
+        make_evidence(photos, arguments.detector, out, work, recipe, threads=threads)
     dev = [photos[i] for i in indices(photos, "dev")]
     for part in (evaluate.retrieval, evaluate.captions, evaluate.pointing):
         figures = part(dev, threads, folder=out)

@@ -283,7 +283,7 @@ def _known(logits: Tensor, wanted: Tensor, weight: Tensor | None = None) -> Tens
     return (losses * known).sum() / known.sum().clamp(min=1)
 
 
-def make_evidence(
+def teach_evidence(
     photos: Sequence[Photo],
     package: Path,
     weights: Path,
