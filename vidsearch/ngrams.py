@@ -1,4 +1,4 @@
-"""Runs of words, counted: what sentences are compared by. Knows no model and no language."""
+"""Runs of words, counted: what sentences are compared by."""
 
 from __future__ import annotations
 

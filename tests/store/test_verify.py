@@ -186,7 +186,7 @@ def test_a_picture_is_made_anew_from_its_video(tmp_path: Path, real_videos: Path
         finish(library, opened)
         tamper(library, "UPDATE thumbnails SET jpeg = x'00'")
         assert [problem.repaired for problem in library.verify(repair=True)] == [
-            "made it anew from the video"
+            "made it again from the video"
         ]
         assert library.verify() == []
 

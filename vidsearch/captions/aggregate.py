@@ -1,8 +1,8 @@
 """Many captions to one: which of a run's frame captions says best what the whole run shows.
 
 Every method chooses among the captions that are there; none writes a new one, so that the answer is always
-something a model said of a picture, or a person wrote. Knows no library and no model: captions, seconds and
-vectors come in, one caption goes out.
+something a model said of a picture, or a person wrote. Captions, seconds and vectors come in, one caption
+goes out.
 
 The methods, each a function from `Evidence` to one score per distinct caption:
 

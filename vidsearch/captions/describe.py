@@ -1,7 +1,6 @@
 """A library's videos in words: one line for a video, for each of its shots or chapters, and for all of them.
 
-Reads a library and, where one is given, a text encoder for one of its spaces. Knows no file format and no
-SQL, and writes nothing.
+Reads a library and, where one is given, a text encoder for one of its spaces; writes nothing.
 """
 
 from __future__ import annotations

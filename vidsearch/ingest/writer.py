@@ -1,4 +1,4 @@
-"""The one thread that writes chunks into a library. Knows nothing of what it is given to do."""
+"""The one thread that writes chunks into a library."""
 
 from __future__ import annotations
 

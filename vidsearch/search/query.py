@@ -134,7 +134,7 @@ class Query:
     min_confidence: float | None = None
     """Leave out hits below this confidence in [0, 1]."""
     rerank: str | None = None
-    """Model that scores the best hits anew by looking at picture and words together: "blip" or "mini"."""
+    """Model that scores the best hits again by looking at picture and words together: "blip" or "mini"."""
     num_rerank: int = 50
 
     def __post_init__(self) -> None:

@@ -1,7 +1,7 @@
-"""Scores the best hits anew with a model that reads picture and words together.
+"""Scores the best hits again with a model that reads picture and words together.
 
 Comparing vectors is quick and knows little of who does what to whom; a matching model, such as BLIP's or
-mini's, sees each hit's frame in full, and takes its time. Knows no particular model.
+mini's, sees each hit's frame in full, and takes its time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""An index that finds likely neighbours among more vectors than are quickly compared one by one.
+"""An index that finds likely neighbours among more vectors than can be searched exhaustively in time.
 
 An inverted file: vectors lie in lists by their nearest of some hundred centres, and a query looks into the
 lists of the centres nearest to it. What lies in a list is one bit per dimension (Gao and Long, "RaBitQ:

@@ -1,4 +1,4 @@
-"""Ids by the hundred thousand: out of SQLite, and as sets. Knows no table."""
+"""Ids by the hundred thousand: out of SQLite, and as sets."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 
 The one door to it. Every method that writes is one transaction, seen whole or not at all, after a kill too;
 any number of processes may read and write at once. The catalog is the truth; the vector files beside it are
-a cache that a search brings up to date. Knows no model and decodes no media.
+a cache that a search brings up to date.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 """Turns between processes: one writer at a time, one worker per video.
 
-File locks of the operating system, so that a process that dies gives back what it held. Knows nothing of
-what the locks protect.
+File locks of the operating system, so that a process that dies gives back what it held.
 """
 
 from __future__ import annotations

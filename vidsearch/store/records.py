@@ -89,7 +89,7 @@ class CaptionVersion:
     version: int
     """1 for a frame's first caption, counting up."""
     is_active: bool
-    """The one that is shown and searched. A human correction stays active when models caption anew."""
+    """The one that is shown and searched. A human correction stays active when models caption again."""
     created_at: datetime
 
 

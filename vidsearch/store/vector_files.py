@@ -159,7 +159,7 @@ class VectorFiles:
         revision: int,
         index: IndexFile | None,
     ) -> Manifest:
-        """Write all rows anew, in files of their own, then drop the old ones. Raises OSError.
+        """Write all rows into new files, then drop the old ones. Raises OSError.
 
         `index`: the approximate index, to be kept if it has all of the rows that it should.
         """

@@ -1,6 +1,6 @@
 """Nearest neighbours within a space: exact over the mapped rows, or through an approximate index.
 
-Brings the vector files up to date with the catalog, and searches them. Knows no model: a query is a vector.
+Brings the vector files up to date with the catalog, and searches them. A query is a vector.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 FOLDER = "vectors"
 LOCK_FILE = "refresh.lock"
 EXACT_ROWS = 200_000
-"""So many vectors are compared with a query one by one: 20 ms for 512-d ones."""
+"""Up to this many vectors, search is exhaustive: 20 ms for 512-d ones."""
 NEWER_ROWS = 10_000
-"""So many vectors may be newer than the approximate index; a search compares them one by one."""
+"""Up to this many vectors may be newer than the approximate index; these are searched exhaustively."""
 _BATCH_ROWS = 4096
 _SEARCH_TIMEOUT_SECONDS = 1.0
 """A search that finds another process at work on the files takes the vectors from the catalog instead."""
@@ -220,9 +220,9 @@ def rows_of(frame_ids: Int64, among: Int64) -> Int64:
 
 
 def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
-    """Have an approximate index where there are more rows than are compared one by one. Raises OSError.
+    """Have an approximate index where there are too many rows for an exhaustive search. Raises OSError.
 
-    It is trained once, grows by what is new, and is made anew when the space has doubled or lost half.
+    It is trained once, grows by what is new, and is trained again when the space has doubled or lost half.
     """
     everything = files.load(manifest)
     num_rows = len(everything.frame_ids)

@@ -55,7 +55,7 @@ def _catalog(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             with suppress(LibraryError), catalog.write() as connection:
                 connection.execute("REINDEX")
             if _first_complaint(catalog.connection) is None:
-                repaired = "made its indexes anew"
+                repaired = "rebuilt its indexes"
         yield Problem("catalog", f"{catalog.path}: {what}", repaired)
         if repaired is None:
             return
@@ -70,7 +70,7 @@ def _catalog(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                 with catalog.write() as connection:
                     connection.execute(f"INSERT INTO {table} ({table}) VALUES ('rebuild')")
             what = f"The full-text index {table} does not fit the text it is of ({error.__cause__})."
-            yield Problem("full-text", what, "made it anew" if repair else None)
+            yield Problem("full-text", what, "rebuilt it" if repair else None)
 
 
 def _first_complaint(connection: sqlite3.Connection) -> str | None:
@@ -172,7 +172,7 @@ def _remake_thumbnail(catalog: Catalog, video: Video, frame_id: int, time_second
         return None
     with catalog.write() as connection:
         frame_rows.put_thumbnail(connection, frame_id, jpeg)
-    return "made it anew from the video"
+    return "made it again from the video"
 
 
 def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
@@ -245,7 +245,7 @@ def _caches(catalog: Catalog, vectors: Vectors, *, repair: bool) -> Iterator[Pro
                 files.manifest_path.unlink(missing_ok=True)
                 vectors.forget()
                 vectors.refresh()
-            yield Problem("cache", what, "made them anew" if repair else None)
+            yield Problem("cache", what, "rebuilt them" if repair else None)
 
 
 def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> bool:
