@@ -290,7 +290,7 @@ def test_explain_writes_a_heat_map_and_its_numbers(run, sample_videos, tmp_path)
     assert picture.read_bytes().startswith(b"\x89PNG")
     relevance = json.loads(numbers.read_text())
     assert relevance["text"] == "a cat"
-    assert [len(relevance["grid"]), len(relevance["grid"][0])] == [9, 9]
+    assert [len(relevance["grid"]), len(relevance["grid"][0])] == [27, 27]
 
 
 def test_clip_cuts_a_moment_out(run, sample_videos, tmp_path):
@@ -400,3 +400,30 @@ def test_the_command_line_shows_and_removes_tracks(run, sample_library, tmp_path
     missing = run("remove", "--track", "9" * 25, "--json", "--library", library)
     assert (missing.exit_code, json.loads(missing.stdout)["error"]["type"]) == (1, "TrackNotFound")
     assert run("remove", "cat.mp4", "--track", 1, "--library", library).exit_code == 2
+
+
+def test_a_search_says_found_not_sure_or_nothing(run, own_library, tmp_path):
+    (tmp_path / "cat.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nWho is a good Minka?\n")
+    assert run("import", "captions", tmp_path / "cat.srt", "cat.mp4", "--library", own_library).exit_code == 0
+
+    said = run("search", "Minka", "--library", own_library)
+    assert "matches well" not in said.stderr
+    assert "Who is a good Minka? (subtitles)" in said.stdout
+    nothing = run("search", "an oil rig in a thunderstorm", "--library", own_library)
+    assert nothing.stderr.startswith(("Nothing in this library matches well", "Not sure that this library"))
+    verdict = json.loads(run("search", "Minka", "--json", "--library", own_library).stdout)["verdict"]
+    assert verdict in ("found", "unsure")
+
+
+def test_a_search_looks_only_where_it_is_told(run, own_library, tmp_path):
+    (tmp_path / "cat.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nA rocket!\n")
+    assert run("import", "captions", tmp_path / "cat.srt", "cat.mp4", "--library", own_library).exit_code == 0
+
+    words = ["search", "a rocket", "--json", "--library", own_library]
+    heard = json.loads(run(*words, "--in", "subtitles").stdout)["hits"]
+    assert [(Path(hit["path"]).name, hit["start_seconds"]) for hit in heard] == [("cat.mp4", 4.0)]
+    seen = json.loads(run(*words, "--in", "pictures", "-n", 1).stdout)["hits"]
+    assert Path(seen[0]["path"]).name == "space.mp4"
+    assert run(*words, "--in", "smells").exit_code == 1
+    none = run("search", "a cat", "--min-confidence", 1, "--library", own_library)
+    assert (none.stdout, none.stderr) == ("", "No hit reaches a confidence of 100%.\nNothing found.\n")

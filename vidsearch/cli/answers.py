@@ -18,14 +18,16 @@ if TYPE_CHECKING:
 
 
 def print_answer(answer: SearchAnswer) -> None:
-    """Say what was found, best first, or what is closest where nothing was."""
+    """Say what was found, best first: found, not sure, or merely the closest where nothing was."""
     for remark in answer.notes:
         console.note(remark)
     if not answer.hits:
         console.note("Nothing found.")
         return
-    if answer.nothing_matches:
+    if answer.verdict == "nothing":
         console.note("Nothing in this library matches well; closest:")
+    elif answer.verdict == "unsure" and any(hit.confidence is not None for hit in answer.hits):
+        console.note("Not sure that this library has it; best guesses:")
     rows = [(hit, row) for rank, hit in enumerate(answer.hits, start=1) for row in _rows(rank, hit)]
     console.say_table(
         [row for _, row in rows],
@@ -45,7 +47,7 @@ def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
         f"{hit.score:.3f}",
         hit.frame_id,
         console.shown_path(hit.video.path) + alike,
-        "" if hit.steps else hit.caption or "",
+        "" if hit.steps else _words(hit),
     )
     for step in hit.steps:
         yield (
@@ -58,6 +60,14 @@ def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
             f"  {step.text}",
             step.caption or "",
         )
+
+
+def _words(hit: SearchHit) -> str:
+    """Return what was said, written or captioned there that the hit was found by, else its caption."""
+    best = hit.evidence[0] if hit.evidence else None
+    if best is not None and best.text and best.text != hit.caption:
+        return f"{best.text} ({best.kind})"
+    return hit.caption or ""
 
 
 def _percent(confidence: float | None) -> str:

@@ -132,6 +132,15 @@ def search(
             rich_help_panel=RANK_PANEL,
         ),
     ] = "auto",
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--in",
+            metavar="KIND",
+            help="What to look at: pictures, captions, corrections, subtitles. Repeatable. [default: all]",
+            rich_help_panel=RANK_PANEL,
+        ),
+    ] = None,
     min_confidence: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Leave out what is less certain.", rich_help_panel=RANK_PANEL),
@@ -226,6 +235,7 @@ def search(
         within_seconds=within,
         filter=filters,
         mode=mode,
+        kinds=tuple(kinds) if kinds else None,
         num_hits=num_hits,
         group=group,
         dedupe=dedupe,
