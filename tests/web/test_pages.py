@@ -144,6 +144,24 @@ def test_what_is_said_runs_along_with_what_is_seen(library_path):
     assert [(one["start"], one["text"]) for one in shown["chapters"]] == [(0.0, "Beginning"), (5.0, "End")]
 
 
+def test_what_is_said_answers_and_stands_on_the_card(library_path):
+    with Library.open(library_path) as library:
+        video = library.videos()[0]
+        lines = [SegmentRecord(2.0, 4.0, "the <b>quarterly budget</b> meeting")]
+        library.put_track(video.id, TrackSpec("subtitle", "file", {"name": "talk.srt"}), lines)
+    card = data(page(q="quarterly budget"), "grid")["cards"][0]
+    assert (card["name"], card["mark"], card["text"]) == (
+        "first.mp4",
+        "Said",
+        "the <b>quarterly budget</b> meeting",
+    )
+    app = page(q="quarterly budget", kinds="Pictures", weaker="1")
+    assert app.button(key="chip-kinds").label == "Only pictures"
+    assert all(
+        card["mark"] is None for card in data(page(q="red", kinds="pictures", weaker="1"), "grid")["cards"]
+    )
+
+
 def test_a_file_that_is_another_now_is_not_played_under_the_old_name(library_path):
     app = page(q="blue", moment="7")
     shown = data(app, "player")

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 Card: TypeAlias = dict[str, Any]
 
 _FRAMES_IN_STRIP = 8
+_MARKS = {"subtitles": "Said", "transcript": "Said", "ocr": "On screen", "corrections": "By a person"}
+"""What a card says of words that are not a model's caption, by kind of evidence."""
 
 
 def hit_cards(library: PageLibrary, hits: Sequence[SearchHit]) -> list[Card]:
@@ -28,6 +30,7 @@ def hit_cards(library: PageLibrary, hits: Sequence[SearchHit]) -> list[Card]:
 def _hit_card(hit: SearchHit, strip: Sequence[TimedFrame]) -> Card:
     name, time = name_of(hit.video), format_duration(hit.time_seconds)
     sure = None if hit.confidence is None else f"{hit.confidence:.0%}"
+    mark, text = _words(hit)
     length = max(1, round(hit.end_seconds - hit.start_seconds))
     return {
         "id": str(hit.frame_id),
@@ -36,9 +39,10 @@ def _hit_card(hit: SearchHit, strip: Sequence[TimedFrame]) -> Card:
         "time": time,
         "length": f"{length} s" if length < 60 else format_duration(length),
         "sure": sure,
-        "text": hit.caption or "",
+        "text": text,
+        "mark": mark,
         "note": f"and {hit.num_duplicates} like it elsewhere" if hit.num_duplicates else None,
-        "label": _label(name, time, sure and f"{sure} sure", hit.caption),
+        "label": _label(name, time, sure and f"{sure} sure", mark, text),
         "frames": _frames(strip),
         "steps": [
             {
@@ -50,6 +54,14 @@ def _hit_card(hit: SearchHit, strip: Sequence[TimedFrame]) -> Card:
             for number, step in enumerate(hit.steps, start=1)
         ],
     }
+
+
+def _words(hit: SearchHit) -> tuple[str | None, str]:
+    """The words that made it a hit, and what kind they are; else its caption."""
+    for evidence in hit.evidence:
+        if evidence.text and evidence.kind in _MARKS:
+            return _MARKS[evidence.kind], evidence.text
+    return None, hit.caption or ""
 
 
 def video_cards(

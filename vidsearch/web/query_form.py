@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vidsearch.errors import VidsearchError
-from vidsearch.search.query import FrameReference, Mode, Query
+from vidsearch.search.kinds import KINDS
+from vidsearch.search.query import FrameReference, Query
 from vidsearch.times import format_duration
 from vidsearch.types import FrameFilter
 from vidsearch.web import show
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 MAX_UPLOAD_MEGABYTES = 20
 MAX_STEPS = 3
 
-_KINDS: dict[Mode, str] = {"auto": "Everything", "visual": "Pictures", "caption": "Words"}
+_KINDS = tuple(kind for kind in KINDS if kind != "corrections")
+"""The kinds of evidence to choose from. A person's corrections go with the captions."""
 _PICTURE_NAME = re.compile(r"[0-9a-f]{64}")
 _DATA_ADDRESS = "data:image/jpeg;base64,"
 
@@ -44,7 +46,7 @@ def ask(*, num_hits: int) -> Query | None:
             on_change=start_over,
         )
         with st.popover("Filters", icon=":material/tune:"):
-            where, mode, least = _filters()
+            where, kinds, least = _filters()
         with st.popover("Picture", icon=":material/add_photo_alternate:"):
             _upload()
     steps = _steps(text)
@@ -63,7 +65,7 @@ def ask(*, num_hits: int) -> Query | None:
             then=steps,
             within_seconds=float(st.session_state.get("within", 30)),
             filter=where,
-            mode="auto" if mode == "caption" and (steps or not text) else mode,
+            kinds=kinds if kinds and text and not steps else None,
             num_hits=num_hits,
             group=not st.session_state.get("frames", False),
             min_confidence=least or None,
@@ -82,15 +84,15 @@ def start_over() -> None:
 # --- filters ----------------------------------------------------------------------------------------
 
 
-def _filters() -> tuple[FrameFilter, Mode, float]:
-    mode = st.segmented_control(
+def _filters() -> tuple[FrameFilter, tuple[str, ...], float]:
+    kinds = st.pills(
         "Look in",
-        list(_KINDS),
-        default="auto",
-        required=True,
-        format_func=_KINDS.__getitem__,
-        key="kind",
+        _KINDS,
+        selection_mode="multi",
+        format_func=str.capitalize,
+        key="kinds",
         bind="query-params",
+        help="All of these where none is chosen",
     )
     part = st.text_input(
         "Video or folder", key="in", bind="query-params", placeholder="part of a name: holiday"
@@ -119,7 +121,7 @@ def _filters() -> tuple[FrameFilter, Mode, float]:
         min_duration_seconds=None if at_least is None else at_least * 60,
         max_duration_seconds=None if at_most is None else at_most * 60,
     )
-    return where, mode, least / 100
+    return where, tuple(kinds), least / 100
 
 
 def _day(day: date | None, *, days: int = 0) -> datetime | None:
@@ -130,7 +132,7 @@ def _chips() -> None:
     """Show what narrows the search down; a click on one takes it away."""
     state = st.session_state
     labels: dict[str, Callable[[], str]] = {
-        "kind": lambda: f"Only {_KINDS[state['kind']].lower()}",
+        "kinds": lambda: f"Only {' and '.join(state['kinds'])}",
         "in": lambda: f"In {state['in']}",
         "since": lambda: f"Since {state['since']:%d %b %Y}",
         "until": lambda: f"Until {state['until']:%d %b %Y}",
@@ -141,7 +143,7 @@ def _chips() -> None:
         "sure": lambda: f"At least {state['sure']}% sure",
         "frames": lambda: "Single frames",
     }
-    none = {"kind": "auto", "in": "", "sure": 0, "frames": False}
+    none = {"kinds": [], "in": "", "sure": 0, "frames": False}
     on = [key for key in labels if state.get(key) not in (None, none.get(key))]
     if not on:
         return

@@ -12,6 +12,8 @@ from vidsearch.web import cards, components, home, moment, query_form, show
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
     from vidsearch.types import SearchHit
@@ -62,10 +64,10 @@ def _show(answer: SearchAnswer, opened: int | None) -> None:
         st.html('<p class="vs-lead">Nothing found.</p>')
         home.render_examples()
         return
-    good = [hit for hit in answer.hits if not answer.is_doubtful(hit)]
-    num_weaker = len(answer.hits) - len(good)
+    good, weaker = answer.split()
+    num_weaker = len(weaker)
     shows_weaker = "weaker" in st.query_params
-    hits = list(answer.hits) if shows_weaker else good
+    hits = answer.hits if shows_weaker else good
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.html(f'<p class="vs-lead" role="status">{_found(answer, good, shows_weaker=shows_weaker)}</p>')
         if hits:
@@ -94,7 +96,7 @@ def _show(answer: SearchAnswer, opened: int | None) -> None:
         home.render_examples()
 
 
-def _found(answer: SearchAnswer, good: list[SearchHit], *, shows_weaker: bool) -> str:
+def _found(answer: SearchAnswer, good: Sequence[SearchHit], *, shows_weaker: bool) -> str:
     if not good and shows_weaker:
         return "Nothing in this library matches well. These come closest:"
     if not good:
@@ -102,8 +104,10 @@ def _found(answer: SearchAnswer, good: list[SearchHit], *, shows_weaker: bool) -
     kind = ("moment" if answer.query.group else "frame") + ("s" if len(good) != 1 else "")
     num_videos = len({hit.video.id for hit in good})
     videos = "1 video" if num_videos == 1 else f"{num_videos} videos"
+    is_unsure = answer.verdict == "unsure" and good[0].confidence is not None
+    perhaps = "Not sure, but perhaps one of these: " if is_unsure else ""
     weaker = f", then {len(answer.hits) - len(good):,} weaker ones" if shows_weaker else ""
-    return f"{len(good):,} {kind} in {videos}, best first{weaker}"
+    return f"{perhaps}{len(good):,} {kind} in {videos}, best first{weaker}"
 
 
 def _open() -> None:
@@ -116,7 +120,7 @@ def _set(parameter: str, value: int) -> None:
     st.query_params[parameter] = str(value)
 
 
-def _downloads(answer: SearchAnswer, shown: list[SearchHit]) -> None:
+def _downloads(answer: SearchAnswer, shown: Sequence[SearchHit]) -> None:
     """Offer the first hits as files for editing programs and spreadsheets."""
     num_hits = int(st.number_input("The first", min_value=1, max_value=len(shown), value=min(10, len(shown))))
     title = answer.query.text or "vidsearch"
