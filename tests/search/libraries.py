@@ -10,6 +10,7 @@ import numpy as np
 
 from tests.fakes import COLOURS, ColourEmbedder
 from tests.store.examples import Frame, append, finish, specs
+from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.library import Library
 from vidsearch.types import EmbeddingSpace, Fingerprint, Shot, Video, VideoInfo
 
@@ -38,11 +39,13 @@ def add_video(
 ) -> Video:
     """Add a video with one frame a second, of these colours; None is a blank frame without a vector."""
     digest = hashlib.sha256(path.encode()).hexdigest()
+    made_up = Fingerprint(digest, digest[:8], 1000, 1)
+    own = fingerprint(Path(path)) if Path(path).exists() else made_up
     info = VideoInfo(1000, "mp4", "h264", 32, 24, 0, 25.0, float(len(colours)), 0, None)
     by_space: Mapping[EmbeddingSpace, Sequence[Colour | None]] = spaces or {COLOUR.space: colours}
     opened = library.begin_video(
         Path(path),
-        Fingerprint(digest, digest[:8], 1000, 1),
+        own,
         info,
         specs(shots=bool(shots)),
         tuple(by_space),

@@ -48,8 +48,10 @@ def rerank(
 def _image(library: Library, hit: SearchHit) -> tuple[UInt8Image, str | None]:
     from vidsearch.media.decode import frame_at
     from vidsearch.media.images import decode_jpeg
+    from vidsearch.store.fingerprint import path_of
 
     try:
-        return frame_at(hit.video.path, hit.time_seconds, short_side_pixels=_SHORT_SIDE_PIXELS).image, None
+        path = path_of(hit.video)
+        return frame_at(path, hit.time_seconds, short_side_pixels=_SHORT_SIDE_PIXELS).image, None
     except MediaError as error:
         return decode_jpeg(library.thumbnail(hit.frame_id)), f"Re-ranked by a thumbnail: {error}"
