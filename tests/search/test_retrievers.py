@@ -134,6 +134,13 @@ def test_a_correction_of_alike_frames_is_one_moment(library):
     assert [(hit.start_seconds, hit.end_seconds) for hit in answer.hits] == [(0.0, 30.0)]
 
 
+def test_a_hit_by_words_is_at_the_time_where_they_begin(library):
+    """And not where the picture happens to score best."""
+    video = add_video(library, "/videos/cat.mp4", ["blue"] * 10 + ["white"] * 5)
+    library.add_human_caption(video.id, 4.0, 13.0, "Minka")
+    assert [hit.time_seconds for hit in ask(library, "Minka", num_hits=1).hits] == [4.0]
+
+
 def test_a_correction_with_some_of_the_words_does_not_hide_a_picture_of_all(library):
     home = add_video(library, "/videos/home.mp4", ["grey"] * 20)
     add_video(library, "/videos/fire.mp4", ["red"] * 3)

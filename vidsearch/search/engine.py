@@ -139,7 +139,10 @@ class Searcher:
             in_shots=query.group,
             has_confidence=query.asked is not None,
         )
-        hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
+        hits = [
+            replace(hit, num_duplicates=folded[n]) if n in folded else hit
+            for hit, n in zip(hits, kept, strict=True)
+        ]
         notes = [str(problem) for problem in problems]
         if query.rerank is not None and hits:
             first, more_notes = rerank(
@@ -175,7 +178,10 @@ class Searcher:
         hits = HitMaker(self.library, timeline).sequence_hits(
             step_rows[kept], scores[np.arange(len(texts)), at[kept]], texts, step_views
         )
-        hits = [replace(hit, num_duplicates=folded.get(n, 0)) for hit, n in zip(hits, kept, strict=True)]
+        hits = [
+            replace(hit, num_duplicates=folded[n]) if n in folded else hit
+            for hit, n in zip(hits, kept, strict=True)
+        ]
         return _Found(hits, step_views[0], "visual", notes)
 
     # --- what they share ----------------------------------------------------------------------------

@@ -12,7 +12,7 @@ say as the pictures, and measured far worse (`benchmarks/search_fusion.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -109,9 +109,6 @@ def rank_moments(
             made.add(made.grown(each, curve, bounds_of(each)) if join else Span(each, each + 1, each))
     moments = _moments(made.spans, times, frames, segments, weights)
     moments += [_of_segments((segment,), score=_weight(segment)) for segment in loose]
-    if len(frames) == 1 and not any(moment.segments for moment in moments):
-        (name,) = (ranking.name for ranking in frames)
-        moments = [replace(moment, score=moment.scores[name]) for moment in moments]
     return sorted(moments, key=lambda moment: moment.order)[:limit]
 
 
@@ -191,10 +188,10 @@ def _moments(
 ) -> list[Moment]:
     if not made:
         return []
-    firsts, ends, bests = (
-        np.asarray([getattr(span, name) for span in made], dtype=np.int64)
-        for name in ("first", "end", "best")
-    )
+    firsts = np.asarray([span.first for span in made], dtype=np.int64)
+    ends = np.asarray([span.end for span in made], dtype=np.int64)
+    bests = np.asarray([span.best for span in made], dtype=np.int64)
+    is_fused = len(frames) + len(segments) > 1
     of_pictures = weights(bests)
     cosines = [_best_by_span(ranking, firsts, ends) for ranking in frames]
     matched = [_segments_by_span(ranking, firsts, ends) for ranking in segments]
@@ -213,7 +210,8 @@ def _moments(
             if number in by_span
         }
         scores |= {segment.kind.name: segment.score for segment in found}
-        moments.append(Moment(span, weight, weight, scores, tuple(found), times.get(number)))
+        score = weight if is_fused else scores[frames[0].name]
+        moments.append(Moment(span, score, weight, scores, tuple(found), times.get(number)))
     return moments
 
 

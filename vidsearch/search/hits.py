@@ -90,15 +90,18 @@ class HitMaker:
             if moment.times is not None:
                 start, end = moment.times
             sure = by_pictures[span.best] if span is not None else None
+            shown = best
+            if span is not None and moment.times and moment.segments[0].confidence >= (sure or 0.0):
+                shown = frames[span.first]  # found by its words: where they begin
             hits.append(
                 SearchHit(
-                    video=self._video(best.video_id),
-                    frame_id=best.id,
-                    time_seconds=min(max(best.time_seconds, start), max(start, end)),
+                    video=self._video(shown.video_id),
+                    frame_id=shown.id,
+                    time_seconds=min(max(shown.time_seconds, start), max(start, end)),
                     start_seconds=start,
                     end_seconds=end,
                     score=moment.score,
-                    caption=_caption(best),
+                    caption=_caption(shown),
                     confidence=-float(np.expm1(-moment.weight)) if has_confidence else None,
                     scores=dict(moment.scores),
                     evidence=_evidence(moment, said, best if views else None, sure),

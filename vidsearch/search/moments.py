@@ -66,6 +66,7 @@ class SpanSet:
 
     def __init__(self) -> None:
         self.spans: list[Span] = []
+        self._starts: list[int] = []
         self._by_start: list[Span] = []
 
     def __len__(self) -> int:
@@ -74,17 +75,19 @@ class SpanSet:
     def add(self, span: Span) -> None:
         """Add a span. It must not overlap those that are in already."""
         self.spans.append(span)
-        bisect.insort(self._by_start, span, key=lambda other: other.first)
+        at = bisect.bisect_right(self._starts, span.first)
+        self._starts.insert(at, span.first)
+        self._by_start.insert(at, span)
 
     def overlaps(self, first: int, end: int) -> bool:
         """Whether a span shares rows with [first, end)."""
-        at = bisect.bisect_left(self._by_start, end, key=lambda span: span.first)
+        at = bisect.bisect_left(self._starts, end)
         return at > 0 and self._by_start[at - 1].end > first
 
     def grown(self, peak: int, curve: Curve, bounds: tuple[int, int]) -> Span:
         """The span around a peak that is in no span yet. It ends where others and `bounds` begin."""
         low, high = bounds
-        at = bisect.bisect_right(self._by_start, peak, key=lambda span: span.first)
+        at = bisect.bisect_right(self._starts, peak)
         if at > 0:
             low = max(low, self._by_start[at - 1].end)
         if at < len(self._by_start):
