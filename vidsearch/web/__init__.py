@@ -1,10 +1,12 @@
-"""The Streamlit page: search, library, index and explore, in a browser on this machine.
+"""The Streamlit page: search, library, index and explore, in a browser on this machine. Needs the `ui` extra.
 
-    serve.py     starts the server: page, pictures and videos from one address
-    files.py     pictures and videos by their number in the library, and nothing else
-    desk.py      the library as the page uses it, in one thread
-    jobs.py      an index run in its own process, which outlives the page
-    app.py       what the browser shows: one module a page, `show.py` for what they share
-
-Calls only the package's public Python API; knows no SQL and no model. Needs the `ui` extra.
+serve.py          starts the server: page, pictures and videos from one address
+gate.py           lets through only who has the start token, from the page's own origin
+files.py          pictures, videos and heat maps by their number in the library
+page_library.py   the library as the page uses it, in one thread
+jobs.py           an index run in its own process, which outlives the page; progress.py: how far it is
+app.py, pages.py  what the browser shows: one module a page, `show.py` for what they share
+components/       what Streamlit's widgets cannot do: a grid of moments, a player, keys
+cards.py          moments and videos as the components take them
+overview.py       a whole library at a glance: clusters, map, words, duplicates, example queries
 """
