@@ -6,7 +6,6 @@ import errno
 import re
 import time
 from collections.abc import Callable, Mapping
-from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -135,6 +134,8 @@ def _asked_seconds(headers: Mapping[str, str]) -> float | None:
         return float(limit[1]) if limit else None
     if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", asked):
         return float(asked)
+    from email.utils import parsedate_to_datetime  # imports sockets, which a search has no use for
+
     try:
         return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
     except (TypeError, ValueError):
