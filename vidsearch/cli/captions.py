@@ -217,13 +217,11 @@ def find(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     num_matches: Annotated[
         int,
-        typer.Option(
-            "--limit", "-n", "--top", "-k", min=1, max=1_000_000, help="How many captions and subtitles."
-        ),
+        typer.Option("--limit", "-n", "--top", "-k", min=1, max=10_000, help="How many lines."),
     ] = 20,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find words in captions and in the subtitles that were imported, and mark them.
+    """Find words in captions, corrections, subtitles and chapters, and mark them.
 
     Example: `vidsearch captions find "birthday cake"`
     """
@@ -237,7 +235,7 @@ def find(
         console.say_json([plain(WordMatchSchema.of(match)) for match in matches])
         return
     if not matches:
-        console.note("No caption and no subtitle has these words.")
+        console.note("No caption, subtitle or chapter has these words.")
     for match in matches:
         where = f"{console.shown_path(match.video.path)}  {format_time(match.start_seconds)}"
         console.say(f"{where}  ", console.highlighted(match.highlighted))

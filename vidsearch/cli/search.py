@@ -137,7 +137,7 @@ def search(
         typer.Option(
             "--in",
             metavar="KIND",
-            help="What to look at: pictures, captions, corrections, subtitles. Repeatable. [default: all]",
+            help="Look at: pictures, captions, corrections, subtitles, chapters. Repeatable. [default: all]",
             rich_help_panel=RANK_PANEL,
         ),
     ] = None,

@@ -50,6 +50,7 @@ TEXT_KINDS: Mapping[str, EvidenceKind] = MappingProxyType(
                 "corrections", WordKind("caption", is_human=True), trust=0.999, fall=1.0, has_own_span=True
             ),
             EvidenceKind("subtitles", WordKind("subtitle"), trust=0.7, fall=2.0, has_own_span=True),
+            EvidenceKind("chapters", WordKind("chapter"), trust=0.7, fall=2.0, has_own_span=True),
             EvidenceKind("captions", WordKind("caption"), trust=0.45, fall=2.0, has_own_span=False),
         )
     }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from vidsearch.tracks import WordKind
+from vidsearch.search.engine import Searcher
+from vidsearch.search.kinds import TEXT_KINDS
+from vidsearch.search.query import Query
 
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
@@ -38,14 +40,13 @@ class LibraryCaptions:
 
 @dataclass(frozen=True, slots=True)
 class WordMatch:
-    """A caption or a subtitle that has the words asked for, and where: [start, end)."""
+    """Words of a video that have the words asked for, and where: [start, end)."""
 
     video: Video
-    kind: Literal["caption", "subtitle"]
+    kind: str
+    """What they are, as `--in` names it: "captions", "corrections", "subtitles" or "chapters"."""
     start_seconds: float
     end_seconds: float
-    track: str | None
-    """The subtitle track's name; None for a caption."""
     highlighted: str
     """The words, with HIGHLIGHT_START and HIGHLIGHT_END around each that matched."""
     score: float
@@ -71,21 +72,21 @@ def read_captions(store: Store, describer: Describer, video: Video, level: Level
 
 
 def find_words(store: Store, words: str, num_matches: int) -> list[WordMatch]:
-    """Return the captions and subtitles that have any of the words, best first: one ranking over all of
-    them."""
-    kinds = (WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"))
-    matches = store.match(words, num_matches, kinds=kinds)
-    videos = {video.id: video for video in store.videos()}
-    tracks = {track_id: store.track(track_id) for track_id in {match.track_id for match in matches}}
+    """Return the words of videos that have any of the words asked for, best first.
+
+    It is the search of `Library.search`, restricted to words: one ranking over captions, corrections,
+    subtitles and chapters, without a model.
+    """
+    query = Query(text=words, kinds=tuple(TEXT_KINDS), num_hits=num_matches, group=False, dedupe=False)
     return [
         WordMatch(
-            video=videos[match.video_id],
-            kind="subtitle" if match.kind == "subtitle" else "caption",
-            start_seconds=match.start_seconds,
-            end_seconds=match.end_seconds,
-            track=tracks[match.track_id].name if match.kind == "subtitle" else None,
-            highlighted=match.highlighted,
-            score=match.score,
+            video=hit.video,
+            kind=evidence.kind,
+            start_seconds=evidence.start_seconds,
+            end_seconds=evidence.end_seconds,
+            highlighted=evidence.highlighted or evidence.text or "",
+            score=hit.score,
         )
-        for match in matches
+        for hit in Searcher(store, encoders={}).search(query).hits
+        for evidence in hit.evidence[:1]
     ]

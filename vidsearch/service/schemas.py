@@ -295,7 +295,7 @@ class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Words found in a caption or a subtitle."""
+    """Words found in a caption, a correction, a subtitle or a chapter's title."""
 
     video_id: int
     path: str
@@ -303,7 +303,6 @@ class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
     start_seconds: float
     end_seconds: float
     kind: str
-    track: str | None
     text: str
     score: float
 

@@ -16,7 +16,13 @@ if TYPE_CHECKING:
 Card: TypeAlias = dict[str, Any]
 
 _FRAMES_IN_STRIP = 8
-_MARKS = {"subtitles": "Said", "transcript": "Said", "ocr": "On screen", "corrections": "By a person"}
+_MARKS = {
+    "subtitles": "Said",
+    "transcript": "Said",
+    "ocr": "On screen",
+    "chapters": "Chapter",
+    "corrections": "By a person",
+}
 """What a card says of words that are not a model's caption, by kind of evidence."""
 
 
