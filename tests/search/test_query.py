@@ -159,7 +159,7 @@ def test_a_vector_may_be_an_array():
 @pytest.mark.parametrize(
     ("options", "looked_at"),
     [
-        ({}, ("pictures", "corrections", "subtitles", "captions")),
+        ({}, ("pictures", "corrections", "subtitles", "chapters", "captions")),
         ({"mode": "visual"}, ("pictures",)),
         ({"mode": "caption"}, ("corrections", "captions")),
         ({"kinds": ("captions",)}, ("corrections", "captions")),

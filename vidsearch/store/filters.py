@@ -6,6 +6,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
@@ -43,6 +44,13 @@ def filtered_ids(
 
     A frame is where it begins; other segments are within a time range where they overlap it.
     """
+    if where.caption_words is not None:
+        ids = _with_caption_words(connection, where.caption_words, kind, is_human=is_human)
+        rest = replace(where, caption_words=None)
+        if rest.is_empty:
+            return ids
+        left = filtered_ids(connection, rest, kind, is_human=is_human)
+        return np.intersect1d(ids, left, assume_unique=True)
     conditions = ["t.kind = ?", "t.state = 'active'", "(t.producer = ?) = ?"]
     values: list[object] = [kind, HUMAN, is_human]
 
@@ -69,12 +77,7 @@ def filtered_ids(
         JOIN videos v ON v.id = t.video_id JOIN segments s ON s.track_id = t.id
         WHERE {" AND ".join(conditions)}
     """
-    ids = np.sort(selected_ids(connection, query, values), kind="stable")
-    if where.caption_words is not None:
-        ids = np.intersect1d(
-            ids, _with_caption_words(connection, where.caption_words, kind), assume_unique=True
-        )
-    return ids
+    return np.sort(selected_ids(connection, query, values), kind="stable")
 
 
 def _recorded(time: datetime) -> tuple[str, float]:
@@ -84,25 +87,34 @@ def _recorded(time: datetime) -> tuple[str, float]:
     return "recorded_unix_seconds", time.timestamp()
 
 
-def _with_caption_words(connection: sqlite3.Connection, words: str, kind: TrackKind) -> Int64:
-    """Ids of the segments of a kind that begin while a caption that is shown has all of the words."""
-    found = []
-    for is_human in (False, True):
-        low, high = segment_ids.id_range("caption", is_human=is_human)
-        query = """
-            SELECT s.id AS id FROM segments_fts m
-            JOIN segments c ON c.id = m.rowid JOIN tracks ct ON ct.id = c.track_id
-            JOIN tracks t ON t.video_id = ct.video_id AND t.kind = ? AND t.state = 'active'
-            JOIN segments s ON s.track_id = t.id
-                AND s.start_seconds >= c.start_seconds AND s.start_seconds < c.end_seconds
-            WHERE segments_fts MATCH ? AND m.rowid >= ? AND m.rowid < ?
-        """
-        values: list[object] = [kind, all_words_expression(words), low, high]
-        if not is_human:
-            query += _NOT_OVERWRITTEN
-            values.append(HUMAN)
-        found.append(selected_ids(connection, query, values))
+def _with_caption_words(
+    connection: sqlite3.Connection, words: str, kind: TrackKind, *, is_human: bool
+) -> Int64:
+    """Ids of the segments of a kind that begin while a caption that is shown has all the words: ascending."""
+    query = """
+        SELECT s.id AS id FROM segments_fts m
+        JOIN segments c ON c.id = m.rowid JOIN tracks ct ON ct.id = c.track_id
+        JOIN tracks t ON t.video_id = ct.video_id AND t.kind = ? AND t.state = 'active'
+            AND (t.producer = ?) = ?
+        JOIN segments s ON s.track_id = t.id
+            AND s.start_seconds >= c.start_seconds AND s.start_seconds < c.end_seconds
+        WHERE segments_fts MATCH ? AND m.rowid >= ? AND m.rowid < ?
+    """
+    values: list[object] = [kind, HUMAN, is_human, all_words_expression(words)]
+    by_models = segment_ids.id_range("caption")
+    if not _has_human_captions(connection):
+        return np.unique(selected_ids(connection, query, [*values, *by_models]))
+    by_people = segment_ids.id_range("caption", is_human=True)
+    found = [
+        selected_ids(connection, query + _NOT_OVERWRITTEN, [*values, *by_models, HUMAN]),
+        selected_ids(connection, query, [*values, *by_people]),
+    ]
     return np.unique(np.concatenate(found))
+
+
+def _has_human_captions(connection: sqlite3.Connection) -> bool:
+    query = "SELECT EXISTS (SELECT 1 FROM segments WHERE id >= ? AND id < ?)"
+    return bool(connection.execute(query, segment_ids.id_range("caption", is_human=True)).fetchone()[0])
 
 
 _NOT_OVERWRITTEN = """
