@@ -94,7 +94,7 @@ def _print_next_steps(num_right: int, num_queries: int, library: Path | None) ->
     console.say(f"{num_right} of {num_queries} queries found their moment.")
     if library is not None:
         kept = f" --library {console.shown_path(library)}"
-        console.say(f'Ask something else:     vidsearch search "an astronaut"{kept}')
+        console.say(f'Ask something else:     vidsearch search "a camera"{kept}')
         console.say(f"Read what it wrote:     vidsearch captions cat.mp4{kept}")
     console.say("Index your own videos:  vidsearch index FOLDER")
     console.say('Then search them:       vidsearch search "a dog on grass"')
