@@ -189,6 +189,27 @@ def test_a_very_large_photograph_comes_reduced(tmp_path: Path) -> None:
     assert peak_mb < 300
 
 
+def test_a_huge_jpeg_with_a_scan_for_each_colour_takes_no_memory(tmp_path: Path) -> None:
+    """700 bytes, for which a decoder holds the coefficients of 32,000 x 32,000 pixels: 3 GB."""
+    data = encode_jpeg(solid(RED, width=64, height=64))
+    frame, scan = data.index(b"\xff\xc0"), data.index(b"\xff\xda")
+    size = struct.pack(">HH", 32_000, 32_000)
+    only_first_colour = b"\xff\xda\x00\x08\x01\x01\x00\x00\x3f\x00" + bytes(20) + b"\xff\xd9"
+    path = tmp_path / "scans.jpg"
+    path.write_bytes(data[: frame + 5] + size + data[frame + 9 : scan] + only_first_colour)
+    said, peak_mb = read_apart(path)
+    assert said == "is too large a picture: up to 67,108,864 pixels are read"
+    assert peak_mb < 50
+
+
+def test_a_large_progressive_jpeg_comes_reduced(tmp_path: Path) -> None:
+    path = tmp_path / "large.jpg"
+    Image.new("RGB", (8_000, 6_000), (220, 30, 30)).save(path, progressive=True, subsampling=0)
+    said, peak_mb = read_apart(path)
+    assert said == "(3000, 4000, 3)"
+    assert peak_mb < 500
+
+
 def test_a_tile_larger_than_its_picture_is_refused(tmp_path: Path) -> None:
     """64 x 64 pixels in one tile of 2**20 x 2**20."""
     tags = {256: 64, 257: 64, 258: 8, 259: 1, 262: 1, 277: 1, 322: 2**20, 323: 2**20, 324: 0, 325: 64}

@@ -134,6 +134,7 @@ def test_what_a_query_is_made_of(query, asked):
             },
             "range of recording dates is empty",
         ),
+        ({"text": "a", "filter": FrameFilter(recorded_after=datetime(1, 1, 1))}, "0001-01-01 is no day"),
     ],
 )
 def test_what_no_search_can_take_is_refused_in_words(options, words):

@@ -1,7 +1,7 @@
 """Still pictures: sizes, JPEG, files.
 
 Images are uint8 arrays (height, width, 3), RGB. A picture that comes from outside is untrusted: its header is
-read first, and none that claims more than `MAX_PIXELS` is decoded. Reading one takes 0.5 GB at most.
+read first, and none that claims more than `MAX_PIXELS` is decoded. Reading one takes 0.6 GB at most.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ MAX_PIXELS = 2**26
 MAX_FILE_BYTES = 256 * 2**20
 
 _MAX_JPEG_PIXELS = 2**30
-"""A baseline JPEG is decoded row by row at a half, a quarter or an eighth of its size: it may be larger."""
+"""A JPEG of one scan is decoded row by row at a half, a quarter or an eighth of its size: it may be larger.
+Of one with several scans (progressive, or a scan for each colour), all coefficients are held at once."""
 _REDUCED_PIXELS = 2**24
 _REDUCTIONS = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -50,6 +51,9 @@ _PILLOW_ERRORS = (
     struct.error,
 )
 """What Pillow raises on broken headers."""
+
+_JPEG_SEQUENTIAL_FRAMES = (0xC0, 0xC1)
+_JPEG_SCAN = 0xDA
 
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH, _TIFF_SAMPLES_PER_PIXEL = 322, 323, 277
 
@@ -169,12 +173,32 @@ def _checked_reduction(data: bytes) -> int:
     except _PILLOW_ERRORS as error:
         raise MediaError(_NOT_A_PICTURE) from error
     num_pixels = header.width * header.height
-    is_baseline = is_jpeg and not header.info.get("progressive")
-    if num_pixels > (_MAX_JPEG_PIXELS if is_baseline else MAX_PIXELS) or _has_huge_tiles(header):
+    is_by_rows = is_jpeg and _is_by_rows(data)
+    if num_pixels > (_MAX_JPEG_PIXELS if is_by_rows else MAX_PIXELS) or _has_huge_tiles(header):
         raise MediaError(_TOO_LARGE)
-    if num_pixels <= MAX_PIXELS:
+    if not is_jpeg or (is_by_rows and num_pixels <= MAX_PIXELS) or num_pixels <= _REDUCED_PIXELS:
         return 1
     return next((step for step in _REDUCTIONS if num_pixels <= _REDUCED_PIXELS * step**2), 8)
+
+
+def _is_by_rows(data: bytes) -> bool:
+    """Whether a JPEG is sequential and its first scan has all colours, so that it decodes row by row.
+
+    False where it is not, and where its markers do not follow each other as they should (ITU-T T.81, B.2).
+    """
+    num_colours = 0
+    at = 2
+    while len(data) > at + 9 and data[at] == 0xFF:
+        marker = data[at + 1]
+        if marker == 0xFF:  # padding
+            at += 1
+            continue
+        if marker in _JPEG_SEQUENTIAL_FRAMES:
+            num_colours = data[at + 9]
+        elif marker == _JPEG_SCAN:
+            return data[at + 4] == num_colours
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return False
 
 
 def _has_huge_tiles(header: Image.Image) -> bool:

@@ -307,4 +307,13 @@ def _check_filter(frames: FrameFilter) -> None:
 
 def _aware(moment: datetime | None) -> datetime | None:
     """A moment that can be compared with any other; without a zone it is one of this machine's."""
-    return moment.astimezone() if moment is not None and moment.tzinfo is None else moment
+    if moment is None or moment.tzinfo is not None:
+        return moment
+    try:
+        return moment.astimezone()
+    except (
+        ValueError,
+        OverflowError,
+        OSError,
+    ) as error:  # an offset from the first day there is, or the last
+        raise QueryError(f"{moment.date()} is no day that can be compared: {error}.") from error
