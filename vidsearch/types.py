@@ -14,6 +14,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vidsearch.paths import exists
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -208,7 +210,7 @@ class Video:
     @property
     def path(self) -> Path:
         """The first path that exists now, else the first."""
-        return next((path for path in self.paths if path.exists()), self.paths[0])
+        return next((path for path in self.paths if exists(path)), self.paths[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -149,3 +149,12 @@ def test_export_to_stdout_writes_no_file(made, tmp_path, output):
 
     assert (tmp_path / "out").read_bytes().startswith(b"WEBVTT\n")
     assert list(tmp_path.iterdir()) == [tmp_path / "out"]
+
+
+def test_a_name_that_is_too_long_is_a_clear_error(run, made):
+    name = "a" * 300 + ".srt"
+
+    result = run("export", "cat.mp4", "-o", name, "--library", made / "library")
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith(f"Error: Could not write {name}: File name too long")

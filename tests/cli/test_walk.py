@@ -358,6 +358,13 @@ def test_many_queries_are_answered_in_order(run, sample_library, tmp_path):
     assert [Path(answer["hits"][0]["path"]).name for answer in answers] == ["cat.mp4", "cafe.mp4"]
 
 
+def test_a_file_of_queries_without_end_is_refused(run, sample_library):
+    result = run("search", "--queries", "/dev/zero", "--library", sample_library)
+
+    assert result.exit_code == 1
+    assert result.stderr.startswith("Error: /dev/zero is longer than ")
+
+
 def test_hits_are_exported_for_an_editor(run, sample_library, tmp_path):
     cut = tmp_path / "cut.edl"
 

@@ -390,6 +390,20 @@ def test_a_stretch_of_zeros_is_no_whole_video(name: str, codec: str, tmp_path: P
     assert report.remarks()[0].startswith("nothing could be read from 0:00:0")
 
 
+@pytest.mark.parametrize(("name", "codec"), [("dark.mkv", "libx264"), ("dark.webm", "libvpx-vp9")])
+def test_a_stretch_of_zeros_in_a_film_of_few_bytes(name: str, codec: str, tmp_path: Path) -> None:
+    """Four seconds of a dark room are smaller than what one picture takes elsewhere."""
+    path = write_video(tmp_path / name, lambda number: NOISE[0] // 16, num_frames=500, gop=25, codec=codec)
+    _, report = read_all(path, SamplingPlan(fps=5))
+    assert report.is_whole
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * 0.5), int(len(data) * 0.5) + 3000
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)
+    _, report = read_all(path, SamplingPlan(fps=5))
+    assert report.lost_spans, len(data)
+
+
 @pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.flv"])
 def test_the_last_second_is_missed(name: str, tmp_path: Path) -> None:
     """Also where another track is longer than the pictures, or the file has lost no more than a second."""

@@ -25,6 +25,8 @@ DAMAGE = {
     "recording time": ("UPDATE videos SET created_at = 'never'", "videos"),
     "params": ("UPDATE tracks SET params = 'null' WHERE kind = 'caption'", "tracks"),
     "attributes": ("UPDATE segments SET attributes = '{' WHERE start_seconds = 0", "frames"),
+    "time of a frame": ("UPDATE segments SET start_seconds = -9e999 WHERE id = 1", "frames"),
+    "end of a frame": ("UPDATE segments SET end_seconds = 1e300 WHERE id = 1", "frames"),
 }
 
 
@@ -71,6 +73,12 @@ def test_a_duration_that_is_none_is_forgotten(library, seconds):
     execute(library, f"UPDATE videos SET duration_seconds = {seconds}")
     assert [problem.kind for problem in library.verify(repair=True)] == ["value"]
     assert library.videos()[0].info.duration_seconds is None
+
+
+def test_a_path_that_no_system_takes_is_one_that_is_not_there(library):
+    execute(library, "UPDATE video_paths SET path = ?", "[" * 5000)
+    assert library.videos()[0].path == Path("[" * 5000)
+    assert [problem.kind for problem in library.verify()] == ["file-missing"]
 
 
 def test_vectors_that_are_none_do_not_keep_others_from_being_found(library):

@@ -9,6 +9,7 @@ import typer
 
 from vidsearch.cli import console, options, stopping
 from vidsearch.errors import QueryError
+from vidsearch.paths import exists
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def _state(video: Video, *, is_damaged: bool) -> str:
         return f"up to {format_duration(video.indexed_until_seconds)}"
     if is_damaged:
         return "damaged"
-    return "whole" if video.path.exists() else "file gone"
+    return "whole" if exists(video.path) else "file gone"
 
 
 def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: options.AsJson = False) -> None:

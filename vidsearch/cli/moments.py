@@ -10,6 +10,7 @@ import typer
 from vidsearch.cli import console, options
 from vidsearch.errors import LibraryError, QueryError
 from vidsearch.outputs import OutputRule
+from vidsearch.paths import is_file
 from vidsearch.search.query import FrameReference
 from vidsearch.times import format_time, parse_time
 
@@ -146,7 +147,7 @@ def _video_file(video: str, library: Path) -> tuple[Path, LibraryModels | None]:
     from vidsearch import Library
     from vidsearch.store.fingerprint import path_of
 
-    if Path(video).is_file():
+    if is_file(Path(video)):
         return Path(video), None
     with Library.open(library) as opened:
         return path_of(opened.video(video)), opened.store.models

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
+from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,6 +15,9 @@ from vidsearch.cli import answers, console, options
 from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference, Mode, Query, WeightedText
 from vidsearch.types import FrameFilter
+
+_MAX_QUERIES_CHARACTERS = 2**26
+"""Of a file of queries: half a million of them. A device has no end."""
 
 if TYPE_CHECKING:
     from vidsearch import Answer, Library
@@ -312,11 +316,14 @@ def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bo
     from vidsearch.service.query_json import read_queries
 
     try:
-        lines = sys.stdin.readlines() if source == Path("-") else source.read_text("utf-8").splitlines()
+        with nullcontext(sys.stdin) if source == Path("-") else source.open(encoding="utf-8") as file:
+            text = file.read(_MAX_QUERIES_CHARACTERS + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = (error.strerror if isinstance(error, OSError) else None) or "it is not UTF-8 text"
         raise QueryError(f"Cannot read the queries in {source}: {reason}.") from error
-    for query in read_queries(lines, defaults=defaults):
+    if len(text) > _MAX_QUERIES_CHARACTERS:
+        raise QueryError(f"{source} is longer than {_MAX_QUERIES_CHARACTERS:,} characters. Split it.")
+    for query in read_queries(text.splitlines(), defaults=defaults):
         answer = library.search(query)
         if as_json:
             console.say_json_line(answer.to_dict())

@@ -17,6 +17,7 @@ from watchfiles import watch as watch_files
 
 from vidsearch.errors import MediaError, VidsearchError
 from vidsearch.media.discover import find_videos, is_found_in
+from vidsearch.paths import is_folder
 
 if TYPE_CHECKING:
     from vidsearch.ingest.report import IngestReport
@@ -96,7 +97,7 @@ class Retries:
 def check_folders(folders: Iterable[Path]) -> None:
     """Raise MediaError for a folder that is not there."""
     for folder in folders:
-        if not folder.is_dir():
+        if not is_folder(folder):
             raise MediaError("is not a folder that can be watched", path=folder)
 
 

@@ -27,6 +27,8 @@ _FORMATS_WITHOUT_TIME_GAPS = frozenset({"mpegts", "mpeg"})
 """Containers of broadcasts and cameras, which never leave a picture on screen for long."""
 
 _MAX_HOLE_BYTES = 4096
+_MAX_HOLE_IN_GAP_BYTES = 512
+"""Where no picture is shown meanwhile: a cluster's headers are shorter, and a dark film is small."""
 _MAX_GAP_SECONDS = Fraction(1, 2)
 _MIN_ZERO_BYTES = 16
 _JOIN_SECONDS = 1.0
@@ -99,7 +101,8 @@ class Completeness:
         """The byte after the last packet."""
         self._picture_end: int | None = None
         """When the last picture so far leaves the screen, in ticks."""
-        self._is_after_hole = False
+        self._hole_bytes = 0
+        """The largest hole since the last picture."""
 
     def report(self) -> DecodeReport:
         """What was met so far."""
@@ -116,8 +119,8 @@ class Completeness:
     def note_packet(self, packet: Packet[Stream], frame_ticks: int) -> bool:
         """Look at a packet of any stream, in the order of the file. Returns whether it holds anything."""
         if self._shows_holes and packet.pos is not None and packet.pos >= 0:
-            if self._read_until is not None and packet.pos - self._read_until > _MAX_HOLE_BYTES:
-                self._is_after_hole = True
+            if self._read_until is not None:
+                self._hole_bytes = max(self._hole_bytes, packet.pos - self._read_until)
             self._read_until = max(packet.pos + packet.size, self._read_until or 0)
         if packet.stream_index != self._video.stream.index:
             return True
@@ -125,11 +128,13 @@ class Completeness:
         if start is not None:
             if self._picture_end is not None:
                 gap_seconds = (start - self._picture_end) * self._video.time_base
-                if self._is_after_hole or (self._shows_gaps and gap_seconds > _MAX_GAP_SECONDS):
+                is_gap = gap_seconds > _MAX_GAP_SECONDS
+                max_hole_bytes = _MAX_HOLE_IN_GAP_BYTES if is_gap else _MAX_HOLE_BYTES
+                if self._hole_bytes > max_hole_bytes or (self._shows_gaps and is_gap):
                     self._lose(self._picture_end, start)
             end = start + (packet.duration or frame_ticks)
             self._picture_end = max(end, self._picture_end or end)
-        self._is_after_hole = False
+        self._hole_bytes = 0
         if self._is_nothing(packet):
             self.note_bad(packet, frame_ticks)
             return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -120,7 +121,7 @@ def _patterns(exclude: Sequence[str]) -> GitIgnoreSpec:
 
     try:
         return GitIgnoreSpec.from_lines(exclude)
-    except ValueError as error:
+    except (ValueError, re.error) as error:  # of a range such as [z-a]
         raise QueryError(f"{list(exclude)} are no patterns as in a .gitignore: {error}") from error
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from vidsearch.store import caption_rows
 from vidsearch.store.track_rows import attributes_of
+from vidsearch.store.values import seconds_of
 from vidsearch.types import IndexedFrame, Shot
 
 _FRAME = """
@@ -79,8 +80,8 @@ def _frame(row: Sequence[Any], shown: caption_rows.ShownCaptions) -> IndexedFram
     return IndexedFrame(
         id=frame_id,
         video_id=video_id,
-        time_seconds=start_seconds,
-        end_seconds=end_seconds,
+        time_seconds=seconds_of(start_seconds, "the time of a frame"),
+        end_seconds=seconds_of(end_seconds, "the end of a frame"),
         caption=shown.at(start_seconds, is_blank=is_blank),
         is_blank=is_blank,
     )

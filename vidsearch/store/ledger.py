@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from vidsearch.errors import MediaError, TrackNotFound, VideoNotFound, VidsearchError
+from vidsearch.paths import exists
 from vidsearch.store import track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
@@ -88,7 +89,7 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
     gone = []
     if missing:
         with catalog.read() as connection:
-            gone = [path for path, *_ in video_rows.paths(connection) if not path.exists()]
+            gone = [path for path, *_ in video_rows.paths(connection) if not exists(path)]
     with catalog.write() as connection:
         for path in gone:
             video_rows.delete_path(connection, path)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from vidsearch.store import segment_ids
-from vidsearch.store.values import json_object, time_of
+from vidsearch.store.values import json_object, seconds_of, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.tracks import HUMAN, Segment, SegmentRecord, Track, TrackSpec
 
@@ -284,6 +284,7 @@ def _is_continued(connection: sqlite3.Connection, track_id: int, record: Segment
 
 def _segment(row: Sequence[Any]) -> Segment:
     segment_id, track_id, start, end, text, attributes = row
+    start, end = seconds_of(start, "the time of a segment"), seconds_of(end, "the end of a segment")
     return Segment(segment_id, track_id, start, end, text, attributes_of(attributes))
 
 

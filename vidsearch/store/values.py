@@ -15,6 +15,9 @@ from typing import Any, get_args
 from vidsearch.errors import LibraryDamaged
 from vidsearch.types import Sampling, SamplingPlan
 
+MAX_SECONDS = 1e9
+"""30 years: no time in a video is later, and no video longer."""
+
 _NUMBERS = ("fps", "max_frames", "start_seconds", "end_seconds")
 _MUST_BE_SET = ("fps", "start_seconds")
 
@@ -36,6 +39,13 @@ def time_of(text: str, what: str) -> datetime:
         return datetime.fromisoformat(text)
     except ValueError as error:
         raise _damaged(what, text) from error
+
+
+def seconds_of(value: float, what: str) -> float:
+    """Take a time in a video from a row. Raises LibraryDamaged where no video has such a time."""
+    if not abs(value) < MAX_SECONDS:
+        raise _damaged(what, f"{value:g}")
+    return value
 
 
 def plan_of(params: Mapping[str, Any]) -> SamplingPlan:

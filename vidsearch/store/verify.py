@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryError, MediaError
+from vidsearch.paths import exists
 from vidsearch.store import frame_rows, ledger, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
@@ -185,7 +186,7 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         video = videos.get(video_id)
         if video is None:
             continue  # a path of no video, which the check for orphans tells of
-        if not path.exists():
+        if not exists(path):
             what, kind = f"{path} is not there.", "file-missing"
         else:
             try:
@@ -201,7 +202,7 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                 what, kind = f"{path} has changed since it was indexed.", "file-changed"
             except MediaError as error:
                 what, kind = str(error), "file-unreadable"
-        is_elsewhere = any(other != path and other.exists() for other in video.paths)
+        is_elsewhere = any(other != path and exists(other) for other in video.paths)
         if repair and kind != "file-unreadable" and is_elsewhere:
             with catalog.write() as connection:
                 video_rows.delete_path(connection, path)

@@ -15,7 +15,7 @@ from vidsearch.errors import LibraryDamaged
 from vidsearch.store import setting_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.records import Problem
-from vidsearch.store.values import json_object, plan_of, time_of
+from vidsearch.store.values import MAX_SECONDS, json_object, plan_of, seconds_of, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.types import SamplingPlan
 
@@ -44,9 +44,10 @@ def _reads(read: Callable[[str], object]) -> Callable[[object], bool]:
 
 
 def _is_duration(value: object) -> bool:
-    return isinstance(value, float | int) and 0 <= value < 1e9
+    return isinstance(value, float | int) and 0 <= value < MAX_SECONDS
 
 
+_SECONDS = _reads(lambda text: seconds_of(float(text), ""))
 _TIME = _reads(lambda text: time_of(text, ""))
 _OBJECT = _reads(lambda text: json_object(text, ""))
 _PLAN = _reads(lambda text: plan_of(json_object(text, "")))
@@ -67,6 +68,8 @@ _COLUMNS = (
         "kind = 'frames'",
     ),
     _Column("tracks", "params", _OBJECT, lambda: "{}", "forgot it", "kind <> 'frames'"),
+    _Column("segments", "start_seconds", _SECONDS, lambda: 0.0, "set it to 0"),
+    _Column("segments", "end_seconds", _SECONDS, lambda: 0.0, "set it to 0"),
     _Column("segments", "attributes", _OBJECT, lambda: None, "forgot it", "attributes IS NOT NULL"),
 )
 

@@ -22,6 +22,7 @@ import numpy as np
 from vidsearch.store import caption_rows, segment_ids
 from vidsearch.store.ids import is_in, selected_ids, union
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
+from vidsearch.store.values import seconds_of
 from vidsearch.store.words import any_word_expression, telling_terms
 from vidsearch.tracks import HUMAN, SegmentMatch, WordKind
 
@@ -116,8 +117,8 @@ def marked(connection: sqlite3.Connection, words: str, scores: Mapping[int, floa
                 video_id=video_id,
                 kind=kind,
                 is_human=is_human,
-                start_seconds=start,
-                end_seconds=end,
+                start_seconds=seconds_of(start, "the time of a segment"),
+                end_seconds=seconds_of(end, "the end of a segment"),
                 text=text,
                 score=score,
                 highlighted=highlighted,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO, Generic, Literal, Protocol, TypeAlia
 
 from vidsearch.captions.export.files import Names
 from vidsearch.errors import ExportError
+from vidsearch.paths import exists, is_folder
 
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
@@ -93,11 +94,11 @@ def write_documents(
             for document, name in _named(documents)
             for path in chosen.write(document, output / name, _sparing(rule, document))
         ]
-    if not output.is_dir() and (is_single or chosen.holds_many):
+    if not is_folder(output) and (is_single or chosen.holds_many):
         with _sparing(rule, *first).open(output) as out:
             chosen.write(documents, out)
         return [output]
-    if output.exists() and not output.is_dir():
+    if exists(output) and not is_folder(output):
         raise ExportError(
             f"{output} is a file, and a {chosen.name} file holds one video. Give a folder as --output."
         )
