@@ -369,6 +369,20 @@ def test_the_surest_hit_decides_between_found_unsure_and_nothing(library, rednes
     )
 
 
+def test_where_something_is_found_what_is_merely_possible_is_weaker(library):
+    """A search for a cat showed it, and under it coins and a cup that were merely not impossible."""
+    add_video(library, "/videos/a.mp4", [*USUAL, (0.35, (1 - 0.35**2) ** 0.5, 0.0)])
+    possible = ask(library, "red").hits[0].frame_id
+    add_video(library, "/videos/b.mp4", [*USUAL, "red"])
+
+    answer = ask(library, "red", dedupe=False)
+
+    assert answer.verdict == "found"
+    strong, weak = answer.split()
+    assert [hit.video.path.name for hit in strong] == ["b.mp4"]
+    assert possible in [hit.frame_id for hit in weak]
+
+
 def test_confidence_is_given_for_words_and_for_pictures_and_not_for_a_mixture(traffic, tmp_path):
     import cv2
 

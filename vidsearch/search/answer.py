@@ -44,8 +44,9 @@ class SearchAnswer:
         return self.verdict == "nothing"
 
     def is_doubtful(self, hit: SearchHit) -> bool:
-        """Whether a hit is merely close, and not likely to be what was asked for."""
-        return hit.confidence is not None and hit.confidence < self.possible_from
+        """Whether a hit is merely close: less than possible, or merely possible where others are found."""
+        least = self.found_from if self.verdict == "found" else self.possible_from
+        return hit.confidence is not None and hit.confidence < least
 
     def split(self) -> tuple[tuple[SearchHit, ...], tuple[SearchHit, ...]]:
         """The hits worth showing, and the weaker ones, both in the order of the answer.
