@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,6 +103,11 @@ def test_what_waits_is_bounded_in_number_and_in_bytes(max_waiting, max_bytes):
         assert decoders.get(5) is not None
         # Five wait, and one is in the decoder's hand.
         assert len(made) <= 20 + 6
+    # What was taken makes room: as many wait again.
+    end = time.monotonic() + 10
+    while len(made) < 20 + 6 and time.monotonic() < end:
+        time.sleep(0.01)
+    assert len(made) == 20 + 6
     decoders.close()
     assert threads_at_work() == []
 

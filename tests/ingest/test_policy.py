@@ -36,6 +36,17 @@ def test_novel_measures_from_the_last_captioned_frame():
     assert needs_look(policy, memory, frame_index=2, vector=NORTH)
 
 
+@pytest.mark.parametrize(("distance", "is_new"), [(0.099, False), (0.101, True)])
+@pytest.mark.parametrize("min_distance", [0.1, 0.06])
+def test_novel_turns_at_its_distance(min_distance, distance, is_new):
+    """A threshold that is off by half shows in no test with vectors that are the same or at right angles."""
+    cosine = 1 - distance * min_distance / 0.1
+    vector = np.array([cosine, np.sqrt(1 - cosine**2)], dtype=np.float32)
+    memory = LookMemory(frame_index=0, time_seconds=0.0, vector=EAST)
+    policy = LookPolicy() if min_distance == 0.06 else LookPolicy(min_distance=min_distance)
+    assert needs_look(policy, memory, frame_index=1, vector=vector) is is_new
+
+
 def test_every_counts_from_the_last_captioned_frame():
     # A blank frame at the turn of the Nth must not cost the N frames after it their caption.
     policy = LookPolicy(rule="every", every=3)

@@ -8,6 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+import av
 import numpy as np
 import psutil
 import pytest
@@ -29,6 +30,7 @@ from vidsearch.media.decode import frame_at, frames, measured_duration
 from vidsearch.media.decoder import PictureDecoder
 from vidsearch.media.images import decode_jpeg, thumbnail
 from vidsearch.media.orientation import Orientation, orientation_of_matrix
+from vidsearch.media.picture import to_image
 from vidsearch.media.probe import probe
 from vidsearch.types import Frame, SamplingPlan
 
@@ -258,6 +260,32 @@ def test_colours_by_every_matrix_and_range(
     path = write_video(tmp_path / "clip.mp4", [quadrants()] * 3, matrix=matrix, full_range=full_range)
     image = frame_at(path, 0.0, short_side_pixels=short_side_pixels).image
     assert corners(image) == pytest.approx(np.array([RED, GREEN, BLUE, WHITE]), abs=6)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "matrix"),
+    [
+        (720, 576, "bt601"),
+        (1278, 718, "bt601"),
+        (1280, 534, "bt709"),
+        (960, 720, "bt709"),
+        (1920, 1080, "bt709"),
+    ],
+)
+def test_an_unnamed_matrix_follows_from_the_size(width: int, height: int, matrix: str) -> None:
+    """Standard definition is BT.601, high definition BT.709: taken for the other, reds turn orange."""
+    luma, blue, red = 81, 90, 240  # red by BT.601, in studio range
+    planes = np.full((height * 3 // 2, width), blue, dtype=np.uint8)
+    planes[:height] = luma
+    planes[height + height // 4 :] = red
+    picture = av.VideoFrame.from_ndarray(planes, format="yuv420p")
+
+    kr, kb = (0.299, 0.114) if matrix == "bt601" else (0.2126, 0.0722)
+    y, u, v = (luma - 16) / 219, (blue - 128) / 224, (red - 128) / 224
+    r, b = y + 2 * (1 - kr) * v, y + 2 * (1 - kb) * u
+    g = (y - kr * r - kb * b) / (1 - kr - kb)
+    expected = np.clip(np.array([r, g, b]) * 255, 0, 255)
+    assert to_image(picture).mean(axis=(0, 1)) == pytest.approx(expected, abs=3)
 
 
 def test_rgb_that_is_not_asked_for_is_never_scaled_up(clip: Path) -> None:
