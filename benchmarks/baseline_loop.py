@@ -76,13 +76,13 @@ def with_vidsearch(video: Path, *, with_captions: bool) -> int:
     from vidsearch.ingest import LookPolicy, ingest
     from vidsearch.models.device import choose_device
     from vidsearch.models.random_weights import random_captioner, random_embedder
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
 
     device = choose_device("cpu")
     embedder = random_embedder("clip", device=device)
     captioner = random_captioner("blip", device=device) if with_captions else None
     start_clock()
-    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder), create=True) as library:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder), create=True) as library:
         report = ingest(
             library,
             [video],

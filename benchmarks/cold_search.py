@@ -22,7 +22,7 @@ import numpy as np
 from made_up import add_video
 
 from vidsearch.models.mini import MiniTextEncoder
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import Fingerprint, LibraryModels, VideoInfo
 
 NUM_VIDEOS = 100
@@ -63,7 +63,7 @@ def write_library(path: Path) -> None:
     chance = np.random.default_rng(0)
     space = MiniTextEncoder().space
     info = VideoInfo(0, "mp4", "h264", 640, 360, 0, 25.0, float(FRAMES_PER_VIDEO), 0, None)
-    with Library.open(path, create=True) as library:
+    with Store.open(path, create=True) as library:
         library.set_models(LibraryModels(("mini",), "mini"))
         for number in range(NUM_VIDEOS):
             file = path / f"video {number}.mp4"

@@ -22,7 +22,7 @@ from vidsearch.ingest import ingest
 from vidsearch.models.device import choose_device
 from vidsearch.models.protocols import Embedder
 from vidsearch.models.random_weights import random_embedder
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 
 def main() -> None:
@@ -57,7 +57,7 @@ def main() -> None:
 
 def frames_per_second(source: Path, embedder: Embedder) -> float:
     """Index into a new library."""
-    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder), create=True) as library:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder), create=True) as library:
         started = time.perf_counter()
         report = ingest(library, [source], embedders=[embedder])
         assert not report.failures

@@ -70,7 +70,7 @@ class MeanColour:
 def peak_over_models(video: Path, model: str) -> dict[str, float]:
     """Index a video in this process. Returns MiB with the models alone, and the peak over that."""
     from vidsearch.ingest import ingest
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
 
     embedder: Embedder = MeanColour()
     if model != "mean colour":
@@ -82,7 +82,7 @@ def peak_over_models(video: Path, model: str) -> dict[str, float]:
     embedder.embed_images(images)
     Path("/proc/self/clear_refs").write_text("5")
     before = status("VmRSS")
-    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder), create=True) as library:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder), create=True) as library:
         report = ingest(library, [video], embedders=[embedder])
     assert not report.failures
     return {"models": before, "over": status("VmHWM") - before, "frames": report.counts.num_frames}

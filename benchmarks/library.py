@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 from made_up import add_video
 
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 from vidsearch.types import EmbeddingSpace, Fingerprint, FrameFilter, VideoInfo
 
@@ -40,10 +40,10 @@ import sys, time
 times = [time.process_time()]
 import numpy as np
 times.append(time.process_time())
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 times.append(time.process_time())
-library = Library.open(sys.argv[1])
+library = Store.open(sys.argv[1])
 times.append(time.process_time())
 space = library.spaces()[0]
 library.nearest(space, np.ones((1, space.dim), np.float32) / space.dim**0.5, 10)
@@ -55,7 +55,7 @@ print(*(f"{1e3 * (end - start):.0f}" for start, end in zip(times, times[1:])))
 _COLD_STEPS = ("import numpy", "import the library", "open", "nearest, with import of faiss", "captions")
 
 
-def fill(library: Library, num_frames: int, dim: int, picture_bytes: int) -> None:
+def fill(library: Store, num_frames: int, dim: int, picture_bytes: int) -> None:
     """Add frames, a video and a chunk at a time."""
     rng = np.random.default_rng(0)
     space = EmbeddingSpace(model="made up", weights_digest="none", preprocessing="none", dim=dim)
@@ -117,7 +117,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.keep or Path(temporary) / "library"
         if not (folder / "catalog.sqlite3").exists():
-            with Library.open(folder, create=True) as library:
+            with Store.open(folder, create=True) as library:
                 before = peak_megabytes()
                 started, cpu = time.perf_counter(), time.process_time()
                 fill(library, options.num_frames, options.dim, options.picture_bytes)
@@ -132,7 +132,7 @@ def main() -> None:
         colds = [subprocess.run(command, capture_output=True, text=True, check=True) for _ in range(5)]
         best = min((cold.stdout.split() for cold in colds), key=lambda took: sum(map(int, took)))
         print("cold, CPU ms, best of 5: " + ", ".join(map(" ".join, zip(_COLD_STEPS, best, strict=True))))
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             space = library.spaces()[0]
             query = np.ones((1, space.dim), np.float32) / space.dim**0.5
             among = library.frame_ids(FrameFilter(before_seconds=100.0))

@@ -12,14 +12,14 @@ from vidsearch.types import SamplingPlan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import EmbeddingSpace, Fingerprint, Float32, Video, VideoInfo
 
 PLAN = SamplingPlan()
 
 
 def add_video(
-    library: Library,
+    library: Store,
     path: Path,
     fingerprint: Fingerprint,
     info: VideoInfo,

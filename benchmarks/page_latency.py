@@ -24,7 +24,7 @@ from streamlit.testing.v1 import AppTest
 import vidsearch.web
 from vidsearch.media.images import encode_jpeg
 from vidsearch.models.registry import load_text_encoder
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import Fingerprint, LibraryModels, VideoInfo
 
 WORDS = (
@@ -50,7 +50,7 @@ def build(path: Path, num_frames: int, num_videos: int) -> None:
     space = load_text_encoder("mini").space
     per_video = num_frames // num_videos
     jpeg = encode_jpeg(rng.integers(0, 255, (90, 160, 3), dtype=np.uint8))
-    with Library.open(path, create=True) as library:
+    with Store.open(path, create=True) as library:
         library.set_models(LibraryModels(("mini",), "mini"))
         for number in range(num_videos):
             info = VideoInfo(

@@ -37,7 +37,7 @@ from vidsearch.models.mini.embedder import ImageTower
 from vidsearch.models.mini.matcher import MATCHING, MatchMap, fitted_files
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
@@ -161,7 +161,7 @@ def print_seconds(texts: Sequence[str]) -> None:
     """Print how long a search in the sample videos takes, with its best frames re-ranked and without."""
     with (
         tempfile.TemporaryDirectory() as folder,
-        Library.open(Path(folder) / "library", create=True) as library,
+        Store.open(Path(folder) / "library", create=True) as library,
     ):
         ingest(library, [SAMPLES], embedders=[MiniEmbedder()])
         searcher = Searcher(library)

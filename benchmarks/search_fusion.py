@@ -33,7 +33,7 @@ from vidsearch.search.kinds import TEXT_KINDS, EvidenceKind
 from vidsearch.search.query import asked_by
 from vidsearch.search.timeline import Timeline
 from vidsearch.search.views import View
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import Fingerprint, VideoInfo
 
 if TYPE_CHECKING:
@@ -128,7 +128,7 @@ def ask(
         view = View.of(embedder.space, timeline, vector, asked_by(query))
         pictures[row] = view.log_odds(view.cosines(numbers))
     bm25, share = np.zeros_like(pictures), np.zeros_like(pictures)
-    with Library.open(folder / str(len(queries)), create=True) as library:
+    with Store.open(folder / str(len(queries)), create=True) as library:
         file = folder / f"{len(queries)}.mp4"
         file.touch()
         info = VideoInfo(0, "mp4", "h264", 224, 224, 0, 1.0, float(len(vectors)), 0, None)

@@ -2,7 +2,7 @@
 
     python benchmarks/search_latency.py [--num-frames 1000000] [--folder KEEP] [--num-queries 200]
 
-The library is a real one, written through `Library.append`: vectors like the frames of videos (see
+The library is a real one, written through `Store.append`: vectors like the frames of videos (see
 `vector_search.py`), 300 frames a video, and a caption per shot of eight frames, made of 40 adjectives, 300
 nouns, 60 verbs and 100 places. A query's words are those of a caption, its vector one that shares a topic
 with frames; the encoder hands it out at once, so that its time does not count. `hybrid` is the default
@@ -26,7 +26,7 @@ from vector_search import clustered
 
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import EmbeddingSpace, Fingerprint, FrameFilter, VideoInfo
 
 VIDEO_FRAMES = 300
@@ -68,7 +68,7 @@ def build(folder: Path, num_frames: int, num_queries: int) -> None:
     """Write the library, and the queries' vectors beside it."""
     rng = np.random.default_rng(0)
     queries, blocks = clustered(num_frames, DIM, 3 * num_queries, rng)
-    with Library.open(folder, create=True) as library:
+    with Store.open(folder, create=True) as library:
         number = 0
         for block in blocks:
             words = captions(rng, len(block) // SHOT_FRAMES + 1)
@@ -102,7 +102,7 @@ def measure(folder: Path, num_queries: int, num_steps_frames: int) -> None:
     vectors = np.load(folder / "queries.npy")
     words = captions(np.random.default_rng(1), len(vectors))
     texts = [f"{text} {number}" for number, text in enumerate(words)]
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         searcher = Searcher(library, encoders={SPACE: GivenVectors(vectors)})
         started = time.perf_counter()
         answer = searcher.search(Query(text=texts[0]))

@@ -9,14 +9,14 @@ from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder, solid
 from tests.store.examples import Frame, append, finish, specs
 from vidsearch.media.images import encode_jpeg
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import Fingerprint, LibraryModels, Shot, Video
 
 EMBEDDER = ColourEmbedder()
 
 
 def add_video(
-    library: Library,
+    library: Store,
     path: Path,
     looks: Sequence[str | None],
     *,
@@ -49,8 +49,8 @@ def add_video(
     return finish(library, opened, spaces=[EMBEDDER.space], duration_seconds=until)
 
 
-def create(folder: Path) -> Library:
+def create(folder: Path) -> Store:
     """Create an empty library of colours."""
-    library = Library.open(folder, create=True)
+    library = Store.open(folder, create=True)
     library.set_models(LibraryModels(embedders=("colour",), captioner="colour"))
     return library

@@ -12,7 +12,7 @@ from tests.synthetic import BLUE, RED, Colour, solid, write_video
 from vidsearch.captions.rewrite import correct, recaption
 from vidsearch.errors import QueryError
 from vidsearch.ingest import ingest, parse_policy
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import CaptionOrigin, SamplingPlan
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def library(tmp_path):
     clip = write_video(
         tmp_path / "clip.mp4", lambda n: shaded(RED if n < 40 else BLUE), num_frames=80, frame_rate=10
     )
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         ingest(
             library,
             [clip],
@@ -43,7 +43,7 @@ def library(tmp_path):
         yield library
 
 
-def said(library: Library) -> list[tuple[str, str, bool]]:
+def said(library: Store) -> list[tuple[str, str, bool]]:
     video = library.videos()[0]
     return [
         (frame.caption.text, frame.caption.model or frame.caption.origin.value, frame.caption.carried_over)
@@ -117,7 +117,7 @@ def test_a_correction_covers_the_frames_that_look_alike(library, at, span):
 
 def test_frames_that_each_have_a_caption_are_alike_by_their_pictures(library, tmp_path):
     """With a caption for every frame, a run of look-alikes shows in the vectors alone."""
-    with Library.open(tmp_path / "each", create=True) as each:
+    with Store.open(tmp_path / "each", create=True) as each:
         ingest(
             each,
             [library.videos()[0].path],

@@ -11,7 +11,7 @@ from tests.fakes import ColourEmbedder
 from tests.synthetic import numbered, write_video
 from vidsearch.cli.app import app
 from vidsearch.ingest import ingest
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import SamplingPlan
 
 NOISE = [np.random.default_rng(seed).integers(0, 255, (64, 96, 3), dtype=np.uint8) for seed in range(10)]
@@ -27,7 +27,7 @@ def test_a_video_with_a_hole_is_damaged_and_another_is_whole(tmp_path: Path) -> 
     first, last = int(len(data) * 0.4), int(len(data) * 0.6)
     data[first:last] = bytes(last - first)
     path.write_bytes(data)
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         report = ingest(library, [folder], embedders=[ColourEmbedder()], plan=SamplingPlan(fps=2))
     (failure,) = report.failures
     assert (failure.path, failure.error) == (path, "DamagedVideo")

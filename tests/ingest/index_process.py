@@ -16,7 +16,7 @@ import numpy as np
 
 from tests.synthetic import numbered, read_number, write_video
 from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, ingest
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import EmbeddingSpace, GeneratedCaption
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class NumberCaptioner:
 def index(library: Path, folder: Path, log: Path, *, seconds_per_image: float = 0.0) -> IngestReport:
     """Index a folder of numbered clips."""
     embedder = NumberEmbedder(log, seconds_per_image=seconds_per_image)
-    with Library.open(library, create=True) as opened:
+    with Store.open(library, create=True) as opened:
         return ingest(
             opened,
             [folder],

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 
 @dataclass(frozen=True)
@@ -27,14 +27,14 @@ class FrameState:
     """One per space, rounded to 1e-5; empty where the frame has none."""
 
 
-def state_of(library: Library) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
+def state_of(library: Store) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
     """Of each video, by file name: whether it is complete, and its frames by time."""
     return {
         video.path.name: (video.is_complete, tuple(_frames(library, video.id))) for video in library.videos()
     }
 
 
-def _frames(library: Library, video_id: int) -> list[FrameState]:
+def _frames(library: Store, video_id: int) -> list[FrameState]:
     frames = library.frames(video_id)
     vectors: dict[int, list[tuple[float, ...]]] = {frame.id: [] for frame in frames}
     for space in sorted(library.spaces(), key=lambda space: space.key):

@@ -5,7 +5,7 @@ import sys
 
 from tests.ingest.index_process import index, numbered_clip
 from tests.ingest.states import integrity, state_of
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 FULL_DISK = """
 import resource, signal, sys
@@ -30,12 +30,12 @@ def test_a_full_disk_ends_the_run_cleanly_and_the_next_one_goes_on(tmp_path):
     folder.mkdir()
     numbered_clip(folder / "first.mp4", 1000, 10)
     index(library, folder, tmp_path / "log")
-    with Library.open(library) as opened:
+    with Store.open(library) as opened:
         earlier = state_of(opened)
     for number in range(4):
         numbered_clip(folder / f"{number}.mp4", 2000 + 1000 * number, 30)
     index(tmp_path / "whole", folder, tmp_path / "log")
-    with Library.open(tmp_path / "whole") as opened:
+    with Store.open(tmp_path / "whole") as opened:
         whole = state_of(opened)
 
     for room in (0, 50_000, 100_000):
@@ -44,9 +44,9 @@ def test_a_full_disk_ends_the_run_cleanly_and_the_next_one_goes_on(tmp_path):
         assert "the disk is full" in run.stdout or "the disk reports an error, or is full" in run.stdout
         assert "Traceback" not in run.stderr
         assert integrity(library) == "ok"
-        with Library.open(library) as opened:
+        with Store.open(library) as opened:
             assert state_of(opened)["first.mp4"] == earlier["first.mp4"]
 
     assert index(library, folder, tmp_path / "log").failures == ()
-    with Library.open(library) as opened:
+    with Store.open(library) as opened:
         assert state_of(opened) == whole

@@ -11,16 +11,16 @@ import pytest
 
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import integrity
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 INDEX = """
 import json, sys
 from pathlib import Path
 from tests.fakes import ColourCaptioner, ColourEmbedder
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.ingest import PipelineOptions, ingest
 
-with Library.open(Path(sys.argv[1]), create=True) as library:
+with Store.open(Path(sys.argv[1]), create=True) as library:
     report = ingest(
         library, [Path(sys.argv[2])], embedders=[ColourEmbedder()], captioner=ColourCaptioner(),
         options=PipelineOptions(timeout_seconds=60),
@@ -75,7 +75,7 @@ def index_mutations(place: Path, num_files: int, *, seed: int) -> None:
     # An exception that is not ours is named in the reason: "IndexError: list index out of range".
     assert [reason for _, reason in answer["failed"] if re.search(r"\b\w+(Error|Exception): ", reason)] == []
     assert integrity(library) == "ok"
-    with Library.open(library) as opened:
+    with Store.open(library) as opened:
         for video in opened.videos():
             times = [frame.time_seconds for frame in opened.frames(video.id)]
             assert video.is_complete

@@ -19,7 +19,7 @@ from vidsearch.ingest import pictures as pictures_module
 from vidsearch.ingest.isolation import isolated
 from vidsearch.media.decode import frames
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import SamplingPlan
 
 
@@ -100,7 +100,7 @@ def folder(tmp_path: Path) -> Path:
 def test_isolated_runs_give_the_same_library(tmp_path, folder):
     states = []
     for isolate in (False, True):
-        with Library.open(tmp_path / f"library {isolate}", create=True) as library:
+        with Store.open(tmp_path / f"library {isolate}", create=True) as library:
             report = ingest(library, [folder], embedders=[ColourEmbedder()], isolate=isolate)
             assert report.failures == ()
             states.append(state_of(library))
@@ -110,7 +110,7 @@ def test_isolated_runs_give_the_same_library(tmp_path, folder):
 def test_a_file_at_which_a_run_died_is_isolated_by_the_next_one(tmp_path, folder, monkeypatch):
     # Otherwise one file that crashes the decoder ends every run at the same place.
     monkeypatch.setattr(pictures_module, "frames", crashes_on_green)
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         claims = library.path / "claims"
         claims.mkdir()
         (claims / fingerprint(folder / "green.mp4").content_hash).touch()  # what a process that died leaves
@@ -137,7 +137,7 @@ def hangs_on_green(path: Path, *arguments, **options):
 def test_a_decoder_that_hangs_fails_its_video_alone(tmp_path, folder, monkeypatch):
     monkeypatch.setattr(pictures_module, "frames", hangs_on_green)
     options = PipelineOptions(timeout_seconds=2)
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         report = ingest(library, [folder], embedders=[ColourEmbedder()], options=options)
         (failure,) = report.failures
         assert (failure.path.name, failure.error) == ("green.mp4", "DecodeTimeout")

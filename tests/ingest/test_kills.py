@@ -13,7 +13,7 @@ from tests.ingest.index_process import index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.synthetic import read_number
 from vidsearch.media.images import decode_jpeg
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 NUM_FRAMES = (14, 9, 21, 5)
 
@@ -42,7 +42,7 @@ def committed_numbers(library: Path) -> set[int]:
     if not (library / "catalog.sqlite3").exists():
         return set()
     numbers = []
-    with Library.open(library) as opened:
+    with Store.open(library) as opened:
         for video in opened.videos():
             frames = opened.frames(video.id)
             numbers += [
@@ -57,7 +57,7 @@ def kill_and_finish(folder: Path, place: Path, num_kills: int, *, seed: int) -> 
     """Kill index runs at random instants until one has finished; then look whether all is as it should be."""
     chance = random.Random(seed)
     index(place / "whole", folder, place / "whole.log")
-    with Library.open(place / "whole") as library:
+    with Store.open(place / "whole") as library:
         whole = state_of(library)
     assert sum(len(frames) for _, frames in whole.values()) == sum(NUM_FRAMES)
     kills = rounds = 0
@@ -84,7 +84,7 @@ def kill_and_finish(folder: Path, place: Path, num_kills: int, *, seed: int) -> 
                 assert output == "()\n"
             if (library_path / "catalog.sqlite3").exists():
                 assert integrity(library_path) == "ok"
-        with Library.open(library_path) as library:
+        with Store.open(library_path) as library:
             assert state_of(library) == whole
 
 

@@ -17,15 +17,15 @@ from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, Progress
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.media.decode import frames
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import Frame, SamplingPlan, Shot
 
 TWICE_A_SECOND = SamplingPlan(fps=2)
 
 
 @pytest.fixture
-def library(tmp_path) -> Iterator[Library]:
-    with Library.open(tmp_path / "library", create=True) as opened:
+def library(tmp_path) -> Iterator[Store]:
+    with Store.open(tmp_path / "library", create=True) as opened:
         yield opened
 
 
@@ -47,7 +47,7 @@ class Models:
         self.embedder = ColourEmbedder()
         self.captioner = ColourCaptioner()
 
-    def index(self, library: Library, *paths: Path, **options: Any) -> IngestReport:
+    def index(self, library: Store, *paths: Path, **options: Any) -> IngestReport:
         options = {"plan": TWICE_A_SECOND, "options": PipelineOptions(chunk_frames=2), **options}
         return ingest(library, paths, embedders=[self.embedder], captioner=self.captioner, **options)
 
@@ -61,7 +61,7 @@ def models() -> Models:
     return Models()
 
 
-def captions(library: Library, name: str) -> list[tuple[float, str | None, bool]]:
+def captions(library: Store, name: str) -> list[tuple[float, str | None, bool]]:
     frames = library.frames(library.video(name).id)
     return [
         (frame.time_seconds, None, False)
@@ -361,7 +361,7 @@ def test_a_video_removed_meanwhile_is_reported(library, folder, models):
 
 def test_a_library_that_cannot_be_written_is_a_clean_error(library, folder, models):
     library.close()
-    with Library.open(library.path, read_only=True) as read_only, pytest.raises(LibraryNotWritable):
+    with Store.open(library.path, read_only=True) as read_only, pytest.raises(LibraryNotWritable):
         models.index(read_only, folder)
     assert models.num_images == 0
     assert threads_at_work() == []
@@ -369,7 +369,7 @@ def test_a_library_that_cannot_be_written_is_a_clean_error(library, folder, mode
 
 def test_a_file_in_work_elsewhere_is_left_there(library, folder, models):
     content = fingerprint(folder / "b.mp4").content_hash
-    with Library.open(library.path) as other, other.claim(content) as is_held:
+    with Store.open(library.path) as other, other.claim(content) as is_held:
         assert is_held
         report = models.index(library, folder)
     assert (report.num_indexed, report.num_left_to_others) == (2, 1)
@@ -402,13 +402,13 @@ def interrupt() -> None:
 @pytest.mark.parametrize("how", ["interrupt", "stop"])
 def test_a_stopped_run_goes_on_and_ends_as_if_it_had_not_been(tmp_path, folder, models, num_calls, how):
     small = PipelineOptions(batch_size=2, chunk_frames=2, num_decode_threads=1)
-    with Library.open(tmp_path / "whole", create=True) as library:
+    with Store.open(tmp_path / "whole", create=True) as library:
         models.index(library, folder, options=small)
         whole = state_of(library)
     first, second = Models(), Models()
     stop = threading.Event()
     first.embedder = StopsAfter(num_calls, interrupt if how == "interrupt" else stop.set)
-    with Library.open(tmp_path / "stopped", create=True) as library:
+    with Store.open(tmp_path / "stopped", create=True) as library:
         report = first.index(library, folder, options=small, stop=stop)
         assert report.interrupted
         committed = sum(video.num_frames for video in library.videos())

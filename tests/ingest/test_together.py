@@ -8,7 +8,7 @@ import pytest
 from tests.ingest.index_process import NumberEmbedder, index, numbered_clip
 from tests.ingest.states import integrity, state_of
 from tests.ingest.test_kills import start
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 
 
@@ -26,16 +26,16 @@ def numbers_in(log: Path) -> set[int]:
 
 def test_two_runs_at_once_share_the_work_while_others_search(folder, tmp_path):
     index(tmp_path / "whole", folder, tmp_path / "whole.log")
-    with Library.open(tmp_path / "whole") as library:
+    with Store.open(tmp_path / "whole") as library:
         whole = state_of(library)
     shared = tmp_path / "shared"
-    Library.open(shared, create=True).close()
+    Store.open(shared, create=True).close()
 
     logs = [tmp_path / "first.log", tmp_path / "second.log"]
     runs = [start(shared, folder, log) for log in logs]
     num_searches = 0
     query = np.full((1, 16), 0.25, dtype=np.float32)
-    with Library.open(shared) as library:
+    with Store.open(shared) as library:
         while any(run.poll() is None for run in runs):
             ids, scores = library.nearest(NumberEmbedder.space, query, 5)
             assert ids.shape == scores.shape == (1, 5)

@@ -16,7 +16,7 @@ from vidsearch.ingest import IngestReport, PipelineOptions, add_tracks, ingest
 from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import FILE, Chunk, SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import LibraryModels, SamplingPlan
 
@@ -35,8 +35,8 @@ class BrokenCaptioner(ColourCaptioner):
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "library", create=True) as opened:
+def library(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "library", create=True) as opened:
         yield opened
 
 
@@ -45,7 +45,7 @@ def clip(tmp_path: Path) -> Path:
     return colour_clip(tmp_path / "a.mp4", ["red", "red", "blue", "blue"])
 
 
-def index(library: Library, *paths: Path, **options: Any) -> IngestReport:
+def index(library: Store, *paths: Path, **options: Any) -> IngestReport:
     how: dict[str, Any] = {
         "embedders": [ColourEmbedder()],
         "captioner": ColourCaptioner(),
@@ -56,7 +56,7 @@ def index(library: Library, *paths: Path, **options: Any) -> IngestReport:
     return ingest(library, paths, **how)
 
 
-def with_words_of_people(library: Library, clip: Path) -> int:
+def with_words_of_people(library: Store, clip: Path) -> int:
     """Index a clip, and give it a correction and subtitles. Returns the video's id."""
     index(library, clip)
     (video,) = library.videos()
@@ -66,12 +66,12 @@ def with_words_of_people(library: Library, clip: Path) -> int:
     return video.id
 
 
-def words_of_people(library: Library) -> list[str]:
+def words_of_people(library: Store) -> list[str]:
     found = library.match("bello fetch", 9, kinds=(PEOPLE, WordKind("subtitle")))
     return sorted(match.text for match in found)
 
 
-def shown(library: Library, video_id: int) -> list[tuple[str, str, str]]:
+def shown(library: Store, video_id: int) -> list[tuple[str, str, str]]:
     """Kind, producer and state of each track of frames and captions that models made."""
     return [
         (track.kind, track.spec.producer, track.state)

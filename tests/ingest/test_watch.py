@@ -13,7 +13,7 @@ from tests.ingest.clips import colour_clip
 from vidsearch.errors import LibraryNotWritable, MediaError, VidsearchError
 from vidsearch.ingest import IngestReport, ingest
 from vidsearch.ingest.watch import Retries, Settling, watch
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 LONG = 60.0
 """More seconds than anything here takes."""
@@ -100,7 +100,7 @@ def test_what_is_there_and_what_comes_is_indexed_once_it_is_whole(tmp_path):
     colour_clip(moved / "inside.mp4", ["yellow"])
     calls = 0
 
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
 
         def index(paths: Sequence[Path]) -> IngestReport:
             nonlocal calls
@@ -141,7 +141,7 @@ def test_what_failed_is_tried_again_though_nothing_else_comes(tmp_path):
     (folder / "words.mp4").write_text("no video")
     calls: list[list[str]] = []
 
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
 
         def index(paths: Sequence[Path]) -> IngestReport:
             calls.append(sorted(path.name for path in paths))

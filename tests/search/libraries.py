@@ -11,7 +11,7 @@ import numpy as np
 from tests.fakes import COLOURS, ColourEmbedder
 from tests.store.examples import Frame, append, finish, specs
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import EmbeddingSpace, Fingerprint, Shot, Video, VideoInfo
 
 COLOUR = ColourEmbedder()
@@ -29,7 +29,7 @@ def unit(colour: Colour) -> np.ndarray:
 
 
 def add_video(
-    library: Library,
+    library: Store,
     path: str,
     colours: Sequence[Colour | None],
     *,

@@ -15,7 +15,7 @@ from tests.search.libraries import COLOUR, USUAL, add_video, unit
 from vidsearch.errors import ModelError, ModelUnavailable, QueryError, VideoNotFound
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import EmbeddingSpace, FrameFilter, Shot
 
@@ -24,7 +24,7 @@ ENCODERS = {COLOUR.space: COLOUR}
 
 @pytest.fixture
 def library(tmp_path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         yield library
 
 
@@ -433,10 +433,10 @@ def test_a_search_imports_no_torch(traffic, tmp_path):
     program = f"""
 import sys
 from tests.search.libraries import COLOUR
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
-with Library.open({str(traffic.path)!r}) as library:
+with Store.open({str(traffic.path)!r}) as library:
     assert search(library, Query(text="red"), encoders={{COLOUR.space: COLOUR}}).hits
 print(sorted(set(sys.modules) & {{"torch", "transformers"}}))
 """

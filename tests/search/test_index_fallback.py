@@ -9,7 +9,7 @@ from tests.search.libraries import COLOUR, add_video
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
 from vidsearch.store import vectors
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def many(tmp_path, monkeypatch):
     """A library with an approximate index, which looks into a few of its lists for each query."""
     monkeypatch.setattr(vectors, "EXACT_ROWS", 200)
     colours = np.random.default_rng(0).uniform(0.0, 1.0, (1000, 3)).tolist()
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         add_video(library, "/videos/a.mp4", colours)
         library.refresh_vectors()
         assert list((library.path / "vectors").glob("*.faiss"))

@@ -9,7 +9,7 @@ from tests.fakes import ColourEmbedder
 from tests.synthetic import BLUE, RED, solid, write_video
 from vidsearch.ingest import ingest
 from vidsearch.search.rerank import _image
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import SearchHit
 
 
@@ -17,7 +17,7 @@ def test_a_file_that_was_replaced_is_not_looked_at(tmp_path: Path) -> None:
     """With another film under the same name, its pictures were judged instead of those that were found."""
     path = write_video(tmp_path / "film.mp4", [solid(RED)] * 50)
     other = write_video(tmp_path / "other.mp4", [solid(BLUE)] * 50)
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         ingest(library, [path], embedders=[ColourEmbedder()])
         (video,) = library.videos()
         frame = library.frames(video.id)[0]

@@ -12,7 +12,7 @@ from vidsearch.search import kinds
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import Query
 from vidsearch.search.retrievers import RETRIEVERS
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import FrameFilter
 
@@ -21,7 +21,7 @@ ENCODERS = {COLOUR.space: COLOUR}
 
 @pytest.fixture
 def library(tmp_path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         yield library
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from vidsearch.media.images import encode_jpeg
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
 from vidsearch.store.records import OpenedVideo
+from vidsearch.store.store import Store
 from vidsearch.tracks import Chunk, SegmentRecord, TrackSpec
 from vidsearch.types import Caption, EmbeddingSpace, SamplingPlan, Shot, Video, VideoInfo
 
@@ -89,7 +89,7 @@ def specs(plan: SamplingPlan = PLAN, *, captioner: str = "captioner", shots: boo
 
 
 def begin(
-    library: Library,
+    library: Store,
     path: Path,
     *,
     plan: SamplingPlan = PLAN,
@@ -103,7 +103,7 @@ def begin(
 
 
 def append(
-    library: Library,
+    library: Store,
     opened: OpenedVideo,
     frames: Sequence[Frame],
     *,
@@ -139,7 +139,7 @@ def append(
 
 
 def finish(
-    library: Library,
+    library: Store,
     opened: OpenedVideo,
     *,
     spaces: Sequence[EmbeddingSpace] = (SPACE,),
@@ -156,7 +156,7 @@ def finish(
     )
 
 
-def put(library: Library, path: Path, frames: Sequence[Frame], **how: Any) -> Video:
+def put(library: Store, path: Path, frames: Sequence[Frame], **how: Any) -> Video:
     """Index a file as if it had these frames."""
     opened = begin(library, path, **how)
     until = frames[-1].time_seconds + 1 if frames else 0.0
@@ -164,7 +164,7 @@ def put(library: Library, path: Path, frames: Sequence[Frame], **how: Any) -> Vi
     return finish(library, opened)
 
 
-def four_frames(library: Library, path: Path, *, word: str = "dog") -> Video:
+def four_frames(library: Store, path: Path, *, word: str = "dog") -> Video:
     """A file indexed with four frames, one along each axis, captioned "a dog 0" to "a dog 3"."""
     write_file(path, f"content of {path.name!a} {word}")
     return put(library, path, [record(float(i), axis(i), f"a {word} {i}") for i in range(4)])

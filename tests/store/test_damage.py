@@ -15,13 +15,13 @@ import pytest
 from tests.store.examples import SPACE, append, axis, begin, finish, four_frames, record, write_file
 from tests.store.test_processes import assert_sound, downgrade, state_of
 from vidsearch.errors import LibraryDamaged, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
     return tmp_path / "library"
 
@@ -31,7 +31,7 @@ def test_a_catalog_that_is_none(folder: Path, content: bytes):
     (folder / "catalog.sqlite3").write_bytes(content)
     for create in (False, True):
         with pytest.raises(LibraryDamaged, match="move the folder away and index the videos again"):
-            Library.open(folder, create=create)
+            Store.open(folder, create=create)
     assert (folder / "catalog.sqlite3").read_bytes() == content
 
 
@@ -41,7 +41,7 @@ def test_the_database_of_another_program(tmp_path: Path):
     with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         connection.execute("CREATE TABLE photos (id INTEGER PRIMARY KEY)")
     with pytest.raises(LibraryDamaged, match="is not a catalog of vidsearch"):
-        Library.open(folder)
+        Store.open(folder)
 
 
 def test_a_catalog_with_damaged_pages(folder: Path):
@@ -49,7 +49,7 @@ def test_a_catalog_with_damaged_pages(folder: Path):
     content = bytearray(path.read_bytes())
     content[16384 * 2 :] = os.urandom(len(content) - 16384 * 2)
     path.write_bytes(content)
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         with pytest.raises(LibraryDamaged, match="vidsearch verify --repair"):
             library.videos()
         assert [(problem.kind, problem.repaired) for problem in library.verify(repair=True)] == [
@@ -61,16 +61,16 @@ def test_a_catalog_of_a_later_program(folder: Path):
     with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(LibraryTooNew, match="has format 99; this program knows formats up to 3"):
-        Library.open(folder)
+        Store.open(folder)
 
 
 def test_an_older_catalog_is_brought_up_to_date(folder: Path):
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         expected = state_of(library)
     downgrade(folder)
     with pytest.raises(LibraryNotWritable, match="has the older format 1 and is read-only"):
-        Library.open(folder, read_only=True)
-    with Library.open(folder) as library:
+        Store.open(folder, read_only=True)
+    with Store.open(folder) as library:
         assert state_of(library) == expected
         assert library.subtitles(1) == []
 
@@ -79,19 +79,19 @@ def test_a_library_that_is_a_file(tmp_path: Path):
     path = write_file(tmp_path / "library", "a file")
     for create in (False, True):
         with pytest.raises(LibraryNotFound, match=r"is a file\. A library is a folder: name another"):
-            Library.open(path, create=create)
+            Store.open(path, create=create)
 
 
 def test_a_library_below_a_file(tmp_path: Path):
     path = write_file(tmp_path / "file", "a file")
     with pytest.raises(LibraryNotWritable, match="Cannot make"):
-        Library.open(path / "library", create=True)
+        Store.open(path / "library", create=True)
 
 
 def test_a_read_only_library_is_searched_and_not_written(folder: Path, monkeypatch: pytest.MonkeyPatch):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     monkeypatch.setattr(os, "access", lambda *_: False)
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         assert library.is_read_only
         assert library.nearest(SPACE, axis(2), 1)[0].tolist() == [[3]]
         (match,) = library.match("dog", 1, kinds=[WordKind("caption")])
@@ -119,7 +119,7 @@ def nearly_full_disk() -> Iterator[None]:
 
 @pytest.mark.usefixtures("nearly_full_disk")
 def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path):
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         before = state_of(library)
         opened = begin(library, write_file(tmp_path / "b.mp4", "b"))
         large = replace(record(0.0, axis(0)), thumbnail_jpeg=bytes(3_000_000))
@@ -132,7 +132,7 @@ def test_a_full_disk_loses_nothing(folder: Path, tmp_path: Path):
 
 
 def test_a_full_disk_leaves_the_vector_files_as_they_were(folder: Path, tmp_path: Path):
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         library.refresh_vectors()
         four_frames(library, tmp_path / "b.mp4")
         limits = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -11,28 +11,28 @@ import pytest
 from tests.store.examples import begin, four_frames, write_file
 from vidsearch.errors import MediaError, NotAVideo, VideoNotFound, VideoReplaced
 from vidsearch.store.fingerprint import BLOCK_BYTES, check_is_video, fingerprint, path_of, quick_key
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 
 @pytest.fixture
 def library(tmp_path: Path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         yield library
 
 
-def test_a_new_file_is_new(library: Library, tmp_path: Path):
+def test_a_new_file_is_new(library: Store, tmp_path: Path):
     state = library.lookup(write_file(tmp_path / "a.mp4", "a"))
     assert (state.state, state.video, state.replaces) == ("new", None, None)
 
 
-def test_an_indexed_file_is_complete_where_it_was(library: Library, tmp_path: Path):
+def test_an_indexed_file_is_complete_where_it_was(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     state = library.lookup(tmp_path / "a.mp4")
     assert (state.state, state.video, state.is_known_here) == ("complete", video, True)
     assert state.fingerprint is None, "a file that did not change is not read whole"
 
 
-def test_a_moved_file_is_found_again(library: Library, tmp_path: Path):
+def test_a_moved_file_is_found_again(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     moved = tmp_path / "elsewhere" / "b.mp4"
     moved.parent.mkdir()
@@ -45,7 +45,7 @@ def test_a_moved_file_is_found_again(library: Library, tmp_path: Path):
     assert library.lookup(moved).is_known_here
 
 
-def test_a_copy_is_the_same_video_at_two_paths(library: Library, tmp_path: Path):
+def test_a_copy_is_the_same_video_at_two_paths(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     copy = Path(shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mp4"))
     assert library.lookup(copy).state == "complete"
@@ -54,7 +54,7 @@ def test_a_copy_is_the_same_video_at_two_paths(library: Library, tmp_path: Path)
     assert kept.paths == (tmp_path / "a.mp4", copy)
 
 
-def test_a_touched_file_is_read_once_and_stays(library: Library, tmp_path: Path):
+def test_a_touched_file_is_read_once_and_stays(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     os.utime(tmp_path / "a.mp4", ns=(0, 0))
     state = library.lookup(tmp_path / "a.mp4")
@@ -63,7 +63,7 @@ def test_a_touched_file_is_read_once_and_stays(library: Library, tmp_path: Path)
     assert library.lookup(tmp_path / "a.mp4").is_known_here
 
 
-def test_new_content_under_the_old_time_and_size_is_seen(library: Library, tmp_path: Path):
+def test_new_content_under_the_old_time_and_size_is_seen(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     before = path.stat()
@@ -73,7 +73,7 @@ def test_new_content_under_the_old_time_and_size_is_seen(library: Library, tmp_p
     assert (state.state, state.replaces) == ("new", video)
 
 
-def test_a_changed_file_is_a_new_video_and_the_old_one_goes_on_request(library: Library, tmp_path: Path):
+def test_a_changed_file_is_a_new_video_and_the_old_one_goes_on_request(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     old = four_frames(library, path)
     write_file(path, "something else")
@@ -84,7 +84,7 @@ def test_a_changed_file_is_a_new_video_and_the_old_one_goes_on_request(library: 
     assert [video.id for video in library.videos()] == [new.id]
 
 
-def test_a_changed_file_leaves_a_video_that_is_elsewhere_too(library: Library, tmp_path: Path):
+def test_a_changed_file_leaves_a_video_that_is_elsewhere_too(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     old = four_frames(library, path)
     copy = Path(shutil.copy(path, tmp_path / "copy.mp4"))
@@ -95,7 +95,7 @@ def test_a_changed_file_leaves_a_video_that_is_elsewhere_too(library: Library, t
     assert library.video(f"#{old.id}").paths == (copy,)
 
 
-def test_two_files_that_swap_names_keep_their_videos(library: Library, tmp_path: Path):
+def test_two_files_that_swap_names_keep_their_videos(library: Store, tmp_path: Path):
     one, two = tmp_path / "one.mp4", tmp_path / "two.mp4"
     first, second = four_frames(library, one), four_frames(library, two, word="cat")
     one.rename(tmp_path / "between")
@@ -112,7 +112,7 @@ def test_two_files_that_swap_names_keep_their_videos(library: Library, tmp_path:
     ]
 
 
-def test_equal_quick_keys_do_not_merge_two_videos(library: Library, tmp_path: Path):
+def test_equal_quick_keys_do_not_merge_two_videos(library: Store, tmp_path: Path):
     """The quick key reads three blocks; files that differ only between them share it."""
     length = 10 * BLOCK_BYTES
     one = write_file(tmp_path / "one.mp4", bytes(length))
@@ -127,7 +127,7 @@ def test_equal_quick_keys_do_not_merge_two_videos(library: Library, tmp_path: Pa
         library.add_path(video.id, two)
 
 
-def test_missing_files_are_pruned_only_on_request(library: Library, tmp_path: Path):
+def test_missing_files_are_pruned_only_on_request(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     (tmp_path / "a.mp4").unlink()
     assert library.prune() == []
@@ -136,7 +136,7 @@ def test_missing_files_are_pruned_only_on_request(library: Library, tmp_path: Pa
     assert library.videos() == []
 
 
-def test_a_failure_is_remembered_until_the_file_changes(library: Library, tmp_path: Path):
+def test_a_failure_is_remembered_until_the_file_changes(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "notes.mp4", "these are notes")
     library.record_failure(path, NotAVideo("It is text."))
     (failure,) = library.failures()
@@ -148,14 +148,14 @@ def test_a_failure_is_remembered_until_the_file_changes(library: Library, tmp_pa
     assert library.failures() == []
 
 
-def test_a_failure_is_forgotten_when_the_file_is_indexed(library: Library, tmp_path: Path):
+def test_a_failure_is_forgotten_when_the_file_is_indexed(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     library.record_failure(path, NotAVideo("It was not."))
     begin(library, path)
     assert library.failures() == []
 
 
-def test_a_file_that_went_away_is_an_error_then_a_failure(library: Library, tmp_path: Path):
+def test_a_file_that_went_away_is_an_error_then_a_failure(library: Store, tmp_path: Path):
     path = tmp_path / "gone.mp4"
     with pytest.raises(MediaError, match=r"gone\.mp4: cannot be read: No such file"):
         library.lookup(path)
@@ -165,7 +165,7 @@ def test_a_file_that_went_away_is_an_error_then_a_failure(library: Library, tmp_
     assert library.lookup(path).state == "new"
 
 
-def test_what_is_no_file_is_not_waited_for(library: Library, tmp_path: Path):
+def test_what_is_no_file_is_not_waited_for(library: Store, tmp_path: Path):
     """Opening a pipe without a writer would hang for ever."""
     os.mkfifo(tmp_path / "pipe.mp4")
     (tmp_path / "folder.mp4").mkdir()
@@ -178,14 +178,14 @@ def test_what_is_no_file_is_not_waited_for(library: Library, tmp_path: Path):
     "name",
     ["two words.mp4", 'it\'s "quoted".mp4', "line\nbreak.mp4", "emoji 🐕.mp4", "percent%20.mp4", "?#.mp4"],
 )
-def test_names_with_any_character(library: Library, tmp_path: Path, name: str):
+def test_names_with_any_character(library: Store, tmp_path: Path, name: str):
     video = four_frames(library, tmp_path / name)
     assert library.videos() == [video]
     assert library.video(name) == video
     assert library.lookup(tmp_path / name).is_known_here
 
 
-def test_a_name_that_is_not_unicode(library: Library, tmp_path: Path):
+def test_a_name_that_is_not_unicode(library: Store, tmp_path: Path):
     """Linux takes any bytes as a name; SQLite's text does not."""
     path = Path(os.fsdecode(os.fsencode(tmp_path) + b"/not \xff unicode.mp4"))
     video = four_frames(library, path)
@@ -196,14 +196,14 @@ def test_a_name_that_is_not_unicode(library: Library, tmp_path: Path):
 
 def test_a_library_below_a_name_with_any_character(tmp_path: Path):
     folder = tmp_path / "a?mode=memory#%41 ü"
-    with Library.open(folder, create=True) as library:
+    with Store.open(folder, create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         assert len(library.videos()) == 1
     assert (folder / "catalog.sqlite3").is_file()
 
 
-def test_relative_paths_are_kept_whole(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_relative_paths_are_kept_whole(library: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     four_frames(library, Path("sub/../a.mp4"))
@@ -213,7 +213,7 @@ def test_relative_paths_are_kept_whole(library: Library, tmp_path: Path, monkeyp
 # --- before pixels are read ------------------------------------------------------------------------
 
 
-def test_a_file_that_was_replaced_is_not_taken_for_the_video(library: Library, tmp_path: Path):
+def test_a_file_that_was_replaced_is_not_taken_for_the_video(library: Store, tmp_path: Path):
     """Else captions and pictures of another film would be given under the video's name."""
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
@@ -226,7 +226,7 @@ def test_a_file_that_was_replaced_is_not_taken_for_the_video(library: Library, t
     assert (raised.value.path, str(raised.value)) == (path, f"{path}: {raised.value.reason}")
 
 
-def test_pixels_come_from_a_path_that_still_holds_the_video(library: Library, tmp_path: Path):
+def test_pixels_come_from_a_path_that_still_holds_the_video(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     copy = Path(shutil.copy(tmp_path / "a.mp4", tmp_path / "copy.mp4"))
     library.add_path(library.videos()[0].id, copy)

@@ -32,8 +32,8 @@ from tests.store.examples import (
 from vidsearch.errors import LibraryNotFound, TrackNotFound, VideoNotFound
 from vidsearch.store import segment_ids
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, SubtitleTrack
+from vidsearch.store.store import Store
 from vidsearch.tracks import (
     FILE,
     Chunk,
@@ -54,17 +54,17 @@ TWICE_A_SECOND = SamplingPlan(fps=2.0)
 
 @pytest.fixture
 def library(tmp_path: Path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         yield library
 
 
 def test_a_library_is_there_only_after_it_is_made(tmp_path: Path):
     with pytest.raises(LibraryNotFound, match="There is no library in"):
-        Library.open(tmp_path / "nothing")
+        Store.open(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 
-def test_what_goes_in_comes_out(library: Library, tmp_path: Path):
+def test_what_goes_in_comes_out(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     about = info(duration_seconds=5.0, created_at=NOON)
     opened = library.begin_video(path, fingerprint(path), about, specs(shots=True), [SPACE, OTHER_SPACE])
@@ -78,7 +78,7 @@ def test_what_goes_in_comes_out(library: Library, tmp_path: Path):
     done = finish(library, opened, duration_seconds=5.5)
     library.close()
 
-    with Library.open(library.path) as again:
+    with Store.open(library.path) as again:
         (kept,) = again.videos()
         assert kept == done
         assert kept.paths == (path,)
@@ -106,26 +106,26 @@ def test_what_goes_in_comes_out(library: Library, tmp_path: Path):
         assert (ids.tolist(), rows.tolist()) == ([1], [[0.0, 1.0, 0.0]])
 
 
-def test_frames_by_id_come_in_the_order_asked_for(library: Library, tmp_path: Path):
+def test_frames_by_id_come_in_the_order_asked_for(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     assert [frame.id for frame in library.frames_by_id([3, 99, 1, 3])] == [3, 1, 3]
     assert library.frames_by_id([]) == []
 
 
-def test_the_last_frame_of_unfinished_work_ends_where_the_work_does(library: Library, tmp_path: Path):
+def test_the_last_frame_of_unfinished_work_ends_where_the_work_does(library: Store, tmp_path: Path):
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"), duration_seconds=100.0)
     append(library, opened, [record(0.0, axis(0)), record(1.0, axis(1))], until_seconds=2.0)
     assert [frame.end_seconds for frame in library.frames(opened.video.id)] == [1.0, 2.0]
 
 
-def test_the_last_frame_ends_with_the_part_that_was_asked_for(library: Library, tmp_path: Path):
+def test_the_last_frame_ends_with_the_part_that_was_asked_for(library: Store, tmp_path: Path):
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"), plan=SamplingPlan(end_seconds=2.5))
     append(library, opened, [record(0.0, axis(0)), record(2.0, axis(1))], until_seconds=2.5)
     finish(library, opened)
     assert library.frames(opened.video.id)[-1].end_seconds == 2.5
 
 
-def test_a_second_run_goes_on_where_the_first_one_stopped(library: Library, tmp_path: Path):
+def test_a_second_run_goes_on_where_the_first_one_stopped(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     opened = begin(library, path)
     append(library, opened, [record(0.0, axis(0))], until_seconds=1.0)
@@ -142,7 +142,7 @@ def test_a_second_run_goes_on_where_the_first_one_stopped(library: Library, tmp_
     assert again.space_until_seconds == {SPACE: 1.0}
 
 
-def test_a_frame_that_is_there_is_not_added_twice(library: Library, tmp_path: Path):
+def test_a_frame_that_is_there_is_not_added_twice(library: Store, tmp_path: Path):
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"))
     append(library, opened, [record(0.0, axis(0), "first")], until_seconds=1.0)
     append(library, opened, [record(0.0, axis(1), "second"), record(1.0, axis(2))], until_seconds=2.0)
@@ -155,7 +155,7 @@ def test_a_frame_that_is_there_is_not_added_twice(library: Library, tmp_path: Pa
     assert (segment.start_seconds, segment.end_seconds, segment.text) == (0.0, 1.0, "first")
 
 
-def test_a_chunk_that_is_in_already_changes_nothing(library: Library, tmp_path: Path):
+def test_a_chunk_that_is_in_already_changes_nothing(library: Store, tmp_path: Path):
     """A run that was killed after a chunk was kept makes it once more."""
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"))
     frames, shot = opened.tracks[0].id, TrackSpec("ocr", "reader")
@@ -205,7 +205,7 @@ def test_a_chunk_that_is_in_already_changes_nothing(library: Library, tmp_path: 
     assert library.nearest(SPACE, axis(2), 4)[0].tolist() == [[3, 4, 1, 2]]
 
 
-def test_a_chunk_that_is_in_in_part_is_completed(library: Library, tmp_path: Path):
+def test_a_chunk_that_is_in_in_part_is_completed(library: Store, tmp_path: Path):
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"))
     append(library, opened, [record(float(i), axis(i)) for i in range(3)], until_seconds=3.0)
     append(library, opened, [record(at, axis(3)) for at in (1.0, 2.0, 3.5)], until_seconds=5.0)
@@ -216,7 +216,7 @@ def test_a_chunk_that_is_in_in_part_is_completed(library: Library, tmp_path: Pat
 # --- another plan, other models -----------------------------------------------------------------------
 
 
-def texts_of(library: Library, video: Video) -> list[tuple[float, str | None]]:
+def texts_of(library: Store, video: Video) -> list[tuple[float, str | None]]:
     """When each of a video's frames is, and what is shown of it."""
     return [
         (frame.time_seconds, frame.caption.text if frame.caption else None)
@@ -224,7 +224,7 @@ def texts_of(library: Library, video: Video) -> list[tuple[float, str | None]]:
     ]
 
 
-def resample(library: Library, path: Path, *, until_seconds: float = 4.0) -> None:
+def resample(library: Store, path: Path, *, until_seconds: float = 4.0) -> None:
     """Index a file with two frames a second and another captioner, without showing it."""
     opened = begin(library, path, plan=TWICE_A_SECOND, captioner="other")
     frames = [record(i / 2, axis(1), "a wolf") for i in range(int(2 * until_seconds))]
@@ -235,7 +235,7 @@ OLD_TEXTS = [(0.0, "a dog 0"), (1.0, "a dog 1"), (2.0, "a dog 2"), (3.0, "a dog 
 NEW_TEXTS = [(i / 2, "a wolf") for i in range(8)]
 
 
-def test_another_plan_is_built_beside_the_one_that_is_shown(library: Library, tmp_path: Path):
+def test_another_plan_is_built_beside_the_one_that_is_shown(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     before = library.frames(video.id)
@@ -277,7 +277,7 @@ def test_another_plan_is_built_beside_the_one_that_is_shown(library: Library, tm
     assert library.verify() == []
 
 
-def test_another_plan_that_is_not_finished_is_continued(library: Library, tmp_path: Path):
+def test_another_plan_that_is_not_finished_is_continued(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     resample(library, path, until_seconds=2.0)
@@ -288,7 +288,7 @@ def test_another_plan_that_is_not_finished_is_continued(library: Library, tmp_pa
     assert texts_of(library, finish(library, again)) == NEW_TEXTS
 
 
-def test_a_new_space_is_added_to_the_frames_that_are_there(library: Library, tmp_path: Path):
+def test_a_new_space_is_added_to_the_frames_that_are_there(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     both = [SPACE, OTHER_SPACE]
@@ -311,7 +311,7 @@ def test_a_new_space_is_added_to_the_frames_that_are_there(library: Library, tmp
     assert library.verify() == []
 
 
-def test_other_models_are_unseen_until_the_switch(library: Library, tmp_path: Path):
+def test_other_models_are_unseen_until_the_switch(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     library.set_models(LibraryModels(("made-up",), "captioner"))
     video = four_frames(library, path)
@@ -381,7 +381,7 @@ def test_other_models_are_unseen_until_the_switch(library: Library, tmp_path: Pa
     ],
     ids=["another size", "not a number", "infinite", "zero", "too long", "too short"],
 )
-def test_a_vector_that_does_not_fit_leaves_nothing_behind(library: Library, tmp_path: Path, bad: np.ndarray):
+def test_a_vector_that_does_not_fit_leaves_nothing_behind(library: Store, tmp_path: Path, bad: np.ndarray):
     """A chunk is one transaction: a bad frame must not let the good ones before it through."""
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"))
     with pytest.raises(ValueError, match="is not 4 finite numbers of length one together"):
@@ -390,7 +390,7 @@ def test_a_vector_that_does_not_fit_leaves_nothing_behind(library: Library, tmp_
     assert library.video("#1").indexed_until_seconds == 0
 
 
-def test_removing_a_video_leaves_nothing_of_it(library: Library, tmp_path: Path):
+def test_removing_a_video_leaves_nothing_of_it(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     other = four_frames(library, tmp_path / "b.mp4", word="cat")
     library.put_track(video.id, TrackSpec("subtitle", FILE), [SegmentRecord(0.0, 1.0, "hello")])
@@ -407,15 +407,15 @@ def test_removing_a_video_leaves_nothing_of_it(library: Library, tmp_path: Path)
         library.append(video.id, Chunk(0.0, {}))
 
 
-def test_models_are_remembered(library: Library):
+def test_models_are_remembered(library: Store):
     assert library.models is None
     models = LibraryModels(embedders=("clip", "blip"), captioner=None)
     library.set_models(models)
-    with Library.open(library.path, read_only=True) as again:
+    with Store.open(library.path, read_only=True) as again:
         assert again.models == models
 
 
-def test_info_counts(library: Library, tmp_path: Path):
+def test_info_counts(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     begin(library, write_file(tmp_path / "b.mp4", "b"), duration_seconds=2.0)
     about = library.info()
@@ -429,7 +429,7 @@ def test_info_counts(library: Library, tmp_path: Path):
 # --- naming a video -----------------------------------------------------------------------------------
 
 
-def test_a_video_has_many_names(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_a_video_has_many_names(library: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     video = four_frames(library, tmp_path / "holiday" / "Beach day.mp4")
     four_frames(library, tmp_path / "holiday" / "hills.mp4")
     monkeypatch.chdir(tmp_path / "holiday")
@@ -439,7 +439,7 @@ def test_a_video_has_many_names(library: Library, tmp_path: Path, monkeypatch: p
     assert library.video(1) == video
 
 
-def test_an_id_never_means_part_of_a_path(library: Library, tmp_path: Path):
+def test_an_id_never_means_part_of_a_path(library: Store, tmp_path: Path):
     """`video(7)` was answered with any video whose folder had a 7 in its name."""
     four_frames(library, tmp_path / "July 7" / "7.mp4")
     with pytest.raises(VideoNotFound, match="no video #7"):
@@ -447,7 +447,7 @@ def test_an_id_never_means_part_of_a_path(library: Library, tmp_path: Path):
     assert library.video("7").id == 1
 
 
-def test_a_name_that_fits_none_brings_the_nearest(library: Library, tmp_path: Path):
+def test_a_name_that_fits_none_brings_the_nearest(library: Store, tmp_path: Path):
     with pytest.raises(VideoNotFound, match="the library is empty"):
         library.video("x.mp4")
     four_frames(library, tmp_path / "beach.mp4")
@@ -455,7 +455,7 @@ def test_a_name_that_fits_none_brings_the_nearest(library: Library, tmp_path: Pa
         library.video("baech.mp4")
 
 
-def test_a_name_that_fits_several_brings_them(library: Library, tmp_path: Path):
+def test_a_name_that_fits_several_brings_them(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "one" / "x.mp4")
     four_frames(library, tmp_path / "two" / "x.mp4", word="cat")
     with pytest.raises(VideoNotFound, match=r"fits 2 videos; .*\n  #1 .*one/x.mp4\n  #2 .*two/x.mp4"):
@@ -465,7 +465,7 @@ def test_a_name_that_fits_several_brings_them(library: Library, tmp_path: Path):
 # --- filters ------------------------------------------------------------------------------------------
 
 
-def test_filters(library: Library, tmp_path: Path):
+def test_filters(library: Store, tmp_path: Path):
     one = four_frames(library, tmp_path / "Trips" / "one.MP4")
     path = write_file(tmp_path / "two.mp4", "two")
     put(library, path, [record(0.0, axis(0), "a running dog")], duration_seconds=60.0, created_at=NOON)
@@ -490,12 +490,12 @@ def test_filters(library: Library, tmp_path: Path):
 # --- captions -----------------------------------------------------------------------------------------
 
 
-def shown(library: Library, frame_id: int = 1) -> str | None:
+def shown(library: Store, frame_id: int = 1) -> str | None:
     (frame,) = library.frames_by_id([frame_id])
     return None if frame.caption is None else frame.caption.text
 
 
-def caption_anew(library: Library, path: Path, texts: list[str], *, captioner: str = "captioner") -> None:
+def caption_anew(library: Store, path: Path, texts: list[str], *, captioner: str = "captioner") -> None:
     """Make a video's captions a second time: the earlier ones are kept as versions."""
     wanted = [TrackSpec("caption", captioner)]
     opened = library.begin_video(path, fingerprint(path), info(), wanted, again=True)
@@ -505,13 +505,13 @@ def caption_anew(library: Library, path: Path, texts: list[str], *, captioner: s
     library.finish_video(opened.video.id, [track.id])
 
 
-def versions(library: Library, frame_id: int = 1) -> list[tuple[str, bool]]:
+def versions(library: Store, frame_id: int = 1) -> list[tuple[str, bool]]:
     """What a frame's captions said, and which is shown; by text, as those of one second have no order."""
     return sorted((each.caption.text, each.is_active) for each in library.caption_versions(frame_id))
 
 
 @pytest.mark.parametrize("captioner", ["captioner", "better"])
-def test_a_new_caption_keeps_the_old_one_as_a_version(library: Library, tmp_path: Path, captioner: str):
+def test_a_new_caption_keeps_the_old_one_as_a_version(library: Store, tmp_path: Path, captioner: str):
     path = tmp_path / "a.mp4"
     four_frames(library, path)
     caption_anew(library, path, ["a wolf", "a fox", "a dog 2", "a dog 3"], captioner=captioner)
@@ -530,7 +530,7 @@ def test_a_new_caption_keeps_the_old_one_as_a_version(library: Library, tmp_path
     assert [track.state for track in library.tracks(1)] == ["active", "superseded", "active"]
 
 
-def test_captions_made_a_second_time_are_unseen_until_they_are_whole(library: Library, tmp_path: Path):
+def test_captions_made_a_second_time_are_unseen_until_they_are_whole(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     four_frames(library, path)
     wanted = [TrackSpec("caption", "captioner")]
@@ -542,7 +542,7 @@ def test_captions_made_a_second_time_are_unseen_until_they_are_whole(library: Li
     assert [(track.id, track.done_until_seconds) for track in again.tracks] == [(opened.tracks[0].id, 1.0)]
 
 
-def test_captioning_anew_never_overwrites_a_human(library: Library, tmp_path: Path):
+def test_captioning_anew_never_overwrites_a_human(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     library.add_human_caption(video.id, 0.0, 1.0, "my dog Rex")
@@ -559,7 +559,7 @@ def test_captioning_anew_never_overwrites_a_human(library: Library, tmp_path: Pa
     assert versions(library) == [("a bear", False), ("my dog Max", True), ("my dog Rex", False)]
 
 
-def test_a_human_caption_outlives_sampling_anew(library: Library, tmp_path: Path):
+def test_a_human_caption_outlives_sampling_anew(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     video = four_frames(library, path)
     library.add_human_caption(video.id, 1.0, 2.0, "my dog Rex")
@@ -590,7 +590,7 @@ def test_a_human_caption_outlives_sampling_anew(library: Library, tmp_path: Path
     assert library.verify() == []
 
 
-def test_taking_back_leaves_what_was_there_before(library: Library, tmp_path: Path):
+def test_taking_back_leaves_what_was_there_before(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     opened = begin(library, path)
     append(library, opened, [record(float(i), axis(i), f"a dog {i}") for i in range(4)], until_seconds=4.0)
@@ -606,7 +606,7 @@ def test_taking_back_leaves_what_was_there_before(library: Library, tmp_path: Pa
     assert library.videos() == [], "nothing is left of it"
 
 
-def test_taking_back_a_space_leaves_the_frames(library: Library, tmp_path: Path):
+def test_taking_back_a_space_leaves_the_frames(library: Store, tmp_path: Path):
     path = tmp_path / "a.mp4"
     four_frames(library, path)
     opened = begin(library, path, spaces=[OTHER_SPACE])
@@ -620,7 +620,7 @@ def test_taking_back_a_space_leaves_the_frames(library: Library, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kept", ["human", "file", None])
-def test_a_replaced_video_stays_with_what_people_made(library: Library, tmp_path: Path, kept: str | None):
+def test_a_replaced_video_stays_with_what_people_made(library: Store, tmp_path: Path, kept: str | None):
     path = tmp_path / "a.mp4"
     old = four_frames(library, path)
     if kept == "human":
@@ -654,7 +654,7 @@ def test_a_replaced_video_stays_with_what_people_made(library: Library, tmp_path
     assert library.verify() == []
 
 
-def test_what_people_say_of_no_video_changes_nothing(library: Library, tmp_path: Path):
+def test_what_people_say_of_no_video_changes_nothing(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     with pytest.raises(VideoNotFound, match="no video #99"):
         library.add_human_caption(99, 0.0, 1.0, "a wolf")
@@ -664,7 +664,7 @@ def test_what_people_say_of_no_video_changes_nothing(library: Library, tmp_path:
     assert shown(library) == "a dog 0"
 
 
-def test_caption_search_stems_ranks_and_highlights(library: Library, tmp_path: Path):
+def test_caption_search_stems_ranks_and_highlights(library: Store, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     texts = ["two dogs running on a beach", "a dog", "a boat on the sea", "sunflowers in the sun", "Café"]
     put(library, path, [record(float(i), axis(i), text) for i, text in enumerate(texts)])
@@ -709,7 +709,7 @@ def test_caption_search_stems_ranks_and_highlights(library: Library, tmp_path: P
 # --- tracks -------------------------------------------------------------------------------------------
 
 
-def test_subtitles_are_kept_beside_captions(library: Library, tmp_path: Path):
+def test_subtitles_are_kept_beside_captions(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     english = TrackSpec("subtitle", FILE, {"name": "english"}, language="en")
     library.put_track(video.id, english, [SegmentRecord(0.0, 1.0, "nothing")])
@@ -740,7 +740,7 @@ def test_subtitles_are_kept_beside_captions(library: Library, tmp_path: Path):
     assert texts_of(library, video) == OLD_TEXTS
 
 
-def test_a_track_comes_back_as_it_was_put(library: Library, tmp_path: Path):
+def test_a_track_comes_back_as_it_was_put(library: Store, tmp_path: Path):
     video = four_frames(library, tmp_path / "a.mp4")
     spec = TrackSpec("transcript", "whisper", {"beam": 5, "prompt": "Café"}, language="de")
     later = SegmentRecord(2.0, 3.5, "auf Wiedersehen", {"words": [[2.0, 2.5, "auf"]], "speaker": "B"})
@@ -777,7 +777,7 @@ def test_a_track_comes_back_as_it_was_put(library: Library, tmp_path: Path):
         (TrackSpec("chapter", "stream"), ["english", "deutsch", "stream", "whisper"]),
     ],
 )
-def test_which_track_takes_whose_place(library: Library, tmp_path: Path, spec: TrackSpec, leaves: list[str]):
+def test_which_track_takes_whose_place(library: Store, tmp_path: Path, spec: TrackSpec, leaves: list[str]):
     """Subtitles of other names stand beside one another; of the other kinds a video has one."""
     video = four_frames(library, tmp_path / "a.mp4")
     other_video = four_frames(library, tmp_path / "b.mp4", word="cat")
@@ -802,7 +802,7 @@ def test_which_track_takes_whose_place(library: Library, tmp_path: Path, spec: T
     ]
 
 
-def test_a_recording_is_found_under_the_day_where_it_was_made(library: Library, tmp_path: Path):
+def test_a_recording_is_found_under_the_day_where_it_was_made(library: Store, tmp_path: Path):
     """An evening in California was found under the next day, which it was in Greenwich."""
     evening = datetime(2023, 7, 1, 23, 30, tzinfo=timezone(timedelta(hours=-7)))
     path = write_file(tmp_path / "a.mp4", "a")

@@ -16,7 +16,7 @@ import pytest
 from vidsearch.search.engine import Searcher
 from vidsearch.service.query_json import read_query
 from vidsearch.store import schema
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import CaptionOrigin, EmbeddingSpace, LibraryModels, SamplingPlan, Shot
 
 FIXTURE = Path(__file__).with_name("format_2")
@@ -48,14 +48,14 @@ def rows(path: Path, query: str) -> list[Any]:
 def test_vectors_and_thumbnails_are_untouched(old_library: Path):
     vectors = rows(old_library, "SELECT frame_id, space_id, vector FROM vectors ORDER BY 1, 2")
     thumbnails = rows(old_library, "SELECT frame_id, jpeg FROM thumbnails ORDER BY 1")
-    Library.open(old_library).close()
+    Store.open(old_library).close()
     assert len(vectors) == 46
     assert rows(old_library, "SELECT segment_id, space_id, vector FROM vectors ORDER BY 1, 2") == vectors
     assert rows(old_library, "SELECT segment_id, jpeg FROM thumbnails ORDER BY 1") == thumbnails
 
 
 def test_each_frame_and_its_caption_are_as_they_were(old_library: Path, expected: dict[str, Any]):
-    with Library.open(old_library) as library:
+    with Store.open(old_library) as library:
         for video_id, frames in expected["frames"].items():
             assert [
                 [
@@ -73,7 +73,7 @@ def test_each_frame_and_its_caption_are_as_they_were(old_library: Path, expected
 
 
 def test_videos_are_as_they_were(old_library: Path):
-    with Library.open(old_library) as library:
+    with Store.open(old_library) as library:
         cafe, cat, space, photographer = library.videos()
         assert [path.name for path in cafe.paths] == ["cafe.mp4", os.fsdecode(b"caf\xe9.mp4")]
         assert [(v.is_complete, v.indexed_until_seconds, v.num_frames) for v in (cafe, cat, space)] == [
@@ -97,7 +97,7 @@ def test_videos_are_as_they_were(old_library: Path):
 
 def test_captions_become_tracks(old_library: Path):
     """One segment for each run of frames with one caption; older ones and what people wrote are kept."""
-    with Library.open(old_library) as library:
+    with Store.open(old_library) as library:
         made = [
             [
                 (track.kind, track.spec.producer, track.name, track.state, track.num_segments)
@@ -139,7 +139,7 @@ def test_captions_become_tracks(old_library: Path):
 
 
 def test_a_migrated_library_is_sound(old_library: Path):
-    with Library.open(old_library) as library:
+    with Store.open(old_library) as library:
         kinds = {problem.kind for problem in library.verify()}
     assert kinds <= {"file-missing"}  # its videos are on another machine
 
@@ -157,7 +157,7 @@ class StoredTexts:
 
 
 def test_twenty_queries_have_the_same_answers(old_library: Path, expected: dict[str, Any]):
-    with Library.open(old_library) as library:
+    with Store.open(old_library) as library:
         vectors = expected["text_vectors"]
         encoders = {
             space: StoredTexts(space, vectors[space.key])
@@ -211,7 +211,7 @@ def test_a_kill_at_any_statement_leaves_the_old_format_or_the_new_one(old_librar
             assert rows(old_library, "SELECT count(*) FROM captions") == [(34,)], number
         assert rows(old_library, "PRAGMA integrity_check") == [("ok",)], number
         if number % 20 == 0 or version == 3:
-            with Library.open(old_library) as library:
+            with Store.open(old_library) as library:
                 assert library.info().num_frames == 23, number
     assert number > 40
 

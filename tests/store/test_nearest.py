@@ -27,14 +27,14 @@ from tests.store.examples import (
     write_file,
 )
 from vidsearch.store import vectors as index_vectors
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import TrackKind, WordKind
 from vidsearch.types import FrameFilter
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "library", create=True) as library:
+def library(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "library", create=True) as library:
         yield library
 
 
@@ -43,7 +43,7 @@ def numpy_nearest(ids: np.ndarray, rows: np.ndarray, query: np.ndarray, k: int) 
     return [int(ids[row]) for row in np.lexsort((ids, -scores))[:k]]
 
 
-def fill(library: Library, folder: Path, rows: np.ndarray, *, name: str = "a") -> None:
+def fill(library: Store, folder: Path, rows: np.ndarray, *, name: str = "a") -> None:
     path = write_file(folder / f"{name}.mp4", name)
     put(library, path, [record(float(i), row, f"caption {i}") for i, row in enumerate(rows)])
 
@@ -63,7 +63,7 @@ def random_rows(count: int, *, seed: int = 0) -> np.ndarray:
 def test_nearest_is_what_numpy_finds(num_rows: int, k: int, among: set[int] | None, seed: int):
     rows = random_rows(num_rows, seed=seed)
     queries = random_rows(3, seed=seed + 1)
-    with tempfile.TemporaryDirectory() as folder, Library.open(Path(folder) / "l", create=True) as library:
+    with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "l", create=True) as library:
         fill(library, Path(folder), rows)
         chosen = None if among is None else np.array(sorted(among), dtype=np.int64)
         ids, scores = library.nearest(SPACE, queries, k, among=chosen)
@@ -78,24 +78,24 @@ def test_nearest_is_what_numpy_finds(num_rows: int, k: int, among: set[int] | No
             assert np.isneginf(found_scores[len(expected) :]).all()
 
 
-def test_equal_scores_come_by_id(library: Library, tmp_path: Path):
+def test_equal_scores_come_by_id(library: Store, tmp_path: Path):
     fill(library, tmp_path, np.tile(axis(0), (30, 1)))
     assert library.nearest(SPACE, axis(0), 30)[0].tolist() == [list(range(1, 31))]
 
 
-def test_an_unknown_space_is_empty(library: Library, tmp_path: Path):
+def test_an_unknown_space_is_empty(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     assert library.nearest(OTHER_SPACE, axis(0, 3), 2)[0].tolist() == [[-1, -1]]
     assert library.matrix(OTHER_SPACE).vectors.shape == (0, 3)
     assert library.vectors(OTHER_SPACE, [1])[1].shape == (0, 3)
 
 
-def test_a_query_of_another_dimension_is_a_mistake(library: Library):
+def test_a_query_of_another_dimension_is_a_mistake(library: Store):
     with pytest.raises(ValueError, match="made-up have 4 numbers"):
         library.nearest(SPACE, np.ones((1, 5), np.float32), 1)
 
 
-def test_the_matrix_says_whose_rows_it_has(library: Library, tmp_path: Path):
+def test_the_matrix_says_whose_rows_it_has(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     path = write_file(tmp_path / "b.mp4", "b")
     put(library, path, [record(0.5, axis(0)), record(1.5), record(2.5, axis(1))])
@@ -124,7 +124,7 @@ SECONDS = st.none() | st.floats(-1, 6, allow_nan=False)
     words=st.none() | st.sampled_from(["dog", "a dogs", "cat 2", "bird", '"a dog"', "d*"]),
 )
 def test_filters_are_what_plain_loops_leave(
-    filled: Library,
+    filled: Store,
     glob: str | None,
     videos: list[int] | None,
     after: float | None,
@@ -169,9 +169,9 @@ def test_filters_are_what_plain_loops_leave(
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
+def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
     folder = tmp_path_factory.mktemp("filled")
-    with Library.open(folder / "library", create=True) as library:
+    with Store.open(folder / "library", create=True) as library:
         four_frames(library, folder / "a.mp4")
         four_frames(library, folder / "b.mp4", word="cat")
         yield library
@@ -179,7 +179,7 @@ def filled(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
 
 @settings(max_examples=200, deadline=None)
 @given(words=st.text(max_size=30) | st.text(alphabet="\"'*()^:-+ AND OR NOT NEAR a", max_size=20))
-def test_no_words_are_a_syntax_error(filled: Library, words: str):
+def test_no_words_are_a_syntax_error(filled: Store, words: str):
     where = FrameFilter(caption_words=words)
     kinds = [WordKind(kind, is_human) for kind in get_args(TrackKind) for is_human in (False, True)]
     assert len(filled.match(words, 3, kinds=kinds)) <= 3
@@ -190,11 +190,11 @@ def test_no_words_are_a_syntax_error(filled: Library, words: str):
 # --- the vector files are a cache ---------------------------------------------------------------------
 
 
-def cache_files(library: Library) -> list[Path]:
+def cache_files(library: Store) -> list[Path]:
     return sorted(path for path in (library.path / "vectors").iterdir() if path.suffix != ".lock")
 
 
-def test_new_frames_are_appended_and_removed_ones_go(library: Library, tmp_path: Path):
+def test_new_frames_are_appended_and_removed_ones_go(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
     assert library.nearest(SPACE, axis(1), 1)[0].tolist() == [[2]]
     before = cache_files(library)
@@ -208,7 +208,7 @@ def test_new_frames_are_appended_and_removed_ones_go(library: Library, tmp_path:
 
 @pytest.mark.parametrize("kind", ["rows", "positions", "json"])
 @pytest.mark.parametrize("damage", ["missing", "torn", "garbage"])
-def test_broken_files_are_made_anew(library: Library, tmp_path: Path, kind: str, damage: str):
+def test_broken_files_are_made_anew(library: Store, tmp_path: Path, kind: str, damage: str):
     four_frames(library, tmp_path / "a.mp4")
     library.refresh_vectors()
     (path,) = (library.path / "vectors").glob(f"*.{kind}")
@@ -217,16 +217,16 @@ def test_broken_files_are_made_anew(library: Library, tmp_path: Path, kind: str,
         path.unlink()
     else:
         path.write_bytes(path.read_bytes()[:20] if damage == "torn" else b"garbage")
-    with Library.open(library.path) as again:
+    with Store.open(library.path) as again:
         assert again.nearest(SPACE, axis(2), 1)[0].tolist() == [[3]]
         assert again.verify() == []
 
 
-def test_the_files_of_another_library_are_not_believed(library: Library, tmp_path: Path):
+def test_the_files_of_another_library_are_not_believed(library: Store, tmp_path: Path):
     """Somebody copies a whole folder over another: same spaces, same revisions, other vectors."""
     four_frames(library, tmp_path / "a.mp4")
     library.refresh_vectors()
-    with Library.open(tmp_path / "other", create=True) as other:
+    with Store.open(tmp_path / "other", create=True) as other:
         fill(other, tmp_path, np.stack([unit([1, 1, 0, 0])] * 4), name="b")
         (other.path / "vectors").mkdir()
         for path in cache_files(library):
@@ -234,16 +234,16 @@ def test_the_files_of_another_library_are_not_believed(library: Library, tmp_pat
         assert np.allclose(other.nearest(SPACE, axis(0), 1)[1], np.sqrt(0.5))
 
 
-def test_a_reader_without_permission_to_write_searches_all_the_same(library: Library, tmp_path: Path):
+def test_a_reader_without_permission_to_write_searches_all_the_same(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "a.mp4")
-    with Library.open(library.path, read_only=True) as reader:
+    with Store.open(library.path, read_only=True) as reader:
         assert reader.nearest(SPACE, axis(3), 1)[0].tolist() == [[4]]
         four_frames(library, tmp_path / "b.mp4")
         assert reader.nearest(SPACE, axis(3), 2)[0].tolist() == [[4, 8]]
         assert not (library.path / "vectors").exists()
 
 
-def test_rows_from_a_killed_refresh_are_overwritten(library: Library, tmp_path: Path):
+def test_rows_from_a_killed_refresh_are_overwritten(library: Store, tmp_path: Path):
     """A kill between the rows and the manifest leaves rows that no manifest speaks of."""
     four_frames(library, tmp_path / "a.mp4")
     library.refresh_vectors()
@@ -260,7 +260,7 @@ def test_rows_from_a_killed_refresh_are_overwritten(library: Library, tmp_path: 
 
 
 @pytest.fixture
-def many(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Library:
+def many(library: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
     """A library with more vectors than are compared one by one, which are few here."""
     monkeypatch.setattr(index_vectors, "EXACT_ROWS", 500)
     monkeypatch.setattr(index_vectors, "NEWER_ROWS", 50)
@@ -269,11 +269,11 @@ def many(library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> L
     return library
 
 
-def index_files(library: Library) -> list[Path]:
+def index_files(library: Store) -> list[Path]:
     return sorted((library.path / "vectors").glob("*.faiss"))
 
 
-def assert_finds_nearly_all(library: Library, rows: np.ndarray, ids: np.ndarray) -> None:
+def assert_finds_nearly_all(library: Store, rows: np.ndarray, ids: np.ndarray) -> None:
     queries = random_rows(20, seed=7)
     found, scores = library.nearest(SPACE, queries, 10)
     assert (np.diff(scores, axis=1) <= 0).all()
@@ -282,13 +282,13 @@ def assert_finds_nearly_all(library: Library, rows: np.ndarray, ids: np.ndarray)
     assert hits >= 190
 
 
-def test_many_vectors_get_an_index_that_finds_nearly_all(many: Library):
+def test_many_vectors_get_an_index_that_finds_nearly_all(many: Store):
     assert len(index_files(many)) == 1
     assert_finds_nearly_all(many, random_rows(1000), np.arange(1, 1001))
     assert many.verify() == []
 
 
-def test_a_few_new_vectors_are_found_without_the_index(many: Library, tmp_path: Path):
+def test_a_few_new_vectors_are_found_without_the_index(many: Store, tmp_path: Path):
     before = index_files(many)
     fill(many, tmp_path, random_rows(40, seed=1), name="b")
     many.refresh_vectors()
@@ -298,7 +298,7 @@ def test_a_few_new_vectors_are_found_without_the_index(many: Library, tmp_path: 
     assert many.nearest(SPACE, random_rows(40, seed=1)[7], 1)[0].tolist() == [[1008]]
 
 
-def test_many_new_vectors_go_into_the_index(many: Library, tmp_path: Path):
+def test_many_new_vectors_go_into_the_index(many: Store, tmp_path: Path):
     before = index_files(many)
     fill(many, tmp_path, random_rows(200, seed=1), name="b")
     many.refresh_vectors()
@@ -307,7 +307,7 @@ def test_many_new_vectors_go_into_the_index(many: Library, tmp_path: Path):
     assert_finds_nearly_all(many, rows, np.arange(1, 1201))
 
 
-def test_removed_vectors_are_not_found_through_the_index(many: Library, tmp_path: Path):
+def test_removed_vectors_are_not_found_through_the_index(many: Store, tmp_path: Path):
     fill(many, tmp_path, random_rows(600, seed=1), name="b")
     many.refresh_vectors()
     before = index_files(many)
@@ -317,14 +317,14 @@ def test_removed_vectors_are_not_found_through_the_index(many: Library, tmp_path
     assert many.verify() == []
 
 
-def test_a_filter_holds_with_the_index(many: Library):
+def test_a_filter_holds_with_the_index(many: Store):
     among = np.arange(2, 1001, 3)
     assert_only(many, among)
     everything_but_a_few = np.arange(5, 1001)
     assert_only(many, everything_but_a_few)
 
 
-def assert_only(library: Library, among: np.ndarray) -> None:
+def assert_only(library: Store, among: np.ndarray) -> None:
     rows = random_rows(1000)
     for query in random_rows(5, seed=9):
         (found,), _ = library.nearest(SPACE, query, 5, among=among)
@@ -334,19 +334,19 @@ def assert_only(library: Library, among: np.ndarray) -> None:
 
 
 @pytest.mark.parametrize("damage", [b"", b"garbage", None])
-def test_a_broken_index_is_not_read_and_made_anew(many: Library, damage: bytes | None):
+def test_a_broken_index_is_not_read_and_made_anew(many: Store, damage: bytes | None):
     (path,) = index_files(many)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 255
     path.write_bytes(content if damage is None else damage)
-    with Library.open(many.path) as again:
+    with Store.open(many.path) as again:
         assert_finds_nearly_all(again, random_rows(1000), np.arange(1, 1001))
         again.refresh_vectors()
         assert again.verify() == []
     assert index_files(many) != [path]
 
 
-def test_late_vectors_of_old_frames_are_found(many: Library, tmp_path: Path):
+def test_late_vectors_of_old_frames_are_found(many: Store, tmp_path: Path):
     """An index that lacks frames older than its newest would never find them."""
     late = Frame(0.0, {OTHER_SPACE: axis(0, 3)})
     opened = begin(many, write_file(tmp_path / "b.mp4", "b"), spaces=[OTHER_SPACE])
@@ -354,7 +354,7 @@ def test_late_vectors_of_old_frames_are_found(many: Library, tmp_path: Path):
     assert many.nearest(OTHER_SPACE, axis(0, 3), 1)[0].tolist() == [[1001]]
 
 
-def test_a_space_of_older_frames_is_found_through_the_index(many: Library, tmp_path: Path):
+def test_a_space_of_older_frames_is_found_through_the_index(many: Store, tmp_path: Path):
     """The vectors of a second model come after an index of them was made for newer frames."""
     second = axis(1, 3)
     path = write_file(tmp_path / "b.mp4", "b")

@@ -20,7 +20,7 @@ from tests.store.writer import FRAMES_PER_CHUNK, index_all
 from vidsearch.store import schema, setting_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 
 
@@ -33,7 +33,7 @@ def stride(request: pytest.FixtureRequest) -> int:
 State = list[tuple[str, bool, list[tuple[float, str, bytes, list[float]]]]]
 
 
-def state_of(library: Library) -> State:
+def state_of(library: Store) -> State:
     """All that a library says of its videos, without ids."""
     videos = []
     for video in sorted(library.videos(), key=lambda video: video.path):
@@ -57,7 +57,7 @@ def assert_sound(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         assert connection.execute("PRAGMA foreign_key_check").fetchall() == []
-    with Library.open(folder) as library:
+    with Store.open(folder) as library:
         assert library.verify() == []
 
 
@@ -70,25 +70,25 @@ def make_files(folder: Path, count: int) -> Path:
 def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
     """From nothing to done: making the library, chunks, captions, vectors, the vector files."""
     videos = make_files(tmp_path / "videos", 2)
-    with Library.open(tmp_path / "whole", create=True) as library:
+    with Store.open(tmp_path / "whole", create=True) as library:
         index_all(library, videos)
         expected = state_of(library)
     folder = tmp_path / "library"
     numbers_of_frames = []
 
     def work() -> None:
-        with Library.open(folder, create=True) as library:
+        with Store.open(folder, create=True) as library:
             index_all(library, videos)
 
     def check() -> None:
         if (folder / "catalog.sqlite3").exists():
             assert_sound(folder)
-            with Library.open(folder) as library:
+            with Store.open(folder) as library:
                 done = state_of(library)
                 numbers_of_frames.append(sum(len(frames) for _, _, frames in done))
         work()
         assert_sound(folder)
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             assert state_of(library) == expected
         shutil.rmtree(folder)
 
@@ -99,7 +99,7 @@ def test_indexing_killed_on_the_way(tmp_path: Path, stride: int):
 
 def test_removing_killed_on_the_way(tmp_path: Path, stride: int):
     before = tmp_path / "before"
-    with Library.open(before, create=True) as library:
+    with Store.open(before, create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
         four_frames(library, tmp_path / "b.mp4", word="cat")
         library.refresh_vectors()
@@ -108,13 +108,13 @@ def test_removing_killed_on_the_way(tmp_path: Path, stride: int):
     shutil.copytree(before, folder)
 
     def work() -> None:
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             library.remove(1)
             library.refresh_vectors()
 
     def check() -> None:
         assert_sound(folder)
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             assert state_of(library) in (both, both[1:])
             ids, _ = library.nearest(SPACE, axis(0), 8)
             assert len(set(ids[0].tolist()) - {-1}) == 4 * len(library.videos())
@@ -130,7 +130,7 @@ def test_writing_the_vector_files_killed_on_the_way(
     """With an approximate index in FAISS's format, too."""
     monkeypatch.setattr(index_vectors, "EXACT_ROWS", 4)
     before = tmp_path / "before"
-    with Library.open(before, create=True) as library:
+    with Store.open(before, create=True) as library:
         index_all(library, make_files(tmp_path / "videos", 2))
         expected = library.nearest(SPACE, axis(0), 6)[0].tolist()
     for path in (before / "vectors").iterdir():
@@ -139,11 +139,11 @@ def test_writing_the_vector_files_killed_on_the_way(
     shutil.copytree(before, folder)
 
     def work() -> None:
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             library.refresh_vectors()
 
     def check() -> None:
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             assert library.nearest(SPACE, axis(0), 6)[0].tolist() == expected
             library.refresh_vectors()
         assert_sound(folder)
@@ -208,7 +208,7 @@ def downgrade(folder: Path) -> None:
 
 def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
     before = tmp_path / "before"
-    with Library.open(before, create=True) as library:
+    with Store.open(before, create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
         expected = state_of(library)
     downgrade(before)
@@ -216,7 +216,7 @@ def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
     shutil.copytree(before, folder)
 
     def work() -> None:
-        Library.open(folder).close()
+        Store.open(folder).close()
 
     def check() -> None:
         with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
@@ -226,7 +226,7 @@ def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
             ).fetchone()
             assert (version, tables) in ((1, 0), (2, 3), (3, 1))
         assert_sound(folder)
-        with Library.open(folder) as library:
+        with Store.open(folder) as library:
             assert state_of(library) == expected
             assert library.info().format_version == schema.FORMAT_VERSION
         shutil.rmtree(folder)
@@ -252,7 +252,7 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
     num_reads = 0
     while any(writer.poll() is None for writer in writers):
         if (folder / "catalog.sqlite3").exists():
-            with Library.open(folder, read_only=num_reads % 2 == 1) as library:
+            with Store.open(folder, read_only=num_reads % 2 == 1) as library:
                 library.nearest(SPACE, axis(1), 5)
                 library.match("frame", 5, kinds=[WordKind("caption")])
                 for video in library.videos():
@@ -263,7 +263,7 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
         assert (writer.returncode, errors) == (0, "")
     assert num_reads > 0
     assert_sound(folder)
-    with Library.open(tmp_path / "alone", create=True) as alone, Library.open(folder) as library:
+    with Store.open(tmp_path / "alone", create=True) as alone, Store.open(folder) as library:
         index_all(alone, videos)
         assert len(library.videos()) == 30
         assert state_of(library) == state_of(alone)
@@ -273,7 +273,7 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
 def test_a_claim_is_given_back_by_a_process_that_dies(tmp_path: Path):
     whole = fingerprint(write_file(tmp_path / "a.mp4", "a"))
     folder = tmp_path / "library"
-    with Library.open(folder, create=True) as library:
+    with Store.open(folder, create=True) as library:
         assert not library.was_left_in_work(whole.content_hash)
         holder = start("hold", folder, whole.content_hash)
         try:
@@ -295,7 +295,7 @@ def test_a_claim_is_given_back_by_a_process_that_dies(tmp_path: Path):
 
 def test_threads_share_a_library_and_leave_nothing_open(tmp_path: Path):
     """A page asks from a new thread each time; a connection for each would use up the file handles."""
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
         found: list[list[int]] = []
         for _ in range(20):
@@ -309,6 +309,6 @@ def test_threads_share_a_library_and_leave_nothing_open(tmp_path: Path):
 def test_every_library_has_an_identity_of_its_own(tmp_path: Path):
     seen = set()
     for name in ("one", "two"):
-        with Library.open(tmp_path / name, create=True) as library, library._catalog.read() as connection:
+        with Store.open(tmp_path / name, create=True) as library, library._catalog.read() as connection:
             seen.add(setting_rows.get(connection, setting_rows.LIBRARY_ID))
     assert len(seen) == 2

@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.examples import SPACE, axis, four_frames
 from vidsearch.errors import LibraryDamaged, LibraryError
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import LibraryModels, SamplingPlan
 
 DAMAGE = {
@@ -32,18 +32,18 @@ DAMAGE = {
 
 @pytest.fixture
 def library(tmp_path: Path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
         library.add_human_caption(1, 0.0, 1.0, "Bello")
         yield library
 
 
-def execute(library: Library, sql: str, *values: object) -> None:
+def execute(library: Store, sql: str, *values: object) -> None:
     with closing(sqlite3.connect(library.path / "catalog.sqlite3")) as connection, connection:
         connection.execute(sql, values)
 
 
-def read(library: Library, what: str) -> object:
+def read(library: Store, what: str) -> object:
     if what == "models":
         return library.models
     if what == "tracks":

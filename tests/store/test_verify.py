@@ -24,22 +24,22 @@ from tests.store.examples import (
     write_file,
 )
 from vidsearch.errors import LibraryNotWritable
-from vidsearch.store.library import Library
 from vidsearch.store.records import Problem
+from vidsearch.store.store import Store
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
 
 CAPTIONS = (WordKind("caption"), WordKind("caption", is_human=True))
 
 
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    with Library.open(tmp_path / "library", create=True) as library:
+def library(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "library", create=True) as library:
         four_frames(library, tmp_path / "a.mp4")
         library.refresh_vectors()
         yield library
 
 
-def tamper(library: Library, *statements: str) -> None:
+def tamper(library: Store, *statements: str) -> None:
     """Do to the catalog what no program of ours would."""
     with closing(sqlite3.connect(library.path / "catalog.sqlite3", isolation_level=None)) as connection:
         for statement in statements:
@@ -50,11 +50,11 @@ def kinds(problems: list[Problem]) -> list[tuple[str, bool]]:
     return [(problem.kind, problem.repaired is not None) for problem in problems]
 
 
-def test_a_sound_library_has_no_problems(library: Library):
+def test_a_sound_library_has_no_problems(library: Store):
     assert library.verify() == library.verify(repair=True) == []
 
 
-def test_a_missing_vector_is_indexed_again_from_there(library: Library, tmp_path: Path):
+def test_a_missing_vector_is_indexed_again_from_there(library: Store, tmp_path: Path):
     tamper(library, "DELETE FROM vectors WHERE segment_id = 3")
     (problem, cache) = library.verify()
     assert problem.what.endswith("a.mp4: 1 frames have no sound vector of made-up.")
@@ -81,7 +81,7 @@ def test_a_missing_vector_is_indexed_again_from_there(library: Library, tmp_path
     ]
 
 
-def test_a_vector_that_is_still_to_come_is_no_problem(library: Library, tmp_path: Path):
+def test_a_vector_that_is_still_to_come_is_no_problem(library: Store, tmp_path: Path):
     opened = begin(library, tmp_path / "a.mp4", spaces=[OTHER_SPACE])
     frames = [Frame(float(i), {OTHER_SPACE: axis(i, 3)}) for i in range(2)]
     append(library, opened, frames, until_seconds=2.0, spaces=[OTHER_SPACE])
@@ -95,14 +95,14 @@ def test_a_vector_that_is_still_to_come_is_no_problem(library: Library, tmp_path
     ["x'00'", "x'0000C07F000000000000000000000000'", "zeroblob(16)"],
     ids=["short", "not a number", "of no length"],
 )
-def test_a_damaged_vector_counts_as_missing(library: Library, blob: str):
+def test_a_damaged_vector_counts_as_missing(library: Store, blob: str):
     tamper(library, f"UPDATE vectors SET vector = {blob} WHERE segment_id = 4")
     assert ("vectors-missing", False) in kinds(library.verify())
     assert ("vectors-missing", True) in kinds(library.verify(repair=True))
     assert library.verify() == []
 
 
-def test_vectors_without_frames_are_removed(library: Library):
+def test_vectors_without_frames_are_removed(library: Store):
     tamper(library, "PRAGMA foreign_keys = OFF", "DELETE FROM segments WHERE id = 2")
     found = ["thumbnails-without-segments", "vectors-without-segments"]
     assert kinds(library.verify())[:2] == [(kind, False) for kind in found]
@@ -112,7 +112,7 @@ def test_vectors_without_frames_are_removed(library: Library):
     assert library.videos()[0].num_frames == len(library.frames(1)) == 3
 
 
-def test_what_belongs_to_no_track_is_removed(library: Library):
+def test_what_belongs_to_no_track_is_removed(library: Store):
     tamper(
         library,
         "PRAGMA foreign_keys = OFF",
@@ -127,7 +127,7 @@ def test_what_belongs_to_no_track_is_removed(library: Library):
     assert library.nearest(SPACE, axis(1), 1)[0].tolist() == [[-1]]
 
 
-def test_what_belongs_to_no_video_is_removed(library: Library, tmp_path: Path):
+def test_what_belongs_to_no_video_is_removed(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "b.mp4", word="cat")
     tamper(
         library, "PRAGMA foreign_keys = OFF", "DROP TRIGGER videos_delete", "DELETE FROM videos WHERE id = 1"
@@ -141,7 +141,7 @@ def test_what_belongs_to_no_video_is_removed(library: Library, tmp_path: Path):
     assert len(library.match("cat", 9, kinds=CAPTIONS)) == 4
 
 
-def test_vector_files_are_compared_with_the_catalog(library: Library):
+def test_vector_files_are_compared_with_the_catalog(library: Store):
     (rows,) = (library.path / "vectors").glob("*.rows")
     content = bytearray(rows.read_bytes())
     content[5] ^= 255
@@ -152,7 +152,7 @@ def test_vector_files_are_compared_with_the_catalog(library: Library):
     assert library.nearest(SPACE, axis(0), 1)[1].tolist() == [[1.0]]
 
 
-def test_vector_files_that_hold_something_else_are_found(library: Library):
+def test_vector_files_that_hold_something_else_are_found(library: Store):
     """As after a restored backup of the catalog alone: each file is sound, but they do not fit."""
     tamper(
         library,
@@ -162,7 +162,7 @@ def test_vector_files_that_hold_something_else_are_found(library: Library):
     assert library.nearest(SPACE, axis(0), 2)[1].tolist() == [[1.0, 1.0]]
 
 
-def test_a_full_text_index_that_does_not_fit_is_made_anew(library: Library):
+def test_a_full_text_index_that_does_not_fit_is_made_anew(library: Store):
     tamper(library, "INSERT INTO segments_fts (segments_fts) VALUES ('delete-all')")
     assert library.match("dog", 9, kinds=CAPTIONS) == []
     assert kinds(library.verify()) == [("full-text", False)]
@@ -170,7 +170,7 @@ def test_a_full_text_index_that_does_not_fit_is_made_anew(library: Library):
     assert len(library.match("dog", 9, kinds=CAPTIONS)) == 4
 
 
-def test_a_picture_that_does_not_decode_is_told(library: Library):
+def test_a_picture_that_does_not_decode_is_told(library: Store):
     """The file is no video, so it cannot be made anew here; see the tests of real videos for that."""
     tamper(library, "UPDATE thumbnails SET jpeg = x'FFD8' WHERE segment_id = 2")
     (problem,) = library.verify(repair=True)
@@ -180,7 +180,7 @@ def test_a_picture_that_does_not_decode_is_told(library: Library):
 
 def test_a_picture_is_made_anew_from_its_video(tmp_path: Path, real_videos: Path):
     path = real_videos / "bottle-detection.gif"
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         opened = begin(library, path)
         append(library, opened, [record(0.0, axis(0))], until_seconds=1.0)
         finish(library, opened)
@@ -191,7 +191,7 @@ def test_a_picture_is_made_anew_from_its_video(tmp_path: Path, real_videos: Path
         assert library.verify() == []
 
 
-def test_missing_and_changed_files(library: Library, tmp_path: Path):
+def test_missing_and_changed_files(library: Store, tmp_path: Path):
     four_frames(library, tmp_path / "b.mp4", word="cat")
     library.add_path(2, Path(shutil.copy(tmp_path / "b.mp4", tmp_path / "copy.mp4")))
     (tmp_path / "a.mp4").unlink()
@@ -203,13 +203,13 @@ def test_missing_and_changed_files(library: Library, tmp_path: Path):
     assert [video.paths for video in library.videos()] == [(tmp_path / "a.mp4",), (tmp_path / "b.mp4",)]
 
 
-def test_a_touched_file_is_no_problem(library: Library, tmp_path: Path):
+def test_a_touched_file_is_no_problem(library: Store, tmp_path: Path):
     os.utime(tmp_path / "a.mp4", ns=(0, 0))
     assert library.verify(repair=True) == []
     assert library.lookup(tmp_path / "a.mp4").is_known_here
 
 
-def test_a_video_whose_place_was_taken_goes_on_repair(library: Library, tmp_path: Path):
+def test_a_video_whose_place_was_taken_goes_on_repair(library: Store, tmp_path: Path):
     begin(library, write_file(tmp_path / "a.mp4", "other content"))
     assert kinds(library.verify()) == [("replaced", False)]
     assert kinds(library.verify(repair=True)) == [("replaced", True)]
@@ -217,7 +217,7 @@ def test_a_video_whose_place_was_taken_goes_on_repair(library: Library, tmp_path
 
 
 @pytest.mark.parametrize("producer", ["human", FILE])
-def test_repair_leaves_what_only_people_can_make_again(library: Library, tmp_path: Path, producer: str):
+def test_repair_leaves_what_only_people_can_make_again(library: Store, tmp_path: Path, producer: str):
     if producer == FILE:
         library.put_track(1, TrackSpec("subtitle", FILE), [SegmentRecord(1.0, 2.0, "my dog Rex")])
     else:
@@ -235,9 +235,9 @@ def test_repair_leaves_what_only_people_can_make_again(library: Library, tmp_pat
     assert library.verify(repair=True) == [Problem(problem.kind, problem.what)]
 
 
-def test_a_read_only_library_is_verified_but_not_mended(library: Library):
+def test_a_read_only_library_is_verified_but_not_mended(library: Store):
     tamper(library, "DELETE FROM vectors WHERE segment_id = 3")
-    with Library.open(library.path, read_only=True) as reader:
+    with Store.open(library.path, read_only=True) as reader:
         assert ("vectors-missing", False) in kinds(reader.verify())
         with pytest.raises(LibraryNotWritable):
             reader.verify(repair=True)

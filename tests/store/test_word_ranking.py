@@ -11,7 +11,7 @@ import pytest
 
 from tests.store.examples import axis, four_frames, put, record, write_file
 from vidsearch.store.ids import selected_ids
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.store.word_ranking import best_scores
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import FrameFilter
@@ -39,26 +39,26 @@ CAPTIONS = random_captions()
 def library(tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("captions")
     path = write_file(folder / "a.mp4", "a")
-    with Library.open(folder / "library", create=True) as library:
+    with Store.open(folder / "library", create=True) as library:
         video = put(library, path, [record(0.0, axis(0))])
         put_captions(library, video.id, CAPTIONS)
         yield library
 
 
-def put_captions(library: Library, video_id: int, texts: Sequence[str]) -> None:
+def put_captions(library: Store, video_id: int, texts: Sequence[str]) -> None:
     """Give a video a caption each second, alike or not."""
     segments = [SegmentRecord(float(i), i + 1.0, text) for i, text in enumerate(texts)]
     library.put_track(video_id, TrackSpec("caption", "captioner"), segments)
 
 
-def caption_ids(library: Library) -> np.ndarray:
+def caption_ids(library: Store) -> np.ndarray:
     """The ids of the model's captions of the first video, by time."""
     (track,) = (t for t in library.tracks(1) if t.kind == "caption" and not t.is_human)
     return np.array([segment.id for segment in library.segments(track.id)])
 
 
 def scores_of(
-    library: Library, words: str, k: int, places: np.ndarray | None = None
+    library: Store, words: str, k: int, places: np.ndarray | None = None
 ) -> tuple[list[int], list[float]]:
     """Which captions, counted from 0, are best, of all or of those at some places; and their scores."""
     every = caption_ids(library)
@@ -98,7 +98,7 @@ def by_reading_all(words: Sequence[str], k: int, among: Sequence[int]) -> tuple[
 @pytest.mark.parametrize("k", [1, 7, 60, 1000])
 @pytest.mark.parametrize("step", [None, 1, 3, 40])
 def test_the_best_are_those_that_reading_all_captions_finds(
-    library: Library, words: Sequence[str], k: int, step: int | None
+    library: Store, words: Sequence[str], k: int, step: int | None
 ):
     among = None if step is None else np.arange(1, NUM_CAPTIONS, step)
     found, scores = scores_of(library, " ".join(words), k, among)
@@ -112,7 +112,7 @@ def test_words_as_common_as_each_other_rank_by_segment(tmp_path: Path):
     """Whichever of them is looked for first."""
     path = write_file(tmp_path / "a.mp4", "a")
     texts = [*["a dog"] * 6, *["a man"] * 6, "a man with a dog"]
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         video = put(library, path, [record(0.0, axis(0))])
         put_captions(library, video.id, texts)
         for words in ("man dog", "dog man"):
@@ -129,7 +129,7 @@ def test_words_as_common_as_each_other_rank_by_segment(tmp_path: Path):
         assert library.match("dog", 9, kinds=[MODEL], where=nowhere) == []
 
 
-def test_of_many_captions_few_are_read(library: Library, monkeypatch: pytest.MonkeyPatch):
+def test_of_many_captions_few_are_read(library: Store, monkeypatch: pytest.MonkeyPatch):
     read = []
 
     def counted(*arguments):
@@ -142,21 +142,21 @@ def test_of_many_captions_few_are_read(library: Library, monkeypatch: pytest.Mon
     assert read == [5]
 
 
-def test_words_that_mean_the_same_to_the_index_rank_alike(library: Library):
+def test_words_that_mean_the_same_to_the_index_rank_alike(library: Store):
     """Stems, prefixes, quotes, and a word said twice."""
     plain = scores_of(library, "dog boat", 20)
     for words in ("dogs boats", "do* boa*", '"dog" "boat"', "the dog on a boat", "dog boat dog"):
         assert scores_of(library, words, 20) == plain
 
 
-def test_words_that_no_caption_has_change_nothing(library: Library):
+def test_words_that_no_caption_has_change_nothing(library: Store):
     for words in ("zebra", "", '"', "dog" * 1000):
         assert scores_of(library, words, 5) == ([], [])
     assert scores_of(library, "zebra cup", 5)[0] == scores_of(library, "cup", 5)[0]
 
 
 def test_what_a_person_wrote_is_found_in_place_of_what_a_model_did(tmp_path: Path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         video = four_frames(library, tmp_path / "a.mp4")
         library.add_human_caption(video.id, 2.0, 3.0, "Rex")
 
@@ -180,7 +180,7 @@ def test_what_a_person_wrote_is_found_in_place_of_what_a_model_did(tmp_path: Pat
 
 
 def test_the_best_are_found_though_many_better_ones_are_hidden(tmp_path: Path):
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         video = put(library, write_file(tmp_path / "a.mp4", "a"), [record(0.0, axis(0))])
         put_captions(library, video.id, [*["a red dog"] * 50, *["a dog"] * 3])
         library.add_human_caption(video.id, 0.0, 50.0, "nothing at all")
@@ -190,7 +190,7 @@ def test_the_best_are_found_though_many_better_ones_are_hidden(tmp_path: Path):
 
 def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path):
     """A word's weight is its rarity among all segments that are looked in."""
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         video = four_frames(library, tmp_path / "a.mp4")
         spoken = [SegmentRecord(0.0, 1.0, "the dog barks"), SegmentRecord(2.0, 3.0, "three dogs bark at 3")]
         library.put_track(video.id, TrackSpec("subtitle", FILE), spoken)
@@ -213,7 +213,7 @@ def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path):
 
 
 @pytest.mark.parametrize("words", ["dog\udcff", "\ud800", "do\0g", '"', "*", '"dog" OR NEAR(', "-", "dog:*"])
-def test_no_words_are_an_error(library: Library, words: str):
+def test_no_words_are_an_error(library: Store, words: str):
     """Guards against what a command line or a program can pass: half characters, NUL, FTS5's own grammar."""
     for found in (
         library.match(words, 3, kinds=[MODEL]),

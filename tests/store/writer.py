@@ -12,13 +12,13 @@ from pathlib import Path
 
 from tests.store.examples import SPACE, Frame, append, axis, finish, info, record, specs
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 
 NUM_CHUNKS = 4
 FRAMES_PER_CHUNK = 3
 
 
-def index_all(library: Library, folder: Path) -> None:
+def index_all(library: Store, folder: Path) -> None:
     """Index every file in a folder that is not indexed, going on where an earlier run stopped."""
     for path in sorted(folder.iterdir()):
         if library.lookup(path).state == "complete":
@@ -44,7 +44,7 @@ def frames_until(until: float) -> list[Frame]:
 
 def main() -> None:
     command, folder, what = sys.argv[1:]
-    with Library.open(folder, create=True) as library:
+    with Store.open(folder, create=True) as library:
         if command == "index":
             index_all(library, Path(what))
         else:

@@ -13,7 +13,7 @@ from tests.fakes import ColourEmbedder
 from tests.synthetic import numbered, write_video
 from tests.web.asgi import ask
 from vidsearch.ingest import ingest
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.web.files import plays_in_browser, preview_start, preview_url, routes, video_url
 from vidsearch.web.page_library import PageLibrary
 
@@ -24,7 +24,7 @@ def folder(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("files")
     clip = write_video(tmp_path / "clip #1.mp4", numbered, num_frames=30, frame_rate=10)
     (tmp_path / "secret.mp4").write_text("secret")
-    with Library.open(tmp_path / "library", create=True) as library:
+    with Store.open(tmp_path / "library", create=True) as library:
         ingest(library, [clip], embedders=[ColourEmbedder()])
     return tmp_path
 
@@ -114,7 +114,7 @@ def test_a_file_of_a_type_that_browsers_do_not_play_is_not_given(app, folder):
     copy = folder / "clip.mkv"
     copy.write_bytes(hidden.read_bytes())
     try:
-        with Library.open(folder / "library") as library:
+        with Store.open(folder / "library") as library:
             library.add_path(1, copy)
         assert ask(app, "/files/videos/1").status == 404
         assert ask(app, "/files/previews/1/0").headers["content-type"] == "video/mp4"

@@ -12,7 +12,7 @@ from streamlit.testing.v1 import AppTest
 from tests.captions.libraries import EMBEDDER
 from tests.fakes import solid
 from vidsearch.models import registry
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import jobs, show
@@ -109,7 +109,7 @@ def test_weaker_answers_are_shown_when_asked_for(library_path):
 
 
 def test_a_moment_opens_beside_its_answers_and_plays_its_span(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         frames = library.frames(library.videos()[0].id)
     app = page(q="blue", moment=str(frames[6].id))
     assert names(app) == ["first.mp4"]
@@ -129,7 +129,7 @@ def test_a_moment_opens_beside_its_answers_and_plays_its_span(library_path):
 
 
 def test_what_is_said_runs_along_with_what_is_seen(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         video = library.videos()[0]
         spec = TrackSpec("transcript", "whisper")
         library.put_track(video.id, spec, [SegmentRecord(2.0, 4.0, "well, hello")])
@@ -145,7 +145,7 @@ def test_what_is_said_runs_along_with_what_is_seen(library_path):
 
 
 def test_what_is_said_answers_and_stands_on_the_card(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         video = library.videos()[0]
         lines = [SegmentRecord(2.0, 4.0, "the <b>quarterly budget</b> meeting")]
         library.put_track(video.id, TrackSpec("subtitle", "file", {"name": "talk.srt"}), lines)
@@ -200,7 +200,7 @@ def test_no_other_file_is_taken_for_the_picture(library_path, name):
 
 
 def test_more_like_this_asks_for_the_frame(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         frame = library.frames(library.videos()[0].id)[7]
     app = page(moment=str(frame.id))
     checked(app.button(key="more-like").click().run())
@@ -231,7 +231,7 @@ def test_nothing_from_names_or_captions_is_markup(library_path, name):
 
 
 def test_a_hostile_name_is_escaped_where_streamlit_takes_markdown(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         video = library.videos()[1]
     app = page("library", video=str(video.id))
     assert app.subheader[0].value == r"\<b\>second\*\.mp4"
@@ -253,7 +253,7 @@ def test_the_library_shows_each_video_with_its_line(library_path):
 
 
 def test_a_videos_timeline_is_read_and_searched(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         video = library.videos()[0]
     app = page("library", video=str(video.id))
     assert names(app) == ["0:00–0:06", "0:06–0:11"]
@@ -262,13 +262,13 @@ def test_a_videos_timeline_is_read_and_searched(library_path):
 
 
 def test_a_caption_is_corrected_by_a_person(library_path):
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         frame = library.frames(library.videos()[0].id)[2]
     app = page(moment=str(frame.id))
     app.text_input[-1].set_value("my own words")
     keep = next(button for button in app.button if button.label == "Keep this caption")
     checked(keep.click().run())
-    with Library.open(library_path) as library:
+    with Store.open(library_path) as library:
         caption = library.frames_by_id([frame.id])[0].caption
     assert caption is not None
     assert (caption.text, caption.origin) == ("my own words", CaptionOrigin.HUMAN)

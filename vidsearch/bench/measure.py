@@ -26,7 +26,7 @@ from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.run import ingest
 from vidsearch.ingest.work import VideoJob
 from vidsearch.media.decode import frames
-from vidsearch.store.library import Library
+from vidsearch.store.store import Store
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def bench(
         analyzer.analyze(images[:look_batch_size])
     with (
         tempfile.TemporaryDirectory() as folder,
-        Library.open(Path(folder), create=True) as library,
+        Store.open(Path(folder), create=True) as library,
         PeakMemory() as memory,
     ):
         started, cpu_started = time.perf_counter(), time.process_time()

@@ -21,7 +21,7 @@ from vidsearch.types import Caption
 if TYPE_CHECKING:
     from vidsearch.captions.export.writing import Need
     from vidsearch.models.protocols import TextEncoder
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import Float32, IndexedFrame, Video
 
 Level: TypeAlias = Literal["video", "chapter", "shot", "frame"]
@@ -39,7 +39,7 @@ class Description:
     caption: AggregatedCaption
 
 
-def encoder_for(library: Library) -> TextEncoder | None:
+def encoder_for(library: Store) -> TextEncoder | None:
     """Load the text encoder of one of the library's spaces; None where none is to be had."""
     from vidsearch.models.registry import load_text_encoder
 
@@ -57,7 +57,7 @@ class Describer:
     """Describes the videos of one library, in one way."""
 
     def __init__(
-        self, library: Library, *, encoder: TextEncoder | None = None, method: Method = DEFAULT_METHOD
+        self, library: Store, *, encoder: TextEncoder | None = None, method: Method = DEFAULT_METHOD
     ) -> None:
         self._library = library
         self._encoder = encoder if encoder is not None and encoder.space in library.spaces() else None

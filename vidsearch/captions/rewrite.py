@@ -19,7 +19,7 @@ from vidsearch.text import one_line
 if TYPE_CHECKING:
     from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import IndexedFrame, Video
 
 _SAME_TIME_SECONDS = 1e-3
@@ -40,7 +40,7 @@ class Correction:
 
 
 def correct(
-    library: Library, video: Video, time_seconds: float, text: str, *, only_here: bool = False
+    library: Store, video: Video, time_seconds: float, text: str, *, only_here: bool = False
 ) -> Correction:
     """Put the caption at a time right. Search finds the words at once, and no model overwrites them.
 
@@ -78,7 +78,7 @@ def correct(
     )
 
 
-def _look_alikes(library: Library, frames: Sequence[IndexedFrame], at: int) -> Sequence[IndexedFrame]:
+def _look_alikes(library: Store, frames: Sequence[IndexedFrame], at: int) -> Sequence[IndexedFrame]:
     """Return the run of frames around one that share its caption, or look too alike for one of their own."""
     alike = _alike_by_vector(library, frames, at)
     first = at
@@ -94,7 +94,7 @@ def _carries_over(frame: IndexedFrame) -> bool:
     return frame.caption is not None and frame.caption.carried_over
 
 
-def _alike_by_vector(library: Library, frames: Sequence[IndexedFrame], at: int) -> frozenset[int]:
+def _alike_by_vector(library: Store, frames: Sequence[IndexedFrame], at: int) -> frozenset[int]:
     """Return the ids of the frames as near to one as frames that share a caption are, in the first space."""
     for space in library.spaces()[:1]:
         _, mine = library.vectors(space, [frames[at].id])
@@ -107,7 +107,7 @@ def _alike_by_vector(library: Library, frames: Sequence[IndexedFrame], at: int) 
 
 
 def recaption(
-    library: Library,
+    library: Store,
     videos: Iterable[Video],
     captioner: Captioner,
     *,

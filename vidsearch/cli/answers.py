@@ -13,7 +13,7 @@ from vidsearch.times import format_duration, format_time
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.answer import SearchAnswer
-    from vidsearch.store.library import Library as Store
+    from vidsearch.store.store import Store
     from vidsearch.types import SearchHit
 
 

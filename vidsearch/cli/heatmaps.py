@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import CaptionExplainer, Explainer
     from vidsearch.models.relevance import Relevance
     from vidsearch.outputs import OutputRule
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import IndexedFrame, SearchHit, UInt8Image, Video
 
 
@@ -71,7 +71,7 @@ def explain_hits(
 
 
 def explain_captions(
-    library: Library, video: Video, folder: Path, explainer: CaptionExplainer, rule: OutputRule
+    library: Store, video: Video, folder: Path, explainer: CaptionExplainer, rule: OutputRule
 ) -> None:
     """Write, for each frame that a model captioned itself, a sheet with a heat map for every word.
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
-    from vidsearch.store.library import Library
     from vidsearch.store.records import FileState, OpenedVideo
+    from vidsearch.store.store import Store
     from vidsearch.tracks import Track
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame
 
@@ -111,7 +111,7 @@ def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
 
 
 def make_job(
-    library: Library,
+    library: Store,
     wanted: Wanted,
     work: Work,
     opened: OpenedVideo,
@@ -157,7 +157,7 @@ class _Seen:
 
     def __init__(
         self,
-        library: Library,
+        library: Store,
         spaces: Sequence[EmbeddingSpace],
         frames: Sequence[IndexedFrame],
         before: Sequence[IndexedFrame],
@@ -170,7 +170,7 @@ class _Seen:
         self._before = before
         self._are_whole = are_whole
 
-    def last_look(self, track: Track, library: Library) -> tuple[LookMemory | None, tuple[Finding, ...]]:
+    def last_look(self, track: Track, library: Store) -> tuple[LookMemory | None, tuple[Finding, ...]]:
         """What the policy remembers of the part of a track that is made, and what was said last."""
         segments = library.segments(track.id) if track.num_segments else []
         by_start = {frame.time_seconds: index for index, frame in enumerate(self._before)}

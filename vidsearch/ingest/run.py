@@ -27,12 +27,12 @@ if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
     from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner, Embedder
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import Video
 
 
 def ingest(
-    library: Library,
+    library: Store,
     paths: Iterable[Path],
     *,
     embedders: Sequence[Embedder],
@@ -92,7 +92,7 @@ def ingest(
 
 
 def add_tracks(
-    library: Library,
+    library: Store,
     videos: Iterable[Video],
     *,
     embedders: Sequence[Embedder] = (),
@@ -107,7 +107,7 @@ def add_tracks(
 
     Their frames stay. With `redo`, an analyzer's track is made even where another one, or an earlier
     run, has made it. With `shows` false, what is built beside other tracks stays unseen until
-    `Library.switch_models`. A file that holds something else by now is reported, and nothing is made of it.
+    `Store.switch_models`. A file that holds something else by now is reported, and nothing is made of it.
     The rest is as in `ingest`.
     """
     paths = [video.path for video in videos]
@@ -132,7 +132,7 @@ def add_tracks(
 
 def _run(
     session: IngestSession,
-    library: Library,
+    library: Store,
     paths: Sequence[Path],
     embedders: Sequence[Embedder],
     progress: Progress,

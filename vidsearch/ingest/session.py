@@ -36,8 +36,8 @@ from vidsearch.store.fingerprint import fingerprint
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FrameAnalyzer
     from vidsearch.ingest.progress import Progress
-    from vidsearch.store.library import Library
     from vidsearch.store.records import OpenedVideo
+    from vidsearch.store.store import Store
     from vidsearch.tracks import Track
     from vidsearch.types import Fingerprint, Video, VideoInfo
 
@@ -68,7 +68,7 @@ class IngestSession:
 
     def __init__(
         self,
-        library: Library,
+        library: Store,
         progress: Progress,
         wanted: Wanted,
         *,

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Embedder, TextEncoder
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.search.timeline import Timeline
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 Model = TypeVar("Model", bound="TextEncoder")
@@ -43,7 +43,7 @@ class QueryComposer:
 
     def __init__(
         self,
-        library: Library,
+        library: Store,
         *,
         load_encoder: Callable[[EmbeddingSpace], TextEncoder],
         load_embedder: Callable[[EmbeddingSpace], Embedder],

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Matcher
     from vidsearch.search.encoders import Embedders, TextEncoders
     from vidsearch.search.query import Query
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import EmbeddingSpace, Float32, Int64, SearchHit
 
 _FIRST_DEPTH = 512
@@ -44,7 +44,7 @@ make "unsure", in a subtitle or a person's words "found"."""
 
 
 def search(
-    library: Library,
+    library: Store,
     query: Query,
     *,
     encoders: TextEncoders | None = None,
@@ -78,7 +78,7 @@ class Searcher:
 
     def __init__(
         self,
-        library: Library,
+        library: Store,
         *,
         encoders: TextEncoders | None = None,
         embedders: Embedders | None = None,

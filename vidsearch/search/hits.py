@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from vidsearch.search.retrievers import RankedSegment
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.tracks import SegmentMatch
     from vidsearch.types import Float32, FrameFilter, IndexedFrame, Int64, Shot, Video
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 class HitMaker:
     """Looks up what hits are made of, each video and each video's shots once per answer."""
 
-    def __init__(self, library: Library, timeline: Timeline) -> None:
+    def __init__(self, library: Store, timeline: Timeline) -> None:
         self._library = library
         self._timeline = timeline
         self._videos: dict[int, Video] = {}

@@ -14,7 +14,7 @@ from vidsearch.errors import MediaError
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Matcher
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import SearchHit, UInt8Image
 
 _SHORT_SIDE_PIXELS = 384
@@ -25,7 +25,7 @@ model may embed and match."""
 
 
 def rerank(
-    library: Library, hits: Sequence[SearchHit], text: str, matcher: Matcher
+    library: Store, hits: Sequence[SearchHit], text: str, matcher: Matcher
 ) -> tuple[list[SearchHit], list[str]]:
     """Order hits by how well their best frames match the text, and give them that score.
 
@@ -45,7 +45,7 @@ def rerank(
     return sorted(scored, key=lambda hit: -hit.score), list(dict.fromkeys(notes))
 
 
-def _image(library: Library, hit: SearchHit) -> tuple[UInt8Image, str | None]:
+def _image(library: Store, hit: SearchHit) -> tuple[UInt8Image, str | None]:
     from vidsearch.media.decode import frame_at
     from vidsearch.media.images import decode_jpeg
     from vidsearch.store.fingerprint import path_of

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vidsearch.search.query import Query
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import Float32, Int64
 
     Float64: TypeAlias = NDArray[np.float64]
@@ -38,7 +38,7 @@ _FRAMES_PER_SEGMENT = 8
 class Question:
     """A query, made ready for retrievers."""
 
-    library: Library
+    library: Store
     query: Query
     views: Sequence[View]
     """The query in each space that a model is at hand for; none where pictures are not looked at."""

@@ -12,7 +12,7 @@ from vidsearch.search.query import Query
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
     from vidsearch.captions.describe import Describer, Description, Level
-    from vidsearch.store.library import Library as Store
+    from vidsearch.store.store import Store
     from vidsearch.types import IndexedFrame, Video
 
 

@@ -12,7 +12,7 @@ from vidsearch.captions.export.tracks import ExportedSegment, ExportedTrack
 from vidsearch.errors import ExportError
 
 if TYPE_CHECKING:
-    from vidsearch.store.library import Library as Store
+    from vidsearch.store.store import Store
     from vidsearch.tracks import Track, TrackKind
     from vidsearch.types import Video
 

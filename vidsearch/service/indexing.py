@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from vidsearch.errors import QueryError, VidsearchError
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
 from vidsearch.store.catalog import CATALOG_FILE
-from vidsearch.store.library import Library as Store
+from vidsearch.store.store import Store
 from vidsearch.types import Sampling, SamplingPlan
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from vidsearch.errors import QueryError, TrackNotFound
 from vidsearch.service.reading import ALL, LARGEST_ID, LibraryReader, StrPath, VideoName
-from vidsearch.store.library import Library as Store
+from vidsearch.store.store import Store
 from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 

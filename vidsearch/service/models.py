@@ -16,7 +16,7 @@ from vidsearch.errors import LibraryError, QueryError
 if TYPE_CHECKING:
     from vidsearch.models.device import Device
     from vidsearch.models.protocols import Captioner, CaptionExplainer, Embedder, Explainer
-    from vidsearch.store.library import Library as Store
+    from vidsearch.store.store import Store
     from vidsearch.types import LibraryModels
 
 logger = logging.getLogger("vidsearch")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeAlias
 
 from vidsearch.errors import LibraryError, QueryError, VideoNotFound
 from vidsearch.store.fingerprint import path_of
-from vidsearch.store.library import Library as Store
+from vidsearch.store.store import Store
 from vidsearch.types import Video
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from vidsearch.service.models import ModelOptions, load_models, logger
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
-    from vidsearch.store.library import Library as Store
+    from vidsearch.store.store import Store
     from vidsearch.types import LibraryModels
 
 

@@ -28,7 +28,7 @@ def absolute(path: Path) -> Path:
 
 
 def lookup(catalog: Catalog, path: Path) -> FileState:
-    """See `Library.lookup`."""
+    """See `Store.lookup`."""
     path = absolute(path)
     with catalog.read() as connection:
         failure = video_rows.failure_at(connection, path)
@@ -63,7 +63,7 @@ def lookup(catalog: Catalog, path: Path) -> FileState:
 
 
 def lookup_content(catalog: Catalog, whole: Fingerprint) -> FileState:
-    """See `Library.lookup_content`."""
+    """See `Store.lookup_content`."""
     with catalog.read() as connection:
         video = video_rows.video_by_hash(connection, whole.content_hash)
         if video is None:
@@ -72,7 +72,7 @@ def lookup_content(catalog: Catalog, whole: Fingerprint) -> FileState:
 
 
 def add_path(catalog: Catalog, video_id: int, path: Path, known: Fingerprint | None) -> Video:
-    """See `Library.add_path`."""
+    """See `Store.add_path`."""
     path = absolute(path)
     whole = known or fingerprint(path)
     with catalog.write() as connection:
@@ -85,7 +85,7 @@ def add_path(catalog: Catalog, video_id: int, path: Path, known: Fingerprint | N
 
 
 def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
-    """See `Library.prune`."""
+    """See `Store.prune`."""
     gone = []
     if missing:
         with catalog.read() as connection:
@@ -113,7 +113,7 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
 
 
 def record_failure(catalog: Catalog, path: Path, error: VidsearchError) -> None:
-    """See `Library.record_failure`."""
+    """See `Store.record_failure`."""
     path = absolute(path)
     try:
         seen = glance(path)
@@ -141,7 +141,7 @@ def begin_video(
     *,
     again: bool,
 ) -> OpenedVideo:
-    """See `Library.begin_video`."""
+    """See `Store.begin_video`."""
     path = absolute(path)
     with catalog.write() as connection:
         video = video_rows.video_by_hash(connection, whole.content_hash)
@@ -168,7 +168,7 @@ def begin_video(
 
 
 def append(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
-    """See `Library.append`."""
+    """See `Store.append`."""
     with catalog.write() as connection:
         existing(connection, video_id)
         changed: dict[int, bool] = {}
@@ -226,7 +226,7 @@ def finish(
     duration_seconds: float | None,
     shows: bool,
 ) -> Video:
-    """See `Library.finish_video`."""
+    """See `Store.finish_video`."""
     with catalog.write() as connection:
         video = existing(connection, video_id)
         if duration_seconds is not None:
@@ -256,7 +256,7 @@ def take_back(
     spaces: Sequence[EmbeddingSpace],
     from_seconds: float,
 ) -> None:
-    """See `Library.take_back`."""
+    """See `Store.take_back`."""
     with catalog.write() as connection:
         for track_id in track_ids:
             track_rows.cut(connection, track_id, from_seconds)
@@ -267,7 +267,7 @@ def take_back(
 
 
 def remove_if_empty(catalog: Catalog, video_id: int) -> None:
-    """See `Library.remove_if_empty`."""
+    """See `Store.remove_if_empty`."""
     with catalog.write() as connection:
         _remove_if_empty(connection, video_id)
 
@@ -295,7 +295,7 @@ def show(connection: sqlite3.Connection, track_id: int) -> None:
 
 
 def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
-    """See `Library.remove`."""
+    """See `Store.remove`."""
     with catalog.write() as connection:
         for video_id in video_ids:
             existing(connection, video_id)
@@ -303,7 +303,7 @@ def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
 
 
 def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
-    """See `Library.remove_tracks`."""
+    """See `Store.remove_tracks`."""
     with catalog.write() as connection:
         removed = []
         for track_id in track_ids:

@@ -54,8 +54,8 @@ CLAIMS_FOLDER = "claims"
 _LARGEST_ID = (1 << 63) - 1
 
 
-class LibraryReading:
-    """The half of `Library` that reads."""
+class StoreReading:
+    """The half of `Store` that reads."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog

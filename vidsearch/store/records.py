@@ -30,7 +30,7 @@ class FileState:
     """Set where finding out took reading the whole file, so that nobody need read it again."""
     is_known_here: bool = False
     """True where the library already has this content at this path, with this size and modification time.
-    Otherwise `Library.add_path` makes it so."""
+    Otherwise `Store.add_path` makes it so."""
     replaces: Video | None = None
     """The video that the library has at this path, where the file's content is no longer that video's."""
 
@@ -95,7 +95,7 @@ class CaptionVersion:
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that `Library.verify` found wrong."""
+    """Something that `Store.verify` found wrong."""
 
     kind: str
     """Short and stable: "catalog", "vectors-missing", "cache", "thumbnail", "file-missing", ..."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def prepare(catalog: Catalog, spaces: Sequence[EmbeddingSpace]) -> None:
-    """See `Library.prepare_upgrade`."""
+    """See `Store.prepare_upgrade`."""
     with catalog.write() as connection:
         for space in spaces:
             if vector_rows.space_row(connection, space) is None:
@@ -25,7 +25,7 @@ def prepare(catalog: Catalog, spaces: Sequence[EmbeddingSpace]) -> None:
 
 
 def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSpace]) -> None:
-    """See `Library.switch_models`."""
+    """See `Store.switch_models`."""
     with catalog.write() as connection:
         wanted = {vector_rows.ensure_space(connection, space) for space in spaces}
         for row in vector_rows.spaces(connection):
@@ -46,7 +46,7 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
 
 
 def prune(catalog: Catalog) -> int:
-    """See `Library.prune_superseded`."""
+    """See `Store.prune_superseded`."""
     with catalog.write() as connection:
         before = connection.total_changes
         for row in vector_rows.spaces(connection, "superseded"):

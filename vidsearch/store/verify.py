@@ -33,7 +33,7 @@ _FULL_TEXT_TABLES = ("segments_fts",)
 
 
 def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) -> list[Problem]:
-    """All that is wrong, and what was done about it; see `Library.verify`."""
+    """All that is wrong, and what was done about it; see `Store.verify`."""
     problems = list(_catalog(catalog, repair=repair))
     if any(problem.repaired is None for problem in problems):
         return problems  # what an unsound file says of the rest means nothing

@@ -16,7 +16,7 @@ from vidsearch.web.overview import Overview, common_words, duplicates, overview
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import IndexedFrame
 
 _MAX_POINTS = 3000
@@ -157,7 +157,7 @@ def _words() -> None:
     st.html(f'<ul class="vs-words">{items}</ul>')
 
 
-def _all_frames(library: Library) -> Iterator[IndexedFrame]:
+def _all_frames(library: Store) -> Iterator[IndexedFrame]:
     for video in library.videos():
         yield from library.frames(video.id)
 

@@ -17,7 +17,7 @@ from vidsearch.web.page_library import first_space
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from vidsearch.store.library import Library
+    from vidsearch.store.store import Store
     from vidsearch.types import Float32, IndexedFrame, Int64, Video
     from vidsearch.web.page_library import PageLibrary
 
@@ -92,7 +92,7 @@ class Twins:
     cosine: float
 
 
-def overview(library: Library, *, max_points: int) -> Overview:
+def overview(library: Store, *, max_points: int) -> Overview:
     """Cluster a library's frames and place them on a map, by their vectors in the first space.
 
     Of more than `max_points` frames, evenly spaced ones are taken. The same library gives the same result.
@@ -202,7 +202,7 @@ def _principal(vectors: Float32) -> np.ndarray:
     return places
 
 
-def duplicates(library: Library, *, limit: int) -> list[Twins]:
+def duplicates(library: Store, *, limit: int) -> list[Twins]:
     """Find the moments that look most alike in different videos, one for each two videos, best first."""
     space = first_space(library)
     if space is None:

@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Explainer
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
-    from vidsearch.store.library import Library as Store
     from vidsearch.store.records import LibraryInfo
+    from vidsearch.store.store import Store
     from vidsearch.tracks import Segment, Track, TrackKind
     from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
 

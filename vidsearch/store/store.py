@@ -26,7 +26,7 @@ from vidsearch.store import (
 )
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.lock import try_lock
-from vidsearch.store.reading import LibraryReading
+from vidsearch.store.reading import StoreReading
 from vidsearch.store.records import (
     OpenedVideo,
     Problem,
@@ -49,8 +49,8 @@ CLAIMS_FOLDER = "claims"
 _LARGEST_ID = (1 << 63) - 1
 
 
-class Library(LibraryReading):
-    """Videos, frames, vectors and captions in one folder. Use `Library.open`; close it, or use `with`."""
+class Store(StoreReading):
+    """Videos, frames, vectors and captions in one folder. Use `Store.open`; close it, or use `with`."""
 
     def __init__(self, catalog: Catalog) -> None:
         super().__init__(catalog)
