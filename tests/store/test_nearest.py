@@ -243,6 +243,18 @@ def test_a_reader_without_permission_to_write_searches_all_the_same(library: Sto
         assert not (library.path / "vectors").exists()
 
 
+@pytest.mark.parametrize("junk", ["[" * 100_000, "[]", '{"revision": 1e999}'])
+def test_a_manifest_that_is_none_is_as_good_as_missing(library: Store, tmp_path: Path, junk: str):
+    four_frames(library, tmp_path / "a.mp4")
+    library.refresh_vectors()
+    (manifest,) = (path for path in cache_files(library) if path.suffix == ".json")
+    manifest.write_text(junk)
+    assert [problem.kind for problem in library.verify()] == ["cache"]
+    with Store.open(library.path) as reader:
+        assert reader.nearest(SPACE, axis(3), 1)[0].tolist() == [[4]]
+    assert library.verify() == []
+
+
 def test_rows_from_a_killed_refresh_are_overwritten(library: Store, tmp_path: Path):
     """A kill between the rows and the manifest leaves rows that no manifest speaks of."""
     four_frames(library, tmp_path / "a.mp4")

@@ -12,6 +12,7 @@ import pytest
 from tests.store.examples import SPACE, axis, four_frames
 from vidsearch.errors import LibraryDamaged, LibraryError
 from vidsearch.store.store import Store
+from vidsearch.tracks import WordKind
 from vidsearch.types import LibraryModels, SamplingPlan
 
 DAMAGE = {
@@ -89,6 +90,21 @@ def test_vectors_that_are_none_do_not_keep_others_from_being_found(library):
     assert library.nearest(SPACE, axis(3), 1)[0].tolist() == [[4]]
     assert library.vectors(SPACE, [1, 3])[0].tolist() == [3]
     assert {problem.kind for problem in library.verify()} == {"vectors-missing"}
+
+
+def test_a_size_of_vectors_that_is_none_costs_no_frame(library):
+    """Every vector was taken for damaged, and all frames were removed."""
+    execute(library, "UPDATE spaces SET dim = 9223372036854775807")
+    execute(library, "UPDATE tracks SET num_segments = -5")
+    with pytest.raises(LibraryDamaged, match="vidsearch verify --repair"):
+        library.nearest(SPACE, axis(3), 1)
+    assert library.match("dog", 3, kinds=[WordKind("caption")])  # reads the counts
+
+    assert {problem.kind for problem in library.verify(repair=True)} == {"value"}
+
+    assert library.verify() == []
+    assert library.nearest(SPACE, axis(3), 1)[0].tolist() == [[4]]
+    assert library.videos()[0].num_frames == 4
 
 
 def test_a_plan_that_was_damaged_is_the_default_one(library):

@@ -65,7 +65,7 @@ def test_another_process_of_the_same_number_is_not_the_run(tmp_path, stub):
     reap()
 
 
-@pytest.mark.parametrize("note", ["", "{}", "[1]", '{"pid": "x"}', "null"])
+@pytest.mark.parametrize("note", ["", "{}", "[1]", "[" * 100_000, '{"pid": 1e999}', '{"pid": "x"}', "null"])
 def test_a_torn_note_is_no_run(tmp_path, note):
     (tmp_path / "index-run.json").write_text(note)
     assert jobs.latest(tmp_path) is None

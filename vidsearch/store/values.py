@@ -18,6 +18,8 @@ from vidsearch.types import Sampling, SamplingPlan
 MAX_SECONDS = 1e9
 """30 years: no time in a video is later, and no video longer."""
 
+MAX_DIM = 2**16
+
 _NUMBERS = ("fps", "max_frames", "start_seconds", "end_seconds")
 _MUST_BE_SET = ("fps", "start_seconds")
 
@@ -45,6 +47,13 @@ def seconds_of(value: float, what: str) -> float:
     """Take a time in a video from a row. Raises LibraryDamaged where no video has such a time."""
     if not abs(value) < MAX_SECONDS:
         raise _damaged(what, f"{value:g}")
+    return value
+
+
+def dim_of(value: int) -> int:
+    """Take the size of a space's vectors from a row. Raises LibraryDamaged where none has it."""
+    if not 0 < value <= MAX_DIM:
+        raise _damaged("the size of a model's vectors", str(value))
     return value
 
 

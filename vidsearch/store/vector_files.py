@@ -100,7 +100,7 @@ class VectorFiles:
                 rows.stat().st_size >= manifest.num_vectors * self._dim * _ROW.itemsize
                 and positions.stat().st_size >= manifest.num_vectors * POSITION.itemsize
             )
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
         return manifest if whole else None
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from vidsearch.store.similarity import is_unit
+from vidsearch.store.values import dim_of
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
@@ -80,7 +81,9 @@ def space_row(connection: sqlite3.Connection, space: EmbeddingSpace) -> SpaceRow
 
 def _space_row(row: Sequence[Any]) -> SpaceRow:
     space_id, model, digest, preprocessing, dim, revision, rewritten, state, *_ = row
-    return SpaceRow(space_id, EmbeddingSpace(model, digest, preprocessing, dim), revision, rewritten, state)
+    return SpaceRow(
+        space_id, EmbeddingSpace(model, digest, preprocessing, dim_of(dim)), revision, rewritten, state
+    )
 
 
 def open_spaces(connection: sqlite3.Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:

@@ -73,6 +73,25 @@ _COLUMNS = (
     _Column("segments", "attributes", _OBJECT, lambda: None, "forgot it", "attributes IS NOT NULL"),
 )
 
+_DERIVED = (
+    (
+        "tracks",
+        "num_segments",
+        "(SELECT count(*) FROM segments s WHERE s.track_id = tracks.id)",
+        "counted them again",
+    ),
+    (
+        "spaces",
+        "dim",
+        """coalesce((
+            SELECT length(v.vector) / 4 FROM vectors v WHERE v.space_id = spaces.id
+            GROUP BY 1 ORDER BY count(*) DESC LIMIT 1
+        ), dim)""",
+        "took the size that most of its vectors have",
+    ),
+)
+"""Table, column, what its value is by the other rows, and what is done where it is not."""
+
 
 def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
     """What is wrong with single values, and with `repair`, what was done about each."""
@@ -99,6 +118,17 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                 )
         what = f"{column.table} {row_id}: {column.name} cannot be {str(value)[:60]!r}."
         yield Problem("value", what, column.what_was_done if repair else None)
+    for table, name, value, what_was_done in _DERIVED:
+        with catalog.read() as connection:
+            wrong = connection.execute(
+                f"SELECT rowid, {name} FROM {table} WHERE {name} <> {value}"
+            ).fetchall()
+        if repair and wrong:
+            with catalog.write() as connection:
+                connection.execute(f"UPDATE {table} SET {name} = {value} WHERE {name} <> {value}")
+        for row_id, found in wrong:
+            what = f"{table} {row_id}: {name} cannot be {found}."
+            yield Problem("value", what, what_was_done if repair else None)
 
 
 def _rows(connection: sqlite3.Connection, column: _Column) -> list[tuple[int, object]]:

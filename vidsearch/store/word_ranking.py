@@ -196,7 +196,7 @@ def _weights(
         for each in ranges:
             count += connection.execute(query, (term, each.first, each.end - 1)).fetchone()[0]
         if count:
-            weight = math.log1p((num_segments - count + 0.5) / (count + 0.5))
+            weight = math.log1p((max(0, num_segments - count) + 0.5) / (count + 0.5))
             weights[term] = math.ceil(weight / _WEIGHT_STEP) * _WEIGHT_STEP
     return weights
 

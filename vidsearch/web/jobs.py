@@ -83,7 +83,7 @@ def latest(library: Path) -> Job | None:
     try:
         kept = json.loads((library / _NOTE).read_text())
         return Job(int(kept["pid"]), float(kept["created_at"]), tuple(kept["paths"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 
