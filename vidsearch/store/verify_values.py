@@ -84,7 +84,8 @@ _DERIVED = (
         "spaces",
         "dim",
         """coalesce((
-            SELECT length(v.vector) / 4 FROM vectors v WHERE v.space_id = spaces.id
+            SELECT length(v.vector) / 4 FROM vectors v
+            WHERE v.space_id = spaces.id AND length(v.vector) BETWEEN 4 AND 4 * 65536
             GROUP BY 1 ORDER BY count(*) DESC LIMIT 1
         ), dim)""",
         "took the size that most of its vectors have",

@@ -35,9 +35,9 @@ def path_value(path: Path) -> str | bytes:
     return text
 
 
-def value_path(value: str | bytes) -> Path:
-    """The path that `path_value` was made of."""
-    return Path(os.fsdecode(value))
+def value_path(value: object) -> Path:
+    """The path that `path_value` was made of; a damaged value is a path at which nothing is."""
+    return Path(os.fsdecode(value) if isinstance(value, str | bytes) else str(value))
 
 
 def now() -> str:
