@@ -131,12 +131,12 @@ def make_job(
     # The frame before the one that a run resumes with lasts until that one.
     before = [frame for frame in frames if frame.end_seconds <= resume_from_seconds]
     seen = _Seen(library, wanted.spaces, frames, before, are_whole=frames_track.is_complete)
-    compares_anew = bool(wanted.spaces) and wanted.spaces[0] in work.spaces
+    compares_again = bool(wanted.spaces) and wanted.spaces[0] in work.spaces
     analyses = []
     for place, track in zip(work.analyzers, analysis_tracks, strict=True):
         policy = wanted.analyzers[place].policy
-        look_at = None if compares_anew else seen.times_to_look_at(policy, video_id=opened.video.id)
-        memory, findings = seen.last_look(track, library) if compares_anew else (None, ())
+        look_at = None if compares_again else seen.times_to_look_at(policy, video_id=opened.video.id)
+        memory, findings = seen.last_look(track) if compares_again else (None, ())
         analyses.append(Analysis(place, track.id, memory, findings, look_at))
     return VideoJob(
         key=key,
@@ -170,16 +170,16 @@ class _Seen:
         self._before = before
         self._are_whole = are_whole
 
-    def last_look(self, track: Track, library: Store) -> tuple[LookMemory | None, tuple[Finding, ...]]:
+    def last_look(self, track: Track) -> tuple[LookMemory | None, tuple[Finding, ...]]:
         """What the policy remembers of the part of a track that is made, and what was said last."""
-        segments = library.segments(track.id) if track.num_segments else []
+        segments = self._library.segments(track.id) if track.num_segments else []
         by_start = {frame.time_seconds: index for index, frame in enumerate(self._before)}
         for segment in reversed(segments):
             index = by_start.get(segment.start_seconds)
             if index is None or "carried_over" in segment.attributes:
                 continue
             frame = self._before[index]
-            ids, vectors = library.vectors(self._spaces[0], [frame.id])
+            ids, vectors = self._library.vectors(self._spaces[0], [frame.id])
             if len(ids):
                 said = Finding(segment.text, segment.attributes)
                 return LookMemory(index, frame.time_seconds, vectors[0]), (said,)

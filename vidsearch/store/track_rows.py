@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from vidsearch.store import segment_ids
 from vidsearch.store.values import json_object, seconds_of, time_of
 from vidsearch.store.video_rows import now
-from vidsearch.tracks import HUMAN, Segment, SegmentRecord, Track, TrackSpec
+from vidsearch.tracks import Segment, SegmentRecord, Track, TrackSpec
 
 if TYPE_CHECKING:
     from vidsearch.tracks import TrackState
@@ -286,11 +286,6 @@ def _segment(row: Sequence[Any]) -> Segment:
     segment_id, track_id, start, end, text, attributes = row
     start, end = seconds_of(start, "the time of a segment"), seconds_of(end, "the end of a segment")
     return Segment(segment_id, track_id, start, end, text, attributes_of(attributes))
-
-
-def is_human(producer: str) -> bool:
-    """Whether a person made what has this producer."""
-    return producer == HUMAN
 
 
 def set_track(

@@ -4,7 +4,7 @@ The captioner's likeliest sentences are not those that most people would write: 
 one way of saying a thing at a time. Here the ways are added up, and a sentence is compared with what is
 expected of all of them, as CIDEr compares it with what five people wrote (Vedantam et al., CVPR 2015). To
 choose among candidates so is from Devlin et al., Exploring Nearest Neighbor Approaches for Image Captioning,
-2015; a small network takes the place of their neighbours. Knows no decoder.
+2015; a small network takes the place of their neighbours.
 """
 
 from __future__ import annotations

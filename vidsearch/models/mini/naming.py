@@ -3,8 +3,7 @@
 The captioner was trained on photographs of people and dogs. Where the ImageNet classifier is sure of
 something else, this puts its name in the place of the captioner's nearest word ("a black and white dog" ->
 "panda"), or says it alone ("a picture of a teapot"). Both are proposals only: the embedder picks. The idea
-is that of novel-object captioning (Hendricks et al., Deep Compositional Captioning, CVPR 2016). Knows no
-model.
+is that of novel-object captioning (Hendricks et al., Deep Compositional Captioning, CVPR 2016).
 """
 
 from __future__ import annotations

@@ -5,7 +5,6 @@ nothing of such a sentence in a picture, or little in a strange one, a phrase fr
 supermarket"). A cosine means another thing for each phrase, so it is told in deviations from what the phrase
 scores against photographs as a rule. Where none stands out, the caption says so: no words are better than
 wrong ones.
-Knows no image.
 """
 
 from __future__ import annotations

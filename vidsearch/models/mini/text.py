@@ -1,5 +1,4 @@
-"""The text tower of `mini`. Knows nothing of images, so that a search loads this and nothing
-else."""
+"""The text tower of `mini`, apart from its image tower: a search loads this and nothing else."""
 
 from __future__ import annotations
 
