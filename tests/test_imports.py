@@ -16,7 +16,7 @@ LAYERS = (
     {"ingest", "search"},
     {"captions", "bench", "evaluation"},
     {"service"},
-    {"web"},
+    {"web", "api"},
     {"cli"},
 )
 """A part may import itself, and whatever is in the layers before its own."""

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32
 
 TrackKind: TypeAlias = Literal[
-    "frames", "caption", "shot", "transcript", "ocr", "subtitle", "chapter", "sound"
+    "frames", "caption", "shot", "transcript", "ocr", "subtitle", "chapter", "sound", "clip", "label"
 ]
 """What a track's segments are: sampled pictures, sentences about them, runs between cuts, spoken sentences,
-lines on the screen, subtitles, chapters, sounds."""
+lines on the screen, subtitles, chapters, windows of sound, windows of moving pictures, spans that a label
+fits."""
 
 TrackState: TypeAlias = Literal["building", "active", "superseded"]
 """`active`: shown and searched. `building`: made beside an active track, to take its place once it is whole.

@@ -224,7 +224,7 @@ def test_migrating_killed_on_the_way(tmp_path: Path, stride: int):
             (tables,) = connection.execute(
                 "SELECT count(*) FROM sqlite_schema WHERE name IN ('tracks', 'cues', 'corrections')"
             ).fetchone()
-            assert (version, tables) in ((1, 0), (2, 3), (3, 1))
+            assert (min(version, 3), tables) in ((1, 0), (2, 3), (3, 1))
         assert_sound(folder)
         with Store.open(folder) as library:
             assert state_of(library) == expected

@@ -17,7 +17,7 @@ from vidsearch.store.sql import execute_all
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 """The number of migrations that this program knows."""
 
 PAGE_BYTES = 16384
@@ -210,12 +210,18 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _migrations() -> Migrations:
     from sqlite_utils import Migrations
 
+    from vidsearch.store import schema_4
     from vidsearch.store.schema_3 import to_tracks
 
     def run_sql(sql: str) -> Callable[[sqlite3.Connection], None]:
         return lambda connection: execute_all(connection, sql)
 
-    steps = (("catalog", run_sql(_CATALOG)), ("subtitles", run_sql(_SUBTITLES)), ("tracks", to_tracks))
+    steps = (
+        ("catalog", run_sql(_CATALOG)),
+        ("subtitles", run_sql(_SUBTITLES)),
+        ("tracks", to_tracks),
+        ("words", run_sql(schema_4.TABLES)),
+    )
     migrations = Migrations("vidsearch")
 
     def add(name: str, change: Callable[[sqlite3.Connection], None], version: int) -> None:

@@ -26,6 +26,8 @@ _NUMBERS: dict[TrackKind, int] = {
     "subtitle": 5,
     "chapter": 6,
     "sound": 7,
+    "clip": 8,
+    "label": 9,
 }
 assert set(_NUMBERS) == set(get_args(TrackKind))
 
