@@ -22,6 +22,9 @@ TrackKind: TypeAlias = Literal[
 lines on the screen, subtitles, chapters, windows of sound, windows of moving pictures, spans that a label
 fits."""
 
+WINDOW_KINDS: tuple[TrackKind, ...] = ("sound", "clip")
+"""Kinds whose segments are cut by time for a model that makes a vector of each."""
+
 TrackState: TypeAlias = Literal["building", "active", "superseded"]
 """`active`: shown and searched. `building`: made beside an active track, to take its place once it is whole.
 `superseded`: kept, but neither shown nor searched."""
@@ -50,11 +53,23 @@ class TrackSpec:
         """Whether a whole track of this kind takes the place of another one of the same video.
 
         Of most kinds a video shows one track, beside what people wrote. Subtitles stand side by side, as they
-        come from different files and streams.
+        come from different files and streams; so do windows, whose vectors of different models are searched
+        together.
         """
         if self.kind != other.kind or HUMAN in (self.producer, other.producer):
             return False
+        if self.kind in WINDOW_KINDS:
+            return self.producer == other.producer
         return self.kind != "subtitle" or self._source == other._source
+
+    def has_vectors_in(self, space: EmbeddingSpace) -> bool:
+        """Whether its segments get their vectors in a space as they are made.
+
+        Frames do in every space of frames; windows only in that of the model that they were cut for.
+        """
+        if self.kind != space.kind:
+            return False
+        return self.kind == "frames" or (self.kind in WINDOW_KINDS and self.producer == space.model)
 
     @property
     def _source(self) -> tuple[object, ...]:
@@ -137,7 +152,7 @@ class Chunk:
     """Segments in order of time, by the id of their track. A segment whose start the track already has is
     left as it is, but gains the vectors that it lacks."""
     spaces: tuple[EmbeddingSpace, ...] = ()
-    """The spaces in which every frame of this part that is to have a vector has one now."""
+    """The spaces in which every segment of this part that is to have a vector has one now."""
 
 
 @dataclass(frozen=True, slots=True)

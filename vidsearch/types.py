@@ -8,7 +8,7 @@ player counts them (container presentation times less the container's start time
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
@@ -19,6 +19,8 @@ from vidsearch.paths import exists
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from vidsearch.tracks import TrackKind
 
     UInt8Image: TypeAlias = NDArray[np.uint8]
     """(height, width, 3), RGB, 0 to 255."""
@@ -113,14 +115,22 @@ class EmbeddingSpace:
     weights_digest: str
     preprocessing: str
     dim: int
+    kind: TrackKind = "frames"
+    """The kind of the segments that its vectors belong to. What one model makes of frames, of sounds and of
+    lines of words is kept, and searched, apart."""
 
     @property
     def key(self) -> str:
         """Short name, unique in practice, safe in a file name."""
         import hashlib
 
-        text = "\0".join((self.model, self.weights_digest, self.preprocessing, str(self.dim)))
+        parts = (self.model, self.weights_digest, self.preprocessing, str(self.dim))
+        text = "\0".join(parts if self.kind == "frames" else (*parts, self.kind))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def of(self, kind: TrackKind) -> EmbeddingSpace:
+        """The space of what the same model makes of another kind of segments."""
+        return replace(self, kind=kind)
 
 
 UNCLEAR_CAPTION = "a picture that is hard to make out"

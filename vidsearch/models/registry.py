@@ -308,7 +308,7 @@ def _card(name: str, space: EmbeddingSpace | None) -> EmbedderCard:
         return embedder_card(_locate(name, "embedder"))
     remembered = _remembered(space)
     card = embedder_card(remembered or _locate(name, "embedder"))
-    if card.space != space:
+    if card.space.of(space.kind) != space:
         raise ModelUnavailable(
             f"The vectors were made with {space.model} (weights {space.weights_digest[:12]}), but the "
             f"weights of {name} here are others ({card.space.weights_digest[:12]}): index again."

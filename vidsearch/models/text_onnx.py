@@ -52,7 +52,7 @@ class TowerCard:
 
 def tower_folder(space: EmbeddingSpace) -> Path:
     """Return where a space's text tower is kept, whether or not it is there."""
-    return user_cache() / "text-towers" / space.key
+    return user_cache() / "text-towers" / space.of("frames").key  # one for all kinds of segments
 
 
 def has_tower(space: EmbeddingSpace) -> bool:

@@ -150,7 +150,7 @@ class QueryComposer:
 
 
 def _of_space(model: Model, space: EmbeddingSpace) -> Model:
-    if model.space != space:
+    if model.space.of(space.kind) != space:
         raise ModelUnavailable(
             f"The library was made with other weights or settings of {space.model} than those at hand "
             f"(digest {space.weights_digest[:12]} there, {model.space.weights_digest[:12]} here). "

@@ -80,6 +80,12 @@ def filtered_ids(
     return np.sort(selected_ids(connection, query, values), kind="stable")
 
 
+def segments_left(connection: sqlite3.Connection, where: FrameFilter, kind: TrackKind) -> Int64:
+    """Ids of the segments of a kind, by models and by people, for which all of a filter holds."""
+    found = [filtered_ids(connection, where, kind, is_human=is_human) for is_human in (False, True)]
+    return np.concatenate(found)  # people's have the greater ids
+
+
 def _recorded(time: datetime) -> tuple[str, float]:
     """The column to compare a time with: a time without a zone is on the clock of the recording's place."""
     if time.tzinfo is None:

@@ -18,7 +18,7 @@ from vidsearch.store import track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
 from vidsearch.store.records import FileState, OpenedVideo
-from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackSpec
+from vidsearch.tracks import WINDOW_KINDS, Chunk, SegmentRecord, Track, TrackSpec
 from vidsearch.types import EmbeddingSpace, Fingerprint, Video, VideoInfo
 
 
@@ -156,10 +156,10 @@ def begin_video(
         ]
         until_seconds = {}
         for track in tracks:
-            if track.kind == "frames":
-                vector_rows.open_spaces(connection, track.id, spaces)
-                for each in vector_rows.spaces_of_track(connection, track.id):
-                    until_seconds[each.row.space] = math.inf if each.is_complete else each.done_until_seconds
+            own = [space for space in spaces if track.spec.has_vectors_in(space)]
+            vector_rows.open_spaces(connection, track.id, own)
+            for each in vector_rows.spaces_of_track(connection, track.id):
+                until_seconds[each.row.space] = math.inf if each.is_complete else each.done_until_seconds
         return OpenedVideo(
             video=existing(connection, video_id),
             tracks=tuple(tracks),
@@ -213,7 +213,8 @@ def _append_to(
     vector_rows.advance_spaces(connection, track.id, done, chunk.until_seconds)
     if track.state != "active":
         return {}
-    return {space_id: not all(each.is_new for each in inserted) for space_id in space_ids.values()}
+    is_behind = not all(each.is_new for each in inserted)
+    return dict.fromkeys(space_ids.values(), is_behind)
 
 
 def finish(
@@ -238,6 +239,9 @@ def finish(
             if track is None:
                 raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
             track_rows.complete(connection, track_id, _end_seconds(track, duration_seconds))
+            if track.kind in WINDOW_KINDS:  # each window came with its vectors
+                own = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
+                vector_rows.complete_spaces(connection, track_id, own)
             if shows:
                 show(connection, track_id)
         if frames_track_id is not None:
@@ -258,11 +262,13 @@ def take_back(
 ) -> None:
     """See `Store.take_back`."""
     with catalog.write() as connection:
+        changed = {vector_rows.ensure_space(connection, space) for space in spaces}
+        vector_rows.cut(connection, frames_track_id, changed, from_seconds)
         for track_id in track_ids:
             track_rows.cut(connection, track_id, from_seconds)
-        space_ids = [vector_rows.ensure_space(connection, space) for space in spaces]
-        vector_rows.cut(connection, frames_track_id, space_ids, from_seconds)
-        vector_rows.note_change(connection, space_ids, rewrites=True)
+            vector_rows.rewind_spaces(connection, track_id, from_seconds)
+            changed |= {each.row.id for each in vector_rows.spaces_of_track(connection, track_id)}
+        vector_rows.note_change(connection, changed, rewrites=True)
         _remove_if_empty(connection, video_id)
 
 
@@ -282,6 +288,7 @@ def show(connection: sqlite3.Connection, track_id: int) -> None:
     track = track_rows.track(connection, track_id)
     if track is None or track.state == "active":
         return
+    changed = {each.row.id for each in vector_rows.spaces_of_track(connection, track_id)}
     for other in track_rows.tracks_of(connection, track.video_id):
         if other.state != "active" or not track.spec.replaces(other.spec):
             continue
@@ -289,8 +296,8 @@ def show(connection: sqlite3.Connection, track_id: int) -> None:
             _delete_track(connection, other)
         else:
             track_rows.set_state(connection, other.id, "superseded")
+            changed |= {each.row.id for each in vector_rows.spaces_of_track(connection, other.id)}
     track_rows.set_state(connection, track_id, "active")
-    changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
     vector_rows.note_change(connection, changed, rewrites=True)
 
 

@@ -16,6 +16,7 @@ from vidsearch.store import (
     filters,
     frame_rows,
     ledger,
+    line_vectors,
     schema,
     setting_rows,
     track_rows,
@@ -31,7 +32,7 @@ from vidsearch.store.records import (
     LibraryInfo,
     SubtitleTrack,
 )
-from vidsearch.tracks import Segment, SegmentMatch, Track, WordKind
+from vidsearch.tracks import Segment, SegmentMatch, Track, TrackKind, WordKind
 from vidsearch.types import (
     EmbeddingSpace,
     Failure,
@@ -80,10 +81,11 @@ class StoreReading:
         with self._catalog.read() as connection:
             return setting_rows.exclude(connection)
 
-    def spaces(self) -> tuple[EmbeddingSpace, ...]:
-        """The spaces that are searched, in the order in which they came."""
+    def spaces(self, kind: TrackKind | None = "frames") -> tuple[EmbeddingSpace, ...]:
+        """The spaces that are searched and hold vectors of segments of a kind, in the order in which they
+        came; None for those of all kinds."""
         with self._catalog.read() as connection:
-            return tuple(row.space for row in vector_rows.spaces(connection, "active"))
+            return tuple(row.space for row in vector_rows.spaces(connection, "active", kind))
 
     def info(self) -> LibraryInfo:
         """The library in numbers."""
@@ -93,7 +95,7 @@ class StoreReading:
             path=self.path,
             format_version=schema.FORMAT_VERSION,
             models=self.models,
-            spaces=self.spaces(),
+            spaces=self.spaces(kind=None),
             size_bytes=_size_bytes(self.path),
             **numbers,
         )
@@ -156,10 +158,22 @@ class StoreReading:
 
     def frame_ids(self, where: FrameFilter) -> Int64 | None:
         """Ids of the frames that a filter leaves, ascending; None where it is empty and leaves all."""
+        return self.segment_ids(where, "frames")
+
+    def segment_ids(self, where: FrameFilter, kind: TrackKind) -> Int64 | None:
+        """Ids of the segments of a kind that a filter leaves, ascending; None where it is empty and leaves
+        all."""
         if where.is_empty:
             return None
         with self._catalog.read() as connection:
-            return filters.filtered_ids(connection, where)
+            return filters.segments_left(connection, where, kind)
+
+    def lines_lacking(self, space: EmbeddingSpace, num_lines: int) -> list[tuple[int, str]]:
+        """Ids and words of segments of the space's kind that have no vector in it, `num_lines` at most."""
+        with self._catalog.read() as connection:
+            row = vector_rows.space_row(connection, space)
+            space_id = -1 if row is None else row.id
+            return line_vectors.lacking(connection, space_id, space.kind, num_lines=num_lines)
 
     def match(
         self,

@@ -3,4 +3,6 @@
 from __future__ import annotations
 
 TABLES = """
+-- Whose vectors a space holds: those of frames, until now.
+ALTER TABLE spaces ADD COLUMN kind TEXT NOT NULL DEFAULT 'frames';
 """

@@ -18,6 +18,7 @@ from vidsearch.errors import LibraryNotWritable, VidsearchError
 from vidsearch.store import (
     caption_rows,
     ledger,
+    line_vectors,
     setting_rows,
     track_rows,
     upgrade,
@@ -296,6 +297,16 @@ class Store(StoreReading):
             track = track_rows.track(connection, track_id)
         assert track is not None
         return track
+
+    def add_line_vectors(self, space: EmbeddingSpace, line_ids: Sequence[int], vectors: Float32) -> None:
+        """Give lines of words their vectors, float32 (n, dim), in a space of their kind: `lines_lacking` says
+        which have none.
+
+        Lines that are gone by now get none. Raises ValueError for a vector that does not fit the space,
+        LibraryNotWritable.
+        """
+        with self._catalog.write() as connection:
+            line_vectors.add(connection, space, line_ids, vectors)
 
     def remove_track(self, track_id: int) -> Track:
         """Remove a track, and return it as it was. Raises TrackNotFound, LibraryNotWritable."""

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vidsearch.store import segment_ids
+from vidsearch.store import line_vectors, segment_ids
 from vidsearch.store.values import json_object, seconds_of, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.tracks import Segment, SegmentRecord, Track, TrackSpec
@@ -106,6 +106,7 @@ def mark_whole(connection: sqlite3.Connection, track_id: int) -> None:
 
 def cut(connection: sqlite3.Connection, track_id: int, from_seconds: float) -> None:
     """Remove a track's segments from a time on, for the next run to continue there."""
+    line_vectors.note_change(connection, track_id)
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND start_seconds >= ?", (track_id, from_seconds)
     )
@@ -119,11 +120,13 @@ def cut(connection: sqlite3.Connection, track_id: int, from_seconds: float) -> N
 
 def set_state(connection: sqlite3.Connection, track_id: int, state: TrackState) -> None:
     """Show a track, or no longer."""
+    line_vectors.note_change(connection, track_id)
     connection.execute("UPDATE tracks SET state = ? WHERE id = ?", (state, track_id))
 
 
 def delete_track(connection: sqlite3.Connection, track_id: int) -> None:
     """Remove a track, and all that belongs to it."""
+    line_vectors.note_change(connection, track_id)
     connection.execute("DELETE FROM tracks WHERE id = ?", (track_id,))
 
 
@@ -235,6 +238,7 @@ def delete_segments(
     to_seconds: float = math.inf,
 ) -> None:
     """Remove a track's segments that overlap [from, to), with all that belongs to them."""
+    line_vectors.note_change(connection, track_id)
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND end_seconds > ? AND start_seconds < ?",
         (track_id, from_seconds, to_seconds),

@@ -28,7 +28,10 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
     """See `Store.switch_models`."""
     with catalog.write() as connection:
         wanted = {vector_rows.ensure_space(connection, space) for space in spaces}
+        kinds = {space.kind for space in spaces}
         for row in vector_rows.spaces(connection):
+            if row.space.kind not in kinds:
+                continue  # no model takes its place
             state = "active" if row.id in wanted else "superseded"
             if row.state != state:
                 vector_rows.set_state(connection, row.id, state)  # type: ignore[arg-type]
@@ -50,7 +53,10 @@ def prune(catalog: Catalog) -> int:
     with catalog.write() as connection:
         before = connection.total_changes
         for row in vector_rows.spaces(connection, "superseded"):
+            windows = vector_rows.window_tracks_of(connection, row.id)
             vector_rows.delete_space(connection, row.id)
+            for track_id in windows:
+                track_rows.delete_track(connection, track_id)
         for (track_id,) in connection.execute("SELECT id FROM tracks WHERE state = 'superseded'").fetchall():
             track = track_rows.track(connection, track_id)
             if track is not None and not track.spec.is_made_by_people:

@@ -19,12 +19,13 @@ from vidsearch.store.values import dim_of
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
-    from vidsearch.tracks import TrackState
+    from vidsearch.tracks import TrackKind, TrackState
     from vidsearch.types import Float32, Int64
 
 _BLOB = np.dtype("<f4")
 _SPACE_COLUMNS = """
-    s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.revision, s.rewritten_at_revision, s.state
+    s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.kind, s.revision,
+    s.rewritten_at_revision, s.state
 """
 
 
@@ -37,7 +38,7 @@ class SpaceRow:
     revision: int
     """Counts the transactions that added or removed vectors."""
     rewritten_at_revision: int
-    """The last one that did more than add vectors to frames newer than all before."""
+    """The last one that did more than add vectors to segments newer than all before."""
     state: TrackState = "active"
     """Whether it is searched; `building` while an upgrade fills it."""
 
@@ -55,18 +56,24 @@ def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
     """The id of a space, added if it is new."""
     connection.execute(
         """
-        INSERT INTO spaces (key, model, weights_digest, preprocessing, dim) VALUES (?, ?, ?, ?, ?)
+        INSERT INTO spaces (key, model, weights_digest, preprocessing, dim, kind) VALUES (?, ?, ?, ?, ?, ?)
         ON CONFLICT DO NOTHING
         """,
-        (space.key, space.model, space.weights_digest, space.preprocessing, space.dim),
+        (space.key, space.model, space.weights_digest, space.preprocessing, space.dim, space.kind),
     )
     return int(connection.execute("SELECT id FROM spaces WHERE key = ?", (space.key,)).fetchone()[0])
 
 
-def spaces(connection: sqlite3.Connection, state: TrackState | None = None) -> list[SpaceRow]:
-    """All spaces, or those of a state, in the order in which they came."""
+def spaces(
+    connection: sqlite3.Connection, state: TrackState | None = None, kind: TrackKind | None = None
+) -> list[SpaceRow]:
+    """All spaces, or those of a state and of a kind of segments, in the order in which they came."""
     rows = connection.execute(
-        f"SELECT {_SPACE_COLUMNS} FROM spaces s WHERE coalesce(?1, s.state) = s.state ORDER BY s.id", (state,)
+        f"""
+        SELECT {_SPACE_COLUMNS} FROM spaces s
+        WHERE coalesce(?, s.state) = s.state AND coalesce(?, s.kind) = s.kind ORDER BY s.id
+        """,
+        (state, kind),
     )
     return [_space_row(row) for row in rows]
 
@@ -80,10 +87,9 @@ def space_row(connection: sqlite3.Connection, space: EmbeddingSpace) -> SpaceRow
 
 
 def _space_row(row: Sequence[Any]) -> SpaceRow:
-    space_id, model, digest, preprocessing, dim, revision, rewritten, state, *_ = row
-    return SpaceRow(
-        space_id, EmbeddingSpace(model, digest, preprocessing, dim_of(dim)), revision, rewritten, state
-    )
+    space_id, model, digest, preprocessing, dim, kind, revision, rewritten, state, *_ = row
+    space = EmbeddingSpace(model, digest, preprocessing, dim_of(dim), kind)
+    return SpaceRow(space_id, space, revision, rewritten, state)
 
 
 def open_spaces(connection: sqlite3.Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:
@@ -108,6 +114,18 @@ def spaces_of_track(connection: sqlite3.Connection, track_id: int) -> list[Track
         (track_id,),
     )
     return [TrackSpace(_space_row(row), bool(row[-2]), row[-1]) for row in rows]
+
+
+def window_tracks_of(connection: sqlite3.Connection, space_id: int) -> list[int]:
+    """The tracks of windows that were cut for a space's model, and mean nothing without their vectors."""
+    rows = connection.execute(
+        """
+        SELECT t.id FROM track_spaces k JOIN tracks t ON t.id = k.track_id
+        WHERE k.space_id = ? AND t.kind <> 'frames' ORDER BY t.id
+        """,
+        (space_id,),
+    )
+    return [int(row[0]) for row in rows]
 
 
 def advance_spaces(
@@ -188,11 +206,20 @@ def times_without_sound_vector(
     return [
         time
         for time, attributes, blob in rows
-        if not (attributes is not None if blob is None else _is_sound(blob, dim))
+        if not (attributes is not None if blob is None else is_sound(blob, dim))
     ]
 
 
-def _is_sound(blob: bytes, dim: int) -> bool:
+def delete_vectors(connection: sqlite3.Connection, space_id: int, segment_ids: Iterable[int]) -> None:
+    """Remove the vectors of these segments in a space."""
+    connection.executemany(
+        "DELETE FROM vectors WHERE space_id = ? AND segment_id = ?",
+        [(space_id, segment_id) for segment_id in segment_ids],
+    )
+
+
+def is_sound(blob: bytes, dim: int) -> bool:
+    """Whether a row's bytes are a vector of length one."""
     return len(blob) == dim * _BLOB.itemsize and is_unit(np.frombuffer(blob, _BLOB), dim)
 
 
@@ -222,7 +249,7 @@ def insert_vectors(
 def note_change(connection: sqlite3.Connection, space_ids: Iterable[int], *, rewrites: bool) -> None:
     """Count a transaction that changes the vectors of these spaces.
 
-    `rewrites`: it did not only add vectors to frames newer than all before.
+    `rewrites`: it did not only add vectors to segments newer than all before.
     """
     for space_id in space_ids:
         connection.execute("UPDATE spaces SET revision = revision + 1 WHERE id = ?", (space_id,))

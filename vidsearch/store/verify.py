@@ -17,7 +17,7 @@ import numpy as np
 
 from vidsearch.errors import LibraryError, MediaError
 from vidsearch.paths import exists
-from vidsearch.store import frame_rows, ledger, track_rows, vector_rows, video_rows
+from vidsearch.store import frame_rows, ledger, line_vectors, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
 from vidsearch.store.records import Problem
@@ -125,8 +125,23 @@ def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                 if (times := _times_without_vector(connection, track, each))
             ]
         for track, model, times in missing:
-            what = f"{_name(video)}: {len(times)} frames have no sound vector of {model}."
+            segments = "frames" if track.kind == "frames" else f"{track.kind} windows"
+            what = f"{_name(video)}: {len(times)} {segments} have no sound vector of {model}."
             yield Problem("vectors-missing", what, _cut(catalog, track, times[0]) if repair else None)
+    with catalog.read() as connection:
+        of_words = [
+            (row, ids)
+            for row in vector_rows.spaces(connection)
+            if (ids := line_vectors.unsound(connection, row))
+        ]
+    for row, ids in of_words:
+        what = f"{len(ids)} {row.space.kind} lines have an unsound vector of {row.space.model}."
+        if repair:
+            with catalog.write() as connection:
+                vector_rows.delete_vectors(connection, row.id, ids)
+                vector_rows.note_change(connection, [row.id], rewrites=True)
+        done = "removed them; the next `vidsearch index` makes them again" if repair else None
+        yield Problem("vectors-unsound", what, done)
 
 
 def _times_without_vector(
@@ -275,8 +290,10 @@ def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:
         vector_rows.rewind_spaces(connection, track.id, time_seconds)
         spaces = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
         vector_rows.note_change(connection, spaces, rewrites=True)
+    segments = "frames" if track.kind == "frames" else f"{track.kind} windows"
     return (
-        f"removed its frames from {format_time(time_seconds)} on; the next `vidsearch index` makes them again"
+        f"removed its {segments} from {format_time(time_seconds)} on; the next `vidsearch index` makes them "
+        "again"
     )
 
 

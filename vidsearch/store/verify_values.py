@@ -90,6 +90,16 @@ _DERIVED = (
         ), dim)""",
         "took the size that most of its vectors have",
     ),
+    (
+        "spaces",
+        "kind",
+        """coalesce((
+            SELECT t.kind FROM vectors v
+            JOIN segments s ON s.id = v.segment_id JOIN tracks t ON t.id = s.track_id
+            WHERE v.space_id = spaces.id LIMIT 1
+        ), kind)""",
+        "took the kind of the segments that its vectors are of",
+    ),
 )
 """Table, column, what its value is by the other rows, and what is done where it is not."""
 

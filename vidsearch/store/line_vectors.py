@@ -1,0 +1,94 @@
+"""Vectors of lines of words: a space of one kind of track's lines, filled line by line once they are there.
+
+Lines come and go with their tracks, and people change theirs, so no track says how far it has vectors: a line
+that has none is one that lacks it. All functions take a connection; none begins or ends a transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidsearch.store import segment_ids, vector_rows
+from vidsearch.store.ids import selected_ids
+from vidsearch.tracks import WINDOW_KINDS
+
+if TYPE_CHECKING:
+    from vidsearch.tracks import TrackKind
+    from vidsearch.types import EmbeddingSpace, Float32
+
+_NO_WORDS: tuple[TrackKind, ...] = ("frames", *WINDOW_KINDS)
+_HERE = "SELECT id FROM segments WHERE id IN (SELECT value FROM json_each(?))"
+
+
+def note_change(connection: sqlite3.Connection, track_id: int) -> None:
+    """Count that words of a track go, or are shown or no longer: in all spaces of lines of its kind."""
+    connection.execute(
+        f"""
+        UPDATE spaces SET revision = revision + 1, rewritten_at_revision = revision + 1
+        WHERE kind = (SELECT kind FROM tracks WHERE id = ?)
+            AND kind NOT IN ({", ".join("?" * len(_NO_WORDS))})
+        """,
+        (track_id, *_NO_WORDS),
+    )
+
+
+def lacking(
+    connection: sqlite3.Connection, space_id: int, kind: TrackKind, *, num_lines: int
+) -> list[tuple[int, str]]:
+    """Ids and texts of segments of a kind, shown or being built, that have no vector in a space."""
+    found: list[tuple[int, str]] = []
+    for is_human in (False, True):
+        rows = connection.execute(
+            """
+            SELECT s.id, s.text FROM segments s JOIN tracks t ON t.id = s.track_id
+            WHERE s.id >= ? AND s.id < ? AND t.state <> 'superseded' AND s.text <> '' AND NOT EXISTS
+                (SELECT 1 FROM vectors e WHERE e.segment_id = s.id AND e.space_id = ?)
+            ORDER BY s.id LIMIT ?
+            """,
+            (*segment_ids.id_range(kind, is_human=is_human), space_id, num_lines - len(found)),
+        )
+        found += rows.fetchall()
+    return found
+
+
+def add(
+    connection: sqlite3.Connection, space: EmbeddingSpace, line_ids: Sequence[int], vectors: Float32
+) -> None:
+    """Add vectors of lines, (n, dim); lines that are gone by now get none.
+
+    Raises ValueError as `vector_rows.insert_vectors` does.
+    """
+    here = set(selected_ids(connection, _HERE, [json.dumps([int(each) for each in line_ids])]).tolist())
+    rows = [(int(each), space, row) for each, row in zip(line_ids, vectors, strict=True) if int(each) in here]
+    if not rows:
+        return
+    space_id = vector_rows.ensure_space(connection, space)
+    is_behind = _has_vectors_from(connection, space_id, space.kind, min(row[0] for row in rows))
+    vector_rows.insert_vectors(connection, rows, {space: space_id})
+    vector_rows.note_change(connection, [space_id], rewrites=is_behind)
+
+
+def _has_vectors_from(
+    connection: sqlite3.Connection, space_id: int, kind: TrackKind, segment_id: int
+) -> bool:
+    """Whether a space has a vector of a segment of its kind with this id or a greater one."""
+    query = """
+        SELECT EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND segment_id >= ? AND segment_id < ?)
+    """
+    ranges = [segment_ids.id_range(kind, is_human=is_human) for is_human in (False, True)]
+    return any(
+        connection.execute(query, (space_id, max(segment_id, first), end)).fetchone()[0]
+        for first, end in ranges
+    )
+
+
+def unsound(connection: sqlite3.Connection, row: vector_rows.SpaceRow) -> list[int]:
+    """Lines whose vectors in a space are none that is sound; none where it is not a space of words."""
+    if row.space.kind in _NO_WORDS:
+        return []
+    query = "SELECT segment_id, vector FROM vectors WHERE space_id = ? ORDER BY segment_id"
+    found = connection.execute(query, (row.id,))
+    return [segment_id for segment_id, blob in found if not vector_rows.is_sound(blob, row.space.dim)]
