@@ -14,6 +14,7 @@
      │   ├─ LibraryDamaged       the catalog is not a sound SQLite file
      │   ├─ LibraryTooNew        written by a later format than this program knows
      │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
+     │   ├─ LeaseLost            another run has taken over what this one worked on
      │   ├─ VideoNotFound        a name that fits no video in it, or several
      │   └─ TrackNotFound        a number that no track in it has
      ├─ QueryError               a query that means nothing: empty, or contradicting itself
@@ -99,6 +100,10 @@ class LibraryTooNew(LibraryError):
 
 class LibraryNotWritable(LibraryError):
     """The library is read-only, not permitted, or its disk is full."""
+
+
+class LeaseLost(LibraryError):
+    """Another run has taken over a video that this one worked on."""
 
 
 class VideoNotFound(LibraryError):

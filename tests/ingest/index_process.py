@@ -75,6 +75,7 @@ def index(library: Path, folder: Path, log: Path, *, seconds_per_image: float = 
             captioner=NumberCaptioner(log),
             caption_policy=POLICY,
             options=OPTIONS,
+            retry_failed=True,  # whoever kills it at random kills it thrice at one file, too
         )
 
 

@@ -111,16 +111,38 @@ def test_a_file_at_which_a_run_died_is_isolated_by_the_next_one(tmp_path, folder
     # Otherwise one file that crashes the decoder ends every run at the same place.
     monkeypatch.setattr(pictures_module, "frames", crashes_on_green)
     with Store.open(tmp_path / "library", create=True) as library:
-        claims = library.path / "claims"
-        claims.mkdir()
-        (claims / fingerprint(folder / "green.mp4").content_hash).touch()  # what a process that died leaves
+        die_at(library, folder / "green.mp4", num_deaths=1)
         report = ingest(library, [folder], embedders=[ColourEmbedder()])
         (failure,) = report.failures
         assert (failure.path.name, failure.error) == ("green.mp4", "DamagedVideo")
         assert "its decoder crashed (SIGKILL)" in failure.reason
         assert report.num_indexed == 2
         assert [video.path.name for video in library.videos()] == ["blue.mp4", "red.mp4"]
-        assert not list(claims.iterdir())
+
+
+def test_a_file_at_which_three_runs_died_is_passed_over(tmp_path, folder, monkeypatch):
+    """Even a decoder apart does not help where a file kills by something else, as by the memory it takes."""
+    with Store.open(tmp_path / "library", create=True) as library:
+        die_at(library, folder / "green.mp4", num_deaths=3)
+        for _ in range(2):
+            report = ingest(library, [folder], embedders=[ColourEmbedder()])
+            (failure,) = report.failures
+            assert failure.reason == (
+                "3 runs died while they worked on it, though its decoder had a process of its own. "
+                "Try it again with --retry-failed"
+            )
+        assert {video.path.name for video in library.videos()} == {"blue.mp4", "red.mp4"}
+        report = ingest(library, [folder], embedders=[ColourEmbedder()], retry_failed=True)
+        assert (report.num_indexed, report.failures) == (1, ())
+
+
+def die_at(library: Store, path: Path, *, num_deaths: int) -> None:
+    """Leave behind what workers leave that died at a file."""
+    lease = library.take_lease(fingerprint(path).content_hash)
+    assert lease is not None
+    for _ in range(num_deaths):
+        lease = library.note_death(lease)
+    library.give_back(lease)
 
 
 LET_GO = threading.Event()

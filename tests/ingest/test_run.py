@@ -17,6 +17,7 @@ from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, Progress
 from vidsearch.ingest import pictures as pictures_module
 from vidsearch.media.decode import frames
 from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.records import Lease
 from vidsearch.store.store import Store
 from vidsearch.types import Frame, SamplingPlan, Shot
 
@@ -369,11 +370,33 @@ def test_a_library_that_cannot_be_written_is_a_clean_error(library, folder, mode
 
 def test_a_file_in_work_elsewhere_is_left_there(library, folder, models):
     content = fingerprint(folder / "b.mp4").content_hash
-    with Store.open(library.path) as other, other.claim(content) as is_held:
-        assert is_held
+    with Store.open(library.path) as other:
+        lease = other.take_lease(content)
+        assert lease is not None
         report = models.index(library, folder)
+        other.give_back(lease)
     assert (report.num_indexed, report.num_left_to_others) == (2, 1)
     assert models.index(library, folder).num_indexed == 1
+
+
+def test_a_run_that_comes_back_late_changes_nothing(library, folder, models):
+    """As a machine that slept: by the time it goes on, another run has the video."""
+
+    class Overtaken(ColourEmbedder):
+        def embed_images(self, images):
+            with library._catalog.write() as connection:
+                connection.execute("UPDATE leases SET expires_unix_seconds = 0")
+            overtaken.append(library.take_lease(content))
+            return super().embed_images(images)
+
+    content = fingerprint(folder / "b.mp4").content_hash
+    overtaken: list[Lease | None] = []
+    models.embedder = Overtaken()
+    report = models.index(library, folder / "b.mp4")
+    assert overtaken[0] is not None
+    assert (report.num_indexed, report.num_left_to_others, report.failures) == (0, 1, ())
+    (video,) = library.videos()
+    assert (video.is_complete, video.num_frames) == (False, 0)
 
 
 # --- stopping and going on ---------------------------------------------------------------------------

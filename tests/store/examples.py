@@ -13,7 +13,7 @@ import numpy as np
 
 from vidsearch.media.images import encode_jpeg
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.records import OpenedVideo
+from vidsearch.store.records import Lease, OpenedVideo
 from vidsearch.store.store import Store
 from vidsearch.tracks import Chunk, SegmentRecord, TrackSpec
 from vidsearch.types import Caption, EmbeddingSpace, SamplingPlan, Shot, Video, VideoInfo
@@ -110,6 +110,7 @@ def append(
     until_seconds: float,
     spaces: Sequence[EmbeddingSpace] = (SPACE,),
     shots: Sequence[Shot] = (),
+    lease: Lease | None = None,
 ) -> None:
     """Add a part of a video: its frames, and its captions, one segment for each run of equal ones."""
     ends = [*(frame.time_seconds for frame in frames[1:]), until_seconds][: len(frames)]
@@ -135,7 +136,7 @@ def append(
     tracks = {frames_track.id: tuple(pictures), caption_track.id: tuple(captions)}
     if others:
         tracks[others[0].id] = tuple(SegmentRecord(shot.start_seconds, shot.end_seconds) for shot in shots)
-    library.append(opened.video.id, Chunk(until_seconds, tracks, tuple(spaces)))
+    library.append(opened.video.id, Chunk(until_seconds, tracks, tuple(spaces)), lease=lease)
 
 
 def finish(
@@ -144,6 +145,7 @@ def finish(
     *,
     spaces: Sequence[EmbeddingSpace] = (SPACE,),
     duration_seconds: float | None = None,
+    lease: Lease | None = None,
 ) -> Video:
     """Note that all of a video is in."""
     track_ids = [track.id for track in opened.tracks]
@@ -153,6 +155,7 @@ def finish(
         frames_track_id=track_ids[0],
         spaces=spaces,
         duration_seconds=duration_seconds,
+        lease=lease,
     )
 
 

@@ -267,30 +267,24 @@ def test_writers_take_turns_and_readers_do_not_wait(tmp_path: Path):
         index_all(alone, videos)
         assert len(library.videos()) == 30
         assert state_of(library) == state_of(alone)
-        assert list((folder / "claims").iterdir()) == []
 
 
-def test_a_claim_is_given_back_by_a_process_that_dies(tmp_path: Path):
+def test_a_lease_is_lost_at_once_by_a_process_that_dies(tmp_path: Path):
     whole = fingerprint(write_file(tmp_path / "a.mp4", "a"))
     folder = tmp_path / "library"
     with Store.open(folder, create=True) as library:
-        assert not library.was_left_in_work(whole.content_hash)
         holder = start("hold", folder, whole.content_hash)
         try:
             assert holder.stdout is not None
             assert holder.stdout.readline() == "True\n"
-            with library.claim(whole.content_hash) as is_mine:
-                assert not is_mine
-            assert not library.was_left_in_work(whole.content_hash), "it is at work, not dead"
+            assert library.take_lease(whole.content_hash) is None, "it is at work, not dead"
         finally:
             holder.kill()
             holder.communicate()
-        assert library.was_left_in_work(whole.content_hash)
-        with library.claim(whole.content_hash) as is_mine:
-            assert is_mine
-            with library.claim(whole.content_hash) as is_mine_twice:
-                assert not is_mine_twice
-        assert not library.was_left_in_work(whole.content_hash)
+        lease = library.take_lease(whole.content_hash)
+        assert lease is not None
+        assert lease.deaths == 1
+        assert library.take_lease(whole.content_hash) is None
 
 
 def test_threads_share_a_library_and_leave_nothing_open(tmp_path: Path):

@@ -1,7 +1,7 @@
 """A process that indexes made-up videos into a library, for tests of several at once.
 
-python -m tests.store.writer index LIBRARY FOLDER     index every file there, with claims
-python -m tests.store.writer hold LIBRARY HASH        claim a content, say so, and wait to be killed
+python -m tests.store.writer index LIBRARY FOLDER     index every file there, with leases
+python -m tests.store.writer hold LIBRARY HASH        lease a content, say so, and wait to be killed
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ def index_all(library: Store, folder: Path) -> None:
         if library.lookup(path).state == "complete":
             continue
         whole = fingerprint(path)
-        with library.claim(whole.content_hash) as is_mine:
-            if not is_mine:
-                continue
-            opened = library.begin_video(path, whole, info(duration_seconds=None), specs(), [SPACE])
-            for number in range(NUM_CHUNKS):
-                until = float((number + 1) * FRAMES_PER_CHUNK)
-                if until > opened.tracks[0].done_until_seconds and not opened.tracks[0].is_complete:
-                    append(library, opened, frames_until(until), until_seconds=until)
-            finish(library, opened, duration_seconds=until)
+        lease = library.take_lease(whole.content_hash)
+        if lease is None:
+            continue
+        opened = library.begin_video(path, whole, info(duration_seconds=None), specs(), [SPACE])
+        for number in range(NUM_CHUNKS):
+            until = float((number + 1) * FRAMES_PER_CHUNK)
+            if until > opened.tracks[0].done_until_seconds and not opened.tracks[0].is_complete:
+                append(library, opened, frames_until(until), until_seconds=until, lease=lease)
+        finish(library, opened, duration_seconds=until, lease=lease)
     library.refresh_vectors()
 
 
@@ -48,9 +48,8 @@ def main() -> None:
         if command == "index":
             index_all(library, Path(what))
         else:
-            with library.claim(what) as is_mine:
-                print(is_mine, flush=True)
-                time.sleep(600)
+            print(library.take_lease(what) is not None, flush=True)
+            time.sleep(600)
 
 
 if __name__ == "__main__":

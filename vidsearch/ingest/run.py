@@ -21,6 +21,7 @@ from vidsearch.ingest.session import IngestSession
 from vidsearch.ingest.work import VideoAdvanced
 from vidsearch.ingest.writer import Writer
 from vidsearch.media.discover import find_videos
+from vidsearch.store.leases import Heartbeat
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
@@ -160,11 +161,12 @@ def _run(
                 on_progress(progress.state())
 
     try:
-        with Writer() as writer:
-            work_on(paths, writer)
-        # Files of which another process, or a copy among these, had the same content in work.
-        with Writer() as writer:
-            work_on(session.take_put_off(), writer)
+        with Heartbeat(session.renew_leases):
+            with Writer() as writer:
+                work_on(paths, writer)
+            # Files of which another process, or a copy among these, had the same content in work.
+            with Writer() as writer:
+                work_on(session.take_put_off(), writer)
         if not stop.is_set():
             session.forget_replaced()
             with suppress(LibraryNotWritable):  # a cache: without it, the first search takes longer

@@ -7,10 +7,8 @@ and the library stands `keep`, which runs in the one thread that writes.
 from __future__ import annotations
 
 import itertools
-import os
-import threading
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import (
     DamagedVideo,
+    LeaseLost,
+    LibraryError,
     MediaError,
     ModelOutOfMemory,
     TrackNotFound,
@@ -31,29 +31,31 @@ from vidsearch.ingest.report import FileFailure
 from vidsearch.ingest.work import ChunkDone, VideoDone, VideoJob
 from vidsearch.media.decode import measured_duration
 from vidsearch.media.probe import probe
+from vidsearch.paths import stat_in_time
 from vidsearch.store.fingerprint import fingerprint
 
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FrameAnalyzer
     from vidsearch.ingest.progress import Progress
-    from vidsearch.store.records import OpenedVideo
+    from vidsearch.store.records import Lease, OpenedVideo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Track
     from vidsearch.types import Fingerprint, Video, VideoInfo
 
 
-_ANSWER_SECONDS = 10.0
-"""A network folder that is gone may keep whoever asks waiting for ever."""
+_DEATHS_ALLOWED = 2
+"""A file at which a worker died is decoded in a process of its own. If workers die all the same, it is not
+only the decoder that the file kills, and no later worker is to be lost to it."""
 
 
 @dataclass(slots=True)
 class OpenVideo:
-    """A video that this run works on, and holds the claim to."""
+    """A video that this run works on, and holds the lease of."""
 
     path: Path
     video: Video
     fingerprint: Fingerprint
-    claim: ExitStack
+    lease: Lease
     track_ids: tuple[int, ...]
     """The tracks that this run makes, or continues."""
     seconds: float | None
@@ -126,38 +128,52 @@ class IngestSession:
         if opened is None:
             return  # it was given up; what was under way for it comes too late
         try:
+            self._keep(opened, result.job, result)
+        except LeaseLost:
+            self._progress.leave_to_others(opened.path)
+            del self._open_videos[result.job.key]
+
+    def _keep(self, opened: OpenVideo, job: VideoJob, result: ChunkDone | VideoDone) -> None:
+        try:
             self._check_unchanged(opened)
             if isinstance(result, ChunkDone):
                 self._keep_chunk(opened, result)
             elif result.error is None:
-                self._finish(opened, result.job)
+                self._finish(opened, job)
             else:
-                self._end_early(opened, result.job, result.error)
+                self._end_early(opened, job, result.error)
         except MediaError as error:
             # What this run made may be of either content, the one before or the one after.
             self._library.take_back(
                 opened.video.id,
                 opened.track_ids,
-                frames_track_id=result.job.frames_track_id,
-                spaces=result.job.spaces,
-                from_seconds=result.job.resume_from_seconds,
+                frames_track_id=job.frames_track_id,
+                spaces=job.spaces,
+                from_seconds=job.resume_from_seconds,
+                lease=opened.lease,
             )
             self._progress.fail(opened.path, error)
-            self._let_go(result.job)
+            self._let_go(job)
         except (VideoNotFound, TrackNotFound):
             removed = MediaError("was removed from the library while it was being indexed", path=opened.path)
             self._progress.fail(opened.path, removed)
-            self._let_go(result.job)
+            self._let_go(job)
 
     def forget_replaced(self) -> None:
         """Remove the videos whose files hold something else now, once every file had its turn to be found."""
         self._progress.replace(len(self._library.prune()))
 
     def close(self) -> None:
-        """Give back all claims; what is not finished is for the next run."""
+        """Give back all leases; what is not finished is for the next run."""
         for opened in self._open_videos.values():
-            opened.claim.close()
+            with suppress(LibraryError):  # where nothing can be written any more, they expire
+                self._library.give_back(opened.lease)
         self._open_videos.clear()
+
+    def renew_leases(self) -> None:
+        """Say that the videos in work are still worked on. Raises LibraryError."""
+        if held := [opened.lease for opened in list(self._open_videos.values())]:
+            self._library.renew_leases(held)
 
     def _open(self, path: Path) -> VideoJob | None:
         state = self._library.lookup(path)
@@ -185,25 +201,40 @@ class IngestSession:
             return None
         assert work is not None
         print_of_file = state.fingerprint or fingerprint(path)
-        # Where a run died at a file, whatever it died of, the file may be what kills.
-        is_isolated = self._isolate or self._library.was_left_in_work(print_of_file.content_hash)
-        with ExitStack() as claim:
-            if not claim.enter_context(self._library.claim(print_of_file.content_hash)):
-                self._wait_for_turn(path)
-                return None
-            # Another process may have finished it since it was looked up.
-            now = self._library.lookup_content(print_of_file)
-            if now.video is not None and (work := work_on(self._wanted, now, reindex=self._reindex)) is None:
-                self._progress.skip(path)
-                return None
-            assert work is not None
-            info = self._probe(path, is_isolated=is_isolated)
-            opened = self._library.begin_video(
-                path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
+        lease = self._library.take_lease(print_of_file.content_hash)
+        if lease is None:
+            self._wait_for_turn(path)
+            return None
+        job = None
+        try:
+            job = self._open_leased(path, print_of_file, lease)
+        finally:
+            if job is None:
+                self._library.give_back(lease)
+        return job
+
+    def _open_leased(self, path: Path, print_of_file: Fingerprint, lease: Lease) -> VideoJob | None:
+        # Another process may have finished it since it was looked up.
+        now = self._library.lookup_content(print_of_file)
+        work = work_on(self._wanted, now, reindex=self._reindex)
+        if work is None:
+            self._progress.skip(path)
+            return None
+        if lease.deaths > _DEATHS_ALLOWED and not self._retry_failed:
+            raise MediaError(
+                f"{lease.deaths} runs died while they worked on it, though its decoder had a process of its "
+                "own. Try it again with --retry-failed",
+                path=path,
             )
-            if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
-                self._read_file(path, opened.video, now.tracks)
-            return self._job(path, opened, work, print_of_file, claim, is_isolated=is_isolated)
+        # Where a run died at a file, whatever it died of, the file may be what kills.
+        is_isolated = self._isolate or lease.deaths > 0
+        info = self._probe(path, is_isolated=is_isolated)
+        opened = self._library.begin_video(
+            path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
+        )
+        if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
+            self._read_file(path, opened.video, now.tracks)
+        return self._job(path, opened, work, print_of_file, lease, is_isolated=is_isolated)
 
     def _probe(self, path: Path, *, is_isolated: bool) -> VideoInfo:
         if not is_isolated:
@@ -232,7 +263,7 @@ class IngestSession:
         opened: OpenedVideo,
         work: Work,
         print_of_file: Fingerprint,
-        claim: ExitStack,
+        lease: Lease,
         *,
         is_isolated: bool,
     ) -> VideoJob:
@@ -251,7 +282,7 @@ class IngestSession:
             path=path,
             video=opened.video,
             fingerprint=print_of_file,
-            claim=claim.pop_all(),
+            lease=lease,
             track_ids=unfinished,
             seconds=_seconds_to_come(job, opened.video.info.duration_seconds),
             until_seconds=job.resume_from_seconds,
@@ -267,7 +298,7 @@ class IngestSession:
             self._put_off.append(path)
 
     def _keep_chunk(self, opened: OpenVideo, done: ChunkDone) -> None:
-        self._library.append(opened.video.id, done.chunk)
+        self._library.append(opened.video.id, done.chunk, lease=opened.lease)
         opened.until_seconds = done.chunk.until_seconds
         opened.num_frames += done.counts.num_frames
         self._progress.commit(done.counts)
@@ -287,10 +318,11 @@ class IngestSession:
             spaces=job.spaces,
             duration_seconds=duration_seconds,
             shows=self._wanted.shows,
+            lease=opened.lease,
         )
 
     def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError) -> None:
-        if _stat(opened.path) is None:
+        if stat_in_time(opened.path) is None:
             error = MediaError(
                 "went away while it was being read. Index it again when it is back", path=opened.path
             )
@@ -303,7 +335,7 @@ class IngestSession:
             self._count_finished(opened, job)
             return
         else:
-            self._library.remove_if_empty(opened.video.id)
+            self._library.remove_if_empty(opened.video.id, lease=opened.lease)
             self._fail(opened.path, error, seconds_kept=opened.until_seconds)
         self._let_go(job)
 
@@ -314,17 +346,17 @@ class IngestSession:
             seconds=max(0.0, covered) if opened.seconds is None else opened.seconds,
             was_begun_before=job.num_frames_before > 0,
         )
-        self._let_go(job)
+        del self._open_videos[job.key]  # its lease went as it was finished
 
     def _fail(self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0) -> None:
         # A model's trouble is not the file's: only what will happen again is remembered.
-        if isinstance(error, (MediaError, ModelOutOfMemory)) and _stat(path) is not None:
+        if isinstance(error, (MediaError, ModelOutOfMemory)) and stat_in_time(path) is not None:
             self._library.record_failure(path, error)
         self._progress.fail(path, error, seconds_kept=seconds_kept)
 
     def _check_unchanged(self, opened: OpenVideo) -> None:
         """Raise MediaError where a file is not any more what its frames are kept under."""
-        now = _stat(opened.path)
+        now = stat_in_time(opened.path)
         if now is None:
             return  # gone, but what was open is still the same
         known = opened.fingerprint
@@ -339,21 +371,7 @@ class IngestSession:
         opened.fingerprint = current
 
     def _let_go(self, job: VideoJob) -> None:
-        self._open_videos.pop(job.key).claim.close()
-
-
-def _stat(path: Path) -> os.stat_result | None:
-    """A file's state; None where it is gone, or where its disk does not answer."""
-    found: list[os.stat_result] = []
-
-    def look() -> None:
-        with suppress(OSError):
-            found.append(path.stat())
-
-    thread = threading.Thread(target=look, name="vidsearch-stat", daemon=True)
-    thread.start()
-    thread.join(_ANSWER_SECONDS)
-    return found[0] if found else None
+        self._library.give_back(self._open_videos.pop(job.key).lease)
 
 
 def _measured_seconds(path: Path) -> float | None:

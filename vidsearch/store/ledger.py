@@ -14,10 +14,10 @@ from pathlib import Path
 
 from vidsearch.errors import MediaError, TrackNotFound, VideoNotFound, VidsearchError
 from vidsearch.paths import exists
-from vidsearch.store import track_rows, vector_rows, video_rows
+from vidsearch.store import lease_rows, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance
-from vidsearch.store.records import FileState, OpenedVideo
+from vidsearch.store.records import FileState, Lease, OpenedVideo
 from vidsearch.tracks import WINDOW_KINDS, Chunk, SegmentRecord, Track, TrackSpec
 from vidsearch.types import EmbeddingSpace, Fingerprint, Video, VideoInfo
 
@@ -167,9 +167,10 @@ def begin_video(
         )
 
 
-def append(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
+def append(catalog: Catalog, video_id: int, chunk: Chunk, lease: Lease | None) -> None:
     """See `Store.append`."""
     with catalog.write() as connection:
+        lease_rows.check(connection, lease)
         existing(connection, video_id)
         changed: dict[int, bool] = {}
         for track_id, records in chunk.tracks.items():
@@ -180,6 +181,7 @@ def append(catalog: Catalog, video_id: int, chunk: Chunk) -> None:
                 changed[space_id] = changed.get(space_id, False) or rewrites
         for space_id, rewrites in changed.items():
             vector_rows.note_change(connection, [space_id], rewrites=rewrites)
+        lease_rows.note_progress(connection, lease)
         video_rows.touch(connection, video_id)
 
 
@@ -226,9 +228,11 @@ def finish(
     spaces: Sequence[EmbeddingSpace],
     duration_seconds: float | None,
     shows: bool,
+    lease: Lease | None,
 ) -> Video:
     """See `Store.finish_video`."""
     with catalog.write() as connection:
+        lease_rows.check(connection, lease)
         video = existing(connection, video_id)
         if duration_seconds is not None:
             video_rows.set_duration(connection, video_id, duration_seconds)
@@ -247,6 +251,7 @@ def finish(
         if frames_track_id is not None:
             space_ids = [vector_rows.ensure_space(connection, space) for space in spaces]
             vector_rows.complete_spaces(connection, frames_track_id, space_ids)
+        lease_rows.delete_lease(connection, lease)
         video_rows.touch(connection, video_id)
         return existing(connection, video_id)
 
@@ -259,9 +264,11 @@ def take_back(
     frames_track_id: int,
     spaces: Sequence[EmbeddingSpace],
     from_seconds: float,
+    lease: Lease | None,
 ) -> None:
     """See `Store.take_back`."""
     with catalog.write() as connection:
+        lease_rows.check(connection, lease)
         changed = {vector_rows.ensure_space(connection, space) for space in spaces}
         vector_rows.cut(connection, frames_track_id, changed, from_seconds)
         for track_id in track_ids:
@@ -272,9 +279,10 @@ def take_back(
         _remove_if_empty(connection, video_id)
 
 
-def remove_if_empty(catalog: Catalog, video_id: int) -> None:
+def remove_if_empty(catalog: Catalog, video_id: int, lease: Lease | None) -> None:
     """See `Store.remove_if_empty`."""
     with catalog.write() as connection:
+        lease_rows.check(connection, lease)
         _remove_if_empty(connection, video_id)
 
 

@@ -1,4 +1,4 @@
-"""Turns between processes: one writer at a time, one worker per video.
+"""Turns between processes: one writer at a time.
 
 File locks of the operating system, so that a process that dies gives back what it held.
 """
@@ -6,7 +6,7 @@ File locks of the operating system, so that a process that dies gives back what 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -45,15 +45,12 @@ class WriteLock:
 
 
 @contextmanager
-def try_lock(path: Path, *, timeout_seconds: float = 0.0, remove_after: bool = False) -> Iterator[bool]:
+def try_lock(path: Path, *, timeout_seconds: float = 0.0) -> Iterator[bool]:
     """Hold the lock at `path` if nobody else does: yields whether it is, `timeout_seconds` later at most.
 
-    Yields False where no lock can be made, too (a read-only folder). With `remove_after` the file goes when
-    the lock is given back; it goes while still locked, and whoever opened it meanwhile sees that it is gone
-    and does not take it for held.
+    Yields False where no lock can be made, too (a read-only folder).
     """
-    # Not bound to a thread: what one thread claims, another one gives back.
-    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01, thread_local=False)
+    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01)
     try:
         lock.acquire()
     except (Timeout, OSError):
@@ -62,7 +59,4 @@ def try_lock(path: Path, *, timeout_seconds: float = 0.0, remove_after: bool = F
     try:
         yield True
     finally:
-        if remove_after:
-            with suppress(OSError):  # Windows does not remove an open file; filelock does it on release there
-                path.unlink()
         lock.release()

@@ -51,7 +51,6 @@ if TYPE_CHECKING:
     from vidsearch.store.word_ranking import Float64, Ranked
     from vidsearch.types import Int64
 
-CLAIMS_FOLDER = "claims"
 _LARGEST_ID = (1 << 63) - 1
 
 

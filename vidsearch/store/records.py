@@ -36,6 +36,17 @@ class FileState:
 
 
 @dataclass(frozen=True, slots=True)
+class Lease:
+    """The right to work on a content, until it is given back or lost."""
+
+    content_hash: str
+    epoch: int
+    """Never used twice: by it a write knows whether the lease is still held."""
+    deaths: int = 0
+    """How many workers died at the content since a part of it was last kept."""
+
+
+@dataclass(frozen=True, slots=True)
 class OpenedVideo:
     """A video with the tracks that a run is to make or to continue."""
 

@@ -8,15 +8,15 @@ a cache that a search brings up to date.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from vidsearch.errors import LibraryNotWritable, VidsearchError
+from vidsearch.errors import VidsearchError
 from vidsearch.store import (
     caption_rows,
+    leases,
     ledger,
     line_vectors,
     setting_rows,
@@ -26,12 +26,8 @@ from vidsearch.store import (
     video_rows,
 )
 from vidsearch.store.catalog import Catalog
-from vidsearch.store.lock import try_lock
 from vidsearch.store.reading import StoreReading
-from vidsearch.store.records import (
-    OpenedVideo,
-    Problem,
-)
+from vidsearch.store.records import Lease, OpenedVideo, Problem
 from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackSpec
 from vidsearch.types import (
     EmbeddingSpace,
@@ -45,9 +41,6 @@ if TYPE_CHECKING:
     from vidsearch.store.vector_files import Matrix
     from vidsearch.store.vectors import Vectors
     from vidsearch.types import Float32, Int64
-
-CLAIMS_FOLDER = "claims"
-_LARGEST_ID = (1 << 63) - 1
 
 
 class Store(StoreReading):
@@ -138,27 +131,29 @@ class Store(StoreReading):
 
     # --- files: what is known, and who works on what ------------------------------------------------
 
-    @contextmanager
-    def claim(self, content_hash: str) -> Iterator[bool]:
-        """Hold the right to index this content; yields False where somebody else holds it.
+    def take_lease(self, content_hash: str, *, is_read_here: bool = True) -> Lease | None:
+        """Take the right to work on this content; None where somebody else has it.
 
-        A process that dies gives it back.
+        A process that dies loses it: at once where this one sees that, else after `leases.LEASE_SECONDS`
+        without `renew_leases`. With `is_read_here`, its death counts against the content. Raises
+        LibraryNotWritable.
         """
-        folder = self.path / CLAIMS_FOLDER
-        try:
-            folder.mkdir(exist_ok=True)
-        except OSError as error:
-            raise LibraryNotWritable(f"Cannot write in {self.path}: {error}.") from error
-        with try_lock(folder / content_hash, remove_after=True) as is_held:
-            yield is_held
+        return leases.take(self._catalog, content_hash, is_read_here=is_read_here)
 
-    def was_left_in_work(self, content_hash: str) -> bool:
-        """Whether a process died while it held the claim to this content. To be asked before claiming it."""
-        path = self.path / CLAIMS_FOLDER / content_hash
-        if not path.exists():
-            return False
-        with try_lock(path) as is_held:
-            return is_held
+    def renew_leases(self, held: Iterable[Lease]) -> None:
+        """Say that this process is still at work on these."""
+        leases.renew(self._catalog, held)
+
+    def note_death(self, lease: Lease) -> Lease:
+        """Count the death of a worker against the content it had begun, and take the lease anew.
+
+        What that worker still sends under the old lease is refused. Raises LeaseLost.
+        """
+        return leases.note_death(self._catalog, lease)
+
+    def give_back(self, lease: Lease) -> None:
+        """Let others work on the content; without effect where the lease is lost or its video finished."""
+        leases.give_back(self._catalog, lease)
 
     def add_path(self, video_id: int, path: Path, fingerprint: Fingerprint | None = None) -> Video:
         """Note that a video's content is at a path too; another video that was there loses the path.
@@ -206,13 +201,13 @@ class Store(StoreReading):
         """
         return ledger.begin_video(self._catalog, path, fingerprint, info, specs, spaces, again=again)
 
-    def append(self, video_id: int, chunk: Chunk) -> None:
+    def append(self, video_id: int, chunk: Chunk, *, lease: Lease | None = None) -> None:
         """Add a part of some of a video's tracks, and note how far they now are.
 
-        Raises VideoNotFound where the video or a track was removed meanwhile, ValueError for a vector that
-        does not fit its space, LibraryNotWritable.
+        Raises LeaseLost where another run has the video by now, VideoNotFound where it or a track was removed
+        meanwhile, ValueError for a vector that does not fit its space, LibraryNotWritable.
         """
-        ledger.append(self._catalog, video_id, chunk)
+        ledger.append(self._catalog, video_id, chunk, lease)
 
     def finish_video(
         self,
@@ -223,11 +218,13 @@ class Store(StoreReading):
         spaces: Sequence[EmbeddingSpace] = (),
         duration_seconds: float | None = None,
         shows: bool = True,
+        lease: Lease | None = None,
     ) -> Video:
         """Note that tracks are whole, and how long the video is; they take the place of those before them.
 
         `spaces` are those in which the segments of `frames_track_id` now have all their vectors. With `shows`
-        false, tracks that were built beside others stay unseen. Raises VideoNotFound.
+        false, tracks that were built beside others stay unseen. The lease is given back. Raises LeaseLost,
+        VideoNotFound.
         """
         return ledger.finish(
             self._catalog,
@@ -237,6 +234,7 @@ class Store(StoreReading):
             spaces=spaces,
             duration_seconds=duration_seconds,
             shows=shows,
+            lease=lease,
         )
 
     def take_back(
@@ -247,11 +245,12 @@ class Store(StoreReading):
         frames_track_id: int,
         spaces: Sequence[EmbeddingSpace] = (),
         from_seconds: float = 0.0,
+        lease: Lease | None = None,
     ) -> None:
         """Remove what a run made of tracks, and of vectors in these spaces, from a time on.
 
         For a file that changed while it was read. A video of which nothing is left goes; what people wrote
-        stays.
+        stays. Raises LeaseLost.
         """
         ledger.take_back(
             self._catalog,
@@ -260,11 +259,12 @@ class Store(StoreReading):
             frames_track_id=frames_track_id,
             spaces=spaces,
             from_seconds=from_seconds,
+            lease=lease,
         )
 
-    def remove_if_empty(self, video_id: int) -> None:
-        """Remove a video whose tracks are all empty."""
-        ledger.remove_if_empty(self._catalog, video_id)
+    def remove_if_empty(self, video_id: int, *, lease: Lease | None = None) -> None:
+        """Remove a video whose tracks are all empty. Raises LeaseLost."""
+        ledger.remove_if_empty(self._catalog, video_id, lease)
 
     def remove(self, video_id: int) -> None:
         """Remove a video with its frames, vectors and captions; the file stays. Raises VideoNotFound."""
