@@ -16,6 +16,7 @@ from vidsearch.ingest import IngestReport, PipelineOptions, add_tracks, ingest
 from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.search.engine import search
 from vidsearch.search.query import Query
+from vidsearch.store.records import Lease
 from vidsearch.store.store import Store
 from vidsearch.tracks import FILE, Chunk, SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import LibraryModels, SamplingPlan
@@ -121,10 +122,10 @@ def test_another_plan_on_a_half_indexed_video_throws_nothing_away(library, tmp_p
     with monkeypatch.context() as patch:
         append = library.append
 
-        def once(video_id: int, chunk: Chunk) -> None:
+        def once(video_id: int, chunk: Chunk, *, lease: Lease | None) -> None:
             if library.frames(video_id):
                 raise KeyboardInterrupt
-            append(video_id, chunk)
+            append(video_id, chunk, lease=lease)
 
         patch.setattr(library, "append", once)
         assert index(library, clip).interrupted

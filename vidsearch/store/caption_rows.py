@@ -7,13 +7,13 @@ or ends a transaction.
 
 from __future__ import annotations
 
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vidsearch.store import segment_ids, track_rows
+from vidsearch.store.connection import Connection
 from vidsearch.store.records import CaptionVersion
 from vidsearch.store.values import json_object, time_of
 from vidsearch.store.video_rows import now
@@ -72,7 +72,7 @@ class ShownCaptions:
         return None
 
 
-def shown_captions(connection: sqlite3.Connection, video_id: int) -> ShownCaptions:
+def shown_captions(connection: Connection, video_id: int) -> ShownCaptions:
     """The captions of a video that are shown, whole."""
     rows = _rows(connection, "t.video_id = ? AND t.state = 'active'", (video_id,))
     by_track: dict[int, list[_Said]] = {}
@@ -84,7 +84,7 @@ def shown_captions(connection: sqlite3.Connection, video_id: int) -> ShownCaptio
 
 
 def captions_at(
-    connection: sqlite3.Connection, moments: Sequence[tuple[int, float]]
+    connection: Connection, moments: Sequence[tuple[int, float]]
 ) -> dict[tuple[int, float], ShownCaptions]:
     """The captions shown at some moments, (video id, seconds): quicker than whole videos for a few frames."""
     tracks: dict[int, list[tuple[int, str, str]]] = {}
@@ -113,7 +113,7 @@ def captions_at(
     return found
 
 
-def versions(connection: sqlite3.Connection, video_id: int, time_seconds: float) -> list[CaptionVersion]:
+def versions(connection: Connection, video_id: int, time_seconds: float) -> list[CaptionVersion]:
     """All captions that a moment of a video has had, the first one first."""
     found = [
         (said.attributes.get(_WRITTEN_AT, created_at), track_id, state, said)
@@ -133,7 +133,7 @@ def versions(connection: sqlite3.Connection, video_id: int, time_seconds: float)
 
 
 def add_human(
-    connection: sqlite3.Connection, video_id: int, start_seconds: float, end_seconds: float, text: str
+    connection: Connection, video_id: int, start_seconds: float, end_seconds: float, text: str
 ) -> int:
     """Keep what a person wrote of [start, end) of a video. Returns the segment's id.
 
@@ -172,14 +172,12 @@ def add_human(
     return inserted.segment_id
 
 
-def _keep_as_superseded(
-    connection: sqlite3.Connection, video_id: int, records: Sequence[SegmentRecord]
-) -> None:
+def _keep_as_superseded(connection: Connection, video_id: int, records: Sequence[SegmentRecord]) -> None:
     """Keep older words of people in a track that is not shown."""
     row = connection.execute(
         """
         INSERT INTO tracks (video_id, kind, producer, params, state, is_complete, created_at)
-        VALUES (?, 'caption', ?, '{}', 'superseded', 1, ?) RETURNING id
+        VALUES (?, 'caption', ?, '{}', 'superseded', TRUE, ?) RETURNING id
         """,
         (video_id, HUMAN, now()),
     ).fetchone()
@@ -188,7 +186,7 @@ def _keep_as_superseded(
     track_rows.insert_segments(connection, track, records)
 
 
-def covered_by_people(connection: sqlite3.Connection) -> list[int]:
+def covered_by_people(connection: Connection) -> list[int]:
     """Ids of the models' captions that a person's words cover whole: they are not shown, so not found."""
     first, end = segment_ids.id_range("caption", is_human=True)
     if (
@@ -212,7 +210,7 @@ def covered_by_people(connection: sqlite3.Connection) -> list[int]:
 
 
 def _rows(
-    connection: sqlite3.Connection, condition: str, values: Sequence[object]
+    connection: Connection, condition: str, values: Sequence[object]
 ) -> list[tuple[int, str, str, _Said]]:
     """(track id, state, created at, segment) of caption tracks, by track and start."""
     query = f"""

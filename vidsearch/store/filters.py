@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.store import segment_ids
+from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.ids import selected_ids
 from vidsearch.store.words import all_words_expression
 from vidsearch.tracks import HUMAN, TrackKind
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from vidsearch.types import FrameFilter, Int64
 
 
-def videos_matching(connection: sqlite3.Connection, glob: str) -> list[int]:
+def videos_matching(connection: Connection, glob: str) -> list[int]:
     """Ids of the videos with a path that fits: the whole path or the file name, in any letter case.
 
     A path or name that is the pattern to the letter fits too, so that a name with brackets means itself.
@@ -38,7 +38,7 @@ def videos_matching(connection: sqlite3.Connection, glob: str) -> list[int]:
 
 
 def filtered_ids(
-    connection: sqlite3.Connection, where: FrameFilter, kind: TrackKind = "frames", *, is_human: bool = False
+    connection: Connection, where: FrameFilter, kind: TrackKind = "frames", *, is_human: bool = False
 ) -> Int64:
     """Ids of the segments of active tracks of a kind for which all of a filter holds: int64, ascending.
 
@@ -59,7 +59,7 @@ def filtered_ids(
             conditions.append(condition)
             values.append(value)
 
-    of_video = "t.video_id IN (SELECT value FROM json_each(?))"
+    of_video = f"t.video_id IN {LISTED}"
     glob = where.video_glob
     require(of_video, None if glob is None else json.dumps(videos_matching(connection, glob)))
     require(of_video, None if where.video_ids is None else json.dumps(where.video_ids))
@@ -80,7 +80,7 @@ def filtered_ids(
     return np.sort(selected_ids(connection, query, values), kind="stable")
 
 
-def segments_left(connection: sqlite3.Connection, where: FrameFilter, kind: TrackKind) -> Int64:
+def segments_left(connection: Connection, where: FrameFilter, kind: TrackKind) -> Int64:
     """Ids of the segments of a kind, by models and by people, for which all of a filter holds."""
     found = [filtered_ids(connection, where, kind, is_human=is_human) for is_human in (False, True)]
     return np.concatenate(found)  # people's have the greater ids
@@ -93,18 +93,16 @@ def _recorded(time: datetime) -> tuple[str, float]:
     return "recorded_unix_seconds", time.timestamp()
 
 
-def _with_caption_words(
-    connection: sqlite3.Connection, words: str, kind: TrackKind, *, is_human: bool
-) -> Int64:
+def _with_caption_words(connection: Connection, words: str, kind: TrackKind, *, is_human: bool) -> Int64:
     """Ids of the segments of a kind that begin while a caption that is shown has all the words: ascending."""
     query = """
-        SELECT s.id AS id FROM segments_fts m
-        JOIN segments c ON c.id = m.rowid JOIN tracks ct ON ct.id = c.track_id
+        SELECT s.id AS id FROM segments_fts
+        JOIN segments c ON c.id = segments_fts.rowid JOIN tracks ct ON ct.id = c.track_id
         JOIN tracks t ON t.video_id = ct.video_id AND t.kind = ? AND t.state = 'active'
             AND (t.producer = ?) = ?
         JOIN segments s ON s.track_id = t.id
             AND s.start_seconds >= c.start_seconds AND s.start_seconds < c.end_seconds
-        WHERE segments_fts MATCH ? AND m.rowid >= ? AND m.rowid < ?
+        WHERE segments_fts MATCH ? AND segments_fts.rowid >= ? AND segments_fts.rowid < ?
     """
     values: list[object] = [kind, HUMAN, is_human, all_words_expression(words)]
     by_models = segment_ids.id_range("caption")
@@ -118,7 +116,7 @@ def _with_caption_words(
     return np.unique(np.concatenate(found))
 
 
-def _has_human_captions(connection: sqlite3.Connection) -> bool:
+def _has_human_captions(connection: Connection) -> bool:
     query = "SELECT EXISTS (SELECT 1 FROM segments WHERE id >= ? AND id < ?)"
     return bool(connection.execute(query, segment_ids.id_range("caption", is_human=True)).fetchone()[0])
 
@@ -133,12 +131,12 @@ _NOT_OVERWRITTEN = """
 """A model's caption does not count where a person has written something else."""
 
 
-def positions(connection: sqlite3.Connection, found: Sequence[int]) -> tuple[Int64, np.ndarray, np.ndarray]:
+def positions(connection: Connection, found: Sequence[int]) -> tuple[Int64, np.ndarray, np.ndarray]:
     """Of segments, by id: their videos int64 (n,), and their starts and ends, float64 (n,) seconds."""
-    query = """
+    query = f"""
         SELECT s.id, t.video_id, s.start_seconds, s.end_seconds
         FROM segments s JOIN tracks t ON t.id = s.track_id
-        WHERE s.id IN (SELECT value FROM json_each(?))
+        WHERE s.id IN {LISTED}
     """
     rows = {
         row[0]: row[1:] for row in connection.execute(query, (json.dumps([int(each) for each in found]),))

@@ -5,11 +5,11 @@ All functions take a connection; none begins or ends a transaction.
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from vidsearch.errors import LeaseLost
+from vidsearch.store.connection import CLOCK, Connection
 from vidsearch.store.records import Lease
 
 
@@ -25,13 +25,13 @@ class LeaseRow:
     deaths: int
 
 
-def clock(connection: sqlite3.Connection) -> float:
+def clock(connection: Connection) -> float:
     """Unix seconds, by the clock that all workers on this catalog share."""
-    (now,) = connection.execute("SELECT (julianday('now') - 2440587.5) * 86400.0").fetchone()
+    (now,) = connection.execute(f"SELECT {CLOCK}").fetchone()
     return float(now)
 
 
-def lease_row(connection: sqlite3.Connection, content_hash: str) -> LeaseRow | None:
+def lease_row(connection: Connection, content_hash: str) -> LeaseRow | None:
     """The lease on a content, if there is one."""
     row = connection.execute(
         """
@@ -47,7 +47,7 @@ def lease_row(connection: sqlite3.Connection, content_hash: str) -> LeaseRow | N
 
 
 def put_lease(
-    connection: sqlite3.Connection,
+    connection: Connection,
     content_hash: str,
     *,
     holder: str,
@@ -62,12 +62,12 @@ def put_lease(
         INSERT INTO leases (content_hash, holder, expires_unix_seconds, is_read_by_holder, deaths)
         VALUES (?, ?, ?, ?, ?) RETURNING epoch
         """,
-        (content_hash, holder, clock(connection) + seconds, int(is_read_by_holder), deaths),
+        (content_hash, holder, clock(connection) + seconds, is_read_by_holder, deaths),
     ).fetchone()
     return Lease(content_hash, epoch, deaths)
 
 
-def renew(connection: sqlite3.Connection, epochs: Iterable[int], *, seconds: float) -> None:
+def renew(connection: Connection, epochs: Iterable[int], *, seconds: float) -> None:
     """Let leases last that much longer from now on; those that were lost stay lost."""
     expires = clock(connection) + seconds
     connection.executemany(
@@ -76,7 +76,7 @@ def renew(connection: sqlite3.Connection, epochs: Iterable[int], *, seconds: flo
     )
 
 
-def check(connection: sqlite3.Connection, lease: Lease | None) -> None:
+def check(connection: Connection, lease: Lease | None) -> None:
     """Raise LeaseLost where somebody else has a content by now."""
     if lease is None:
         return
@@ -85,19 +85,19 @@ def check(connection: sqlite3.Connection, lease: Lease | None) -> None:
         raise LeaseLost("Another run has taken over this video: this one gave no sign of life for too long.")
 
 
-def note_progress(connection: sqlite3.Connection, lease: Lease | None) -> None:
+def note_progress(connection: Connection, lease: Lease | None) -> None:
     """Forget the deaths at a content of which a part was kept: a file that kills does so at one place."""
     if lease is not None:
         connection.execute("UPDATE leases SET deaths = 0 WHERE epoch = ? AND deaths > 0", (lease.epoch,))
 
 
-def delete_lease(connection: sqlite3.Connection, lease: Lease | None) -> None:
+def delete_lease(connection: Connection, lease: Lease | None) -> None:
     """Forget a lease, and the deaths at its content."""
     if lease is not None:
         connection.execute("DELETE FROM leases WHERE epoch = ?", (lease.epoch,))
 
 
-def give_back(connection: sqlite3.Connection, lease: Lease) -> None:
+def give_back(connection: Connection, lease: Lease) -> None:
     """Let others have a content; deaths at it are remembered."""
     connection.execute("DELETE FROM leases WHERE epoch = ? AND deaths = 0", (lease.epoch,))
     connection.execute("UPDATE leases SET holder = NULL WHERE epoch = ?", (lease.epoch,))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import os
-import sqlite3
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +15,7 @@ from vidsearch.errors import MediaError, TrackNotFound, VideoNotFound, Vidsearch
 from vidsearch.paths import exists
 from vidsearch.store import lease_rows, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
+from vidsearch.store.connection import Connection
 from vidsearch.store.fingerprint import fingerprint, glance
 from vidsearch.store.records import FileState, Lease, OpenedVideo
 from vidsearch.tracks import WINDOW_KINDS, Chunk, SegmentRecord, Track, TrackSpec
@@ -186,7 +186,7 @@ def append(catalog: Catalog, video_id: int, chunk: Chunk, lease: Lease | None) -
 
 
 def _append_to(
-    connection: sqlite3.Connection, track: Track, records: Sequence[SegmentRecord], chunk: Chunk
+    connection: Connection, track: Track, records: Sequence[SegmentRecord], chunk: Chunk
 ) -> dict[int, bool]:
     """Add a part of one track. Returns the searched spaces that changed, and whether older vectors did."""
     is_ahead = track.done_until_seconds >= chunk.until_seconds
@@ -286,12 +286,12 @@ def remove_if_empty(catalog: Catalog, video_id: int, lease: Lease | None) -> Non
         _remove_if_empty(connection, video_id)
 
 
-def _remove_if_empty(connection: sqlite3.Connection, video_id: int) -> None:
+def _remove_if_empty(connection: Connection, video_id: int) -> None:
     if all(track.num_segments == 0 for track in track_rows.tracks_of(connection, video_id)):
         _remove(connection, video_id)
 
 
-def show(connection: sqlite3.Connection, track_id: int) -> None:
+def show(connection: Connection, track_id: int) -> None:
     """Make a track active, and those that it takes the place of superseded; replaced frames go."""
     track = track_rows.track(connection, track_id)
     if track is None or track.state == "active":
@@ -332,7 +332,7 @@ def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
         return removed
 
 
-def existing(connection: sqlite3.Connection, video_id: int) -> Video:
+def existing(connection: Connection, video_id: int) -> Video:
     """The video with an id. Raises VideoNotFound."""
     videos = video_rows.videos_by_id(connection, [video_id])
     if not videos:
@@ -346,7 +346,7 @@ def _end_seconds(track: Track, duration_seconds: float | None) -> float:
     return min((end for end in ends if end is not None), default=track.done_until_seconds)
 
 
-def _state(connection: sqlite3.Connection, video: Video) -> FileState:
+def _state(connection: Connection, video: Video) -> FileState:
     tracks = tuple(track_rows.tracks_of(connection, video.id))
     frames = [track for track in tracks if track.kind == "frames" and track.state == "active"]
     spaces = [each for track in frames for each in vector_rows.spaces_of_track(connection, track.id)]
@@ -358,13 +358,13 @@ def _state(connection: sqlite3.Connection, video: Video) -> FileState:
     )
 
 
-def _remove(connection: sqlite3.Connection, video_id: int) -> None:
+def _remove(connection: Connection, video_id: int) -> None:
     for track in track_rows.tracks_of(connection, video_id):
         _delete_track(connection, track)
     video_rows.delete_video(connection, video_id)
 
 
-def _delete_track(connection: sqlite3.Connection, track: Track) -> None:
+def _delete_track(connection: Connection, track: Track) -> None:
     changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
     track_rows.delete_track(connection, track.id)
     if track.state == "active":

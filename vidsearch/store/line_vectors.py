@@ -7,11 +7,11 @@ that has none is one that lacks it. All functions take a connection; none begins
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vidsearch.store import segment_ids, vector_rows
+from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.ids import selected_ids
 from vidsearch.tracks import WINDOW_KINDS
 
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32
 
 _NO_WORDS: tuple[TrackKind, ...] = ("frames", *WINDOW_KINDS)
-_HERE = "SELECT id FROM segments WHERE id IN (SELECT value FROM json_each(?))"
+_HERE = f"SELECT id FROM segments WHERE id IN {LISTED}"
 
 
-def note_change(connection: sqlite3.Connection, track_id: int) -> None:
+def note_change(connection: Connection, track_id: int) -> None:
     """Count that words of a track go, or are shown or no longer: in all spaces of lines of its kind."""
     connection.execute(
         f"""
@@ -36,7 +36,7 @@ def note_change(connection: sqlite3.Connection, track_id: int) -> None:
 
 
 def lacking(
-    connection: sqlite3.Connection, space_id: int, kind: TrackKind, *, num_lines: int
+    connection: Connection, space_id: int, kind: TrackKind, *, num_lines: int
 ) -> list[tuple[int, str]]:
     """Ids and texts of segments of a kind, shown or being built, that have no vector in a space."""
     found: list[tuple[int, str]] = []
@@ -54,9 +54,7 @@ def lacking(
     return found
 
 
-def add(
-    connection: sqlite3.Connection, space: EmbeddingSpace, line_ids: Sequence[int], vectors: Float32
-) -> None:
+def add(connection: Connection, space: EmbeddingSpace, line_ids: Sequence[int], vectors: Float32) -> None:
     """Add vectors of lines, (n, dim); lines that are gone by now get none.
 
     Raises ValueError as `vector_rows.insert_vectors` does.
@@ -71,9 +69,7 @@ def add(
     vector_rows.note_change(connection, [space_id], rewrites=is_behind)
 
 
-def _has_vectors_from(
-    connection: sqlite3.Connection, space_id: int, kind: TrackKind, segment_id: int
-) -> bool:
+def _has_vectors_from(connection: Connection, space_id: int, kind: TrackKind, segment_id: int) -> bool:
     """Whether a space has a vector of a segment of its kind with this id or a greater one."""
     query = """
         SELECT EXISTS (SELECT 1 FROM vectors WHERE space_id = ? AND segment_id >= ? AND segment_id < ?)
@@ -85,7 +81,7 @@ def _has_vectors_from(
     )
 
 
-def unsound(connection: sqlite3.Connection, row: vector_rows.SpaceRow) -> list[int]:
+def unsound(connection: Connection, row: vector_rows.SpaceRow) -> list[int]:
     """Lines whose vectors in a space are none that is sound; none where it is not a space of words."""
     if row.space.kind in _NO_WORDS:
         return []

@@ -46,8 +46,7 @@ from vidsearch.types import (
 )
 
 if TYPE_CHECKING:
-    import sqlite3
-
+    from vidsearch.store.connection import Connection
     from vidsearch.store.word_ranking import Float64, Ranked
     from vidsearch.types import Int64
 
@@ -285,7 +284,7 @@ def _size_bytes(folder: Path) -> int:
 
 
 def _among(
-    connection: sqlite3.Connection, kinds: Sequence[WordKind], where: FrameFilter
+    connection: Connection, kinds: Sequence[WordKind], where: FrameFilter
 ) -> dict[WordKind, Int64] | None:
     """The segments that a filter leaves, by kind; None where it leaves all."""
     if where.is_empty:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, get_args
 from vidsearch.tracks import TrackKind
 
 if TYPE_CHECKING:
-    import sqlite3
+    from vidsearch.store.connection import Connection
 
 _KIND_BITS = 40
 """A kind has room for 2**40 segments. Every id stays below 2**53, which JSON numbers hold exactly."""
@@ -45,14 +45,14 @@ def kind_of(segment_id: int) -> tuple[TrackKind, bool]:
     return kinds[number % _HUMAN], number >= _HUMAN
 
 
-def take(connection: sqlite3.Connection, kind: TrackKind, count: int, *, is_human: bool = False) -> range:
+def take(connection: Connection, kind: TrackKind, count: int, *, is_human: bool = False) -> range:
     """Take `count` new ids of a kind, ascending. An id is never used twice, not even after a removal."""
     first, _ = id_range(kind, is_human=is_human)
     (after,) = connection.execute(
         """
-        INSERT INTO segment_ids (first_id, next_id) VALUES (?1, max(?1, 1) + ?2)
-        ON CONFLICT DO UPDATE SET next_id = next_id + ?2 RETURNING next_id
+        INSERT INTO segment_ids (first_id, next_id) VALUES (?, ?)
+        ON CONFLICT (first_id) DO UPDATE SET next_id = segment_ids.next_id + ? RETURNING next_id
         """,
-        (first, count),
+        (first, max(first, 1) + count, count),
     ).fetchone()
     return range(after - count, after)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 from vidsearch.errors import LibraryDamaged
+from vidsearch.store.connection import Connection, by_name
 from vidsearch.store.values import json_object
 from vidsearch.types import LibraryModels
 
@@ -17,23 +17,26 @@ LIBRARY_ID = "library_id"
 """Made once with the catalog: what a cache belongs to."""
 
 
-def get(connection: sqlite3.Connection, key: str) -> str | None:
+def get(connection: Connection, key: str) -> str | None:
     """A setting's value."""
     row = connection.execute("SELECT value FROM settings WHERE key = ?", (key,)).fetchone()
     return str(row[0]) if row else None
 
 
-def put(connection: sqlite3.Connection, key: str, value: str) -> None:
+def put(connection: Connection, key: str, value: str) -> None:
     """Give a setting a value."""
-    connection.execute("INSERT OR REPLACE INTO settings (key, value) VALUES (?, ?)", (key, value))
+    query = """
+        INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
+    """
+    connection.execute(query, (key, value))
 
 
-def delete(connection: sqlite3.Connection, key: str) -> None:
+def delete(connection: Connection, key: str) -> None:
     """Forget a setting."""
     connection.execute("DELETE FROM settings WHERE key = ?", (key,))
 
 
-def models(connection: sqlite3.Connection) -> LibraryModels | None:
+def models(connection: Connection) -> LibraryModels | None:
     """The models that a library is made with; None before anything is indexed."""
     text = get(connection, MODELS)
     if text is None:
@@ -49,13 +52,13 @@ def models(connection: sqlite3.Connection) -> LibraryModels | None:
     return LibraryModels(embedders=tuple(embedders or ()), captioner=captioner)
 
 
-def put_models(connection: sqlite3.Connection, models: LibraryModels) -> None:
+def put_models(connection: Connection, models: LibraryModels) -> None:
     """Remember the models that a library is made with."""
     text = json.dumps({"embedders": list(models.embedders), "captioner": models.captioner})
     put(connection, MODELS, text)
 
 
-def exclude(connection: sqlite3.Connection) -> tuple[str, ...]:
+def exclude(connection: Connection) -> tuple[str, ...]:
     """The patterns of the files that indexing passes over; none where nothing sound is kept."""
     try:
         patterns = json.loads(get(connection, EXCLUDE) or "[]")
@@ -64,12 +67,12 @@ def exclude(connection: sqlite3.Connection) -> tuple[str, ...]:
     return tuple(each for each in patterns if isinstance(each, str)) if isinstance(patterns, list) else ()
 
 
-def put_exclude(connection: sqlite3.Connection, patterns: Sequence[str]) -> None:
+def put_exclude(connection: Connection, patterns: Sequence[str]) -> None:
     """Remember patterns of files to pass over."""
     put(connection, EXCLUDE, json.dumps(list(patterns)))
 
 
-def numbers(connection: sqlite3.Connection) -> dict[str, Any]:
+def numbers(connection: Connection) -> dict[str, Any]:
     """The counts and sums that `LibraryInfo` has, by its names."""
     cursor = connection.execute(
         """
@@ -85,5 +88,5 @@ def numbers(connection: sqlite3.Connection) -> dict[str, Any]:
             (SELECT coalesce(sum(duration_seconds), 0.0) FROM videos) AS duration_seconds
         """
     )
-    cursor.row_factory = sqlite3.Row
-    return dict(cursor.fetchone())
+    (row,) = by_name(cursor)
+    return row

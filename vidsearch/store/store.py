@@ -338,7 +338,8 @@ class Store(StoreReading):
         upgrade.switch(self._catalog, models, spaces)
 
     def prune_superseded(self) -> int:
-        """Remove the vectors and tracks that others took the place of. Returns how many rows that were.
+        """Remove the vectors and tracks that others took the place of. Returns how many vectors and
+        segments that were.
 
         What people wrote is kept.
         """

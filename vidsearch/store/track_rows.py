@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ from vidsearch.store.video_rows import now
 from vidsearch.tracks import Segment, SegmentRecord, Track, TrackSpec
 
 if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
     from vidsearch.tracks import TrackState
 
 _ONE_A_START = ("frames", "caption", "shot")
@@ -32,21 +32,19 @@ _TRACK = """
 # --- tracks -----------------------------------------------------------------------------------------
 
 
-def tracks_of(connection: sqlite3.Connection, video_id: int) -> list[Track]:
+def tracks_of(connection: Connection, video_id: int) -> list[Track]:
     """A video's tracks, in the order in which they were begun."""
     rows = connection.execute(f"{_TRACK} WHERE video_id = ? ORDER BY id", (video_id,))
     return [_track(row) for row in rows]
 
 
-def track(connection: sqlite3.Connection, track_id: int) -> Track | None:
+def track(connection: Connection, track_id: int) -> Track | None:
     """The track with an id."""
     row = connection.execute(f"{_TRACK} WHERE id = ?", (track_id,)).fetchone()
     return None if row is None else _track(row)
 
 
-def open_track(
-    connection: sqlite3.Connection, video_id: int, spec: TrackSpec, *, again: bool = False
-) -> Track:
+def open_track(connection: Connection, video_id: int, spec: TrackSpec, *, again: bool = False) -> Track:
     """The track of this spec that is shown or being built, or else a new one; `again`: only one being built.
 
     A new track is active from its beginning where it takes nothing's place, and is built beside otherwise.
@@ -61,7 +59,7 @@ def open_track(
     (track_id,) = connection.execute(
         """
         INSERT INTO tracks (video_id, kind, producer, params, language, state, is_complete, created_at)
-        VALUES (?, ?, ?, ?, ?, ?, 0, ?) RETURNING id
+        VALUES (?, ?, ?, ?, ?, ?, FALSE, ?) RETURNING id
         """,
         (video_id, spec.kind, spec.producer, params_text(spec.params), spec.language, state, now()),
     ).fetchone()
@@ -70,41 +68,41 @@ def open_track(
     return made
 
 
-def advance(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+def advance(connection: Connection, track_id: int, until_seconds: float) -> None:
     """Note how far a track is made."""
     query = "UPDATE tracks SET done_until_seconds = max(done_until_seconds, ?) WHERE id = ?"
     connection.execute(query, (until_seconds, track_id))
 
 
-def rewind(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+def rewind(connection: Connection, track_id: int, until_seconds: float) -> None:
     """Note that a track is made only up to a time, for the next run to continue there."""
     query = """
-        UPDATE tracks SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?) WHERE id = ?
+        UPDATE tracks SET is_complete = FALSE, done_until_seconds = min(done_until_seconds, ?) WHERE id = ?
     """
     connection.execute(query, (until_seconds, track_id))
 
 
-def complete(connection: sqlite3.Connection, track_id: int, end_seconds: float) -> None:
+def complete(connection: Connection, track_id: int, end_seconds: float) -> None:
     """Note that all of a track is made; its last segments last until `end_seconds` where they were cut
     off."""
     extend(connection, track_id, end_seconds)
     connection.execute(
-        "UPDATE tracks SET is_complete = 1, done_until_seconds = max(done_until_seconds, ?) WHERE id = ?",
+        "UPDATE tracks SET is_complete = TRUE, done_until_seconds = max(done_until_seconds, ?) WHERE id = ?",
         (end_seconds, track_id),
     )
 
 
-def mark_whole(connection: sqlite3.Connection, track_id: int) -> None:
+def mark_whole(connection: Connection, track_id: int) -> None:
     """Note that a track has all that it is to have, wherever its segments end."""
     query = """
-        UPDATE tracks SET is_complete = 1, done_until_seconds =
-            coalesce((SELECT max(end_seconds) FROM segments WHERE track_id = ?1), 0)
-        WHERE id = ?1
+        UPDATE tracks SET is_complete = TRUE, done_until_seconds =
+            coalesce((SELECT max(end_seconds) FROM segments WHERE track_id = tracks.id), 0)
+        WHERE id = ?
     """
     connection.execute(query, (track_id,))
 
 
-def cut(connection: sqlite3.Connection, track_id: int, from_seconds: float) -> None:
+def cut(connection: Connection, track_id: int, from_seconds: float) -> None:
     """Remove a track's segments from a time on, for the next run to continue there."""
     line_vectors.note_change(connection, track_id)
     connection.execute(
@@ -118,13 +116,13 @@ def cut(connection: sqlite3.Connection, track_id: int, from_seconds: float) -> N
     recount(connection, track_id)
 
 
-def set_state(connection: sqlite3.Connection, track_id: int, state: TrackState) -> None:
+def set_state(connection: Connection, track_id: int, state: TrackState) -> None:
     """Show a track, or no longer."""
     line_vectors.note_change(connection, track_id)
     connection.execute("UPDATE tracks SET state = ? WHERE id = ?", (state, track_id))
 
 
-def delete_track(connection: sqlite3.Connection, track_id: int) -> None:
+def delete_track(connection: Connection, track_id: int) -> None:
     """Remove a track, and all that belongs to it."""
     line_vectors.note_change(connection, track_id)
     connection.execute("DELETE FROM tracks WHERE id = ?", (track_id,))
@@ -166,7 +164,7 @@ class Inserted:
     is_new: bool
 
 
-def segments_of(connection: sqlite3.Connection, track_id: int) -> list[Segment]:
+def segments_of(connection: Connection, track_id: int) -> list[Segment]:
     """A track's segments, by start."""
     query = """
         SELECT id, track_id, start_seconds, end_seconds, text, attributes FROM segments
@@ -175,22 +173,20 @@ def segments_of(connection: sqlite3.Connection, track_id: int) -> list[Segment]:
     return [_segment(row) for row in connection.execute(query, (track_id,))]
 
 
-def extend(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+def extend(connection: Connection, track_id: int, until_seconds: float) -> None:
     """Make the last segment last until a time, where the end of the last chunk cut it off."""
     connection.execute(
         """
-        UPDATE segments SET end_seconds = max(start_seconds, ?2)
-        WHERE track_id = ?1
-            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?1)
-            AND end_seconds = (SELECT done_until_seconds FROM tracks WHERE id = ?1)
+        UPDATE segments SET end_seconds = max(start_seconds, ?)
+        WHERE track_id = ?
+            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?)
+            AND end_seconds = (SELECT done_until_seconds FROM tracks WHERE id = ?)
         """,
-        (track_id, until_seconds),
+        (until_seconds, track_id, track_id, track_id),
     )
 
 
-def insert_segments(
-    connection: sqlite3.Connection, into: Track, records: Sequence[SegmentRecord]
-) -> list[Inserted]:
+def insert_segments(connection: Connection, into: Track, records: Sequence[SegmentRecord]) -> list[Inserted]:
     """Add segments to a track, in order of time; a start that the track has is left as it is."""
     if not records:
         return []
@@ -231,7 +227,7 @@ def insert_segments(
 
 
 def delete_segments(
-    connection: sqlite3.Connection,
+    connection: Connection,
     track_id: int,
     *,
     from_seconds: float = -math.inf,
@@ -246,12 +242,13 @@ def delete_segments(
     recount(connection, track_id)
 
 
-def recount(connection: sqlite3.Connection, track_id: int) -> None:
+def recount(connection: Connection, track_id: int) -> None:
     """Count a track's segments."""
-    connection.execute(
-        "UPDATE tracks SET num_segments = (SELECT count(*) FROM segments WHERE track_id = ?1) WHERE id = ?1",
-        (track_id,),
-    )
+    query = """
+        UPDATE tracks SET num_segments = (SELECT count(*) FROM segments WHERE track_id = tracks.id)
+        WHERE id = ?
+    """
+    connection.execute(query, (track_id,))
 
 
 def attributes_text(attributes: Mapping[str, Any]) -> str | None:
@@ -265,23 +262,23 @@ def attributes_of(text: str | None) -> dict[str, Any]:
 
 
 def _ids_by_start(
-    connection: sqlite3.Connection, track_id: int, first_seconds: float, last_seconds: float
+    connection: Connection, track_id: int, first_seconds: float, last_seconds: float
 ) -> dict[float, int]:
     query = "SELECT start_seconds, id FROM segments WHERE track_id = ? AND start_seconds BETWEEN ? AND ?"
     return dict(connection.execute(query, (track_id, first_seconds, last_seconds)).fetchall())
 
 
-def _is_continued(connection: sqlite3.Connection, track_id: int, record: SegmentRecord) -> bool:
+def _is_continued(connection: Connection, track_id: int, record: SegmentRecord) -> bool:
     """Make the last segment longer where the record says that it continues, and begins where it ends."""
     if not record.continues:
         return False
     cursor = connection.execute(
         """
-        UPDATE segments SET end_seconds = ?2
-        WHERE track_id = ?1 AND end_seconds = ?3 AND text = ?4
-            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?1)
+        UPDATE segments SET end_seconds = ?
+        WHERE track_id = ? AND end_seconds = ? AND text = ?
+            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?)
         """,
-        (track_id, record.end_seconds, record.start_seconds, record.text),
+        (record.end_seconds, track_id, record.start_seconds, record.text, track_id),
     )
     return cursor.rowcount > 0
 
@@ -293,7 +290,7 @@ def _segment(row: Sequence[Any]) -> Segment:
 
 
 def set_track(
-    connection: sqlite3.Connection, video_id: int, spec: TrackSpec, records: Iterable[SegmentRecord]
+    connection: Connection, video_id: int, spec: TrackSpec, records: Iterable[SegmentRecord]
 ) -> int:
     """Keep a whole track; one that it takes the place of goes. Returns its id."""
     for known in tracks_of(connection, video_id):

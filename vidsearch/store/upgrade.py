@@ -51,14 +51,15 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
 def prune(catalog: Catalog) -> int:
     """See `Store.prune_superseded`."""
     with catalog.write() as connection:
-        before = connection.total_changes
+        num_rows = 0
         for row in vector_rows.spaces(connection, "superseded"):
             windows = vector_rows.window_tracks_of(connection, row.id)
-            vector_rows.delete_space(connection, row.id)
+            num_rows += vector_rows.delete_space(connection, row.id)
             for track_id in windows:
                 track_rows.delete_track(connection, track_id)
         for (track_id,) in connection.execute("SELECT id FROM tracks WHERE state = 'superseded'").fetchall():
             track = track_rows.track(connection, track_id)
             if track is not None and not track.spec.is_made_by_people:
+                num_rows += track.num_segments
                 track_rows.delete_track(connection, track_id)
-        return connection.total_changes - before
+        return num_rows

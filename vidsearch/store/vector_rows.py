@@ -7,13 +7,13 @@ tell whether it is up to date. All functions take a connection; none begins or e
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.similarity import is_unit
 from vidsearch.store.values import dim_of
 from vidsearch.types import EmbeddingSpace
@@ -52,7 +52,7 @@ class TrackSpace:
     done_until_seconds: float
 
 
-def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
+def ensure_space(connection: Connection, space: EmbeddingSpace) -> int:
     """The id of a space, added if it is new."""
     connection.execute(
         """
@@ -65,7 +65,7 @@ def ensure_space(connection: sqlite3.Connection, space: EmbeddingSpace) -> int:
 
 
 def spaces(
-    connection: sqlite3.Connection, state: TrackState | None = None, kind: TrackKind | None = None
+    connection: Connection, state: TrackState | None = None, kind: TrackKind | None = None
 ) -> list[SpaceRow]:
     """All spaces, or those of a state and of a kind of segments, in the order in which they came."""
     rows = connection.execute(
@@ -78,7 +78,7 @@ def spaces(
     return [_space_row(row) for row in rows]
 
 
-def space_row(connection: sqlite3.Connection, space: EmbeddingSpace) -> SpaceRow | None:
+def space_row(connection: Connection, space: EmbeddingSpace) -> SpaceRow | None:
     """A space as the catalog has it, if it does."""
     row = connection.execute(
         f"SELECT {_SPACE_COLUMNS} FROM spaces s WHERE s.key = ?", (space.key,)
@@ -92,19 +92,19 @@ def _space_row(row: Sequence[Any]) -> SpaceRow:
     return SpaceRow(space_id, space, revision, rewritten, state)
 
 
-def open_spaces(connection: sqlite3.Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:
+def open_spaces(connection: Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:
     """Note that a track's segments are to have vectors in these spaces, beside those it has already."""
     for space in spaces:
         connection.execute(
             """
-            INSERT INTO track_spaces (track_id, space_id, is_complete) VALUES (?, ?, 0)
+            INSERT INTO track_spaces (track_id, space_id, is_complete) VALUES (?, ?, FALSE)
             ON CONFLICT DO NOTHING
             """,
             (track_id, ensure_space(connection, space)),
         )
 
 
-def spaces_of_track(connection: sqlite3.Connection, track_id: int) -> list[TrackSpace]:
+def spaces_of_track(connection: Connection, track_id: int) -> list[TrackSpace]:
     """The spaces in which a track's segments have vectors, or are to have them."""
     rows = connection.execute(
         f"""
@@ -116,7 +116,7 @@ def spaces_of_track(connection: sqlite3.Connection, track_id: int) -> list[Track
     return [TrackSpace(_space_row(row), bool(row[-2]), row[-1]) for row in rows]
 
 
-def window_tracks_of(connection: sqlite3.Connection, space_id: int) -> list[int]:
+def window_tracks_of(connection: Connection, space_id: int) -> list[int]:
     """The tracks of windows that were cut for a space's model, and mean nothing without their vectors."""
     rows = connection.execute(
         """
@@ -129,7 +129,7 @@ def window_tracks_of(connection: sqlite3.Connection, space_id: int) -> list[int]
 
 
 def advance_spaces(
-    connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int], until_seconds: float
+    connection: Connection, track_id: int, space_ids: Iterable[int], until_seconds: float
 ) -> None:
     """Note how far a track's segments have vectors in these spaces."""
     connection.executemany(
@@ -141,26 +141,26 @@ def advance_spaces(
     )
 
 
-def complete_spaces(connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int]) -> None:
+def complete_spaces(connection: Connection, track_id: int, space_ids: Iterable[int]) -> None:
     """Note that every segment of a track that is to have a vector in these spaces has one."""
     connection.executemany(
-        "UPDATE track_spaces SET is_complete = 1 WHERE track_id = ? AND space_id = ?",
+        "UPDATE track_spaces SET is_complete = TRUE WHERE track_id = ? AND space_id = ?",
         [(track_id, space_id) for space_id in space_ids],
     )
 
 
-def rewind_spaces(connection: sqlite3.Connection, track_id: int, until_seconds: float) -> None:
+def rewind_spaces(connection: Connection, track_id: int, until_seconds: float) -> None:
     """Note that a track's segments have vectors only up to a time."""
     connection.execute(
         """
-        UPDATE track_spaces SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?)
+        UPDATE track_spaces SET is_complete = FALSE, done_until_seconds = min(done_until_seconds, ?)
         WHERE track_id = ?
         """,
         (until_seconds, track_id),
     )
 
 
-def cut(connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int], from_seconds: float) -> None:
+def cut(connection: Connection, track_id: int, space_ids: Iterable[int], from_seconds: float) -> None:
     """Remove a track's vectors in these spaces from a time on, for the next run to continue there."""
     for space_id in space_ids:
         connection.execute(
@@ -172,28 +172,27 @@ def cut(connection: sqlite3.Connection, track_id: int, space_ids: Iterable[int],
         )
         connection.execute(
             """
-            UPDATE track_spaces SET is_complete = 0, done_until_seconds = min(done_until_seconds, ?)
+            UPDATE track_spaces SET is_complete = FALSE, done_until_seconds = min(done_until_seconds, ?)
             WHERE track_id = ? AND space_id = ?
             """,
             (from_seconds, track_id, space_id),
         )
 
 
-def set_state(connection: sqlite3.Connection, space_id: int, state: TrackState) -> None:
+def set_state(connection: Connection, space_id: int, state: TrackState) -> None:
     """Search a space, or no longer."""
     connection.execute("UPDATE spaces SET state = ? WHERE id = ?", (state, space_id))
 
 
-def delete_space(connection: sqlite3.Connection, space_id: int) -> None:
-    """Remove a space with its vectors."""
-    connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,))
+def delete_space(connection: Connection, space_id: int) -> int:
+    """Remove a space with its vectors. Returns how many that were."""
+    num_vectors = connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,)).rowcount
     connection.execute("DELETE FROM track_spaces WHERE space_id = ?", (space_id,))
     connection.execute("DELETE FROM spaces WHERE id = ?", (space_id,))
+    return num_vectors
 
 
-def times_without_sound_vector(
-    connection: sqlite3.Connection, track_id: int, space_id: int, dim: int
-) -> list[float]:
+def times_without_sound_vector(connection: Connection, track_id: int, space_id: int, dim: int) -> list[float]:
     """Times (s) of a track's segments that should have a vector in a space, and have none that is sound."""
     rows = connection.execute(
         """
@@ -210,7 +209,7 @@ def times_without_sound_vector(
     ]
 
 
-def delete_vectors(connection: sqlite3.Connection, space_id: int, segment_ids: Iterable[int]) -> None:
+def delete_vectors(connection: Connection, space_id: int, segment_ids: Iterable[int]) -> None:
     """Remove the vectors of these segments in a space."""
     connection.executemany(
         "DELETE FROM vectors WHERE space_id = ? AND segment_id = ?",
@@ -224,7 +223,7 @@ def is_sound(blob: bytes, dim: int) -> bool:
 
 
 def insert_vectors(
-    connection: sqlite3.Connection,
+    connection: Connection,
     rows: Iterable[tuple[int, EmbeddingSpace, Float32]],
     space_ids: Mapping[EmbeddingSpace, int],
 ) -> None:
@@ -246,7 +245,7 @@ def insert_vectors(
     )
 
 
-def note_change(connection: sqlite3.Connection, space_ids: Iterable[int], *, rewrites: bool) -> None:
+def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: bool) -> None:
     """Count a transaction that changes the vectors of these spaces.
 
     `rewrites`: it did not only add vectors to segments newer than all before.
@@ -257,7 +256,7 @@ def note_change(connection: sqlite3.Connection, space_ids: Iterable[int], *, rew
             connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
 
 
-def count(connection: sqlite3.Connection, space_id: int) -> int:
+def count(connection: Connection, space_id: int) -> int:
     """The number of vectors in a space."""
     return int(
         connection.execute("SELECT count(*) FROM vectors WHERE space_id = ?", (space_id,)).fetchone()[0]
@@ -265,12 +264,12 @@ def count(connection: sqlite3.Connection, space_id: int) -> int:
 
 
 def vectors_by_frame(
-    connection: sqlite3.Connection, space_id: int, dim: int, frame_ids: Sequence[int]
+    connection: Connection, space_id: int, dim: int, frame_ids: Sequence[int]
 ) -> tuple[Int64, Float32]:
     """The vectors of these frames, in this order; frames without one are left out."""
-    query = """
+    query = f"""
         SELECT segment_id, vector FROM vectors
-        WHERE space_id = ? AND segment_id IN (SELECT value FROM json_each(?))
+        WHERE space_id = ? AND segment_id IN {LISTED}
     """
     ids = json.dumps([int(frame_id) for frame_id in frame_ids])
     found = {
@@ -284,21 +283,19 @@ def vectors_by_frame(
 
 
 def batches(
-    connection: sqlite3.Connection, space_id: int, dim: int, *, after_segment_id: int, num_rows: int
+    connection: Connection, space_id: int, dim: int, *, after_segment_id: int, num_rows: int
 ) -> Iterator[tuple[list[tuple[int, int, float]], Float32]]:
     """A space's vectors for the segments of active tracks after an id, by id, `num_rows` at a time.
 
     Yields (segment id, video id, start in seconds) per row, and the rows: float32 (n, dim).
     """
-    cursor = connection.execute(
-        """
+    query = """
         SELECT e.segment_id, t.video_id, s.start_seconds, e.vector
         FROM vectors e JOIN segments s ON s.id = e.segment_id JOIN tracks t ON t.id = s.track_id
-        WHERE e.segment_id > ? AND e.space_id = ? AND t.state = 'active' ORDER BY e.segment_id
-        """,
-        (after_segment_id, space_id),
-    )
-    while found := cursor.fetchmany(num_rows):
+        WHERE e.segment_id > ? AND e.space_id = ? AND t.state = 'active' ORDER BY e.segment_id LIMIT ?
+    """
+    while found := connection.execute(query, (after_segment_id, space_id, num_rows)).fetchall():
+        after_segment_id = found[-1][0]
         # A vector of another size is damage, which `verify` reports; search goes on without it.
         rows = [row for row in found if len(row[3]) == dim * _BLOB.itemsize]
         blobs = b"".join(row[3] for row in rows)

@@ -5,7 +5,6 @@ Brings the vector files up to date with the catalog, and searches them. A query 
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -27,6 +26,7 @@ from vidsearch.store.vector_rows import SpaceRow
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vidsearch.store.connection import Connection
     from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 FOLDER = "vectors"
@@ -90,8 +90,8 @@ class Vectors:
 
     def refresh(self) -> None:
         """Bring the files of every space up to date. Raises LibraryNotWritable."""
-        with self._catalog.errors():
-            spaces = vector_rows.spaces(self._catalog.connection)
+        with self._catalog.read() as connection:
+            spaces = vector_rows.spaces(connection)
         for row in spaces:
             try:
                 is_done = self._catch_up(row, WRITE_TIMEOUT_SECONDS, with_index=True)
@@ -112,8 +112,8 @@ class Vectors:
 
     def _current(self, space: EmbeddingSpace) -> _Loaded:
         with self._lock:
-            with self._catalog.errors():
-                row = vector_rows.space_row(self._catalog.connection, space)
+            with self._catalog.read() as connection:
+                row = vector_rows.space_row(connection, space)
             if row is None or row.state != "active":  # of other models, not searched yet or any more
                 return _Loaded(0, matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32)))
             loaded = self._loaded.get(space.key)
@@ -202,7 +202,7 @@ class Vectors:
 
 
 def _all_after(
-    connection: sqlite3.Connection, row: SpaceRow, frame_id: int
+    connection: Connection, row: SpaceRow, frame_id: int
 ) -> Iterator[tuple[NDArray[np.void], Float32]]:
     for places, rows in vector_rows.batches(
         connection, row.id, row.space.dim, after_segment_id=frame_id, num_rows=_BATCH_ROWS

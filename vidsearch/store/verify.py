@@ -26,6 +26,7 @@ from vidsearch.store.verify_values import damaged_values
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
     from vidsearch.tracks import Track
     from vidsearch.types import Video
 
@@ -74,7 +75,7 @@ def _catalog(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             yield Problem("full-text", what, "rebuilt it" if repair else None)
 
 
-def _first_complaint(connection: sqlite3.Connection) -> str | None:
+def _first_complaint(connection: Connection) -> str | None:
     try:
         (answer,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.DatabaseError as error:
@@ -145,7 +146,7 @@ def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 
 
 def _times_without_vector(
-    connection: sqlite3.Connection, track: Track, of_track: vector_rows.TrackSpace
+    connection: Connection, track: Track, of_track: vector_rows.TrackSpace
 ) -> list[float]:
     """Times (s) of a track's segments that should have a vector in a space by now, and have none."""
     until = math.inf if of_track.is_complete else of_track.done_until_seconds

@@ -7,13 +7,13 @@ unreadable sampling plan the default one, what cannot be read otherwise is forgo
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 
 from vidsearch.errors import LibraryDamaged
 from vidsearch.store import setting_rows
 from vidsearch.store.catalog import Catalog
+from vidsearch.store.connection import Connection
 from vidsearch.store.records import Problem
 from vidsearch.store.values import MAX_SECONDS, json_object, plan_of, seconds_of, time_of
 from vidsearch.store.video_rows import now
@@ -142,6 +142,6 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             yield Problem("value", what, what_was_done if repair else None)
 
 
-def _rows(connection: sqlite3.Connection, column: _Column) -> list[tuple[int, object]]:
+def _rows(connection: Connection, column: _Column) -> list[tuple[int, object]]:
     query = f"SELECT rowid, {column.name} FROM {column.table} WHERE {column.where}"
     return [(row_id, value) for row_id, value in connection.execute(query) if not column.is_sound(value)]

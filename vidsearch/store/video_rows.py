@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
+from vidsearch.store.connection import LISTED, Connection, Cursor, by_name
 from vidsearch.store.values import json_object, plan_of, time_of
 from vidsearch.types import Failure, Fingerprint, Video, VideoInfo
 
@@ -48,51 +49,48 @@ def now() -> str:
 # --- videos -----------------------------------------------------------------------------------------
 
 
-def all_videos(connection: sqlite3.Connection) -> list[Video]:
+def all_videos(connection: Connection) -> list[Video]:
     """Every video, in the order of first indexing."""
     return _videos(connection, connection.execute(f"{_VIDEO} ORDER BY v.id"))
 
 
-def videos_by_id(connection: sqlite3.Connection, video_ids: Iterable[int]) -> list[Video]:
+def videos_by_id(connection: Connection, video_ids: Iterable[int]) -> list[Video]:
     """The videos with these ids that there are, by id."""
     ids = json.dumps(sorted(set(video_ids)))
-    rows = connection.execute(
-        f"{_VIDEO} WHERE v.id IN (SELECT value FROM json_each(?)) ORDER BY v.id", (ids,)
-    )
+    rows = connection.execute(f"{_VIDEO} WHERE v.id IN {LISTED} ORDER BY v.id", (ids,))
     return _videos(connection, rows)
 
 
-def video_by_hash(connection: sqlite3.Connection, content_hash: str) -> Video | None:
+def video_by_hash(connection: Connection, content_hash: str) -> Video | None:
     """The video of this content."""
     return _one(
         _videos(connection, connection.execute(f"{_VIDEO} WHERE v.content_hash = ?", (content_hash,)))
     )
 
 
-def quick_key_of(connection: sqlite3.Connection, video_id: int) -> str:
+def quick_key_of(connection: Connection, video_id: int) -> str:
     """The quick key of a video's file."""
     row = connection.execute("SELECT quick_key FROM videos WHERE id = ?", (video_id,)).fetchone()
     return str(row[0])
 
 
-def has_quick_key(connection: sqlite3.Connection, quick_key: str) -> bool:
+def has_quick_key(connection: Connection, quick_key: str) -> bool:
     """Whether some video's file has this quick key."""
     query = "SELECT EXISTS (SELECT 1 FROM videos WHERE quick_key = ?)"
     return bool(connection.execute(query, (quick_key,)).fetchone()[0])
 
 
-def insert_video(
-    connection: sqlite3.Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo
-) -> int:
+def insert_video(connection: Connection, path: Path, fingerprint: Fingerprint, info: VideoInfo) -> int:
     """Add a video without tracks and paths. Returns its id."""
     recorded = info.created_at or datetime.fromtimestamp(fingerprint.mtime_ns / 1e9).astimezone()
-    cursor = connection.execute(
+    (video_id,) = connection.execute(
         """
         INSERT INTO videos (
             content_hash, quick_key, size_bytes, container, codec, width, height, rotation_degrees,
             frame_rate, duration_seconds, num_audio_tracks, created_at, recorded_unix_seconds,
             recorded_local_seconds, indexed_at, last_path
         ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+        RETURNING id
         """,
         (
             fingerprint.content_hash,
@@ -112,21 +110,21 @@ def insert_video(
             now(),
             path_value(path),
         ),
-    )
-    return int(cursor.lastrowid or 0)
+    ).fetchone()
+    return int(video_id)
 
 
-def touch(connection: sqlite3.Connection, video_id: int) -> None:
+def touch(connection: Connection, video_id: int) -> None:
     """Note that something of a video has changed here."""
     connection.execute("UPDATE videos SET indexed_at = ? WHERE id = ?", (now(), video_id))
 
 
-def set_duration(connection: sqlite3.Connection, video_id: int, duration_seconds: float) -> None:
+def set_duration(connection: Connection, video_id: int, duration_seconds: float) -> None:
     """Note how long a video turned out to be."""
     connection.execute("UPDATE videos SET duration_seconds = ? WHERE id = ?", (duration_seconds, video_id))
 
 
-def delete_video(connection: sqlite3.Connection, video_id: int) -> None:
+def delete_video(connection: Connection, video_id: int) -> None:
     """Remove a video, and all that belongs to it."""
     connection.execute("DELETE FROM videos WHERE id = ?", (video_id,))
 
@@ -134,14 +132,14 @@ def delete_video(connection: sqlite3.Connection, video_id: int) -> None:
 # --- paths ------------------------------------------------------------------------------------------
 
 
-def path_row(connection: sqlite3.Connection, path: Path) -> tuple[int, int, int] | None:
+def path_row(connection: Connection, path: Path) -> tuple[int, int, int] | None:
     """The video at a path, and the size in bytes and modification time (ns) that its file had there."""
     query = "SELECT video_id, size_bytes, mtime_ns FROM video_paths WHERE path = ?"
     row = connection.execute(query, (path_value(path),)).fetchone()
     return tuple(row) if row else None
 
 
-def put_path(connection: sqlite3.Connection, video_id: int, path: Path, fingerprint: Fingerprint) -> None:
+def put_path(connection: Connection, video_id: int, path: Path, fingerprint: Fingerprint) -> None:
     """Note that a video is at a path; a video that was there before loses the path."""
     value = path_value(path)
     connection.execute("DELETE FROM video_paths WHERE path = ? AND video_id <> ?", (value, video_id))
@@ -155,18 +153,18 @@ def put_path(connection: sqlite3.Connection, video_id: int, path: Path, fingerpr
     connection.execute("UPDATE videos SET last_path = ? WHERE id = ?", (value, video_id))
 
 
-def delete_path(connection: sqlite3.Connection, path: Path) -> None:
+def delete_path(connection: Connection, path: Path) -> None:
     """Forget a path."""
     connection.execute("DELETE FROM video_paths WHERE path = ?", (path_value(path),))
 
 
-def paths(connection: sqlite3.Connection) -> list[tuple[Path, int, int, int]]:
+def paths(connection: Connection) -> list[tuple[Path, int, int, int]]:
     """Every known path with its video's id, size in bytes and modification time (ns)."""
     rows = connection.execute("SELECT path, video_id, size_bytes, mtime_ns FROM video_paths ORDER BY id")
     return [(value_path(path), video_id, size, mtime) for path, video_id, size, mtime in rows]
 
 
-def pathless_ids(connection: sqlite3.Connection) -> list[int]:
+def pathless_ids(connection: Connection) -> list[int]:
     """Videos that are nowhere any more: other content is at each of their paths."""
     rows = connection.execute(
         "SELECT id FROM videos WHERE id NOT IN (SELECT video_id FROM video_paths) ORDER BY id"
@@ -178,7 +176,7 @@ def pathless_ids(connection: sqlite3.Connection) -> list[int]:
 
 
 def put_failure(
-    connection: sqlite3.Connection,
+    connection: Connection,
     path: Path,
     *,
     error: str,
@@ -201,19 +199,19 @@ def put_failure(
     )
 
 
-def delete_failure(connection: sqlite3.Connection, path: Path) -> None:
+def delete_failure(connection: Connection, path: Path) -> None:
     """Forget that a file failed."""
     connection.execute("DELETE FROM failures WHERE path = ?", (path_value(path),))
 
 
-def failures(connection: sqlite3.Connection) -> list[Failure]:
+def failures(connection: Connection) -> list[Failure]:
     """Every failure, by path."""
     rows = connection.execute("SELECT path, reason, error, failed_at FROM failures ORDER BY path")
     return [_failure(row) for row in rows]
 
 
 def failure_at(
-    connection: sqlite3.Connection, path: Path
+    connection: Connection, path: Path
 ) -> tuple[Failure, tuple[int | None, int | None, str | None]] | None:
     """The failure at a path, and the file's size in bytes, modification time (ns) and quick key then."""
     query = """
@@ -235,21 +233,20 @@ def _failure(row: Sequence[str]) -> Failure:
 # --- rows to videos ---------------------------------------------------------------------------------
 
 
-def _videos(connection: sqlite3.Connection, cursor: sqlite3.Cursor) -> list[Video]:
-    cursor.row_factory = sqlite3.Row
-    rows = cursor.fetchall()
+def _videos(connection: Connection, cursor: Cursor) -> list[Video]:
+    rows = by_name(cursor)
     known_paths: dict[int, list[Path]] = {}
     ids = json.dumps([row["id"] for row in rows])
-    query = """
+    query = f"""
         SELECT video_id, path FROM video_paths
-        WHERE video_id IN (SELECT value FROM json_each(?)) ORDER BY id
+        WHERE video_id IN {LISTED} ORDER BY id
     """
     for video_id, path in connection.execute(query, (ids,)):
         known_paths.setdefault(video_id, []).append(value_path(path))
     return [_video(row, known_paths.get(row["id"], [])) for row in rows]
 
 
-def _video(row: sqlite3.Row, known_paths: list[Path]) -> Video:
+def _video(row: Mapping[str, Any], known_paths: list[Path]) -> Video:
     return Video(
         id=row["id"],
         content_hash=row["content_hash"],

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import math
-import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -29,6 +28,7 @@ from vidsearch.tracks import HUMAN, SegmentMatch, WordKind
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vidsearch.store.connection import Connection
     from vidsearch.types import Int64
 
     Float64: TypeAlias = NDArray[np.float64]
@@ -49,7 +49,7 @@ class _Range:
     among: Int64 | None = None
 
     def rows(
-        self, connection: sqlite3.Connection, expression: str, *, first: int | None = None, limit: int = -1
+        self, connection: Connection, expression: str, *, first: int | None = None, limit: int = -1
     ) -> Int64:
         """The first segments from `first` on that an FTS5 expression fits, ascending; -1 for all of them.
 
@@ -64,7 +64,7 @@ class _Range:
         """
         return selected_ids(connection, query, (expression, low, high, limit))
 
-    def all_rows(self, connection: sqlite3.Connection, expression: str) -> Int64:
+    def all_rows(self, connection: Connection, expression: str) -> Int64:
         """All segments that an FTS5 expression fits, ascending."""
         rows = self.rows(connection, expression)
         return rows if self.among is None else rows[is_in(rows, self.among)]
@@ -83,7 +83,7 @@ _NONE = Ranked(np.empty(0, np.int64), np.empty(0), np.empty(0))
 
 
 def matches(
-    connection: sqlite3.Connection,
+    connection: Connection,
     words: str,
     k: int,
     *,
@@ -95,7 +95,7 @@ def matches(
     return marked(connection, words, dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True)))
 
 
-def marked(connection: sqlite3.Connection, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
+def marked(connection: Connection, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
     """What segments say, with the words that answer marked: of ids with their scores, in this order.
 
     Segments that have none of the words are left out.
@@ -128,7 +128,7 @@ def marked(connection: sqlite3.Connection, words: str, scores: Mapping[int, floa
 
 
 def best_scores(
-    connection: sqlite3.Connection,
+    connection: Connection,
     words: str,
     k: int,
     *,
@@ -163,7 +163,7 @@ def best_scores(
     return best._replace(shares=best.shares / len(terms))
 
 
-def _best_of(connection: sqlite3.Connection, within: _Range, weights: Mapping[str, float], k: int) -> Ranked:
+def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float], k: int) -> Ranked:
     """The k best segments of a range, with the number of their words for a share."""
     rarest_first = sorted(weights, key=lambda term: -weights[term])
     rare, in_sets = rarest_first[:-_WORDS_IN_SETS], rarest_first[-_WORDS_IN_SETS:]
@@ -183,7 +183,7 @@ def _best_of(connection: sqlite3.Connection, within: _Range, weights: Mapping[st
 
 
 def _weights(
-    connection: sqlite3.Connection, terms: Sequence[str], kinds: Sequence[WordKind], ranges: Sequence[_Range]
+    connection: Connection, terms: Sequence[str], kinds: Sequence[WordKind], ranges: Sequence[_Range]
 ) -> dict[str, float]:
     """The inverse document frequencies of those of the terms that some segment of these kinds has."""
     num_segments = sum(num_searchable(connection, kind) for kind in kinds)
@@ -201,7 +201,7 @@ def _weights(
     return weights
 
 
-def num_searchable(connection: sqlite3.Connection, kind: WordKind) -> int:
+def num_searchable(connection: Connection, kind: WordKind) -> int:
     """The number of segments of a kind in active tracks."""
     query = """
         SELECT coalesce(sum(num_segments), 0) FROM tracks
@@ -219,7 +219,7 @@ def _sets(terms: Sequence[str], weights: Mapping[str, float]) -> list[tuple[tupl
 
 
 def _all_with_any(
-    connection: sqlite3.Connection,
+    connection: Connection,
     terms: Sequence[str],
     other_terms: Sequence[str],
     weights: Mapping[str, float],
@@ -238,9 +238,7 @@ def _all_with_any(
     return Ranked(found, scores, counts)
 
 
-def _first_unknown(
-    connection: sqlite3.Connection, expression: str, k: int, known: Int64, within: _Range
-) -> Int64:
+def _first_unknown(connection: Connection, expression: str, k: int, known: Int64, within: _Range) -> Int64:
     """The first k segments (or some more) that an FTS5 expression fits and that are not known, ascending."""
     found: list[Int64] = []
     first, limit = within.first, k
@@ -264,7 +262,7 @@ def _best(ranked: Ranked, k: int) -> Ranked:
 
 
 def _texts(
-    connection: sqlite3.Connection, expression: str, found: Iterable[int]
+    connection: Connection, expression: str, found: Iterable[int]
 ) -> dict[int, tuple[int, int, float, float, str, str]]:
     """Of each segment: its track, its video, its start and end, its text, and the text with its matches
     marked."""
