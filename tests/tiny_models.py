@@ -22,6 +22,8 @@ from transformers import (
     BlipConfig,
     BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
+    ClapConfig,
+    ClapModel,
     CLIPConfig,
     CLIPModel,
     CLIPTokenizer,
@@ -29,6 +31,7 @@ from transformers import (
     Florence2ForConditionalGeneration,
     MetaClip2Config,
     MetaClip2Model,
+    RobertaTokenizer,
     Siglip2Tokenizer,
     SiglipConfig,
     SiglipModel,
@@ -159,6 +162,63 @@ def save_tiny_xclip(folder: Path, *, num_frames: int = 4) -> Path:
             "image_std": [0.229, 0.224, 0.225],
             "resample": 2,
             "size": {"shortest_edge": 32},
+        },
+    )
+    return folder
+
+
+def save_tiny_clap(folder: Path) -> Path:
+    """Save a CLAP: windows of 10 s at 48 kHz as published, 16 dimensions, RoBERTa's kind of tokenizer."""
+    torch.manual_seed(9)
+    vocab = {token: index for index, token in enumerate(["<s>", "<pad>", "</s>", "<unk>"])}
+    for letter in sorted(pre_tokenizers.ByteLevel.alphabet()):
+        vocab[letter] = len(vocab)
+    vocab["<mask>"] = len(vocab)
+    tokenizer = RobertaTokenizer(vocab=vocab, merges=[])
+    text = {
+        **_TOWER,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 82,
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-12,
+    }
+    audio = {
+        "spec_size": 256,
+        "depths": [1] * 4,
+        "num_attention_heads": [1, 2, 2, 4],
+        "patch_embeds_hidden_size": 8,
+        "hidden_size": 64,
+    }
+    model = ClapModel(ClapConfig(text_config=text, audio_config=audio, projection_dim=16))
+    with torch.no_grad():
+        for name, weight in model.named_parameters():
+            if weight.ndim > 1 and "embeddings" not in name:
+                weight.normal_(std=0.25)  # so that texts differ, and sounds
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "chunk_length_s": 10,
+            "feature_extractor_type": "ClapFeatureExtractor",
+            "feature_size": 64,
+            "fft_window_size": 1024,
+            "frequency_max": 14000,
+            "frequency_min": 50,
+            "hop_length": 480,
+            "max_length_s": 10,
+            "n_fft": 1024,
+            "nb_frequency_bins": 513,
+            "nb_max_frames": 1000,
+            "nb_max_samples": 480000,
+            "padding": "repeatpad",
+            "padding_side": "right",
+            "padding_value": 0.0,
+            "processor_class": "ClapProcessor",
+            "return_attention_mask": False,
+            "sampling_rate": 48000,
+            "top_db": None,
+            "truncation": "rand_trunc",
         },
     )
     return folder

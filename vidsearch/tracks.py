@@ -62,15 +62,6 @@ class TrackSpec:
             return self.producer == other.producer
         return self.kind != "subtitle" or self._source == other._source
 
-    def has_vectors_in(self, space: EmbeddingSpace) -> bool:
-        """Whether its segments get their vectors in a space as they are made.
-
-        Frames do in every space of frames; windows only in that of the model that they were cut for.
-        """
-        if self.kind != space.kind:
-            return False
-        return self.kind == "frames" or (self.kind in WINDOW_KINDS and self.producer == space.model)
-
     @property
     def _source(self) -> tuple[object, ...]:
         """What subtitles are read from: a file by its name, a stream by its number."""

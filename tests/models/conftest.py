@@ -30,6 +30,7 @@ class TinyFolders:
     siglip2: Path
     metaclip2: Path
     xclip: Path
+    clap: Path
     florence: Path
     blip_retrieval: Path
     blip_captioner: Path
@@ -60,6 +61,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         siglip2=tiny_models.save_tiny_siglip2(root / "siglip2"),
         metaclip2=tiny_models.save_tiny_metaclip2(root / "metaclip2"),
         xclip=tiny_models.save_tiny_xclip(root / "xclip"),
+        clap=tiny_models.save_tiny_clap(root / "clap"),
         florence=tiny_models.save_tiny_florence(root / "florence"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),

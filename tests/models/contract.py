@@ -10,7 +10,14 @@ import math
 import numpy as np
 import pytest
 
-from vidsearch.models.protocols import Captioner, Embedder, Matcher, TextEncoder, VideoEmbedder
+from vidsearch.models.protocols import (
+    Captioner,
+    Embedder,
+    Matcher,
+    SoundEmbedder,
+    TextEncoder,
+    VideoEmbedder,
+)
 from vidsearch.types import GeneratedCaption
 
 
@@ -175,6 +182,49 @@ class VideoEmbedderContract(TextEncoderContract):
         assert 1 <= embedder.window_seconds <= 30
         assert embedder.num_frames >= 2
         assert embedder.short_side_pixels > 0
+
+
+def sounds(num: int, embedder: SoundEmbedder) -> list[np.ndarray]:
+    """Make windows of notes over noise, the last one a third as long as the others."""
+    rng = np.random.default_rng(4)
+    made = []
+    for index in range(num):
+        share = 1 / 3 if index == num - 1 else 1
+        count = int(embedder.window_seconds * embedder.sample_rate * share)
+        times = np.arange(count) / embedder.sample_rate
+        note = 0.4 * np.sin(2 * np.pi * 220 * (index + 1) * times)
+        made.append((note + rng.normal(0, 0.05, count)).astype(np.float32))
+    return made
+
+
+class SoundEmbedderContract(TextEncoderContract):
+    """Give a fixture `embedder`."""
+
+    @pytest.fixture
+    def embedder(self) -> SoundEmbedder:
+        raise NotImplementedError
+
+    @pytest.fixture
+    def encoder(self, embedder: SoundEmbedder) -> TextEncoder:
+        return embedder
+
+    def test_sounds_are_unit_rows_in_order(self, embedder):
+        some = sounds(3, embedder)
+        rows = embedder.embed_sounds(some)
+        assert rows.dtype == np.float32
+        assert rows.shape == (3, embedder.space.dim)
+        np.testing.assert_allclose(np.linalg.norm(rows, axis=1), 1, atol=1e-5)
+        alone = np.concatenate([embedder.embed_sounds([sound]) for sound in some])
+        np.testing.assert_allclose(rows, alone, atol=1e-4)
+        assert not np.allclose(rows[0], rows[1], atol=1e-3)
+
+    def test_no_sounds_are_no_rows(self, embedder):
+        assert embedder.embed_sounds([]).shape == (0, embedder.space.dim)
+
+    def test_a_longer_sound_is_an_error_and_not_cropped_at_random(self, embedder):
+        too_long = np.zeros(int(embedder.window_seconds * embedder.sample_rate) + 1, np.float32)
+        with pytest.raises(ValueError, match="samples"):
+            embedder.embed_sounds([too_long])
 
 
 class CaptionerContract:

@@ -10,6 +10,7 @@ from tests.models.contract import (
     CaptionerContract,
     EmbedderContract,
     MatcherContract,
+    SoundEmbedderContract,
     TextEncoderContract,
     VideoEmbedderContract,
 )
@@ -17,6 +18,7 @@ from vidsearch.models.registry import (
     load_captioner,
     load_embedder,
     load_matcher,
+    load_sound_embedder,
     load_text_encoder,
     load_video_embedder,
 )
@@ -59,6 +61,12 @@ class TestTinyXclip(VideoEmbedderContract):
         return load_video_embedder(str(tiny.xclip), device=CPU, batch_size=2)
 
 
+class TestTinyClap(SoundEmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny):
+        return load_sound_embedder(str(tiny.clap), device=CPU, batch_size=2)
+
+
 class TestTinyBlip(EmbedderContract):
     @pytest.fixture
     def embedder(self, tiny_blip):
@@ -95,7 +103,9 @@ class TestTinyBlipMatcher(MatcherContract):
         return load_matcher(str(tiny.blip_retrieval), device=CPU, batch_size=4)
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip", "siglip2", "metaclip2", "xclip", "blip_retrieval"])
+@pytest.mark.parametrize(
+    "family", ["clip", "siglip", "siglip2", "metaclip2", "xclip", "clap", "blip_retrieval"]
+)
 class TestTextTowers(TextEncoderContract):
     @pytest.fixture
     def encoder(self, tiny, family):

@@ -33,7 +33,7 @@ def begin(library: Store, path: Path, *, track: TrackSpec = CLIP_TRACK) -> Opene
     """Begin a video of four frames with two windows of moving pictures."""
     write_file(path, f"content of {path.name}")
     wanted = [*specs(), track]
-    return library.begin_video(path, fingerprint(path), info(), wanted, [SPACE, CLIPS])
+    return library.begin_video(path, fingerprint(path), info(), wanted, [SPACE])
 
 
 def append_frames(library: Store, opened: OpenedVideo, *, num_frames: int) -> None:
@@ -105,14 +105,14 @@ def test_resuming_windows_goes_on_where_they_end(library: Store, tmp_path: Path)
     append_frames(library, opened, num_frames=2)
     library.append(opened.video.id, Chunk(2.0, {clip_track: (window(0),)}, (CLIPS,)))
     again = begin(library, tmp_path / "a.mp4")
-    assert again.space_until_seconds == {SPACE: 2.0, CLIPS: 2.0}
+    assert again.space_until_seconds == {SPACE: 2.0}
     assert [(track.id, track.done_until_seconds) for track in again.tracks][2] == (clip_track, 2.0)
     library.append(opened.video.id, Chunk(2.0, {clip_track: (window(0),)}, (CLIPS,)))  # once more: no harm
     library.append(opened.video.id, Chunk(4.0, {clip_track: (window(1),)}, (CLIPS,)))
     finish(library, again)
     assert [time for _, time, _ in places(library, CLIPS)] == [0.0, 2.0]
     done = begin(library, tmp_path / "a.mp4")
-    assert (done.tracks[2].is_complete, done.space_until_seconds[CLIPS]) == (True, float("inf"))
+    assert done.tracks[2].is_complete
 
 
 def test_what_is_taken_back_goes_from_searches(library: Store, tmp_path: Path):
@@ -128,7 +128,8 @@ def test_what_is_taken_back_goes_from_searches(library: Store, tmp_path: Path):
         from_seconds=2.0,
     )
     assert [time for _, time, _ in places(library, CLIPS)] == [0.0]
-    assert begin(library, tmp_path / "a.mp4").space_until_seconds[CLIPS] == 2.0
+    track = begin(library, tmp_path / "a.mp4").tracks[2]
+    assert (track.done_until_seconds, track.is_complete) == (2.0, False)
 
 
 def test_windows_cut_anew_take_the_place_of_those_before_once_they_are_whole(library: Store, tmp_path: Path):
@@ -148,7 +149,7 @@ def test_windows_of_two_models_stand_side_by_side(library: Store, tmp_path: Path
     opened = put(library, tmp_path / "a.mp4")
     other = TrackSpec("clip", "another mover")
     again = library.begin_video(
-        tmp_path / "a.mp4", fingerprint(tmp_path / "a.mp4"), info(), [*specs(), other], [SPACE, CLIPS]
+        tmp_path / "a.mp4", fingerprint(tmp_path / "a.mp4"), info(), [*specs(), other], [SPACE]
     )
     finish(library, again)
     assert [track.state for track in library.tracks(opened.video.id) if track.kind == "clip"] == [
@@ -179,8 +180,9 @@ def test_verify_mends_a_window_without_its_vector(library: Store, tmp_path: Path
     (problem,) = library.verify(repair=True)
     assert problem.what.endswith("1 clip windows have no sound vector of mover.")
     assert library.verify() == []
-    assert begin(library, tmp_path / "a.mp4").space_until_seconds[CLIPS] < 4.0
-    assert begin(library, tmp_path / "a.mp4").space_until_seconds[SPACE] == float("inf")
+    again = begin(library, tmp_path / "a.mp4")
+    assert [track.is_complete for track in again.tracks] == [True, True, False]
+    assert again.space_until_seconds == {SPACE: float("inf")}
     assert opened.video.id == 1
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.configs import DualConfig, Family, read_dual_config
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.tokens import TokenRules, load_tokenizer
+from vidsearch.models.tokens import TokenRules, load_tokenizer, read_tokenizer
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
 
-Role: TypeAlias = Literal["embedder", "captioner", "video embedder"]
+Role: TypeAlias = Literal["embedder", "captioner", "video embedder", "sound embedder"]
 
 _BLIP_MAX_TOKENS = 35
 """Texts were cut here when BLIP's retrieval model was trained (salesforce/BLIP,
@@ -30,7 +30,8 @@ _FAMILIES: dict[str, Family] = {
 """By `model_type`. MetaCLIP 2 is CLIP with a tokenizer of many languages."""
 
 FLORENCE = "florence2"
-"""The `model_type` of a captioner that is none of the families."""
+CLAP = "clap"
+"""The `model_type`s of models that are none of the families."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +70,17 @@ def is_florence(checkpoint: Checkpoint) -> bool:
     return checkpoint.config.get("model_type") == FLORENCE
 
 
+def is_clap(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a CLAP."""
+    return checkpoint.config.get("model_type") == CLAP
+
+
 def role_of(checkpoint: Checkpoint) -> Role:
     """Return what a checkpoint is for. Raises ModelUnavailable for BLIP models for other tasks."""
     if is_florence(checkpoint):
         return "captioner"
+    if is_clap(checkpoint):
+        return "sound embedder"
     family = family_of(checkpoint)
     if family != "blip":
         return "video embedder" if family == "xclip" else "embedder"
@@ -110,10 +118,13 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
 
     Raises ModelUnavailable where it is a captioner, or not supported.
     """
-    if role_of(checkpoint) == "captioner":
+    role = role_of(checkpoint)
+    if role == "captioner":
         raise ModelUnavailable(
             f"{checkpoint.model} writes captions and embeds nothing: it cannot be an embedder."
         )
+    if role == "sound embedder":
+        raise ModelUnavailable(f"{checkpoint.model} embeds sounds, not pictures: --sounds listens by it.")
     config = read_config(checkpoint)
     preprocessing = read_preprocessing(checkpoint, config)
     space = EmbeddingSpace(
@@ -121,8 +132,49 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
         weights_digest=checkpoint.digest(),
         preprocessing=preprocessing.describe(),
         dim=config.dim,
+        kind="clip" if config.family == "xclip" else "frames",
     )
     return EmbedderCard(checkpoint, config, space, preprocessing, _token_rules(config))
+
+
+def space_of(checkpoint: Checkpoint) -> EmbeddingSpace:
+    """The space of an embedder's vectors, of images, clips or sounds. Raises ModelUnavailable."""
+    return clap_space(checkpoint) if is_clap(checkpoint) else embedder_card(checkpoint).space
+
+
+def clap_space(checkpoint: Checkpoint) -> EmbeddingSpace:
+    """The space of a CLAP's vectors. Raises ModelUnavailable."""
+    check_clap(checkpoint)
+    settings = checkpoint.preprocessor
+    named = ("sampling_rate", "max_length_s", "fft_window_size", "hop_length", "truncation", "padding")
+    return EmbeddingSpace(
+        model=checkpoint.model,
+        weights_digest=checkpoint.digest(),
+        preprocessing=", ".join(f"{name} {settings.get(name)}" for name in named),
+        dim=int(checkpoint.config.get("projection_dim", 512)),
+        kind="sound",
+    )
+
+
+def check_clap(checkpoint: Checkpoint) -> None:
+    """Check all of a CLAP but its weights. Raises ModelUnavailable, naming what is wrong."""
+    config, settings = checkpoint.config, checkpoint.preprocessor
+    parts = ("text_config", "audio_config")
+    wrong = [f"the config.json has no {part}" for part in parts if not isinstance(config.get(part), dict)]
+    dim = config.get("projection_dim", 512)
+    if not isinstance(dim, int) or not 0 < dim < 2**16:
+        wrong.append(f"projection_dim is {str(dim)[:60]!r}")
+    if config.get("projection_hidden_act", "relu") != "relu":
+        wrong.append(f"projection_hidden_act is {str(config['projection_hidden_act'])[:60]!r}, not 'relu'")
+    for name, highest in (("sampling_rate", 192_000), ("max_length_s", 60)):
+        value = settings.get(name)
+        if not isinstance(value, int) or not 0 < value <= highest:
+            wrong.append(f"the preprocessor's {name} is {str(value)[:60]!r}")
+    if not (checkpoint.folder / "tokenizer.json").is_file():
+        wrong.append("there is no tokenizer.json")
+    if wrong:
+        raise ModelUnavailable(f"{checkpoint.model} cannot be used as a CLAP: {'; '.join(wrong)}.")
+    read_tokenizer(checkpoint.folder)
 
 
 def check_readable(checkpoint: Checkpoint) -> None:
@@ -131,6 +183,9 @@ def check_readable(checkpoint: Checkpoint) -> None:
         from vidsearch.models.florence import check_florence
 
         check_florence(checkpoint)
+        return
+    if is_clap(checkpoint):
+        check_clap(checkpoint)
         return
     role_of(checkpoint)
     config = read_config(checkpoint)

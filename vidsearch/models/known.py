@@ -37,6 +37,7 @@ KNOWN_MODELS = (
     KnownModel("siglip2-large", "embedder", "google/siglip2-large-patch16-384", 3560, "Apache-2.0"),
     KnownModel("metaclip2", "embedder", "facebook/metaclip-2-worldwide-b32", 2480, "CC-BY-NC-4.0"),
     KnownModel("xclip", "video embedder", "microsoft/xclip-base-patch32", 790, "MIT"),
+    KnownModel("clap", "sound embedder", "laion/clap-htsat-unfused", 620, "Apache-2.0"),
     KnownModel("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
     KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
     KnownModel("florence2", "captioner", "florence-community/Florence-2-base", 470, "MIT"),
@@ -51,7 +52,7 @@ class ModelEntry:
 
     name: str
     kind: str
-    """"embedder", "captioner", both, or "video embedder"."""
+    """"embedder", "captioner", both, "video embedder" or "sound embedder"."""
     source: str
     """Hub id, or where else it comes from."""
     size_bytes: int

@@ -7,11 +7,14 @@ result never depends on an image's neighbours in its batch, beyond rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
     from vidsearch.models.relevance import Relevance
     from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, UInt8Image
+
+    Clip: TypeAlias = UInt8Image | Sequence[UInt8Image]
+    """Images in the order of time, or one array of them, (frames, height, width, 3)."""
 
 
 class TextEncoder(Protocol):
@@ -56,8 +59,29 @@ class VideoEmbedder(TextEncoder, Protocol):
         """The shorter side that a frame needs to lose nothing: 224, 384."""
         ...
 
-    def embed_clips(self, clips: Sequence[UInt8Image]) -> Float32:
-        """Embed clips, each uint8 (num_frames, height, width, 3) in the order of time.
+    def embed_clips(self, clips: Sequence[Clip]) -> Float32:
+        """Embed clips, each `num_frames` images in the order of time.
+
+        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
+        """
+        ...
+
+
+class SoundEmbedder(TextEncoder, Protocol):
+    """Windows of sound and words in one space."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second that it hears."""
+        ...
+
+    @property
+    def window_seconds(self) -> float:
+        """How long a window lasts."""
+        ...
+
+    def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
+        """Embed windows of sound: mono, float32 (samples,) in [-1, 1], no longer than a window.
 
         Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
         """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         Embedder,
         Explainer,
         Matcher,
+        SoundEmbedder,
         TextEncoder,
         VideoEmbedder,
     )
@@ -41,6 +42,7 @@ __all__ = [
     "load_embedder",
     "load_explainer",
     "load_matcher",
+    "load_sound_embedder",
     "load_text_encoder",
     "load_video_embedder",
     "pull_model",
@@ -87,6 +89,18 @@ def load_video_embedder(name: str, *, device: Device, batch_size: int | None = N
     return load_xclip(card, device=device, batch_size=batch_size)
 
 
+def load_sound_embedder(name: str, *, device: Device, batch_size: int | None = None) -> SoundEmbedder:
+    """Load an embedder of sounds. `batch_size` counts windows. Raises ModelUnavailable."""
+    from vidsearch.models.checkpoints import is_clap, space_of
+
+    checkpoint = None if name == MINI else _locate(name, "sound embedder")
+    if checkpoint is None or not is_clap(checkpoint):
+        raise ModelUnavailable(f"{name} hears nothing: choose an embedder of sounds, such as clap.")
+    from vidsearch.models.clap import load_clap
+
+    return load_clap(checkpoint, space_of(checkpoint), device=device, batch_size=batch_size)
+
+
 def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> TextEncoder:
     """Load the text half of an embedder, on ONNX Runtime.
 
@@ -98,21 +112,29 @@ def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> Text
         from vidsearch.models.mini import MiniTextEncoder
 
         return MiniTextEncoder()
+    from vidsearch.models.checkpoints import space_of
     from vidsearch.models.text_onnx import OnnxTextEncoder, has_tower, tower_folder
 
     if space is None or not has_tower(space):
-        card = _card(name, space)
-        space = card.space
+        checkpoint = _embedder_checkpoint(name, space)
+        space = space_of(checkpoint)
         if not has_tower(space):
-            _export_text_half(card)
+            _export_text_half(checkpoint)
     return OnnxTextEncoder(tower_folder(space))
 
 
-def _export_text_half(card: EmbedderCard) -> None:
+def _export_text_half(checkpoint: Checkpoint) -> None:
     """Load a model, which exports its text half."""
+    from vidsearch.models.checkpoints import embedder_card, is_clap, space_of
     from vidsearch.models.device import Device
 
     device = Device("cpu", "fp32")
+    if is_clap(checkpoint):
+        from vidsearch.models.clap import load_clap
+
+        load_clap(checkpoint, space_of(checkpoint), device=device, batch_size=1)
+        return
+    card = embedder_card(checkpoint)
     if card.family == "blip":
         from vidsearch.models.blip import load_blip
 
@@ -274,10 +296,10 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
 
 
 def _pull_text_half(checkpoint: Checkpoint, tell: Callable[[str], None]) -> None:
-    from vidsearch.models.checkpoints import embedder_card
+    from vidsearch.models.checkpoints import space_of
     from vidsearch.models.text_onnx import has_tower, tower_folder
 
-    space = embedder_card(checkpoint).space
+    space = space_of(checkpoint)
     if not has_tower(space):
         tell(f"{checkpoint.model}: exporting its text half to ONNX, for searches without torch ...")
         load_text_encoder(str(checkpoint.folder), space=space)
@@ -301,19 +323,26 @@ def where_is(name: str) -> Path:
 
 
 def _card(name: str, space: EmbeddingSpace | None) -> EmbedderCard:
-    """Read an embedder's checkpoint, of one space where it is given."""
+    """Read the checkpoint of an embedder of images or clips, of one space where it is given."""
     from vidsearch.models.checkpoints import embedder_card
 
+    return embedder_card(_embedder_checkpoint(name, space))
+
+
+def _embedder_checkpoint(name: str, space: EmbeddingSpace | None) -> Checkpoint:
+    """Find an embedder's checkpoint, of one space where it is given."""
+    from vidsearch.models.checkpoints import space_of
+
     if space is None:
-        return embedder_card(_locate(name, "embedder"))
-    remembered = _remembered(space)
-    card = embedder_card(remembered or _locate(name, "embedder"))
-    if card.space.of(space.kind) != space:
+        return _locate(name, "embedder")
+    checkpoint = _remembered(space) or _locate(name, "embedder")
+    found = space_of(checkpoint)
+    if found.of(space.kind) != space:
         raise ModelUnavailable(
             f"The vectors were made with {space.model} (weights {space.weights_digest[:12]}), but the "
-            f"weights of {name} here are others ({card.space.weights_digest[:12]}): index again."
+            f"weights of {name} here are others ({found.weights_digest[:12]}): index again."
         )
-    return card
+    return checkpoint
 
 
 def _remembered(space: EmbeddingSpace) -> Checkpoint | None:

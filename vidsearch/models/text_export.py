@@ -74,6 +74,10 @@ class TowerNames:
     layer_names: LayerNames
     final_norm: str | None
     projection: str
+    pooler: str | None = None
+    """A layer before the projection, with a tanh (RoBERTa in CLAP)."""
+    projection_out: str | None = None
+    """The projection's second layer, behind a ReLU (CLAP)."""
 
 
 def ensure_tower(

@@ -114,7 +114,12 @@ def _tower(graph: _Graph, spec: TransformerSpec, names: TowerNames, state: Mappi
     if names.final_norm:
         hidden = _norm(graph, hidden, state, names.final_norm, spec.layer_norm_eps)
     pooled = _pool(graph, spec, hidden)
-    return graph.op("LpNormalization", _linear(graph, pooled, state, names.projection), axis=-1, p=2)
+    if names.pooler:
+        pooled = graph.op("Tanh", _linear(graph, pooled, state, names.pooler))
+    row = _linear(graph, pooled, state, names.projection)
+    if names.projection_out:
+        row = _linear(graph, graph.op("Relu", row), state, names.projection_out)
+    return graph.op("LpNormalization", row, axis=-1, p=2)
 
 
 def _mask(graph: _Graph, spec: TransformerSpec, max_tokens: int, num_tokens: str) -> str | None:

@@ -7,7 +7,7 @@ frames.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from vidsearch.models.checkpoints import EmbedderCard
     from vidsearch.models.device import Device
     from vidsearch.models.preprocess import Preprocessing
+    from vidsearch.models.protocols import Clip
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _CPU_BATCH = 4
@@ -76,8 +77,8 @@ class XClipEmbedder:
         """Embed texts. Returns float32 (n, dim), unit rows."""
         return embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
-    def embed_clips(self, clips: Sequence[UInt8Image]) -> Float32:
-        """Embed clips, each uint8 (num_frames, height, width, 3) in the order of time.
+    def embed_clips(self, clips: Sequence[Clip]) -> Float32:
+        """Embed clips, each `num_frames` images in the order of time.
 
         Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory, and ValueError for another number of
         frames.
@@ -85,7 +86,10 @@ class XClipEmbedder:
         for clip in clips:
             if len(clip) != self.num_frames:
                 raise ValueError(f"a clip has {self.num_frames} frames, not {len(clip)}")
-        rows = self._runner.run(clips, lambda pixels: list(unit_rows(self.model.clip_features(pixels))))
+        rows = self._runner.run(
+            cast("Sequence[UInt8Image]", clips),
+            lambda pixels: list(unit_rows(self.model.clip_features(pixels))),
+        )
         return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
 
 

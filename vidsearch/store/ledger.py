@@ -156,8 +156,8 @@ def begin_video(
         ]
         until_seconds = {}
         for track in tracks:
-            own = [space for space in spaces if track.spec.has_vectors_in(space)]
-            vector_rows.open_spaces(connection, track.id, own)
+            if track.kind == "frames":
+                vector_rows.open_spaces(connection, track.id, spaces)
             for each in vector_rows.spaces_of_track(connection, track.id):
                 until_seconds[each.row.space] = math.inf if each.is_complete else each.done_until_seconds
         return OpenedVideo(
@@ -211,7 +211,11 @@ def _append_to(
         space_ids,
     )
     track_rows.advance(connection, track.id, chunk.until_seconds)
-    done = [vector_rows.ensure_space(connection, space) for space in chunk.spaces]
+    if track.kind in WINDOW_KINDS:  # each window comes with its vectors
+        vector_rows.open_spaces(connection, track.id, space_ids)
+        done = list(space_ids.values())
+    else:
+        done = [vector_rows.ensure_space(connection, space) for space in chunk.spaces]
     vector_rows.advance_spaces(connection, track.id, done, chunk.until_seconds)
     if track.state != "active":
         return {}
@@ -243,7 +247,7 @@ def finish(
             if track is None:
                 raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
             track_rows.complete(connection, track_id, _end_seconds(track, duration_seconds))
-            if track.kind in WINDOW_KINDS:  # each window came with its vectors
+            if track.kind in WINDOW_KINDS:
                 own = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
                 vector_rows.complete_spaces(connection, track_id, own)
             if shows:

@@ -1,0 +1,184 @@
+"""CLAP: sounds and texts in one space (Wu et al. 2023, arXiv:2211.06687), by transformers' own network.
+
+Published models hear windows of ten seconds, 48,000 samples per second, mono. Longer sound they would crop at
+random, so windows are cut before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+
+from vidsearch.models.batching import BatchRunner
+from vidsearch.models.checkpoints import check_clap
+from vidsearch.models.loading import numpy_state
+from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower
+from vidsearch.models.tokens import encode, read_tokenizer
+from vidsearch.models.torch_model import unit_rows
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from vidsearch.models.device import Device
+    from vidsearch.models.weights import Checkpoint
+    from vidsearch.types import EmbeddingSpace, Float32
+
+_BATCH_SIZES = {"cpu": 4, "cuda": 32}
+_TEXT_BATCH = 64
+_POSITIONS = "text_model.embeddings.position_embeddings.weight"
+_LAYER = LayerNames(
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    attention_out="attention.output.dense",
+    attention_norm="attention.output.LayerNorm",
+    mlp_in="intermediate.dense",
+    mlp_out="output.dense",
+    mlp_norm="output.LayerNorm",
+)
+_NAMES = TowerNames(
+    tokens="text_model.embeddings.word_embeddings.weight",
+    positions=_POSITIONS,
+    embedding_norm="text_model.embeddings.LayerNorm",
+    layer=lambda index: f"text_model.encoder.layer.{index}.",
+    layer_names=_LAYER,
+    final_norm=None,
+    pooler="text_model.pooler.dense",
+    projection="text_projection.linear1",
+    projection_out="text_projection.linear2",
+)
+
+
+class ClapEmbedder:
+    """A SoundEmbedder over a CLAP model."""
+
+    def __init__(
+        self,
+        model: Any,
+        extractor: Any,
+        tokenizer: Tokenizer,
+        *,
+        space: EmbeddingSpace,
+        device: Device,
+        batch_size: int | None = None,
+    ) -> None:
+        """Put a model onto a device.
+
+        Args:
+            model: transformers' ClapModel.
+            extractor: transformers' ClapFeatureExtractor, of the same checkpoint.
+            tokenizer: likewise, set to cut and pad.
+            space: of its vectors.
+            device: where to run.
+            batch_size: windows at once; None is a number that fits.
+        """
+        self.space = space
+        self.sample_rate = int(extractor.sampling_rate)
+        self.window_seconds = float(extractor.max_length_s)
+        self.tokenizer = tokenizer
+        self._extractor = extractor
+        self._device = device
+        self._model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self._batches = BatchRunner(batch_size or _BATCH_SIZES.get(device.kind, 4))
+
+    @property
+    def batch_size(self) -> int:
+        """Windows per batch at present; it shrinks where memory runs out."""
+        return self._batches.size
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        """Embed texts. Returns float32 (n, dim), unit rows."""
+        return _embed_texts(self._model, self.tokenizer, texts, self.space.dim)
+
+    def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
+        """Embed windows of sound, each float32 (samples,); a shorter one is repeated until it fills a window.
+
+        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory, and ValueError for a longer one.
+        """
+        num_samples = round(self.window_seconds * self.sample_rate)
+        for sound in sounds:
+            if not 0 < len(sound) <= num_samples:
+                raise ValueError(f"a window has 1 to {num_samples} samples, not {len(sound)}")
+        rows = self._batches.run(sounds, self._embed)
+        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
+
+    def _embed(self, sounds: Sequence[Float32]) -> list[Float32]:
+        features = self._extractor(list(sounds), sampling_rate=self.sample_rate, return_tensors="pt")
+        mel = features["input_features"].to(self._device.torch_device, self._device.torch_dtype)
+        # No window is longer than the model's own. (The extractor calls one of them so, at random.)
+        is_longer = torch.zeros((len(sounds), 1), dtype=torch.bool, device=mel.device)
+        with torch.inference_mode():
+            seen = self._model.get_audio_features(input_features=mel, is_longer=is_longer)
+        return list(unit_rows(seen.pooler_output))
+
+
+def load_clap(
+    checkpoint: Checkpoint, space: EmbeddingSpace, *, device: Device, batch_size: int | None = None
+) -> ClapEmbedder:
+    """Load a CLAP checkpoint, and export its text tower unless that is done already.
+
+    Raises ModelUnavailable where the checkpoint is not whole.
+    """
+    from transformers.models.clap.feature_extraction_clap import ClapFeatureExtractor
+    from transformers.models.clap.modeling_clap import ClapModel
+
+    from vidsearch.models.transformers_model import load_pretrained
+
+    check_clap(checkpoint)
+    model = load_pretrained(ClapModel, checkpoint)
+    tokenizer = clap_tokenizer(checkpoint)
+    text = model.config.text_config
+    ensure_tower(
+        space,
+        checkpoint.folder,
+        spec=TransformerSpec(
+            num_layers=text.num_hidden_layers,
+            num_heads=text.num_attention_heads,
+            layer_norm_eps=text.layer_norm_eps,
+            activation=text.hidden_act,
+            norm_first=False,
+            mask="padding",
+            pool="first",
+        ),
+        names=_NAMES,
+        state=lambda: _text_state(model),
+        tokenizer=tokenizer,
+        reference=lambda texts: _embed_texts(model, tokenizer, texts, space.dim),
+    )
+    extractor = ClapFeatureExtractor.from_pretrained(checkpoint.folder, local_files_only=True)
+    return ClapEmbedder(model, extractor, tokenizer, space=space, device=device, batch_size=batch_size)
+
+
+def clap_tokenizer(checkpoint: Checkpoint) -> Tokenizer:
+    """Read a checkpoint's tokenizer, set to cut and pad. Raises ModelUnavailable."""
+    text = checkpoint.config["text_config"]
+    pad_id = int(text.get("pad_token_id", 1))
+    tokenizer = read_tokenizer(checkpoint.folder)
+    # Positions are counted from behind the padding token's number.
+    tokenizer.enable_truncation(int(text.get("max_position_embeddings", 514)) - pad_id - 1)
+    tokenizer.enable_padding(pad_id=pad_id, pad_token=tokenizer.id_to_token(pad_id) or "<pad>")
+    return tokenizer
+
+
+def _text_state(model: Any) -> Mapping[str, Float32]:
+    """The text tower's weights, with what RoBERTa adds to each token put into one table of positions."""
+    state = numpy_state(model)
+    pad_id = int(model.config.text_config.pad_token_id)
+    kinds = state["text_model.embeddings.token_type_embeddings.weight"]
+    return {**state, _POSITIONS: state[_POSITIONS][pad_id + 1 :] + kinds[:1]}
+
+
+def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+    rows = np.empty((len(texts), dim), dtype=np.float32)
+    for start in range(0, len(texts), _TEXT_BATCH):
+        ids, mask = encode(tokenizer, texts[start : start + _TEXT_BATCH])
+        with torch.inference_mode():
+            seen = model.get_text_features(
+                input_ids=torch.from_numpy(ids).to(model.device),
+                attention_mask=torch.from_numpy(mask).to(model.device),
+            )
+        rows[start : start + _TEXT_BATCH] = unit_rows(seen.pooler_output)
+    return rows
