@@ -14,7 +14,7 @@ from typing import Any
 import sentencepiece
 import torch
 from sentencepiece import sentencepiece_model_pb2
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from tokenizers.normalizers import BertNormalizer
 from tokenizers.processors import TemplateProcessing
 from transformers import (
@@ -31,10 +31,13 @@ from transformers import (
     Florence2ForConditionalGeneration,
     MetaClip2Config,
     MetaClip2Model,
+    PreTrainedTokenizerFast,
     RobertaTokenizer,
     Siglip2Tokenizer,
     SiglipConfig,
     SiglipModel,
+    SmolVLMConfig,
+    SmolVLMForConditionalGeneration,
     XCLIPConfig,
     XCLIPModel,
     XLMRobertaTokenizer,
@@ -162,6 +165,64 @@ def save_tiny_xclip(folder: Path, *, num_frames: int = 4) -> Path:
             "image_std": [0.229, 0.224, 0.225],
             "resample": 2,
             "size": {"shortest_edge": 32},
+        },
+    )
+    return folder
+
+
+def save_tiny_smolvlm(folder: Path) -> Path:
+    """Save a SmolVLM2: frames of 32 pixels that become 4 tokens each, a vocabulary of bytes."""
+    torch.manual_seed(10)
+    names = ["<|endoftext|>", "<|im_start|>", "<|im_end|>", "<end_of_utterance>", "<image>"]
+    names += ["<fake_token_around_image>", "<global-img>", "<row_1_col_1>"]
+    letters = sorted(pre_tokenizers.ByteLevel.alphabet())
+    trained = Tokenizer(models.BPE(vocab={letter: i for i, letter in enumerate(letters)}, merges=[]))
+    trained.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trained.decoder = decoders.ByteLevel()
+    trained.add_special_tokens([AddedToken(name, normalized=False) for name in names])
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=trained,
+        bos_token="<|im_start|>",
+        eos_token="<end_of_utterance>",
+        pad_token="<|im_end|>",
+    )
+    text = {
+        "model_type": "llama",
+        **_TOWER,
+        "num_key_value_heads": 2,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 1024,
+        "pad_token_id": trained.token_to_id("<|im_end|>"),
+    }
+    vision = {**_TOWER, "image_size": 32, "patch_size": 8}
+    config = SmolVLMConfig(
+        text_config=text, vision_config=vision, scale_factor=2, image_token_id=trained.token_to_id("<image>")
+    )
+    model = SmolVLMForConditionalGeneration(config)
+    with torch.no_grad():
+        for weight in model.parameters():
+            if weight.ndim > 1:
+                weight.normal_(std=0.2)  # so that what is said depends on the frames
+    _save(model, folder)
+    tokenizer.save_pretrained(folder)
+    _write_json(
+        folder / "preprocessor_config.json",
+        {
+            "do_convert_rgb": True,
+            "do_image_splitting": True,
+            "do_normalize": True,
+            "do_pad": True,
+            "do_rescale": True,
+            "do_resize": True,
+            "image_mean": [0.5, 0.5, 0.5],
+            "image_processor_type": "SmolVLMImageProcessor",
+            "image_std": [0.5, 0.5, 0.5],
+            "max_image_size": {"longest_edge": 32},
+            "processor_class": "SmolVLMProcessor",
+            "resample": 1,
+            "rescale_factor": 0.00392156862745098,
+            "size": {"longest_edge": 128},
+            "video_sampling": {"fps": 1, "max_frames": 64, "video_size": {"longest_edge": 32}},
         },
     )
     return folder

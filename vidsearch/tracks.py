@@ -54,12 +54,14 @@ class TrackSpec:
 
         Of most kinds a video shows one track, beside what people wrote. Subtitles stand side by side, as they
         come from different files and streams; so do windows, whose vectors of different models are searched
-        together.
+        together, and what is said of chapters and of the whole video, beside the file's own chapters.
         """
         if self.kind != other.kind or HUMAN in (self.producer, other.producer):
             return False
         if self.kind in WINDOW_KINDS:
             return self.producer == other.producer
+        if self.kind == "chapter":
+            return self.params.get("level") == other.params.get("level")
         return self.kind != "subtitle" or self._source == other._source
 
     @property

@@ -32,6 +32,7 @@ class TinyFolders:
     xclip: Path
     clap: Path
     florence: Path
+    smolvlm: Path
     blip_retrieval: Path
     blip_captioner: Path
     blip_ending: Path
@@ -62,6 +63,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         metaclip2=tiny_models.save_tiny_metaclip2(root / "metaclip2"),
         xclip=tiny_models.save_tiny_xclip(root / "xclip"),
         clap=tiny_models.save_tiny_clap(root / "clap"),
+        smolvlm=tiny_models.save_tiny_smolvlm(root / "smolvlm"),
         florence=tiny_models.save_tiny_florence(root / "florence"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),

@@ -63,7 +63,8 @@ class AggregatedCaption:
     values most."""
     support: float
     """Share of the run's weight, in [0, 1], that carries this very caption."""
-    method: Method
+    method: Method | Literal["written"]
+    """"written" where a model wrote it of the whole run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ Reads a library and, where one is given, a text encoder for one of its spaces; w
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,6 +15,7 @@ import numpy as np
 
 from vidsearch.captions.aggregate import DEFAULT_METHOD, AggregatedCaption, Method, aggregate
 from vidsearch.captions.export import CaptionedVideo, CaptionSpan
+from vidsearch.captions.parts import written_parts
 from vidsearch.captions.sections import CHAPTER_PENALTY, SHOT_PENALTY, split
 from vidsearch.errors import ModelError
 from vidsearch.types import Caption
@@ -72,16 +74,19 @@ class Describer:
     def video(self, video: Video) -> Description | None:
         """Describe a whole video; None where it has no captions."""
         frames = self._library.frames(video.id)
-        return self._describe(frames, self._vectors(frames))
+        written = self._written(video, "video", frames)
+        return written[0] if written else self._describe(frames, self._vectors(frames))
 
     def sections(self, video: Video, *, level: Level = "chapter") -> list[Description]:
         """Describe a video part by part, in order; neighbours that would say the same are one.
 
         `shot`: the library's shots where it has them, else runs of near-identical frames. `chapter`: runs of
         like frames, longer ones. `frame`: every frame with a caption, no two joined. Parts without captions
-        are left out.
+        are left out. What a model wrote of chapters or the whole video comes before what captions say.
         """
         frames = self._library.frames(video.id)
+        if written := self._written(video, level, frames):
+            return written
         if level == "video":
             whole = self._describe(frames, self._vectors(frames))
             return [whole] if whole else []
@@ -163,6 +168,16 @@ class Describer:
         return Description(
             frames[0].time_seconds, frames[-1].end_seconds, frames[said[chosen.index]].id, chosen
         )
+
+    def _written(self, video: Video, level: Level, frames: Sequence[IndexedFrame]) -> list[Description]:
+        """What a model that reads several frames said of the parts of a level."""
+        said = written_parts(self._library, video, level) if frames else []
+        times = [frame.time_seconds for frame in frames]
+        found = []
+        for start, end, text in said:
+            middle = frames[max(0, bisect_right(times, (start + end) / 2) - 1)]
+            found.append(Description(start, end, middle.id, AggregatedCaption(text, 0, 1.0, "written")))
+        return found
 
     def _runs(
         self, video: Video, frames: Sequence[IndexedFrame], vectors: Float32 | None, level: Level

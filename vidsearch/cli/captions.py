@@ -1,4 +1,4 @@
-"""`vidsearch captions`, `recaption` and `caption`: what videos show, in words."""
+"""`vidsearch captions` and `caption`: what videos show, in words."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from vidsearch.cli import console, options
+from vidsearch.cli import console, options, recaption
 from vidsearch.errors import QueryError
 from vidsearch.times import format_duration, format_time
 
@@ -27,7 +27,7 @@ def register(app: typer.Typer) -> None:
     group.command("find")(find)
     group.command("edit")(edit)
     app.add_typer(group, name="captions")
-    app.command()(recaption)
+    recaption.register(app)
     app.command()(caption)
 
 
@@ -267,58 +267,3 @@ def edit(
         return
     span = f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}"
     console.note(f"{done.video.path.name}, {span}, now says: {done.text}")
-
-
-def recaption(
-    video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
-    library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    models: Annotated[
-        str | None,
-        typer.Option(help="The captioner. [default: the library's own]", rich_help_panel=options.MODEL_PANEL),
-    ] = None,
-    num_beams: options.NumBeams = None,
-    prompt: options.Prompt = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    batch_size: options.BatchSize = None,
-    as_json: options.AsJson = False,
-    quiet: options.Quiet = False,
-) -> None:
-    """Write new captions, with another model or prompt. Old ones are kept as versions, corrections stay.
-
-    Examples:
-
-    - `vidsearch recaption holiday.mp4 --models blip-large`
-
-    - `vidsearch recaption all --prompt "a photo of"`
-    """
-    from vidsearch import Library
-    from vidsearch.cli import progress
-    from vidsearch.cli.index import print_failures, report_as_dict
-
-    with Library.open(library) as opened, progress.shown(quiet=quiet) as on_progress:
-        report = opened.recaption(
-            video,
-            models=models,
-            num_beams=num_beams,
-            prompt=prompt,
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            on_progress=on_progress,
-        )
-    if as_json:
-        console.say_json(report_as_dict(report, None))
-    else:
-        counts = report.counts
-        videos = "video" if report.num_indexed == 1 else "videos"
-        console.say(
-            f"{report.num_indexed:,} {videos}: {counts.num_captions_written:,} captions written, "
-            f"{counts.num_captions_carried_over:,} carried over"
-        )
-        print_failures(report)
-    if report.interrupted:
-        console.note("Stopped. The old captions stay until a video has all of its new ones.")
-        raise typer.Exit(console.EXIT_INTERRUPTED)
-    if report.failures and not report.num_indexed:
-        raise typer.Exit(console.EXIT_FAILED)

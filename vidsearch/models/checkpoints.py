@@ -14,7 +14,7 @@ from vidsearch.types import EmbeddingSpace
 if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
 
-Role: TypeAlias = Literal["embedder", "captioner", "video embedder", "sound embedder"]
+Role: TypeAlias = Literal["embedder", "captioner", "video embedder", "sound embedder", "describer"]
 
 _BLIP_MAX_TOKENS = 35
 """Texts were cut here when BLIP's retrieval model was trained (salesforce/BLIP,
@@ -31,6 +31,7 @@ _FAMILIES: dict[str, Family] = {
 
 FLORENCE = "florence2"
 CLAP = "clap"
+SMOLVLM = "smolvlm"
 """The `model_type`s of models that are none of the families."""
 
 
@@ -75,12 +76,19 @@ def is_clap(checkpoint: Checkpoint) -> bool:
     return checkpoint.config.get("model_type") == CLAP
 
 
+def is_smolvlm(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a SmolVLM2."""
+    return checkpoint.config.get("model_type") == SMOLVLM
+
+
 def role_of(checkpoint: Checkpoint) -> Role:
     """Return what a checkpoint is for. Raises ModelUnavailable for BLIP models for other tasks."""
     if is_florence(checkpoint):
         return "captioner"
     if is_clap(checkpoint):
         return "sound embedder"
+    if is_smolvlm(checkpoint):
+        return "describer"
     family = family_of(checkpoint)
     if family != "blip":
         return "video embedder" if family == "xclip" else "embedder"
@@ -119,7 +127,7 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
     Raises ModelUnavailable where it is a captioner, or not supported.
     """
     role = role_of(checkpoint)
-    if role == "captioner":
+    if role in ("captioner", "describer"):
         raise ModelUnavailable(
             f"{checkpoint.model} writes captions and embeds nothing: it cannot be an embedder."
         )
@@ -186,6 +194,11 @@ def check_readable(checkpoint: Checkpoint) -> None:
         return
     if is_clap(checkpoint):
         check_clap(checkpoint)
+        return
+    if is_smolvlm(checkpoint):
+        from vidsearch.models.smolvlm import check_smolvlm
+
+        check_smolvlm(checkpoint)
         return
     role_of(checkpoint)
     config = read_config(checkpoint)

@@ -42,6 +42,8 @@ KNOWN_MODELS = (
     KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
     KnownModel("florence2", "captioner", "florence-community/Florence-2-base", 470, "MIT"),
     KnownModel("florence2-large", "captioner", "florence-community/Florence-2-large", 1560, "MIT"),
+    KnownModel("smolvlm", "describer", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", 1020, "Apache-2.0"),
+    KnownModel("smolvlm-large", "describer", "HuggingFaceTB/SmolVLM2-2.2B-Instruct", 4500, "Apache-2.0"),
     KnownModel("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
 )
 
@@ -52,7 +54,7 @@ class ModelEntry:
 
     name: str
     kind: str
-    """"embedder", "captioner", both, "video embedder" or "sound embedder"."""
+    """"embedder", "captioner", both, "video embedder", "sound embedder" or "describer"."""
     source: str
     """Hub id, or where else it comes from."""
     size_bytes: int

@@ -7,6 +7,7 @@ result never depends on an image's neighbours in its batch, beyond rounding.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
@@ -126,5 +127,47 @@ class Captioner(Protocol):
         """Caption images: one caption each, in order. Raises ModelOutOfMemory.
 
         Of an image that it has no words for it may say UNCLEAR_CAPTION.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TimedImage:
+    """A frame of a part of a video."""
+
+    time_seconds: float
+    """From the start of the part."""
+    image: UInt8Image
+
+
+class VideoDescriber(Protocol):
+    """Several frames of a video to a sentence or two about it."""
+
+    @property
+    def model(self) -> str:
+        """Registry name, hub id or folder."""
+        ...
+
+    @property
+    def max_frames(self) -> int:
+        """Frames that it looks at at once."""
+        ...
+
+    @property
+    def short_side_pixels(self) -> int: ...
+
+    def describe(
+        self, frames: Sequence[TimedImage], *, duration_seconds: float, request: str, max_words: int
+    ) -> GeneratedCaption:
+        """Say something of 1 to `max_frames` frames, in the order of time, of a part of a video.
+
+        Args:
+            frames: Of the part.
+            duration_seconds: Of the part.
+            request: What is to be said, in words for a model.
+            max_words: Of the answer, about.
+
+        Raises:
+            ModelOutOfMemory: The frames do not fit together.
         """
         ...

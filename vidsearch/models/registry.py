@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Matcher,
         SoundEmbedder,
         TextEncoder,
+        VideoDescriber,
         VideoEmbedder,
     )
     from vidsearch.models.weights import Checkpoint
@@ -39,6 +40,7 @@ __all__ = [
     "known_models",
     "load_caption_explainer",
     "load_captioner",
+    "load_describer",
     "load_embedder",
     "load_explainer",
     "load_matcher",
@@ -189,6 +191,18 @@ def load_captioner(
     return load(checkpoint, device=device, batch_size=batch_size, num_beams=num_beams, prompt=prompt)
 
 
+def load_describer(name: str, *, device: Device) -> VideoDescriber:
+    """Load a model that reads several frames at once and describes them. Raises ModelUnavailable."""
+    from vidsearch.models.checkpoints import is_smolvlm
+
+    checkpoint = None if name == MINI else _locate(name, "describer")
+    if checkpoint is None or not is_smolvlm(checkpoint):
+        raise ModelUnavailable(f"{name} reads no several frames at once: choose one that does: smolvlm.")
+    from vidsearch.models.smolvlm import load_smolvlm
+
+    return load_smolvlm(checkpoint, device=device)
+
+
 def device_for(models: Iterable[str], device: str = "auto", precision: str = "auto") -> Device:
     """Choose where these models run; see `choose_device`, whose errors it raises.
 
@@ -290,7 +304,7 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
     )
     if name == "blip":
         pull_model("blip-itm", show_progress=show_progress, tell=tell)
-    if role_of(checkpoint) != "captioner":
+    if role_of(checkpoint) not in ("captioner", "describer"):
         _pull_text_half(checkpoint, tell)
     return checkpoint.folder
 

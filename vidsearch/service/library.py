@@ -14,12 +14,14 @@ from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
+    from vidsearch.captions.parts import PartsReport
     from vidsearch.captions.rewrite import Correction
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
+    from vidsearch.service.describing import DescribeSettings
     from vidsearch.service.indexing import Indexer, IndexOptions, IndexSettings
     from vidsearch.service.queries import SearchOptions
     from vidsearch.service.upgrading import Upgrade
@@ -227,6 +229,28 @@ class Library(LibraryReader):
         )
         captioner, _ = load_library_captioner(self.store, options)
         return recaption(self.store, chosen, captioner, on_progress=on_progress)
+
+    def describe(
+        self,
+        videos: VideoName = ALL,
+        *,
+        on_progress: Callable[[ProgressState], None] | None = None,
+        **settings: Unpack[DescribeSettings],
+    ) -> PartsReport:
+        """Have a model that reads several frames at once describe chapters, or whole videos.
+
+        Args:
+            videos: Names one video or more, or "all".
+            on_progress: Called in this thread after each part.
+            **settings: `level="video"`, `language="German"` and so on; see `DescribeSettings`.
+
+        Raises:
+            ModelUnavailable: The model cannot be loaded.
+            QueryError: A setting that means nothing.
+        """
+        from vidsearch.service.describing import describe
+
+        return describe(self.store, self.select(videos), settings, on_progress=on_progress)
 
     def upgrade(
         self,

@@ -10,6 +10,7 @@ import msgspec
 from vidsearch.service.schemas import schema_of
 
 if TYPE_CHECKING:
+    from vidsearch.captions.parts import PartsReport
     from vidsearch.ingest import FileFailure, IngestReport
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.records import LibraryInfo, Problem
@@ -74,6 +75,31 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
             failures=[FileFailureSchema.of(failure) for failure in report.failures],
             warnings=list(report.warnings),
             device=device,
+        )
+
+
+class PartFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A file of which nothing was said."""
+
+    path: str
+    reason: str
+
+
+class PartsReportSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run that describes chapters or videos did."""
+
+    num_described: int
+    num_parts: int
+    num_skipped: int
+    failures: list[PartFailureSchema]
+    interrupted: bool
+
+    @classmethod
+    def of(cls, report: PartsReport) -> Self:
+        return schema_of(
+            cls,
+            report,
+            failures=[PartFailureSchema(path=str(path), reason=reason) for path, reason in report.failures],
         )
 
 

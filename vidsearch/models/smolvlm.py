@@ -1,0 +1,217 @@
+"""SmolVLM2 (Marafioti et al. 2025, arXiv:2504.05299): several frames to a sentence or two about them.
+
+Runs transformers' own network and its image processor for Pillow. A request is put together as its video
+processor does, which would need torchvision and num2words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vidsearch.errors import ModelOutOfMemory, ModelUnavailable
+from vidsearch.models.batching import is_out_of_memory
+from vidsearch.models.cleaning import clean
+from vidsearch.models.tokens import read_tokenizer
+from vidsearch.types import GeneratedCaption
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+    from vidsearch.models.device import Device
+    from vidsearch.models.protocols import TimedImage
+    from vidsearch.models.weights import Checkpoint
+
+MAX_FRAMES = 16
+"""Of a request. The published settings allow 64, which takes four times as long."""
+_TOKENS_PER_WORD = 2.5
+"""At most, in most languages."""
+_END = "<end_of_utterance>"
+_IMAGE, _AROUND, _WHOLE = "<image>", "<fake_token_around_image>", "<global-img>"
+_INTRO = "You are provided the following series of {count} frames from a {length} [H:MM:SS] video.\n"
+_ONES = (
+    *("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven"),
+    *("twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
+)
+_TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
+
+
+class SmolVlmDescriber:
+    """A VideoDescriber over a SmolVLM2 checkpoint."""
+
+    def __init__(
+        self,
+        torch_model: Any,
+        processor: Any,
+        tokenizer: Tokenizer,
+        *,
+        model: str,
+        image_seq_len: int,
+        device: Device,
+    ) -> None:
+        """Put a model onto a device.
+
+        Args:
+            torch_model: transformers' SmolVLMForConditionalGeneration.
+            processor: transformers' SmolVLMImageProcessorPil, set as for the frames of videos.
+            tokenizer: of the same checkpoint.
+            model: name, for `model`.
+            image_seq_len: how many tokens a frame becomes.
+            device: where to run.
+        """
+        self.model = model
+        self.max_frames = MAX_FRAMES
+        self.short_side_pixels = int(processor.max_image_size["longest_edge"])
+        self.tokenizer = tokenizer
+        self.processor = processor
+        self._image_seq_len = image_seq_len
+        self._device = device
+        ends = (tokenizer.token_to_id(name) for name in (_END, "<|im_end|>", "<|endoftext|>"))
+        self._end_ids = [token for token in ends if token is not None]
+        self.torch_model: Any = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
+
+    def describe(
+        self, frames: Sequence[TimedImage], *, duration_seconds: float, request: str, max_words: int
+    ) -> GeneratedCaption:
+        """Say something of the frames of a video, or of a part of one.
+
+        Args:
+            frames: In the order of time, at their times from the start of the part.
+            duration_seconds: Of the part.
+            request: What is to be said.
+            max_words: Of the answer, about.
+
+        Raises:
+            ModelOutOfMemory: The frames do not fit together.
+            ValueError: No frame, or too many.
+        """
+        if not 0 < len(frames) <= self.max_frames:
+            raise ValueError(f"1 to {self.max_frames} frames are described at once, not {len(frames)}")
+        times = [frame.time_seconds for frame in frames]
+        text = video_request(times, duration_seconds, request, image_seq_len=self._image_seq_len)
+        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
+        pixels = self.processor([frame.image for frame in frames], return_tensors="pt")["pixel_values"]
+        try:
+            return self._generate(ids, pixels, max_new_tokens=round(max_words * _TOKENS_PER_WORD))
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ModelOutOfMemory(
+                f"{len(frames)} frames do not fit in the device's memory: use --device cpu, --precision "
+                "bf16 or fp16, or a smaller model."
+            ) from error
+
+    def _generate(self, ids: list[int], pixels: torch.Tensor, *, max_new_tokens: int) -> GeneratedCaption:
+        asked = torch.tensor([ids], device=self._device.torch_device)
+        with torch.inference_mode():
+            written = self.torch_model.generate(
+                input_ids=asked,
+                attention_mask=torch.ones_like(asked),
+                pixel_values=pixels.to(self._device.torch_device, self._device.torch_dtype),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                num_beams=1,
+                eos_token_id=self._end_ids,
+                return_dict_in_generate=True,
+                output_scores=True,
+            )
+        new = written.sequences[0, len(ids) :].tolist()
+        logprobs = [
+            float(torch.log_softmax(scores[0].float(), dim=-1)[token])
+            for scores, token in zip(written.scores, new, strict=True)
+        ]
+        raw = self.tokenizer.decode(new, skip_special_tokens=True).strip()
+        return GeneratedCaption(
+            text=clean(raw),
+            raw_text=raw,
+            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in new),
+            token_logprobs=tuple(logprobs),
+        )
+
+
+def video_request(
+    times: Sequence[float], duration_seconds: float, request: str, *, image_seq_len: int
+) -> str:
+    """The text of a request about frames at these times (s), with the places of their pictures in it."""
+    place = f"{_AROUND}{_WHOLE}{_IMAGE * image_seq_len}{_AROUND}"
+    shown = "".join(
+        f"\nFrame from {int(seconds // 60):02d}:{int(seconds % 60):02d}:{place}" for seconds in times
+    )
+    intro = _INTRO.format(count=_in_words(len(times)), length=timedelta(seconds=int(duration_seconds)))
+    return f"<|im_start|>User: {intro}{shown}\n\n{request}{_END}\nAssistant:"
+
+
+def _in_words(number: int) -> str:
+    """A number below a hundred in English words: "twenty-one"."""
+    if number < len(_ONES):
+        return _ONES[number]
+    tens, ones = divmod(number, 10)
+    return _TENS[tens - 2] + (f"-{_ONES[ones]}" if ones else "")
+
+
+def check_smolvlm(checkpoint: Checkpoint) -> None:
+    """Check everything but the weights. Raises ModelUnavailable."""
+    tokenizer = read_tokenizer(checkpoint.folder)
+    lacking = [name for name in (_IMAGE, _AROUND, _WHOLE, _END) if tokenizer.token_to_id(name) is None]
+    if lacking:
+        raise ModelUnavailable(
+            f"The tokenizer of {checkpoint.model} has no {', '.join(lacking)}: it is not a SmolVLM2's."
+        )
+    _image_seq_len(checkpoint)
+    _frame_settings(checkpoint)
+
+
+def load_smolvlm(checkpoint: Checkpoint, *, device: Device) -> SmolVlmDescriber:
+    """Load a SmolVLM2 checkpoint. Raises ModelUnavailable where it is not whole."""
+    from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+    from transformers.models.smolvlm.modeling_smolvlm import SmolVLMForConditionalGeneration
+
+    from vidsearch.models.transformers_model import load_pretrained
+
+    check_smolvlm(checkpoint)
+    return SmolVlmDescriber(
+        load_pretrained(SmolVLMForConditionalGeneration, checkpoint),
+        SmolVLMImageProcessorPil(**_frame_settings(checkpoint)),
+        read_tokenizer(checkpoint.folder),
+        model=checkpoint.model,
+        image_seq_len=_image_seq_len(checkpoint),
+        device=device,
+    )
+
+
+def _image_seq_len(checkpoint: Checkpoint) -> int:
+    """How many tokens a frame becomes: by the sizes that the network has."""
+    config = checkpoint.config
+    vision = config.get("vision_config")
+    vision = vision if isinstance(vision, Mapping) else {}
+    sizes = (vision.get("image_size", 224), vision.get("patch_size", 32), config.get("scale_factor", 2))
+    if not all(isinstance(size, int) and 0 < size <= 2**14 for size in sizes):
+        raise ModelUnavailable(f"The config.json of {checkpoint.model} has no sizes of pictures: {sizes}.")
+    image_size, patch_size, scale_factor = sizes
+    return int((image_size // patch_size) ** 2 // scale_factor**2)
+
+
+def _frame_settings(checkpoint: Checkpoint) -> dict[str, Any]:
+    """How the frames of a video are prepared: scaled to a square, and never cut into parts."""
+    settings = checkpoint.preprocessor
+    sampling = settings.get("video_sampling")
+    sampling = sampling if isinstance(sampling, Mapping) else {}
+    size = sampling.get("video_size") or settings.get("size")
+    square = settings.get("max_image_size")
+    for name, value in (("video_size", size), ("max_image_size", square)):
+        edge = value.get("longest_edge") if isinstance(value, Mapping) else None
+        if not isinstance(edge, int) or not 0 < edge <= 4096:
+            raise ModelUnavailable(
+                f"The preprocessor_config.json of {checkpoint.model} says no {name} with a longest_edge."
+            )
+    return {
+        "size": size,
+        "max_image_size": square,
+        "image_mean": settings.get("image_mean", [0.5] * 3),
+        "image_std": settings.get("image_std", [0.5] * 3),
+        "do_image_splitting": False,
+        "do_pad": False,
+    }
