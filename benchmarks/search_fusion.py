@@ -136,7 +136,7 @@ def ask(
         fingerprint = Fingerprint("0" * 64, "0" * 64, stat.st_size, stat.st_mtime_ns)
         add_video(library, file, fingerprint, info, embedder.space, vectors, captions)
         for row, query in enumerate(queries):
-            found = library.match_scores(query, len(vectors), kinds=[CAPTIONS.track])
+            found = library.match_scores(query, len(vectors), kinds=CAPTIONS.tracks)
             _, starts, ends = library.positions(found.ids)
             for start, end, score, of_query in zip(starts, ends, found.scores, found.shares, strict=True):
                 seconds = slice(round(start), round(end))

@@ -276,19 +276,6 @@ class FrameFilter:
 
 
 @dataclass(frozen=True, slots=True)
-class StepHit:
-    """One step of a moment that was asked for as a sequence."""
-
-    text: str
-    frame_id: int
-    time_seconds: float
-    score: float
-    """Cosine of the step's words and the frame, or their mean standard score over several spaces."""
-    caption: str | None
-    confidence: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Evidence:
     """One reason why a moment is a hit."""
 
@@ -303,6 +290,22 @@ class Evidence:
     """Probability in [0, 1], by this alone, that it is what was asked for."""
     highlighted: str = ""
     """`text` with `store.records.HIGHLIGHT_START` and `HIGHLIGHT_END` around each word that matched."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepHit:
+    """One step of a moment that was asked for as a sequence."""
+
+    text: str
+    frame_id: int
+    time_seconds: float
+    score: float
+    """The mean standard score of the step's words and the frame over the spaces; the logarithm of the step's
+    probability where words of tracks were looked at too."""
+    caption: str | None
+    confidence: float | None = None
+    evidence: tuple[Evidence, ...] = ()
+    """Why it is this step, what tells most first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ def test_control_characters_and_runs_of_space_are_cleaned():
         ({"more_like": (1,), "then": ("b",)}, "Steps follow a text"),
         ({"text": "a", "plus": (WeightedText("b"),), "then": ("c",)}, "Steps follow a text"),
         ({"text": "a", "then": (" ",)}, "step after --then is empty"),
-        ({"text": "a", "then": ("b",), "mode": "caption"}, "found by pictures"),
+        ({"text": "a", "then": ("said:b",), "mode": "visual"}, "said: looks at speech and subtitles"),
         ({"text": "a", "then": ("b",), "within_seconds": 0.0}, "more than 0"),
         ({"text": "a", "then": ("b",), "within_seconds": float("nan")}, "more than 0"),
         ({"text": "a", "num_hits": 0}, "must be from 1 to"),
@@ -160,7 +160,8 @@ def test_a_vector_may_be_an_array():
 @pytest.mark.parametrize(
     ("options", "looked_at"),
     [
-        ({}, ("pictures", "corrections", "subtitles", "chapters", "captions")),
+        ({}, ("pictures", "corrections", "speech", "text", "subtitles", "chapters", "captions")),
+        ({"kinds": ("speech, pictures", "text")}, ("pictures", "speech", "text")),
         ({"mode": "visual"}, ("pictures",)),
         ({"mode": "caption"}, ("corrections", "captions")),
         ({"kinds": ("captions",)}, ("corrections", "captions")),

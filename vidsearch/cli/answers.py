@@ -8,13 +8,18 @@ from typing import TYPE_CHECKING
 
 from vidsearch.cli import console
 from vidsearch.errors import MediaError
-from vidsearch.times import format_duration, format_time
+from vidsearch.search.kinds import reason
+from vidsearch.times import format_duration, format_moment, format_time
 
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.store.store import Store
-    from vidsearch.types import SearchHit
+    from vidsearch.types import Evidence, SearchHit
+
+
+_WORTH_SAYING = 0.2
+"""From this confidence on it is said that pictures look like it, beside the words that a hit was found by."""
 
 
 def print_answer(answer: SearchAnswer) -> None:
@@ -41,33 +46,35 @@ def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
     alike = f" (+{hit.num_duplicates} alike)" if hit.num_duplicates else ""
     yield (
         rank,
-        format_time(hit.time_seconds),
+        format_moment(hit.time_seconds),
         f"{format_duration(hit.start_seconds)}-{format_duration(hit.end_seconds)}",
         _percent(hit.confidence),
         f"{hit.score:.3f}",
         hit.frame_id,
         console.shown_path(hit.video.path) + alike,
-        "" if hit.steps else _words(hit),
+        "" if hit.steps else _why(hit.evidence, hit.caption),
     )
     for step in hit.steps:
         yield (
             "",
-            format_time(step.time_seconds),
+            format_moment(step.time_seconds),
             "",
             _percent(step.confidence),
             f"{step.score:.3f}",
             step.frame_id,
             f"  {step.text}",
-            step.caption or "",
+            _why(step.evidence, step.caption),
         )
 
 
-def _words(hit: SearchHit) -> str:
-    """Return what was said, written or captioned there that the hit was found by, else its caption."""
-    best = hit.evidence[0] if hit.evidence else None
-    if best is not None and best.text and best.text != hit.caption:
-        return f"{best.text} ({best.kind})"
-    return hit.caption or ""
+def _why(evidence: Sequence[Evidence], caption: str | None) -> str:
+    """Return why it is a hit: what was said, written or captioned there, and whether it looks like it."""
+    by_words = [each for each in evidence if each.text and each.text != caption]
+    if not by_words:
+        return caption or ""
+    reasons = [reason(each) for each in by_words]
+    looks = [each for each in evidence if not each.text and (each.confidence or 0.0) >= _WORTH_SAYING]
+    return "; ".join(dict.fromkeys([*reasons, *map(reason, looks)]))
 
 
 def _percent(confidence: float | None) -> str:

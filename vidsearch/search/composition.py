@@ -70,17 +70,13 @@ class QueryComposer:
             total += weight * unit / max(spread, 1e-3)
         return _unit(total.astype(np.float32))
 
-    def step_vectors(self, steps: Sequence[str], space: EmbeddingSpace) -> Float32:
-        """Vectors of the steps of a sequence, float32 (steps, dim), unit rows."""
-        return np.stack([_unit(row) for row in self._text_vectors(steps, space)])
-
     def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
-        rows = self._encoder(space).embed_texts([_as_seen(text) for text in texts])
+        rows = self._encoder(space).embed_texts(texts)
         return _checked(rows, len(texts), space)
 
     def _parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
         """Vectors and their weights, those of words all encoded in one call."""
-        words = [(query.text, 1.0)] if query.text else []
+        words = [(query.seen, 1.0)] if query.seen else []
         words += [(part.text, part.weight) for part in query.plus]
         words += [(part.text, -part.weight) for part in query.minus]
         if words:
@@ -172,11 +168,6 @@ def _checked(rows: Float32, count: int, space: EmbeddingSpace) -> Float32:
             f"finite; {(count, space.dim)} finite ones are wanted. Its weights may be damaged."
         )
     return rows
-
-
-def _as_seen(text: str) -> str:
-    """A text as an encoder is to read it: quotes are for the words of tracks."""
-    return " ".join(text.replace('"', " ").split()) or text
 
 
 def _unit(vector: Float32) -> Float32:

@@ -19,12 +19,12 @@ from vidsearch.search.composition import QueryComposer
 from vidsearch.search.fusion import Moment, rank_moments, rank_segments
 from vidsearch.search.hits import HitMaker, fold_duplicates
 from vidsearch.search.kinds import PICTURES
-from vidsearch.search.query import asked_by
 from vidsearch.search.rerank import rerank
 from vidsearch.search.retrievers import RETRIEVERS, FrameRanking, Question, Retriever, SegmentRanking
 from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
-from vidsearch.search.views import View, mean_log_odds, standard_scores, step_scores
+from vidsearch.search.together import Step, frame_evidence, needs_words, rank_together, scores_of_steps
+from vidsearch.search.views import View, mean_log_odds, standard_scores
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Matcher
@@ -121,11 +121,20 @@ class Searcher:
     def _search_moments(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
     ) -> _Found:
-        views, problems = self._views(query, timelines if PICTURES in query.looked_at else {})
+        by_clause = [
+            self._views(clause, timelines if PICTURES in clause.looked_at else {}) for clause in query.clauses
+        ]
+        views, problems = next((each for each in by_clause if any(each)), by_clause[0])
         timeline = views[0].timeline if views else next(iter(timelines.values()), _no_frames())
         maker = HitMaker(self.library, timeline)
-        question = Question(self.library, query, views, timeline, among)
-        moments = _moments(question, maker)
+        questions = [
+            Question(self.library, clause, own_views, timeline, among)
+            for clause, (own_views, _) in zip(query.clauses, by_clause, strict=True)
+        ]
+        if len(questions) > 1 and len(timeline):
+            moments = _joint_moments(query, questions, maker)
+        else:
+            moments = _moments(query, questions, maker)
         if problems and not views and (query.mode != "auto" or not moments):
             raise problems[0]
         by_words = any(moment.segments for moment in moments)
@@ -156,11 +165,10 @@ class Searcher:
     def _search_sequence(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
     ) -> _Found:
-        texts = [query.text or "", *query.then]
-        step_views, notes = self._step_views(texts, timelines)
-        timeline = step_views[0][0].timeline
-        rows = np.arange(len(timeline)) if among is None else _known_rows(timeline, among)
-        scores = step_scores(step_views, rows)
+        steps, notes = self._steps(query, timelines, among)
+        timeline = steps[0].questions[0].timeline
+        rows = np.arange(len(timeline)) if among is None else timeline.known_rows(among)
+        scores = scores_of_steps(steps, rows)
         sequences = best_sequences(
             scores,
             timeline.video_ids[rows],
@@ -168,21 +176,24 @@ class Searcher:
             within_seconds=query.within_seconds,
             limit=query.num_hits * (2 if query.dedupe else 1),
         )
-        at = np.asarray([sequence.rows for sequence in sequences], dtype=np.int64).reshape(-1, len(texts))
+        at = np.asarray([sequence.rows for sequence in sequences], dtype=np.int64).reshape(-1, len(steps))
         step_rows = rows[at]
         kept, folded = list(range(len(step_rows))), dict[int, int]()
-        if query.dedupe:
+        if query.dedupe and not any(step.is_by_words for step in steps):
             vectors = timeline.vectors(step_rows.reshape(-1)).reshape(*step_rows.shape, -1)
             kept, folded = fold_duplicates(vectors, timeline.video_ids[step_rows[:, 0]].tolist())
         kept = kept[: query.num_hits] if query.min_confidence is None else kept
         hits = HitMaker(self.library, timeline).sequence_hits(
-            step_rows[kept], scores[np.arange(len(texts)), at[kept]], texts, step_views
+            step_rows[kept], scores[np.arange(len(steps)), at[kept]], steps
         )
         hits = [
             replace(hit, num_duplicates=folded[n]) if n in folded else hit
             for hit, n in zip(hits, kept, strict=True)
         ]
-        return _Found(hits, step_views[0], "visual", notes)
+        views = next((step.views for step in steps if step.views), ())
+        return _Found(
+            hits, views, _mode(query, views, by_words=any(step.is_by_words for step in steps)), notes
+        )
 
     # --- what they share ----------------------------------------------------------------------------
 
@@ -202,27 +213,29 @@ class Searcher:
                 problems.append(error)
         return views, problems
 
-    def _step_views(
-        self, texts: Sequence[str], timelines: Mapping[EmbeddingSpace, Timeline]
-    ) -> tuple[list[list[View]], list[str]]:
-        """For each step, its view in each space that an encoder is at hand for."""
-        columns: list[list[View]] = []
+    def _steps(
+        self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
+    ) -> tuple[list[Step], list[str]]:
+        """The steps of a sequence, and what should be said about them."""
+        steps: list[Step] = []
         problems: list[ModelUnavailable] = []
-        for space, timeline in timelines.items():
-            try:
-                vectors = self._composer.step_vectors(texts, space)
-            except ModelUnavailable as error:
-                problems.append(error)
-                continue
-            columns.append(
-                [
-                    View.of(space, timeline, vector, asked_by(text))
-                    for text, vector in zip(texts, vectors, strict=True)
-                ]
-            )
-        if not columns:
-            raise problems[0] if problems else QueryError("No frame of this library has a vector to compare.")
-        return [list(views) for views in zip(*columns, strict=True)], [str(error) for error in problems]
+        timeline = next(iter(timelines.values()), _no_frames())
+        if not len(timeline):
+            raise QueryError("No frame of this library has a vector to compare.")
+        for text, asked in zip((query.text or "", *query.then), query.steps, strict=True):
+            questions = []
+            for clause in asked.clauses:
+                views, own = self._views(clause, timelines if PICTURES in clause.looked_at else {})
+                problems += own
+                if own and not views and clause.looked_at == (PICTURES,):
+                    raise own[0]
+                questions.append(Question(self.library, clause, views, timeline, among))
+            steps.append(Step(text, tuple(questions)))
+        if any(len(step.questions) > 1 or needs_words(step.questions[0]) for step in steps):
+            steps = [replace(step, parts=tuple(map(frame_evidence, step.questions))) for step in steps]
+        elif problems and not all(step.views for step in steps):
+            raise problems[0]
+        return steps, list(dict.fromkeys(map(str, problems)))
 
     def _matcher(self, name: str) -> Matcher:
         if name not in self._matchers:
@@ -238,11 +251,33 @@ class Searcher:
         return known[1]
 
 
-def _moments(question: Question, maker: HitMaker) -> list[Moment]:
-    """The best moments, some more than asked for where duplicates will be folded."""
-    query, views, timeline = question.query, question.views, question.timeline
-    wanted = max(query.num_hits, query.num_rerank if query.rerank else 0) * (2 if query.dedupe else 1)
-    retrievers: list[Retriever] = [r for kind in query.looked_at for r in RETRIEVERS[kind](question)]
+def _num_wanted(query: Query) -> int:
+    """How many moments to find: some more than asked for where duplicates will be folded."""
+    return max(query.num_hits, query.num_rerank if query.rerank else 0) * (2 if query.dedupe else 1)
+
+
+def _joint_moments(query: Query, questions: Sequence[Question], maker: HitMaker) -> list[Moment]:
+    """The moments that are best for all clauses of a query together."""
+    timeline, among = questions[0].timeline, questions[0].among
+    return rank_together(
+        [frame_evidence(question) for question in questions],
+        among_rows=None if among is None else timeline.known_rows(among),
+        join=query.group,
+        bounds_of=lambda row: maker.bounds(row, query.filter),
+        limit=_num_wanted(query),
+    )
+
+
+def _moments(query: Query, questions: Sequence[Question], maker: HitMaker) -> list[Moment]:
+    """The best moments of a query of one clause; of several where there are no pictures to join them by."""
+    views, timeline = questions[0].views, questions[0].timeline
+    wanted = _num_wanted(query)
+    retrievers: list[Retriever] = [
+        retriever
+        for question in questions
+        for kind in question.query.looked_at
+        for retriever in RETRIEVERS[kind](question)
+    ]
     depth = max(_FIRST_DEPTH, 2 * wanted)
     while True:
         rankings = [retriever.rank(depth) for retriever in retrievers]
@@ -272,11 +307,6 @@ def _check_vectors(query: Query, spaces: Sequence[EmbeddingSpace]) -> None:
         if key not in known:
             have = ", ".join(f"{key} ({model})" for key, model in known.items()) or "none yet"
             raise QueryError(f"The library has no embedding space {key!r}. It has: {have}.")
-
-
-def _known_rows(timeline: Timeline, frame_ids: Int64) -> Int64:
-    rows = timeline.rows(frame_ids)
-    return np.sort(rows[rows >= 0])
 
 
 def _no_frames() -> Timeline:

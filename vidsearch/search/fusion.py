@@ -194,7 +194,7 @@ def _moments(
     is_fused = len(frames) + len(segments) > 1
     of_pictures = weights(bests)
     cosines = [_best_by_span(ranking, firsts, ends) for ranking in frames]
-    matched = [_segments_by_span(ranking, firsts, ends) for ranking in segments]
+    matched = [best_by_span(ranking, firsts, ends) for ranking in segments]
     moments = []
     for number, span in enumerate(made):
         found = [
@@ -230,7 +230,7 @@ def _best_by_span(ranking: FrameRanking, firsts: Int64, ends: Int64) -> dict[int
     return scores
 
 
-def _segments_by_span(ranking: SegmentRanking, firsts: Int64, ends: Int64) -> list[int]:
+def best_by_span(ranking: SegmentRanking, firsts: Int64, ends: Int64) -> list[int]:
     """For each span, the number of the most telling segment that overlaps it; -1 where none does."""
     overlaps = (ranking.firsts[:, None] < ends) & (ranking.end_rows[:, None] > firsts)
     confidences = np.where(overlaps, ranking.confidences[:, None], -1.0)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,8 +17,9 @@ from vidsearch.types import Evidence, SearchHit, StepHit
 
 if TYPE_CHECKING:
     from vidsearch.search.fusion import Moment
-    from vidsearch.search.retrievers import RankedSegment
+    from vidsearch.search.retrievers import Float64, RankedSegment
     from vidsearch.search.timeline import Timeline
+    from vidsearch.search.together import Step
     from vidsearch.search.views import View
     from vidsearch.store.store import Store
     from vidsearch.tracks import SegmentMatch
@@ -74,8 +75,7 @@ class HitMaker:
         frames = self._frames([row for span in spans for row in (span.first, span.best, span.end - 1)])
         best_ids = self._timeline.frame_ids[[span.best for span in spans]] if spans else np.empty(0, np.int64)
         by_pictures = dict(zip((span.best for span in spans), confidences(views, best_ids), strict=True))
-        scores = {each.id: each.score for moment in moments for each in moment.segments}
-        said = {each.segment_id: each for each in self._library.marked(words, scores)} if scores else {}
+        said = self._said(words, (each for moment in moments for each in moment.segments))
         hits = []
         for moment in moments:
             span = moment.span
@@ -104,52 +104,72 @@ class HitMaker:
                     caption=_caption(shown),
                     confidence=-float(np.expm1(-moment.weight)) if has_confidence else None,
                     scores=dict(moment.scores),
-                    evidence=_evidence(moment, said, best if views else None, sure),
+                    evidence=_evidence(
+                        moment.segments, said, best if views and span is not None else None, sure
+                    ),
                 )
             )
         return hits
 
     def sequence_hits(
-        self,
-        step_rows: Int64,
-        step_scores: Float32,
-        texts: Sequence[str],
-        step_views: Sequence[Sequence[View]],
+        self, step_rows: Int64, step_scores: Float32 | Float64, steps: Sequence[Step]
     ) -> list[SearchHit]:
         """Hits of sequences; rows and scores are (sequences, steps). The least sure step decides."""
         frames = self._frames(step_rows.reshape(-1).tolist())
-        frame_ids = self._timeline.frame_ids[step_rows]
-        sure = [confidences(views, frame_ids[:, number]) for number, views in enumerate(step_views)]
+        columns = [
+            self._step_hits(step, [(row, frames[row]) for row in rows], scores)
+            for step, rows, scores in zip(steps, step_rows.T.tolist(), step_scores.T.tolist(), strict=True)
+        ]
         hits = []
-        for sequence, rows in enumerate(step_rows.tolist()):
-            steps = tuple(
-                StepHit(
-                    text=text,
-                    frame_id=frames[row].id,
-                    time_seconds=frames[row].time_seconds,
-                    score=float(step_scores[sequence, number]),
-                    caption=_caption(frames[row]),
-                    confidence=sure[number][sequence],
-                )
-                for number, (text, row) in enumerate(zip(texts, rows, strict=True))
-            )
+        for rows, found in zip(step_rows.tolist(), zip(*columns, strict=True), strict=True):
             first, last = frames[rows[0]], frames[rows[-1]]
+            end = max((each.end_seconds for each in found[-1].evidence), default=last.end_seconds)
             hits.append(
                 SearchHit(
                     video=self._video(first.video_id),
                     frame_id=first.id,
-                    time_seconds=first.time_seconds,
-                    start_seconds=first.time_seconds,
-                    end_seconds=last.end_seconds,
-                    score=float(step_scores[sequence].mean()),
+                    time_seconds=found[0].time_seconds,
+                    start_seconds=found[0].time_seconds,
+                    end_seconds=max(end, found[-1].time_seconds),
+                    score=float(np.mean([step.score for step in found])),
                     caption=_caption(first),
                     confidence=min(
-                        (step.confidence for step in steps if step.confidence is not None), default=None
+                        (step.confidence for step in found if step.confidence is not None), default=None
                     ),
-                    steps=steps,
+                    steps=found,
                 )
             )
         return hits
+
+    def _step_hits(
+        self, step: Step, frames: Sequence[tuple[int, IndexedFrame]], scores: Sequence[float]
+    ) -> list[StepHit]:
+        """One step of every sequence: at the frame that it was found at, or where its words begin."""
+        at_rows = [step.segments_at(row) for row, _ in frames]
+        said = self._said(step.words, [segment for segments in at_rows for segment in segments])
+        ids = np.asarray([frame.id for _, frame in frames], dtype=np.int64)
+        by_pictures = confidences(step.views, ids) if step.views else [None] * len(frames)
+        hits = []
+        for (_, frame), segments, sure, score in zip(frames, at_rows, by_pictures, scores, strict=True):
+            evidence = _evidence(segments, said, frame if step.views else None, sure)
+            is_said = bool(evidence and evidence[0].text)
+            hits.append(
+                StepHit(
+                    text=step.text,
+                    frame_id=frame.id,
+                    time_seconds=evidence[0].start_seconds if is_said else frame.time_seconds,
+                    score=score,
+                    caption=_caption(frame),
+                    confidence=float(np.exp(score)) if step.is_by_words else sure,
+                    evidence=evidence,
+                )
+            )
+        return hits
+
+    def _said(self, words: str, segments: Iterable[RankedSegment]) -> dict[int, SegmentMatch]:
+        """What segments say, with the words that answer marked, by id."""
+        scores = {each.id: each.score for each in segments}
+        return {each.segment_id: each for each in self._library.marked(words, scores)} if scores else {}
 
     def _frames(self, rows: Sequence[int]) -> dict[int, IndexedFrame]:
         unique = list(dict.fromkeys(rows))
@@ -206,7 +226,10 @@ def fold_duplicates(vectors: Float32, video_ids: Sequence[int]) -> tuple[list[in
 
 
 def _evidence(
-    moment: Moment, said: Mapping[int, SegmentMatch], best: IndexedFrame | None, sure: float | None
+    segments: Iterable[RankedSegment],
+    said: Mapping[int, SegmentMatch],
+    best: IndexedFrame | None,
+    sure: float | None,
 ) -> tuple[Evidence, ...]:
     """Why a moment is a hit, what tells most first; `best` is its frame where pictures were compared."""
     found = [
@@ -218,10 +241,10 @@ def _evidence(
             confidence=segment.confidence,
             highlighted=said[segment.id].highlighted,
         )
-        for segment in moment.segments
+        for segment in segments
         if segment.id in said
     ]
-    if best is not None and moment.span is not None:
+    if best is not None:
         found.append(Evidence(PICTURES, "", best.time_seconds, best.end_seconds, sure))
     return tuple(sorted(found, key=lambda each: -(each.confidence or 0.0)))
 

@@ -10,11 +10,14 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from vidsearch.times import format_moment
 from vidsearch.tracks import WordKind
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from vidsearch.types import Evidence
 
     Float64: TypeAlias = NDArray[np.float64]
 
@@ -27,13 +30,15 @@ class EvidenceKind:
     """Words of one kind of track, and how far they can be trusted."""
 
     name: str
-    track: WordKind
-    """The kind of the tracks that hold them, and whether a person wrote them into this library."""
-    trust: float
+    tracks: tuple[WordKind, ...]
+    """The kinds of the tracks that hold them, and whether a person wrote them into this library."""
+    says: str
+    """How a hit says that it was found by such words: `said "{text}" at {time}`."""
+    trust: float = 0.7
     """Probability in [0, 1] that a segment with all words of a query is what was asked for."""
-    fall: float
+    fall: float = 2.0
     """Exponent: a segment with a share of the words is trusted `trust * share ** fall`."""
-    has_own_span: bool
+    has_own_span: bool = True
     """Whether a match is always a moment with the segment's own times. Otherwise the pictures around it say
     how far the moment reaches, where they say more than the words."""
 
@@ -42,19 +47,33 @@ class EvidenceKind:
         return self.trust * shares**self.fall
 
 
+_CORRECTIONS = (WordKind("caption", is_human=True),)
+_SPEECH = (WordKind("transcript", is_human=True), WordKind("transcript"))
+_TEXT = (WordKind("ocr", is_human=True), WordKind("ocr"))
+
 TEXT_KINDS: Mapping[str, EvidenceKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
+            EvidenceKind("corrections", _CORRECTIONS, 'you said "{text}"', trust=0.999, fall=1.0),
+            EvidenceKind("speech", _SPEECH, 'said "{text}" at {time}'),
+            EvidenceKind("text", _TEXT, 'on screen "{text}"'),
+            EvidenceKind("subtitles", (WordKind("subtitle"),), 'said "{text}" at {time}'),
+            EvidenceKind("chapters", (WordKind("chapter"),), 'chapter "{text}"'),
             EvidenceKind(
-                "corrections", WordKind("caption", is_human=True), trust=0.999, fall=1.0, has_own_span=True
+                "captions", (WordKind("caption"),), 'caption "{text}"', trust=0.45, has_own_span=False
             ),
-            EvidenceKind("subtitles", WordKind("subtitle"), trust=0.7, fall=2.0, has_own_span=True),
-            EvidenceKind("chapters", WordKind("chapter"), trust=0.7, fall=2.0, has_own_span=True),
-            EvidenceKind("captions", WordKind("caption"), trust=0.45, fall=2.0, has_own_span=False),
         )
     }
 )
 """By name, those of other kinds first that say more. `captions` are a model's, `corrections` a person's."""
 
 KINDS = (PICTURES, *TEXT_KINDS)
+
+
+def reason(evidence: Evidence) -> str:
+    """Say in a few words why a moment is a hit: `said "any questions" at 0:12`, `looks like it`."""
+    kind = TEXT_KINDS.get(evidence.kind)
+    if kind is None:
+        return "looks like it"
+    return kind.says.format(text=evidence.text, time=format_moment(evidence.start_seconds))

@@ -15,6 +15,7 @@ from typing import Literal, TypeAlias, get_args
 
 from vidsearch.errors import QueryError
 from vidsearch.search.kinds import KINDS, PICTURES
+from vidsearch.search.parts import Part, parts_of
 from vidsearch.store.words import telling_terms
 from vidsearch.times import parse_time
 from vidsearch.types import FrameFilter
@@ -107,6 +108,8 @@ class Query:
     """
 
     text: str | None = None
+    """Words, of which some may be for some kinds of evidence only: `a man said:"any questions"`; see
+    `search.parts`."""
     images: tuple[Path, ...] = ()
     """Picture files to find the like of."""
     like: tuple[FrameReference, ...] = ()
@@ -141,10 +144,60 @@ class Query:
         object.__setattr__(self, "text", _clean(self.text or "") or None)
         object.__setattr__(self, "then", tuple(_clean(step) for step in self.then))
         object.__setattr__(self, "vectors", {key: _numbers(key, row) for key, row in self.vectors.items()})
+        if self.kinds is not None:
+            names = (name.strip() for each in self.kinds for name in each.split(","))
+            object.__setattr__(self, "kinds", tuple(names))
         _check_kinds(self)
         _check_parts(self)
         _check_numbers(self)
         _check_filter(self.filter)
+        if self.then:
+            _ = self.steps  # each of them has to be a query
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """What the text asks for, and where."""
+        return parts_of(self.text or "")
+
+    @property
+    def clauses(self) -> tuple[Query, ...]:
+        """A query for each part, all of which an answer should fit; itself alone where there is one part.
+
+        Pictures, frames, and what pulls towards something or away, go with the first part that looks at
+        pictures.
+        """
+        parts, has_more = self.parts, self.num_parts > bool(self.text)
+        if len(parts) < 2 and not (has_more and parts and parts[0].kinds and PICTURES not in parts[0].kinds):
+            return (self,)
+        whole = replace(self, mode="auto", then=(), rerank=None)
+        only_words = replace(
+            whole, text="-", images=(), like=(), plus=(), minus=(), vectors={}, more_like=(), less_like=()
+        )
+        clauses: list[Query] = []
+        for part in parts:
+            kinds = tuple(kind for kind in self._allowed if part.kinds is None or kind in part.kinds)
+            takes_more = has_more and PICTURES in kinds
+            clauses.append(replace(whole if takes_more else only_words, text=part.words, kinds=kinds))
+            has_more = has_more and not takes_more
+        if has_more:
+            clauses.append(replace(whole, text=None, kinds=(PICTURES,)))
+        return tuple(clauses)
+
+    @property
+    def steps(self) -> tuple[Query, ...]:
+        """A query for each step of a sequence.
+
+        What a model says of pictures is looked at only where a step asks for captions: the pictures
+        themselves say more.
+        """
+        first = replace(self, then=())
+        steps = []
+        for text in (self.text or "", *self.then):
+            kinds = tuple(kind for kind in self._allowed if kind != "captions") or self._allowed
+            if self.kinds is not None or any(part.kinds for part in parts_of(text)):
+                kinds = self._allowed
+            steps.append(replace(first, text=text, mode="auto", kinds=kinds))
+        return tuple(steps)
 
     @property
     def num_parts(self) -> int:
@@ -167,7 +220,17 @@ class Query:
 
     @property
     def looked_at(self) -> tuple[str, ...]:
-        """The kinds of evidence that the mode and `kinds` leave, in the order of `kinds.KINDS`."""
+        """The kinds of evidence that the mode, `kinds` and the text leave, in the order of `kinds.KINDS`."""
+        wanted = [part.kinds for part in self.parts]
+        if not wanted or None in wanted:
+            return self._allowed
+        if self.num_parts > bool(self.text):
+            wanted.append((PICTURES,))
+        return tuple(kind for kind in self._allowed if any(kind in (kinds or ()) for kinds in wanted))
+
+    @property
+    def _allowed(self) -> tuple[str, ...]:
+        """The kinds of evidence that the mode and `kinds` leave."""
         asked = KINDS if self.kinds is None else self.kinds
         if "captions" in asked:
             asked = (*asked, "corrections")
@@ -184,8 +247,13 @@ class Query:
 
     @property
     def words(self) -> str:
-        """All words asked for, as tracks are searched for them."""
-        return " ".join(part for part in (self.text, *(plus.text for plus in self.plus)) if part)
+        """All words asked for, as tracks are searched for them: exact ones in quotes."""
+        return " ".join((*(part.words for part in self.parts), *(plus.text for plus in self.plus)))
+
+    @property
+    def seen(self) -> str:
+        """The words of the text as a model of pictures reads them: without quotes, and those for it alone."""
+        return " ".join(part.seen for part in self.parts if part.kinds is None or PICTURES in part.kinds)
 
     def refined(self, *, more_like: Iterable[int] = (), less_like: Iterable[int] = ()) -> Query:
         """The same question with more feedback. What is said last of a frame holds."""
@@ -229,7 +297,14 @@ def _check_kinds(query: Query) -> None:
     for kind in query.kinds or ():
         if kind not in KINDS:
             raise QueryError(f"{kind!r} is not a kind of evidence. Use some of {', '.join(KINDS)}.")
-    if not query.looked_at:
+    allowed = query._allowed
+    for part in query.parts if allowed else ():
+        if part.kinds is not None and not set(part.kinds) & set(allowed):
+            raise QueryError(
+                f"{part.prefix}: looks at {' and '.join(part.kinds)}, and the query leaves only "
+                f"{', '.join(allowed)}. Take one of the two away."
+            )
+    if not allowed:
         raise QueryError(
             f"Mode {query.mode} looks at none of {', '.join(query.kinds or ()) or 'these kinds'}: "
             "give a mode or kinds of evidence, not both."
@@ -242,7 +317,7 @@ def _check_parts(query: Query) -> None:
         if query.minus or query.less_like:
             raise QueryError("The query says only what to avoid. Say also what to look for.")
         raise QueryError('The query is empty. Say what to look for, as in "a dog eating grass".')
-    for name in ("images", "like", "plus", "minus", "more_like", "less_like", "then"):
+    for name in ("images", "like", "plus", "minus", "more_like", "less_like", "then", "parts"):
         if len(getattr(query, name)) > MAX_PARTS:
             raise QueryError(
                 f"The query has {len(getattr(query, name)):,} parts in {name}; give {MAX_PARTS} at most."
@@ -265,8 +340,6 @@ def _check_parts(query: Query) -> None:
         raise QueryError(
             "Steps follow a text and nothing else: images, plus, minus and feedback do not go with --then."
         )
-    if PICTURES not in query.looked_at:
-        raise QueryError("Steps are found by pictures: look at these too with --then.")
 
 
 def _check_numbers(query: Query) -> None:

@@ -153,7 +153,7 @@ class WordRetriever:
         asked, count = self.question.query, depth // _FRAMES_PER_SEGMENT
         library, timeline = self.question.library, self.question.timeline
         ids, scores, shares = library.match_scores(
-            asked.words, count, kinds=[self.kind.track], where=asked.filter
+            asked.words, count, kinds=self.kind.tracks, where=asked.filter
         )
         video_ids, starts, ends = library.positions(ids)
         starts = np.maximum(starts, asked.filter.after_seconds or 0.0)

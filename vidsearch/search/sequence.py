@@ -16,7 +16,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidsearch.types import Float32, Int64
+    from vidsearch.types import Int64
 
 
 _FIRST_SORTED = 1024
@@ -32,7 +32,7 @@ class Sequence:
 
 
 def best_sequences(
-    scores: Float32,
+    scores: NDArray[np.floating],
     video_ids: Int64,
     times: NDArray[np.float64],
     *,
@@ -89,7 +89,7 @@ def _windows(video_ids: Int64, times: NDArray[np.float64], within_seconds: float
 
 def _choose(
     totals: list[NDArray[np.float64]],
-    scores: Float32,
+    scores: NDArray[np.floating],
     window_starts: Int64,
     window_ends: Int64,
     limit: int,

@@ -61,6 +61,11 @@ class Timeline:
             found = self._by_id[np.minimum(sorted_at, len(self) - 1)]
         return np.where(self.frame_ids[found] == frame_ids, found, -1)
 
+    def known_rows(self, frame_ids: Int64) -> Int64:
+        """Rows of those of the frames that have a vector here, ascending."""
+        rows = self.rows(frame_ids)
+        return np.sort(rows[rows >= 0])
+
     def video_bounds(self, video_id: int) -> tuple[int, int]:
         """The rows [first, end) of a video; none where it has no frames here."""
         first = int(np.searchsorted(self.video_ids, video_id, side="left"))

@@ -88,6 +88,18 @@ def mean_log_odds(views: Sequence[View], frame_ids: Int64) -> Float64:
     return _mean([view.log_odds(view.cosines(frame_ids)) for view in views], otherwise=-np.inf)
 
 
+def all_log_odds(views: Sequence[View], timeline: Timeline) -> Float64:
+    """Mean log-odds of every frame of a timeline; -inf where no view knows one."""
+    rows = np.arange(len(timeline))
+    columns = []
+    for view in views:
+        at = rows if view.timeline is timeline else view.timeline.rows(timeline.frame_ids)
+        cosines = view.timeline.scores_at(np.maximum(at, 0), view.vector[None])[0]
+        cosines[at < 0] = np.nan
+        columns.append(view.log_odds(cosines))
+    return _mean(columns, otherwise=-np.inf)
+
+
 def step_scores(step_views: Sequence[Sequence[View]], rows: Int64) -> Float32:
     """Standard scores of several steps, (steps, frames), of the frames at `rows`.
 

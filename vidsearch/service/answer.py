@@ -47,9 +47,10 @@ class Answer(SearchAnswer, Sequence["SearchHit"]):
 
     def to_dict(self) -> dict[str, Any]:
         """Return the answer as plain data, with the names that `vidsearch search --json` uses."""
-        from vidsearch.service import schemas
+        from vidsearch.service.answer_schemas import AnswerSchema
+        from vidsearch.service.schemas import plain
 
-        return schemas.plain(schemas.AnswerSchema.of(self))
+        return plain(AnswerSchema.of(self))
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the hits as a data frame, one row each, best first.
@@ -63,9 +64,9 @@ class Answer(SearchAnswer, Sequence["SearchHit"]):
             import pandas as pd
         except ImportError as error:
             raise VidsearchError("to_pandas needs pandas: install it with `pip install pandas`.") from error
-        from vidsearch.service import schemas
+        from vidsearch.service.answer_schemas import HitSchema
 
-        columns = [name for name in schemas.HitSchema.__struct_fields__ if name not in ("scores", "steps")]
+        columns = [name for name in HitSchema.__struct_fields__ if name not in ("scores", "steps")]
         return pd.DataFrame(self.to_dict()["hits"], columns=columns)
 
     def _repr_html_(self) -> str:

@@ -1,9 +1,9 @@
-"""The one JSON schema: queries in, answers, videos and captions out, for every door.
+"""The one JSON schema: queries in, videos and captions out, for every door.
 
 One name means one thing throughout: `video_id` and `path` name a video, `frame_id` a frame; `time_seconds` is
 a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds from the start of the video;
-`caption` is what a caption says, `text` any other words, `confidence` a probability in [0, 1]. Reports and
-errors are in `vidsearch.service.report_schemas`.
+`caption` is what a caption says, `text` any other words, `confidence` a probability in [0, 1]. Answers are in
+`vidsearch.service.answer_schemas`, reports and errors in `vidsearch.service.report_schemas`.
 
 msgspec reads and checks JSON in a fifth of the import time of pydantic (11 against 54 ms of a cold search's
 600, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
@@ -16,17 +16,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import msgspec
 
-from vidsearch.service.query_writing import write_query
-
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidsearch.captions.describe import Description
     from vidsearch.captions.rewrite import Correction
-    from vidsearch.search.answer import SearchAnswer
     from vidsearch.service.captioning import CaptionedFile
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
-    from vidsearch.types import Evidence, IndexedFrame, SearchHit, StepHit, Video
+    from vidsearch.types import IndexedFrame, Video
 
 _LARGEST = (1 << 63) - 1
 _MOST = 1_000_000
@@ -86,99 +83,6 @@ class QuerySchema(msgspec.Struct, frozen=True, kw_only=True):
 # --- out --------------------------------------------------------------------------------------------
 
 
-class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a hit that was asked for as a sequence."""
-
-    text: str
-    frame_id: int
-    time_seconds: float
-    score: float
-    confidence: float | None
-    caption: str | None
-
-    @classmethod
-    def of(cls, step: StepHit) -> Self:
-        return schema_of(cls, step, time_seconds=_seconds(step.time_seconds))
-
-
-class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a moment is a hit."""
-
-    kind: str
-    text: str
-    start_seconds: float
-    end_seconds: float
-    confidence: float | None
-
-    @classmethod
-    def of(cls, evidence: Evidence) -> Self:
-        return schema_of(
-            cls,
-            evidence,
-            start_seconds=_seconds(evidence.start_seconds),
-            end_seconds=_seconds(evidence.end_seconds),
-        )
-
-
-class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment that answers a query."""
-
-    video_id: int
-    path: str
-    frame_id: int
-    time_seconds: float
-    start_seconds: float
-    end_seconds: float
-    confidence: float | None
-    score: float
-    scores: dict[str, float]
-    caption: str | None
-    num_duplicates: int
-    steps: list[StepSchema]
-    evidence: list[EvidenceSchema]
-
-    @classmethod
-    def of(cls, hit: SearchHit) -> Self:
-        return schema_of(
-            cls,
-            hit,
-            video_id=hit.video.id,
-            path=str(hit.video.path),
-            time_seconds=_seconds(hit.time_seconds),
-            start_seconds=_seconds(hit.start_seconds),
-            end_seconds=_seconds(hit.end_seconds),
-            scores=dict(hit.scores),
-            steps=[StepSchema.of(step) for step in hit.steps],
-            evidence=[EvidenceSchema.of(each) for each in hit.evidence],
-        )
-
-
-class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to one query."""
-
-    query: dict[str, Any]
-    mode: str
-    models: list[str]
-    num_frames: int
-    verdict: str
-    nothing_matches: bool
-    notes: list[str]
-    hits: list[HitSchema]
-
-    @classmethod
-    def of(cls, answer: SearchAnswer) -> Self:
-        return cls(
-            query=write_query(answer.query),
-            mode=answer.mode,
-            models=list(answer.models),
-            num_frames=answer.num_frames,
-            verdict=answer.verdict,
-            nothing_matches=answer.nothing_matches,
-            notes=list(answer.notes),
-            hits=[HitSchema.of(hit) for hit in answer.hits],
-        )
-
-
 class VideoSchema(msgspec.Struct, frozen=True, kw_only=True):
     """A video in a library."""
 
@@ -230,8 +134,8 @@ class FrameSchema(msgspec.Struct, frozen=True, kw_only=True):
         caption = frame.caption
         return cls(
             frame_id=frame.id,
-            time_seconds=_seconds(frame.time_seconds),
-            end_seconds=_seconds(frame.end_seconds),
+            time_seconds=in_microseconds(frame.time_seconds),
+            end_seconds=in_microseconds(frame.end_seconds),
             caption=caption.text if caption else None,
             origin=caption.origin.value if caption else None,
             model=caption.model if caption else None,
@@ -252,8 +156,8 @@ class DescriptionSchema(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, description: Description) -> Self:
         return cls(
-            start_seconds=_seconds(description.start_seconds),
-            end_seconds=_seconds(description.end_seconds),
+            start_seconds=in_microseconds(description.start_seconds),
+            end_seconds=in_microseconds(description.end_seconds),
             frame_id=description.frame_id,
             caption=description.caption.text,
             support=round(description.caption.support, 4),
@@ -313,9 +217,9 @@ class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
             match,
             video_id=match.video.id,
             path=str(match.video.path),
-            time_seconds=_seconds(match.start_seconds),
-            start_seconds=_seconds(match.start_seconds),
-            end_seconds=_seconds(match.end_seconds),
+            time_seconds=in_microseconds(match.start_seconds),
+            start_seconds=in_microseconds(match.start_seconds),
+            end_seconds=in_microseconds(match.end_seconds),
         )
 
 
@@ -348,8 +252,8 @@ class CorrectionSchema(msgspec.Struct, frozen=True, kw_only=True):
         return cls(
             video_id=correction.video.id,
             path=str(correction.video.path),
-            start_seconds=_seconds(correction.start_seconds),
-            end_seconds=_seconds(correction.end_seconds),
+            start_seconds=in_microseconds(correction.start_seconds),
+            end_seconds=in_microseconds(correction.end_seconds),
             frame_ids=list(correction.frame_ids),
             caption=correction.text,
         )
@@ -375,7 +279,7 @@ class CaptionedFileSchema(msgspec.Struct, frozen=True, kw_only=True):
             path=str(path),
             caption=done.summary.text if done.summary else None,
             frames=[
-                FileFrameSchema(time_seconds=_seconds(frame.time_seconds), caption=caption.text)
+                FileFrameSchema(time_seconds=in_microseconds(frame.time_seconds), caption=caption.text)
                 for frame, caption in zip(done.frames, done.captions, strict=True)
             ],
         )
@@ -392,5 +296,6 @@ def schema_of(schema: type[_Schema], *sources: object, **given: Any) -> _Schema:
     return schema(**given)
 
 
-def _seconds(value: float) -> float:
+def in_microseconds(value: float) -> float:
+    """Return seconds as they are written in JSON: to the microsecond."""
     return round(value, 6)

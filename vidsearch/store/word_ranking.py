@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -22,7 +22,7 @@ from vidsearch.store import caption_rows, segment_ids
 from vidsearch.store.ids import is_in, selected_ids, union
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 from vidsearch.store.values import seconds_of
-from vidsearch.store.words import any_word_expression, telling_terms
+from vidsearch.store.words import any_word_expression, exact_phrases, has_phrase, telling_terms
 from vidsearch.tracks import HUMAN, SegmentMatch, WordKind
 
 if TYPE_CHECKING:
@@ -47,6 +47,20 @@ class _Range:
     first: int
     end: int
     among: Int64 | None = None
+
+    def with_phrases(self, connection: Connection, words: str) -> _Range:
+        """The segments that have all that is in quotes, as it stands there; FTS5 alone would stem it."""
+        phrases = exact_phrases(words)
+        if not phrases:
+            return self
+        quoted = ('"{}"{}'.format(" ".join(p).removesuffix(" *"), "*" * (p[-1] == "*")) for p in phrases)
+        candidates = self.all_rows(connection, " AND ".join(quoted))
+        texts = connection.execute(
+            "SELECT id, text FROM segments WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id",
+            (json.dumps(candidates.tolist()),),
+        )
+        exact = [row[0] for row in texts if all(has_phrase(row[1], phrase) for phrase in phrases)]
+        return replace(self, among=np.asarray(exact, dtype=np.int64))
 
     def rows(
         self, connection: Connection, expression: str, *, first: int | None = None, limit: int = -1
@@ -139,8 +153,8 @@ def best_scores(
 
     BM25 without a length term (b = 0): captions are one short sentence, and say no word twice, so what is
     left is the sum of the words' inverse document frequencies among all segments of these kinds. Ties by id.
-    `among`: of a kind, the ids, ascending, that alone may match. A model's caption that a person's words
-    cover whole is no match.
+    `among`: of a kind, the ids, ascending, that alone may match. What is in quotes must occur as it stands. A
+    model's caption that a person's words cover whole is no match.
     """
     ranges = [
         _Range(
@@ -148,7 +162,8 @@ def best_scores(
         )
         for kind in kinds
     ]
-    ranges = [each for each in ranges if each.among is None or len(each.among)]
+    ranges = [each.with_phrases(connection, words) for each in ranges if _has_any(each)]
+    ranges = [each for each in ranges if _has_any(each)]
     if k <= 0 or not ranges:
         return _NONE
     terms = telling_terms(words)
@@ -161,6 +176,10 @@ def best_scores(
     is_shown = ~is_in(ids, hidden)
     best = _best(Ranked(ids[is_shown], scores[is_shown], counts[is_shown]), k)
     return best._replace(shares=best.shares / len(terms))
+
+
+def _has_any(within: _Range) -> bool:
+    return within.among is None or len(within.among) > 0
 
 
 def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float], k: int) -> Ranked:

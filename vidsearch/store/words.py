@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 _TERM = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
+_WORD = re.compile(r"[^\W_]+")
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
 """What SQLite takes for no text: NUL, and what stands for a byte that was no UTF-8."""
 _STOP_WORDS = frozenset(
@@ -20,8 +21,8 @@ _STOP_WORDS = frozenset(
 def telling_terms(words: str) -> list[str]:
     """FTS5 terms for the words that tell captions apart, each once; for all of the words where none does.
 
-    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes must occur as it is. No input
-    is a syntax error.
+    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes is one term. No input is a
+    syntax error.
     """
     terms = _terms(words)
     telling = [quoted for term, quoted in terms if term.lower() not in _STOP_WORDS]
@@ -36,6 +37,31 @@ def any_word_expression(words: str) -> str | None:
 def all_words_expression(words: str) -> str:
     """An FTS5 expression for texts with all of the words; without words, one that fits nothing."""
     return " AND ".join(quoted for _, quoted in _terms(words)) or '""'
+
+
+def exact_phrases(words: str) -> list[tuple[str, ...]]:
+    """The phrases in quotes, each as its words in small letters; one that a star follows ends in "*"."""
+    found = []
+    for phrase, star, _ in _TERM.findall(words):
+        tokens = _tokens(phrase)
+        if tokens:
+            found.append((*tokens, "*") if star else tokens)
+    return found
+
+
+def has_phrase(text: str, phrase: tuple[str, ...]) -> bool:
+    """Whether a text has the words of a phrase as they are, one after the other."""
+    tokens = _tokens(text)
+    whole, begins = (phrase[:-1], True) if phrase[-1] == "*" else (phrase, False)
+    for start in range(len(tokens) - len(whole) + 1):
+        found = tokens[start : start + len(whole)]
+        if found == whole or (begins and found[:-1] == whole[:-1] and found[-1].startswith(whole[-1])):
+            return True
+    return False
+
+
+def _tokens(text: str) -> tuple[str, ...]:
+    return tuple(_WORD.findall(text.casefold()))
 
 
 def _terms(words: str) -> list[tuple[str, str]]:

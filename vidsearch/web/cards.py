@@ -17,9 +17,9 @@ Card: TypeAlias = dict[str, Any]
 
 _FRAMES_IN_STRIP = 8
 _MARKS = {
+    "speech": "Said",
     "subtitles": "Said",
-    "transcript": "Said",
-    "ocr": "On screen",
+    "text": "On screen",
     "chapters": "Chapter",
     "corrections": "By a person",
 }
@@ -55,7 +55,12 @@ def _hit_card(hit: SearchHit, strip: Sequence[TimedFrame]) -> Card:
                 "id": str(step.frame_id),
                 "picture": frame_url(step.frame_id),
                 "time": format_duration(step.time_seconds),
-                "label": _label(name, format_duration(step.time_seconds), f"step {number}: {step.text}"),
+                "label": _label(
+                    name,
+                    format_duration(step.time_seconds),
+                    f"step {number}: {step.text}",
+                    step.evidence[0].text if step.evidence else None,
+                ),
             }
             for number, step in enumerate(hit.steps, start=1)
         ],

@@ -65,7 +65,7 @@ def ask(*, num_hits: int) -> Query | None:
             then=steps,
             within_seconds=float(st.session_state.get("within", 30)),
             filter=where,
-            kinds=kinds if kinds and text and not steps else None,
+            kinds=kinds if kinds and text else None,
             num_hits=num_hits,
             group=not st.session_state.get("frames", False),
             min_confidence=least or None,

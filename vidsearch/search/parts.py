@@ -1,0 +1,117 @@
+"""What a query's text asks for, and where: `a whiteboard said:"any questions" text:agenda`.
+
+    words             looked for in all kinds of evidence
+    "words"           the same, and where words are looked up they must occur just so
+    said:...          in what is said: speech, subtitles
+    shows:...         in pictures, and in what captions say of them
+    text:...          in text on the screen
+    captions:... and so on for every kind of evidence by its name
+
+After the colon comes a word, several exact ones in quotes, or several in brackets: `said:(any questions)`. A
+colon that a space follows is a colon.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from vidsearch.errors import QueryError
+from vidsearch.search.kinds import KINDS, PICTURES
+
+SAID, SHOWS = "said", "shows"
+PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        SAID: ("speech", "subtitles"),
+        SHOWS: (PICTURES, "captions", "corrections"),
+        **{kind: (kind,) for kind in KINDS if kind != "captions"},
+        "captions": ("captions", "corrections"),
+    }
+)
+"""The kinds of evidence that a part with such a beginning is looked for in."""
+
+_PIECE = re.compile(
+    r"""
+    (?P<prefix>(?<!\S)[^\W\d_]+):              # said:
+        (?: "(?P<exact>[^"]*)(?P<quote>"?)(?P<star>\*?)
+          | \((?P<several>[^()]*)(?P<bracket>\)?)
+          | (?P<word>[^\s"()]\S*) )
+    | "[^"]*"?\*?                              # "any questions"
+    | \S+
+    """,
+    re.VERBOSE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Words, and the kinds of evidence that they are looked for in."""
+
+    words: str
+    """With quotes around those that must occur as they stand."""
+    kinds: tuple[str, ...] | None = None
+    """None for all that the query looks at."""
+    prefix: str = ""
+    """What it was written with: "said"."""
+
+    @property
+    def seen(self) -> str:
+        """The words as a model reads them, without quotes."""
+        return " ".join(self.words.replace('"', " ").split()) or self.words
+
+
+@lru_cache(maxsize=256)
+def parts_of(text: str) -> tuple[Part, ...]:
+    """The parts of a query's text: what has no prefix first, in one, then the others as they come.
+
+    Raises QueryError for quotes that hold nothing, and for a prefix in front of them that means nothing.
+    """
+    plain: list[str] = []
+    parts: list[Part] = []
+    for piece in _pieces(text):
+        if isinstance(piece, Part):
+            parts.append(piece)
+        else:
+            plain.append(piece)
+    return ((Part(" ".join(plain)), *parts)) if plain else tuple(parts)
+
+
+def _pieces(text: str) -> Iterator[str | Part]:
+    for match in _PIECE.finditer(text):
+        prefix = (match["prefix"] or "").lower()
+        if prefix in PREFIXES:
+            yield Part(_words(match, prefix), PREFIXES[prefix], prefix)
+            continue
+        if match["exact"] is not None or match["several"] is not None:
+            _refuse(match["prefix"])
+        yield match[0]
+
+
+def _words(match: re.Match[str], prefix: str) -> str:
+    if (match["exact"] is not None and not match["quote"]) or (
+        match["several"] is not None and not match["bracket"]
+    ):
+        closing = '"' if match["exact"] is not None else ")"
+        raise QueryError(f"{match[0][:60]!r} has no closing {closing}.")
+    several = re.sub(r":(?=\S)", ": ", match["several"] or match["word"] or "")
+    words = several if match["exact"] is None else f'"{match["exact"]}"{match["star"]}'
+    if not any(character.isalnum() for character in words):
+        raise QueryError(
+            f"Nothing to look for follows {prefix}: in the query. Write {prefix}:word, "
+            f'{prefix}:"exact words" or {prefix}:(several words).'
+        )
+    return words.strip()
+
+
+def _refuse(prefix: str) -> None:
+    """Refuse a prefix that means nothing, in front of quotes or brackets."""
+    near = difflib.get_close_matches(prefix.lower(), PREFIXES, n=1)
+    hint = f"Did you mean {near[0]}:? " if near else ""
+    raise QueryError(
+        f"{prefix}: in a query means nothing. {hint}There are {', '.join(f'{name}:' for name in PREFIXES)}; "
+        "put a space after the colon to look for the word itself."
+    )

@@ -1,0 +1,117 @@
+"""Answers in the one JSON schema of `vidsearch.service.schemas`: hits, their steps, and why they are hits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from vidsearch.search.kinds import reason
+from vidsearch.service.query_writing import write_query
+from vidsearch.service.schemas import in_microseconds, schema_of
+
+if TYPE_CHECKING:
+    from vidsearch.search.answer import SearchAnswer
+    from vidsearch.types import Evidence, SearchHit, StepHit
+
+
+class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """One reason why a moment is a hit."""
+
+    kind: str
+    text: str
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+    reason: str
+    """The same as people read it: `said "any questions" at 0:12`."""
+
+    @classmethod
+    def of(cls, evidence: Evidence) -> Self:
+        return schema_of(
+            cls,
+            evidence,
+            reason=reason(evidence),
+            start_seconds=in_microseconds(evidence.start_seconds),
+            end_seconds=in_microseconds(evidence.end_seconds),
+        )
+
+
+class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of a hit that was asked for as a sequence."""
+
+    text: str
+    frame_id: int
+    time_seconds: float
+    score: float
+    confidence: float | None
+    caption: str | None
+    evidence: list[EvidenceSchema]
+
+    @classmethod
+    def of(cls, step: StepHit) -> Self:
+        return schema_of(
+            cls,
+            step,
+            time_seconds=in_microseconds(step.time_seconds),
+            evidence=[EvidenceSchema.of(each) for each in step.evidence],
+        )
+
+
+class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A moment that answers a query."""
+
+    video_id: int
+    path: str
+    frame_id: int
+    time_seconds: float
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+    score: float
+    scores: dict[str, float]
+    caption: str | None
+    num_duplicates: int
+    steps: list[StepSchema]
+    evidence: list[EvidenceSchema]
+
+    @classmethod
+    def of(cls, hit: SearchHit) -> Self:
+        return schema_of(
+            cls,
+            hit,
+            video_id=hit.video.id,
+            path=str(hit.video.path),
+            time_seconds=in_microseconds(hit.time_seconds),
+            start_seconds=in_microseconds(hit.start_seconds),
+            end_seconds=in_microseconds(hit.end_seconds),
+            scores=dict(hit.scores),
+            steps=[StepSchema.of(step) for step in hit.steps],
+            evidence=[EvidenceSchema.of(each) for each in hit.evidence],
+        )
+
+
+class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """An answer to one query."""
+
+    query: dict[str, Any]
+    mode: str
+    models: list[str]
+    num_frames: int
+    verdict: str
+    nothing_matches: bool
+    notes: list[str]
+    hits: list[HitSchema]
+
+    @classmethod
+    def of(cls, answer: SearchAnswer) -> Self:
+        return cls(
+            query=write_query(answer.query),
+            mode=answer.mode,
+            models=list(answer.models),
+            num_frames=answer.num_frames,
+            verdict=answer.verdict,
+            nothing_matches=answer.nothing_matches,
+            notes=list(answer.notes),
+            hits=[HitSchema.of(hit) for hit in answer.hits],
+        )
