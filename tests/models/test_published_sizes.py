@@ -112,19 +112,28 @@ def _compare(ours: np.ndarray, reference: torch.Tensor) -> float:
     return float(np.sum(ours * rows, axis=1).min())
 
 
-def _compare_embedder(name: str, folder: Path, reference: Any, pixels: Any, ids: list[list[int]]) -> None:
+def _outputs(reference: Any, pixels: Any, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
+    """What the reference makes of all pictures and of some texts. It goes before ours is loaded."""
+    with torch.no_grad():
+        images = reference.get_image_features(pixel_values=pixels).pooler_output
+        some = ids[::_TEXTS_STEP]
+        rows = [reference.get_text_features(input_ids=torch.tensor([row])).pooler_output for row in some]
+    return images, torch.cat(rows)
+
+
+def _compare_embedder(
+    name: str, folder: Path, outputs: tuple[torch.Tensor, torch.Tensor], ids: list[list[int]]
+) -> None:
+    images, rows = outputs
     embedder: Any = load_embedder(str(folder), device=CPU)
     encoder: Any = load_text_encoder(str(folder))
     texts = many_texts()
     encoded = [embedder.tokenizer.encode(text).ids for text in texts]
     num_equal = sum(first == second for first, second in zip(encoded, ids, strict=True))
     some = slice(None, None, _TEXTS_STEP)
-    with torch.no_grad():
-        images = reference.get_image_features(pixel_values=pixels).pooler_output
-        rows = [reference.get_text_features(input_ids=torch.tensor([row])).pooler_output for row in ids[some]]
     image_cosine = _compare(embedder.embed_images(pictures(6)), images)
-    text_cosine = _compare(embedder.embed_texts(texts[some]), torch.cat(rows))
-    onnx_cosine = _compare(encoder.embed_texts(texts[some]), torch.cat(rows))
+    text_cosine = _compare(embedder.embed_texts(texts[some]), rows)
+    onnx_cosine = _compare(encoder.embed_texts(texts[some]), rows)
     print(
         f"\n{name}: image cosine {image_cosine:.7f}, text {text_cosine:.7f}, text by ONNX {onnx_cosine:.7f}, "
         f"token ids {num_equal} of {len(texts)}"
@@ -160,7 +169,9 @@ def test_clip(tmp_path, name):
         pictures(6), return_tensors="pt", input_data_format="channels_last"
     ).pixel_values
     ids = [tokenizer(text, truncation=True, max_length=77).input_ids for text in many_texts()]
-    _compare_embedder(name, tmp_path, reference, pixels, ids)
+    outputs = _outputs(reference, pixels, ids)
+    del reference
+    _compare_embedder(name, tmp_path, outputs, ids)
 
 
 @pytest.mark.parametrize("name", SIGLIP)
@@ -189,7 +200,9 @@ def test_siglip(tmp_path, name):
     pixels = SiglipImageProcessorPil(**settings)(
         pictures(6), return_tensors="pt", input_data_format="channels_last"
     ).pixel_values
-    _compare_embedder(name, tmp_path, reference, pixels, ids)
+    outputs = _outputs(reference, pixels, ids)
+    del reference
+    _compare_embedder(name, tmp_path, outputs, ids)
 
 
 def _blip_files(folder: Path) -> tuple[Any, torch.Tensor]:

@@ -64,7 +64,7 @@ def read_card(space: EmbeddingSpace) -> TowerCard | None:
     """Return the card of a space's tower, or None where it has not been exported."""
     try:
         return TowerCard.from_json((tower_folder(space) / "tower.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

@@ -65,7 +65,10 @@ def from_clip_vocabulary(path: Path) -> Tokenizer:
 
     As `CLIPTokenizer` of transformers does it (openai/CLIP, `simple_tokenizer.py`).
     """
-    vocab = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        vocab = json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError as error:
+        raise ModelUnavailable(f"{path} is no vocabulary: it is nested too deeply.") from error
     lines = path.with_name("merges.txt").read_text(encoding="utf-8").splitlines()
     pairs = [tuple(line.split()) for line in lines if line and not line.startswith("#version")]
     start, end = "<|startoftext|>", "<|endoftext|>"
