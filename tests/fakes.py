@@ -14,7 +14,7 @@ import numpy as np
 from vidsearch.types import EmbeddingSpace, GeneratedCaption
 
 if TYPE_CHECKING:
-    from vidsearch.models.protocols import TimedImage
+    from vidsearch.models.protocols import Clip, TimedImage
     from vidsearch.types import Float32, UInt8Image
 
 COLOURS: dict[str, tuple[int, int, int]] = {
@@ -134,3 +134,71 @@ class ColourDescriber:
         seen = " ".join(f"{nearest_colour(frame.image)} {frame.time_seconds:g}" for frame in frames)
         text = f"{seen} of {duration_seconds:g} s: {request}"
         return GeneratedCaption(text, text, (), ())
+
+
+MOTIONS = ("right", "left", "nearer", "farther")
+
+
+class MotionEmbedder:
+    """Embeds a clip as how its bright object moves: right, left, nearer (it grows) or farther (it shrinks).
+
+    Each frame's place in the clip counts, so that frames in a wrong order move another way. A text is the
+    mean of the motions that it names, and what stands still, or names none, is as near to every motion.
+    `clips` holds what was asked for.
+    """
+
+    def __init__(self, name: str = "motion", *, num_frames: int = 4, window_seconds: float = 2.0) -> None:
+        self.space = EmbeddingSpace(name, "motion-1", "bright object", len(MOTIONS), kind="clip")
+        self.num_frames = num_frames
+        self.window_seconds = window_seconds
+        self.short_side_pixels = 64
+        self.batch_size = 2
+        self.clips: list[tuple[UInt8Image, ...]] = []
+
+    def embed_clips(self, clips: Sequence[Clip]) -> Float32:
+        self.clips += [tuple(clip) for clip in clips]
+        return _unit_rows_or_mean(np.array([self._motion(clip) for clip in clips]))
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        rows = [[float(motion in text.lower().split()) for motion in MOTIONS] for text in texts]
+        return _unit_rows_or_mean(np.array(rows))
+
+    def _motion(self, clip: Clip) -> list[float]:
+        places = np.arange(len(clip)) - (len(clip) - 1) / 2
+        is_bright = [np.asarray(frame).mean(axis=2) > 128 for frame in clip]
+        sides = np.array([np.argwhere(each)[:, 1].mean() if each.any() else 0.0 for each in is_bright])
+        sizes = np.array([np.sqrt(each.sum()) for each in is_bright])
+        to_the_right, nearer = float(places @ sides), float(places @ sizes)
+        return [max(to_the_right, 0), max(-to_the_right, 0), 4 * max(nearer, 0), 4 * max(-nearer, 0)]
+
+
+def _unit_rows_or_mean(rows: np.ndarray) -> Float32:
+    rows = rows.reshape(-1, len(MOTIONS)).astype(np.float32)
+    rows[np.linalg.norm(rows, axis=1) < 1e-6] = 1.0
+    return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
+
+
+class PitchEmbedder:
+    """Embeds a window of sound as whether it is high or low: above or below 1000 Hz, by zero crossings.
+
+    `lengths` holds how many samples each window had.
+    """
+
+    def __init__(self, name: str = "pitch", *, window_seconds: float = 2.0) -> None:
+        self.space = EmbeddingSpace(name, "pitch-1", "zero crossings", 2, kind="sound")
+        self.sample_rate = 8_000
+        self.window_seconds = window_seconds
+        self.lengths: list[int] = []
+
+    def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
+        self.lengths += [len(sound) for sound in sounds]
+        rows = []
+        for sound in sounds:
+            loud = sound[np.abs(sound) > 0.01]
+            pitch = np.mean(np.diff(np.signbit(loud)) != 0) * self.sample_rate / 2
+            rows.append([1.0, 0.0] if pitch > 1000 else [0.0, 1.0])
+        return np.array(rows, dtype=np.float32).reshape(-1, 2)
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32:
+        rows = [[float("high" in text), float("low" in text)] for text in texts]
+        return np.array([row if any(row) else [0.7071, 0.7071] for row in rows], np.float32).reshape(-1, 2)

@@ -160,7 +160,13 @@ def test_a_vector_may_be_an_array():
 @pytest.mark.parametrize(
     ("options", "looked_at"),
     [
-        ({}, ("pictures", "corrections", "speech", "text", "subtitles", "chapters", "captions")),
+        (
+            {},
+            (
+                *("pictures", "moving", "sounds", "corrections", "speech"),
+                *("text", "subtitles", "chapters", "captions"),
+            ),
+        ),
         ({"kinds": ("speech, pictures", "text")}, ("pictures", "speech", "text")),
         ({"mode": "visual"}, ("pictures",)),
         ({"mode": "caption"}, ("corrections", "captions")),

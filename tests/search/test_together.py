@@ -17,7 +17,7 @@ from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import FrameFilter
 
 SAID = ("speech", "subtitles")
-SHOWN = ("pictures", "captions", "corrections")
+SHOWN = ("pictures", "moving", "captions", "corrections")
 TRANSCRIPT = TrackSpec("transcript", "whisper")
 SCREEN = TrackSpec("ocr", "rapidocr")
 

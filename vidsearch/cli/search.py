@@ -141,8 +141,8 @@ def search(
         typer.Option(
             "--in",
             metavar="KIND",
-            help="Look at: pictures, captions, corrections, speech, text, subtitles, chapters; several with "
-            "commas between. [default: all]",
+            help="Look at: pictures, moving, sounds, captions, corrections, speech, text, subtitles, "
+            "chapters; several with commas between. [default: all]",
             rich_help_panel=RANK_PANEL,
         ),
     ] = None,

@@ -70,6 +70,10 @@ class QueryComposer:
             total += weight * unit / max(spread, 1e-3)
         return _unit(total.astype(np.float32))
 
+    def words_vector(self, words: str, space: EmbeddingSpace) -> Float32:
+        """The unit vector of words in a space, of any kind of segments. Raises ModelUnavailable."""
+        return _unit(self._text_vectors([words], space)[0])
+
     def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
         rows = self._encoder(space).embed_texts(texts)
         return _checked(rows, len(texts), space)

@@ -25,6 +25,7 @@ from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
 from vidsearch.search.together import Step, frame_evidence, needs_words, rank_together, scores_of_steps
 from vidsearch.search.views import View, mean_log_odds, standard_scores
+from vidsearch.search.windows import window_views
 
 if TYPE_CHECKING:
     from vidsearch.models.protocols import Matcher
@@ -127,10 +128,12 @@ class Searcher:
         views, problems = next((each for each in by_clause if any(each)), by_clause[0])
         timeline = views[0].timeline if views else next(iter(timelines.values()), _no_frames())
         maker = HitMaker(self.library, timeline)
-        questions = [
-            Question(self.library, clause, own_views, timeline, among)
-            for clause, (own_views, _) in zip(query.clauses, by_clause, strict=True)
-        ]
+        questions = []
+        notes: list[str] = []
+        for clause, (own_views, _) in zip(query.clauses, by_clause, strict=True):
+            windows, silent = window_views(clause, self.library, self._composer, self._timeline)
+            questions.append(Question(self.library, clause, own_views, timeline, among, windows))
+            notes += silent
         if len(questions) > 1 and len(timeline):
             moments = _joint_moments(query, questions, maker)
         else:
@@ -152,7 +155,7 @@ class Searcher:
             replace(hit, num_duplicates=folded[n]) if n in folded else hit
             for hit, n in zip(hits, kept, strict=True)
         ]
-        notes = [str(problem) for problem in problems]
+        notes = [*(str(problem) for problem in problems), *dict.fromkeys(notes)]
         if query.rerank is not None and hits:
             first, more_notes = rerank(
                 self.library, hits[: query.num_rerank], query.words, self._matcher(query.rerank)
@@ -229,7 +232,8 @@ class Searcher:
                 problems += own
                 if own and not views and clause.looked_at == (PICTURES,):
                     raise own[0]
-                questions.append(Question(self.library, clause, views, timeline, among))
+                windows, _ = window_views(clause, self.library, self._composer, self._timeline)
+                questions.append(Question(self.library, clause, views, timeline, among, windows))
             steps.append(Step(text, tuple(questions)))
         if any(len(step.questions) > 1 or needs_words(step.questions[0]) for step in steps):
             steps = [replace(step, parts=tuple(map(frame_evidence, step.questions))) for step in steps]

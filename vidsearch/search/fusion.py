@@ -96,9 +96,11 @@ def rank_moments(
     own = [_all(ranking, limit) for ranking in segments if ranking.kind.has_own_span]
     for segment in _in_turns(own):
         take(segment)
-    candidates: list[Sequence[int | RankedSegment]] = [ranking.rows.tolist() for ranking in frames]
-    candidates += [
-        _candidates(ranking, weights, at_most) for ranking in segments if not ranking.kind.has_own_span
+    others = [ranking for ranking in segments if not ranking.kind.has_own_span]
+    candidates: list[Sequence[int | RankedSegment]] = [
+        *(_candidates(ranking, weights, at_most) for ranking in others if ranking.kind.comes_first),
+        *(ranking.rows.tolist() for ranking in frames),
+        *(_candidates(ranking, weights, at_most) for ranking in others if not ranking.kind.comes_first),
     ]
     for each in _in_turns(candidates):
         if len(made) >= at_most:

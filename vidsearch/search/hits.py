@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import VideoNotFound
-from vidsearch.search.kinds import PICTURES
+from vidsearch.search.kinds import PICTURES, WINDOWS
 from vidsearch.search.moments import shot_bounds
 from vidsearch.search.timeline import NEAR_IDENTICAL_COSINE
 from vidsearch.search.views import confidences
@@ -168,7 +168,7 @@ class HitMaker:
 
     def _said(self, words: str, segments: Iterable[RankedSegment]) -> dict[int, SegmentMatch]:
         """What segments say, with the words that answer marked, by id."""
-        scores = {each.id: each.score for each in segments}
+        scores = {each.id: each.score for each in segments if each.kind.name not in WINDOWS}
         return {each.segment_id: each for each in self._library.marked(words, scores)} if scores else {}
 
     def _frames(self, rows: Sequence[int]) -> dict[int, IndexedFrame]:
@@ -226,7 +226,7 @@ def fold_duplicates(vectors: Float32, video_ids: Sequence[int]) -> tuple[list[in
 
 
 def _evidence(
-    segments: Iterable[RankedSegment],
+    segments: Sequence[RankedSegment],
     said: Mapping[int, SegmentMatch],
     best: IndexedFrame | None,
     sure: float | None,
@@ -243,6 +243,11 @@ def _evidence(
         )
         for segment in segments
         if segment.id in said
+    ]
+    found += [
+        Evidence(segment.kind.name, "", segment.start_seconds, segment.end_seconds, segment.confidence)
+        for segment in segments
+        if segment.kind.name in WINDOWS
     ]
     if best is not None:
         found.append(Evidence(PICTURES, "", best.time_seconds, best.end_seconds, sure))

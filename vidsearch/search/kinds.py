@@ -27,7 +27,7 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True, slots=True)
 class EvidenceKind:
-    """Words of one kind of track, and how far they can be trusted."""
+    """Segments of one kind of track, and how far they can be trusted."""
 
     name: str
     tracks: tuple[WordKind, ...]
@@ -41,6 +41,9 @@ class EvidenceKind:
     has_own_span: bool = True
     """Whether a match is always a moment with the segment's own times. Otherwise the pictures around it say
     how far the moment reaches, where they say more than the words."""
+    comes_first: bool = False
+    """Whether a match that says more than its pictures has its place before frames have theirs: frames that
+    look alike for long make one moment of all that happens in them."""
 
     def confidences(self, shares: Float64) -> Float64:
         """Probabilities in [0, 1] that segments with these shares of the words are what was asked for."""
@@ -68,12 +71,43 @@ TEXT_KINDS: Mapping[str, EvidenceKind] = MappingProxyType(
 )
 """By name, those of other kinds first that say more. `captions` are a model's, `corrections` a person's."""
 
-KINDS = (PICTURES, *TEXT_KINDS)
+_MOST_BY_WINDOWS = 0.55
+"""What windows alone are trusted at most, which is short of "found": how well their models tell was not
+measured."""
+WINDOWS: Mapping[str, EvidenceKind] = MappingProxyType(
+    {
+        kind.name: kind
+        for kind in (
+            EvidenceKind(
+                "moving",
+                (WordKind("clip"),),
+                "moves like it",
+                trust=_MOST_BY_WINDOWS,
+                fall=1.0,
+                has_own_span=False,
+                comes_first=True,
+            ),
+            EvidenceKind(
+                "sounds",
+                (WordKind("sound"),),
+                "sounds like it",
+                trust=_MOST_BY_WINDOWS,
+                fall=1.0,
+                has_own_span=False,
+                comes_first=True,
+            ),
+        )
+    }
+)
+"""By name: windows of several frames, and of sound, compared with the query by vectors of their own. A share
+is the probability by their vectors."""
+
+KINDS = (PICTURES, *WINDOWS, *TEXT_KINDS)
 
 
 def reason(evidence: Evidence) -> str:
     """Say in a few words why a moment is a hit: `said "any questions" at 0:12`, `looks like it`."""
-    kind = TEXT_KINDS.get(evidence.kind)
+    kind = TEXT_KINDS.get(evidence.kind) or WINDOWS.get(evidence.kind)
     if kind is None:
         return "looks like it"
     return kind.says.format(text=evidence.text, time=format_moment(evidence.start_seconds))

@@ -27,7 +27,7 @@ SAID, SHOWS = "said", "shows"
 PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SAID: ("speech", "subtitles"),
-        SHOWS: (PICTURES, "captions", "corrections"),
+        SHOWS: (PICTURES, "moving", "captions", "corrections"),
         **{kind: (kind,) for kind in KINDS if kind != "captions"},
         "captions": ("captions", "corrections"),
     }

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 import numpy as np
 
-from vidsearch.search.kinds import PICTURES, TEXT_KINDS, EvidenceKind
+from vidsearch.search.kinds import PICTURES, TEXT_KINDS, WINDOWS, EvidenceKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 _FRAMES_PER_SEGMENT = 8
 """A segment stands for several frames, so fewer of them are followed."""
+_LEAST_SHARE = 0.05
+"""Windows that are less likely by their vectors than this say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Question:
     """The frames that all rankings are laid on; those of the first view."""
     among: Int64 | None
     """Ids of the frames that the query's filter leaves, ascending; None for all."""
+    windows: Sequence[View] = ()
+    """The query in each space of windows that a model is at hand for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,30 +155,68 @@ class WordRetriever:
 
     def rank(self, depth: int) -> SegmentRanking:
         asked, count = self.question.query, depth // _FRAMES_PER_SEGMENT
-        library, timeline = self.question.library, self.question.timeline
-        ids, scores, shares = library.match_scores(
+        ids, scores, shares = self.question.library.match_scores(
             asked.words, count, kinds=self.kind.tracks, where=asked.filter
         )
-        video_ids, starts, ends = library.positions(ids)
-        starts = np.maximum(starts, asked.filter.after_seconds or 0.0)
-        if asked.filter.before_seconds is not None:
-            ends = np.minimum(ends, asked.filter.before_seconds)
-        firsts, end_rows = timeline.rows_between(video_ids, starts, ends)
-        if asked.filter.after_seconds is not None:  # what is on screen then may have begun before
-            began = timeline.times[np.minimum(firsts, len(timeline) - 1)] if len(timeline) else starts
-            firsts = np.minimum(firsts + (began < asked.filter.after_seconds), end_rows)
-        return SegmentRanking(
+        return _laid_out(self.question, self.kind, ids, scores, shares, is_exhausted=len(ids) < count)
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRetriever:
+    """Ranks windows, of several frames or of sound, by their vectors in one space."""
+
+    question: Question
+    kind: EvidenceKind
+    view: View
+
+    def rank(self, depth: int) -> SegmentRanking:
+        library, count = self.question.library, depth // _FRAMES_PER_SEGMENT
+        among = library.segment_ids(self.question.query.filter, self.view.space.kind)
+        ids, scores = library.nearest(self.view.space, self.view.vector[None], count, among=among)
+        is_there = (ids[0] >= 0) & np.isfinite(scores[0])
+        shares = np.exp(-np.logaddexp(0.0, -self.view.log_odds(scores[0][is_there])))
+        telling = int(np.searchsorted(-shares, -_LEAST_SHARE, side="right"))  # the best come first
+        return _laid_out(
+            self.question,
             self.kind,
-            ids,
-            video_ids,
-            starts,
-            ends,
-            firsts,
-            end_rows,
-            scores,
-            self.kind.confidences(shares),
-            is_exhausted=len(ids) < count,
+            ids[0][is_there][:telling],
+            scores[0][is_there][:telling].astype(np.float64),
+            shares[:telling],
+            is_exhausted=telling < count,
         )
+
+
+def _laid_out(
+    question: Question,
+    kind: EvidenceKind,
+    ids: Int64,
+    scores: Float64,
+    shares: Float64,
+    *,
+    is_exhausted: bool,
+) -> SegmentRanking:
+    """Lay segments on the timeline, within the times that the query's filter leaves."""
+    where, timeline = question.query.filter, question.timeline
+    video_ids, starts, ends = question.library.positions(ids)
+    starts = np.maximum(starts, where.after_seconds or 0.0)
+    if where.before_seconds is not None:
+        ends = np.minimum(ends, where.before_seconds)
+    firsts, end_rows = timeline.rows_between(video_ids, starts, ends)
+    if where.after_seconds is not None:  # what is on screen then may have begun before
+        began = timeline.times[np.minimum(firsts, len(timeline) - 1)] if len(timeline) else starts
+        firsts = np.minimum(firsts + (began < where.after_seconds), end_rows)
+    return SegmentRanking(
+        kind,
+        ids,
+        video_ids,
+        starts,
+        ends,
+        firsts,
+        end_rows,
+        scores,
+        kind.confidences(shares),
+        is_exhausted=is_exhausted,
+    )
 
 
 def _pictures(question: Question) -> Iterable[Retriever]:
@@ -185,7 +227,16 @@ def _words(kind: EvidenceKind, question: Question) -> Iterable[Retriever]:
     return [WordRetriever(question, kind)] if question.query.has_words else []
 
 
+def _windows(kind: EvidenceKind, question: Question) -> Iterable[Retriever]:
+    of_kind = [view for view in question.windows if view.space.kind == kind.tracks[0].kind]
+    return [WindowRetriever(question, kind, view) for view in of_kind]
+
+
 RETRIEVERS: Mapping[str, Callable[[Question], Iterable[Retriever]]] = MappingProxyType(
-    {PICTURES: _pictures, **{name: partial(_words, kind) for name, kind in TEXT_KINDS.items()}}
+    {
+        PICTURES: _pictures,
+        **{name: partial(_windows, kind) for name, kind in WINDOWS.items()},
+        **{name: partial(_words, kind) for name, kind in TEXT_KINDS.items()},
+    }
 )
 """By kind of evidence: what makes the retrievers of a question."""

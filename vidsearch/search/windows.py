@@ -1,0 +1,48 @@
+"""A query's words in the spaces of windows: of several frames at once, and of sound."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import ModelUnavailable
+from vidsearch.search.kinds import WINDOWS
+from vidsearch.search.query import asked_by
+from vidsearch.search.views import View
+
+if TYPE_CHECKING:
+    from vidsearch.search.composition import QueryComposer
+    from vidsearch.search.query import Query
+    from vidsearch.search.timeline import Timeline
+    from vidsearch.store.store import Store
+    from vidsearch.types import EmbeddingSpace
+
+
+def window_views(
+    query: Query,
+    library: Store,
+    composer: QueryComposer,
+    timeline_of: Callable[[EmbeddingSpace], Timeline],
+) -> tuple[list[View], list[str]]:
+    """The words of a query in each space of windows that it looks at and that a model is at hand for.
+
+    Pictures of a query have no say: they show nothing that moves or sounds.
+
+    Returns:
+        The views, and what is wrong with the other spaces.
+    """
+    views: list[View] = []
+    problems: list[str] = []
+    words = " ".join(part.seen for part in query.parts)
+    for name in (name for name in query.looked_at if name in WINDOWS and words):
+        for space in library.spaces(WINDOWS[name].tracks[0].kind):
+            timeline = timeline_of(space)
+            if not len(timeline):
+                continue
+            try:
+                vector = composer.words_vector(words, space)
+            except ModelUnavailable as error:
+                problems.append(str(error))
+            else:
+                views.append(View.of(space, timeline, vector, asked_by(words)))
+    return views, problems
