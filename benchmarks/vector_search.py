@@ -31,7 +31,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.store import vectors as index_vectors
-from vidsearch.store.catalog import Catalog
+from vidsearch.store.sqlite_catalog import SqliteCatalog
 from vidsearch.store.vector_files import POSITION
 from vidsearch.store.vector_rows import ensure_space, note_change
 from vidsearch.store.vectors import Vectors, catch_up_index
@@ -121,7 +121,7 @@ def exact(vectors: Float32, queries: Float32) -> Int64:
 def measure(name: str, folder: Path, dim: int, queries: Float32, blocks: Iterator[Float32]) -> Measured:
     """Write the vectors as a library does, and search them."""
     space = EmbeddingSpace(model=name, weights_digest="made up", preprocessing="none", dim=dim)
-    catalog = Catalog(folder, create=True)
+    catalog = SqliteCatalog(folder, create=True)
     with catalog.write() as connection:
         note_change(connection, [ensure_space(connection, space)], rewrites=False)
     vectors = Vectors(catalog, library_id="benchmark")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
+
+from tests import postgres
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -17,6 +21,26 @@ def real_videos() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real videos at {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """The address of an empty database on a server that runs for these tests; skips where there is none."""
+    programs = postgres.programs()
+    if programs is None:
+        pytest.skip("no PostgreSQL server is installed (Debian: apt install postgresql)")
+    with postgres.server(programs) as address:
+        yield address
+
+
+@pytest.fixture
+def postgres_library(postgres_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The address of a library that is not there yet, whose local files are this test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return f"{postgres_server}?schema=test_{next(_NUMBERS)}"
+
+
+_NUMBERS = count(1)
 
 
 @pytest.fixture(scope="session")

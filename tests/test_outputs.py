@@ -10,7 +10,7 @@ import pytest
 
 from vidsearch.errors import ExportError
 from vidsearch.outputs import CATALOG_FILE, OutputRule, is_stdout
-from vidsearch.store import catalog
+from vidsearch.store import sqlite_catalog
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_nothing_is_written_inside_a_library(tmp_path, way, name):
 
 
 def test_the_file_that_makes_a_library_is_the_store_s():
-    assert CATALOG_FILE == catalog.CATALOG_FILE
+    assert CATALOG_FILE == sqlite_catalog.CATALOG_FILE
 
 
 def test_a_file_that_exists_is_replaced_only_when_told(tmp_path):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import sqlite3
 import sys
 import warnings
 from collections.abc import Callable
@@ -12,7 +11,8 @@ from itertools import count, islice
 
 import faiss
 
-from vidsearch.store.catalog import Catalog
+from vidsearch.store.sqlite_catalog import SqliteCatalog
+from vidsearch.store.sqlite_connection import SqliteConnection
 
 _FILE_EVENTS = frozenset(("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect"))
 
@@ -64,12 +64,12 @@ def _die_at(last_step: int) -> None:
         if event in _FILE_EVENTS:
             step()
 
-    connect = Catalog._connect_with
+    connect = SqliteCatalog._connect_with
 
-    def traced(self: Catalog, mode: str) -> sqlite3.Connection:
+    def traced(self: SqliteCatalog, mode: str) -> SqliteConnection:
         connection = connect(self, mode)
         connection.set_trace_callback(step)
         return connection
 
-    Catalog._connect_with = traced  # type: ignore[method-assign]
+    SqliteCatalog._connect_with = traced  # type: ignore[method-assign]
     sys.addaudithook(on_event)

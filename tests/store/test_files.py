@@ -14,12 +14,6 @@ from vidsearch.store.fingerprint import BLOCK_BYTES, check_is_video, fingerprint
 from vidsearch.store.store import Store
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
-
-
 def test_a_new_file_is_new(library: Store, tmp_path: Path):
     state = library.lookup(write_file(tmp_path / "a.mp4", "a"))
     assert (state.state, state.video, state.replaces) == ("new", None, None)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from tests.store.examples import SPACE, append, axis, info, record, specs, write_file
 from vidsearch.store.fingerprint import fingerprint
@@ -21,12 +18,6 @@ CLIPS = EmbeddingSpace(model="mover", weights_digest="1", preprocessing="none", 
 SOUNDS = EmbeddingSpace(model="listener", weights_digest="1", preprocessing="none", dim=3, kind="sound")
 LINES = SPACE.of("subtitle")
 CLIP_TRACK = TrackSpec("clip", "mover", {"window_seconds": 2.0})
-
-
-@pytest.fixture
-def library(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
 
 
 def begin(library: Store, path: Path, *, track: TrackSpec = CLIP_TRACK) -> OpenedVideo:
@@ -173,9 +164,9 @@ def test_removal_takes_windows_away(library: Store, tmp_path: Path):
 def test_verify_mends_a_window_without_its_vector(library: Store, tmp_path: Path):
     opened = put(library, tmp_path / "a.mp4")
     assert library.verify() == []
-    with closing(sqlite3.connect(library.path / "catalog.sqlite3")) as connection, connection:
+    with library._catalog.write() as connection:
         connection.execute(
-            "UPDATE vectors SET vector = zeroblob(16) WHERE segment_id >> 40 = 8 AND rowid % 2"
+            "UPDATE vectors SET vector = ? WHERE segment_id >> 40 = 8 AND segment_id % 2 = 1", (bytes(16),)
         )
     (problem,) = library.verify(repair=True)
     assert problem.what.endswith("1 clip windows have no sound vector of mover.")
@@ -188,7 +179,7 @@ def test_verify_mends_a_window_without_its_vector(library: Store, tmp_path: Path
 
 def test_verify_mends_the_kind_of_a_space(library: Store, tmp_path: Path):
     put(library, tmp_path / "a.mp4")
-    with closing(sqlite3.connect(library.path / "catalog.sqlite3")) as connection, connection:
+    with library._catalog.write() as connection:
         connection.execute("UPDATE spaces SET kind = 'clup' WHERE kind = 'clip'")
     assert [problem.kind for problem in library.verify(repair=True)] == ["value"]
     assert library.spaces("clip") == (CLIPS,)
@@ -278,10 +269,11 @@ def test_verify_removes_an_unsound_vector_of_a_line(library: Store, tmp_path: Pa
     video_id = put(library, tmp_path / "a.mp4").video.id
     subtitles(library, video_id, "line 0", "line 1")
     embed_lines(library)
-    with closing(sqlite3.connect(library.path / "catalog.sqlite3")) as connection, connection:
+    with library._catalog.write() as connection:
         connection.execute(
-            "UPDATE vectors SET vector = zeroblob(16) WHERE segment_id = (SELECT max(segment_id) FROM vectors"
-            " WHERE space_id = (SELECT id FROM spaces WHERE kind = 'subtitle'))"
+            "UPDATE vectors SET vector = ? WHERE segment_id = (SELECT max(segment_id) FROM vectors"
+            " WHERE space_id = (SELECT id FROM spaces WHERE kind = 'subtitle'))",
+            (bytes(16),),
         )
     (problem,) = library.verify(repair=True)
     assert problem.what == "1 subtitle lines have an unsound vector of made-up."

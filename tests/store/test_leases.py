@@ -18,12 +18,6 @@ from vidsearch.store.store import Store
 CONTENT = "content"
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
-
-
 def take(library: Store, *, is_read_here: bool = True) -> Lease:
     lease = library.take_lease(CONTENT, is_read_here=is_read_here)
     assert lease is not None

@@ -52,19 +52,13 @@ SUBTITLES = (WordKind("subtitle"),)
 TWICE_A_SECOND = SamplingPlan(fps=2.0)
 
 
-@pytest.fixture
-def library(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
-
-
 def test_a_library_is_there_only_after_it_is_made(tmp_path: Path):
     with pytest.raises(LibraryNotFound, match="There is no library in"):
         Store.open(tmp_path / "nothing")
     assert not (tmp_path / "nothing").exists()
 
 
-def test_what_goes_in_comes_out(library: Store, tmp_path: Path):
+def test_what_goes_in_comes_out(library: Store, place: str, tmp_path: Path):
     path = write_file(tmp_path / "a.mp4", "a")
     about = info(duration_seconds=5.0, created_at=NOON)
     opened = library.begin_video(path, fingerprint(path), about, specs(shots=True), [SPACE, OTHER_SPACE])
@@ -78,7 +72,7 @@ def test_what_goes_in_comes_out(library: Store, tmp_path: Path):
     done = finish(library, opened, duration_seconds=5.5)
     library.close()
 
-    with Store.open(library.path) as again:
+    with Store.open(place) as again:
         (kept,) = again.videos()
         assert kept == done
         assert kept.paths == (path,)
@@ -407,11 +401,11 @@ def test_removing_a_video_leaves_nothing_of_it(library: Store, tmp_path: Path):
         library.append(video.id, Chunk(0.0, {}))
 
 
-def test_models_are_remembered(library: Store):
+def test_models_are_remembered(library: Store, place: str):
     assert library.models is None
     models = LibraryModels(embedders=("clip", "blip"), captioner=None)
     library.set_models(models)
-    with Store.open(library.path, read_only=True) as again:
+    with Store.open(place, read_only=True) as again:
         assert again.models == models
 
 

@@ -20,6 +20,7 @@ from tests.store.writer import FRAMES_PER_CHUNK, index_all
 from vidsearch.store import schema, setting_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.sqlite_catalog import SqliteCatalog
 from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 
@@ -297,6 +298,7 @@ def test_threads_share_a_library_and_leave_nothing_open(tmp_path: Path):
             thread.start()
             thread.join()
         assert found == [[3]] * 20
+        assert isinstance(library._catalog, SqliteCatalog)
         assert len(library._catalog._connections) <= 2
 
 

@@ -35,11 +35,14 @@ def random_captions() -> list[str]:
 CAPTIONS = random_captions()
 
 
-@pytest.fixture(scope="module")
-def library(tmp_path_factory: pytest.TempPathFactory):
+@pytest.fixture(scope="module", params=["folder", "server"])
+def library(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
     folder = tmp_path_factory.mktemp("captions")
     path = write_file(folder / "a.mp4", "a")
-    with Store.open(folder / "library", create=True) as library:
+    place = str(folder / "library")
+    if request.param == "server":
+        place = f"{request.getfixturevalue('postgres_server')}?schema=captions"
+    with Store.open(place, create=True) as library:
         video = put(library, path, [record(0.0, axis(0))])
         put_captions(library, video.id, CAPTIONS)
         yield library
@@ -108,11 +111,11 @@ def test_the_best_are_those_that_reading_all_captions_finds(
     assert scores == pytest.approx(expected_scores, abs=1e-4)
 
 
-def test_words_as_common_as_each_other_rank_by_segment(tmp_path: Path):
+def test_words_as_common_as_each_other_rank_by_segment(tmp_path: Path, place: str):
     """Whichever of them is looked for first."""
     path = write_file(tmp_path / "a.mp4", "a")
     texts = [*["a dog"] * 6, *["a man"] * 6, "a man with a dog"]
-    with Store.open(tmp_path / "library", create=True) as library:
+    with Store.open(place, create=True) as library:
         video = put(library, path, [record(0.0, axis(0))])
         put_captions(library, video.id, texts)
         for words in ("man dog", "dog man"):
@@ -155,8 +158,8 @@ def test_words_that_no_caption_has_change_nothing(library: Store):
     assert scores_of(library, "zebra cup", 5)[0] == scores_of(library, "cup", 5)[0]
 
 
-def test_what_a_person_wrote_is_found_in_place_of_what_a_model_did(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
+def test_what_a_person_wrote_is_found_in_place_of_what_a_model_did(tmp_path: Path, place: str):
+    with Store.open(place, create=True) as library:
         video = four_frames(library, tmp_path / "a.mp4")
         library.add_human_caption(video.id, 2.0, 3.0, "Rex")
 
@@ -179,8 +182,8 @@ def test_what_a_person_wrote_is_found_in_place_of_what_a_model_did(tmp_path: Pat
         assert found("dog rex") == [(0.0, 4.0, "Rex and Max", True)]
 
 
-def test_the_best_are_found_though_many_better_ones_are_hidden(tmp_path: Path):
-    with Store.open(tmp_path / "library", create=True) as library:
+def test_the_best_are_found_though_many_better_ones_are_hidden(tmp_path: Path, place: str):
+    with Store.open(place, create=True) as library:
         video = put(library, write_file(tmp_path / "a.mp4", "a"), [record(0.0, axis(0))])
         put_captions(library, video.id, [*["a red dog"] * 50, *["a dog"] * 3])
         library.add_human_caption(video.id, 0.0, 50.0, "nothing at all")
@@ -188,9 +191,9 @@ def test_the_best_are_found_though_many_better_ones_are_hidden(tmp_path: Path):
         assert [match.start_seconds for match in matches] == [50.0, 51.0]
 
 
-def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path):
+def test_kinds_are_ranked_together_and_searched_apart(tmp_path: Path, place: str):
     """A word's weight is its rarity among all segments that are looked in."""
-    with Store.open(tmp_path / "library", create=True) as library:
+    with Store.open(place, create=True) as library:
         video = four_frames(library, tmp_path / "a.mp4")
         spoken = [SegmentRecord(0.0, 1.0, "the dog barks"), SegmentRecord(2.0, 3.0, "three dogs bark at 3")]
         library.put_track(video.id, TrackSpec("subtitle", FILE), spoken)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from vidsearch.errors import QueryError, VidsearchError
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
-from vidsearch.store.catalog import CATALOG_FILE
+from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.store.store import Store
 from vidsearch.types import Sampling, SamplingPlan
 

@@ -1,249 +1,77 @@
-"""The SQLite file of a library: connections, transactions, and SQLite's errors in the library's words.
-
-Reading takes a snapshot and never waits; writing waits for its turn, then is one transaction. Every thread
-has a connection of its own. Knows the file, not the rows: what is in the tables, `*_rows.py` know.
-"""
+"""Where a library keeps its rows: a database with transactions, on this machine or on a server."""
 
 from __future__ import annotations
 
 import os
-import sqlite3
-import threading
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
-from urllib.parse import quote
+from typing import Protocol
 
-from vidsearch.errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.store import schema, setting_rows
-from vidsearch.store.lock import WriteLock
-
-CATALOG_FILE = "catalog.sqlite3"
-LOCK_FILE = "write.lock"
-BUSY_SECONDS = 120.0
-"""How long SQLite waits for another program (a backup, a database browser) that locks the file."""
-
-_WHAT_TO_DO = "Put a copy back if you have one; else move the folder away and index the videos again."
-_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
-_FULL_OR_FORBIDDEN = {
-    sqlite3.SQLITE_FULL: "the disk is full",
-    sqlite3.SQLITE_IOERR: "the disk reports an error, or is full",
-    sqlite3.SQLITE_READONLY: "it is read-only",
-    sqlite3.SQLITE_PERM: "it is not permitted",
-    sqlite3.SQLITE_CANTOPEN: "its file cannot be opened",
-    sqlite3.SQLITE_BUSY: "another program keeps it locked",
-    sqlite3.SQLITE_LOCKED: "another program keeps it locked",
-}
+from vidsearch.store.addresses import server_url
+from vidsearch.store.connection import Connection
+from vidsearch.store.records import Problem
 
 
-class Catalog:
-    """One library's SQLite file.
-
-    Opening brings an older format up to date (not with `read_only`). Raises LibraryNotFound, LibraryDamaged,
-    LibraryTooNew, LibraryNotWritable.
-    """
-
-    def __init__(self, folder: Path, *, create: bool = False, read_only: bool = False) -> None:
-        try:
-            folder.exists()
-        except (OSError, ValueError) as error:
-            raise LibraryNotFound(f"{folder} cannot be a library's folder: {error}. Name another.") from error
-        self.folder = folder
-        self.path = folder / CATALOG_FILE
-        self._threads = threading.local()
-        self._is_closed = False
-        self._connections: list[tuple[threading.Thread, sqlite3.Connection]] = []
-        self._connections_lock = threading.Lock()
-        self.read_only = read_only
-        self._write_lock = WriteLock(folder / LOCK_FILE)
-        if create and not read_only:
-            self._create()
-        self._check_folder()
-        if not read_only and not os.access(folder, os.W_OK):
-            self.read_only = True
-        with self.errors():
-            version = self._format_version()
-            if 0 < version < schema.FORMAT_VERSION and not self.read_only:
-                self._migrate()
-                version = self._format_version()
-        if version != schema.FORMAT_VERSION:
-            self.close()
-            raise self._wrong_format(version)
+class Catalog(Protocol):
+    """The database of one library. Safe to use from several threads."""
 
     @property
-    def connection(self) -> sqlite3.Connection:
-        """This thread's connection; outside a transaction each statement sees the newest state."""
-        connection: sqlite3.Connection | None = getattr(self._threads, "connection", None)
-        if connection is None:
-            if self._is_closed:
-                raise LibraryError(f"The library {self.folder} is closed. Open it again to use it.")
-            connection = self._connect()
-            self._threads.connection = connection
-            self._keep(connection)
-        return connection
+    def address(self) -> str:
+        """What names the library to people: its folder, or its server without a password."""
+        ...
 
-    @contextmanager
-    def read(self) -> Iterator[sqlite3.Connection]:
+    @property
+    def folder(self) -> Path:
+        """Where files beside the rows are, on this machine."""
+        ...
+
+    @property
+    def read_only(self) -> bool: ...
+
+    @property
+    def keeps_files(self) -> bool:
+        """Whether files may be written in `folder`."""
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
         """All that is read inside is of one moment. Never waits for a writer. Nests, in `write` too."""
-        connection = self.connection
-        if connection.in_transaction:
-            yield connection
-            return
-        with self.errors():
-            connection.execute("BEGIN")
-            try:
-                yield connection
-            finally:
-                _end(connection, "COMMIT")
+        ...
 
-    @contextmanager
-    def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction: all of what is written inside is kept, or nothing. Raises LibraryNotWritable."""
-        if self.read_only:
-            raise LibraryNotWritable(f"The library {self.folder} is read-only. Copy it to write into it.")
-        connection = self.connection
-        with self._write_lock.turn(), self.errors():
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                _end(connection, "ROLLBACK")
-                raise
+    def write(self) -> AbstractContextManager[Connection]:
+        """One transaction: all of what is written inside is kept, or nothing. Writers take turns.
 
-    @contextmanager
-    def errors(self) -> Iterator[None]:
-        """Turn SQLite's errors into the library's."""
-        try:
-            yield
-        except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # a mistake of the program's, not of the file
-        except sqlite3.DatabaseError as error:
-            raise self._in_words(error) from error
+        Raises LibraryNotWritable.
+        """
+        ...
 
     def close(self) -> None:
-        """Close every thread's connection; the catalog stays closed.
+        """Close every connection; the catalog stays closed."""
+        ...
 
-        The last process to close leaves one file, with no log beside.
-        """
-        self._is_closed = True
-        with self._connections_lock:
-            for _, connection in self._connections:
-                connection.close()
-            self._connections.clear()
-        self._threads = threading.local()
+    def size_bytes(self) -> int:
+        """The bytes of all that the library keeps."""
+        ...
 
-    def _keep(self, connection: sqlite3.Connection) -> None:
-        """Remember a connection for closing it, and close those of threads that have ended."""
-        with self._connections_lock:
-            for thread, ended in self._connections:
-                if not thread.is_alive():
-                    ended.close()
-            living = [(thread, kept) for thread, kept in self._connections if thread.is_alive()]
-            self._connections = [*living, (threading.current_thread(), connection)]
+    def stamp(self) -> object:
+        """A value that is another one after each write of any process."""
+        ...
 
-    def _create(self) -> None:
-        if self.path.exists():
-            return
-        try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-        except FileExistsError as error:
-            raise LibraryNotFound(f"{self.folder} is a file. A library is a folder: name another.") from error
-        except OSError as error:
-            raise LibraryNotWritable(f"Cannot make {self.folder}: {error.strerror or error}.") from error
-        with self._write_lock.turn(), self.errors():
-            if self.path.exists():
-                return
-            for left_by_a_kill in self.folder.glob(f".{CATALOG_FILE}.*"):
-                left_by_a_kill.unlink(missing_ok=True)
-            # Made beside, then renamed: no process ever sees a catalog that is half made.
-            beside = self.folder / f".{CATALOG_FILE}.{os.getpid()}"
-            connection = sqlite3.connect(beside, isolation_level=None)
-            try:
-                connection.execute(f"PRAGMA page_size = {schema.PAGE_BYTES}")
-                connection.execute("PRAGMA synchronous = OFF")  # on disk before it is renamed, see below
-                schema.migrate(connection)
-                setting_rows.put(connection, setting_rows.LIBRARY_ID, uuid.uuid4().hex)
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.close()
-                with beside.open("rb+") as file:
-                    os.fsync(file.fileno())
-                beside.replace(self.path)
-            finally:
-                connection.close()
-                beside.unlink(missing_ok=True)
-
-    def _check_folder(self) -> None:
-        if self.folder.is_file():
-            raise LibraryNotFound(f"{self.folder} is a file. A library is a folder: name another.")
-        if not self.path.is_file():
-            raise LibraryNotFound(
-                f"There is no library in {self.folder}. Make one: vidsearch index VIDEO_OR_FOLDER "
-                f"--library {self.folder}"
-            )
-
-    def _connect(self) -> sqlite3.Connection:
-        if not self.read_only:
-            return self._connect_with("rw")
-        try:
-            connection = self._connect_with("ro")
-            connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
-            # A folder in which SQLite can make no shared memory: nobody else writes there, either.
-            return self._connect_with("ro&immutable=1")
-        return connection
-
-    def _connect_with(self, mode: str) -> sqlite3.Connection:
-        uri = f"file:{quote(os.fsencode(self.path.absolute()))}?mode={mode}"
-        connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, timeout=BUSY_SECONDS, check_same_thread=False
-        )
-        connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: sound after any kill of the process
-        return connection
-
-    def _format_version(self) -> int:
-        (version,) = self.connection.execute("PRAGMA user_version").fetchone()
-        return int(version)
-
-    def _migrate(self) -> None:
-        with self._write_lock.turn():
-            if self._format_version() < schema.FORMAT_VERSION:
-                schema.migrate(self.connection)
-
-    def _wrong_format(self, version: int) -> LibraryError:
-        if version == 0:  # an empty file, too: a library's is never empty
-            return LibraryDamaged(f"{self.path} is not a catalog of vidsearch. {_WHAT_TO_DO}")
-        if version > schema.FORMAT_VERSION:
-            return LibraryTooNew(
-                f"The library {self.folder} has format {version}; this program knows formats up to "
-                f"{schema.FORMAT_VERSION}. Update vidsearch: pip install --upgrade vidsearch"
-            )
-        return LibraryNotWritable(
-            f"The library {self.folder} has the older format {version} and is read-only, so it cannot be "
-            f"brought to format {schema.FORMAT_VERSION}. Copy it to a folder that can be written."
-        )
-
-    def _in_words(self, error: sqlite3.DatabaseError) -> LibraryError:
-        primary_code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
-        if primary_code in _FULL_OR_FORBIDDEN:
-            return LibraryNotWritable(
-                f"The library {self.folder} cannot be used: {_FULL_OR_FORBIDDEN[primary_code]} ({error}). "
-                "What was in it before is safe."
-            )
-        if primary_code in _DAMAGED:
-            return LibraryDamaged(
-                f"{self.path} is not a sound catalog ({error}). `vidsearch verify --repair` may mend it. "
-                f"{_WHAT_TO_DO}"
-            )
-        return LibraryError(
-            f"The catalog {self.path} could not answer ({error}). It was not changed. If this happens again, "
-            "`vidsearch verify` says whether the library is sound."
-        )
+    def check(self, *, repair: bool) -> Iterator[Problem]:
+        """What is wrong with the database itself, and with `repair`, what was done about it."""
+        ...
 
 
-def _end(connection: sqlite3.Connection, statement: str) -> None:
-    # An error such as a full disk may have rolled back by itself.
-    if connection.in_transaction:
-        connection.execute(statement)
+def open_catalog(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Catalog:
+    """Open the catalog in a folder, or on a server, as `postgresql://host/database`.
+
+    Raises LibraryNotFound, LibraryDamaged, LibraryTooNew, LibraryNotWritable.
+    """
+    url = server_url(path)
+    if url is not None:
+        from vidsearch.store.postgres_catalog import PostgresCatalog
+
+        return PostgresCatalog(url, create=create, read_only=read_only)
+    from vidsearch.store.sqlite_catalog import SqliteCatalog
+
+    return SqliteCatalog(Path(path), create=create, read_only=read_only)

@@ -33,9 +33,16 @@ class Connection(Protocol):
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor: ...
 
+    def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Make the texts of segments that were just added findable by their words: (id, text)."""
+        ...
+
 
 LISTED = "(SELECT value FROM json_each(?))"
 """The numbers of a JSON list that is one value."""
+
+IDS_AS_TEXT = "json_group_array(id)"
+"""The column `id` of all rows, as a JSON list."""
 
 CLOCK = "((julianday('now') - 2440587.5) * 86400.0)"
 """Unix seconds by the database's clock."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.store.connection import IDS_AS_TEXT
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -19,7 +21,7 @@ def selected_ids(connection: Connection, query: str, values: Sequence[object]) -
 
     They come as one text, which is ten times quicker than as many rows.
     """
-    (ids,) = connection.execute(f"SELECT json_group_array(id) FROM ({query}) AS found", values).fetchone()
+    (ids,) = connection.execute(f"SELECT {IDS_AS_TEXT} FROM ({query}) AS found", values).fetchone()
     return np.fromstring(ids[1:-1], dtype=np.int64, sep=",")
 
 

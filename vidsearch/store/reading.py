@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,7 +59,17 @@ class StoreReading:
 
     @property
     def path(self) -> Path:
+        """The folder of its files on this machine."""
         return self._catalog.folder
+
+    @property
+    def address(self) -> str:
+        """What names the library to people: its folder, or its server without a password."""
+        return self._catalog.address
+
+    def stamp(self) -> object:
+        """A value that is another one after each write of any process."""
+        return self._catalog.stamp()
 
     @property
     def is_read_only(self) -> bool:
@@ -94,7 +102,7 @@ class StoreReading:
             format_version=schema.FORMAT_VERSION,
             models=self.models,
             spaces=self.spaces(kind=None),
-            size_bytes=_size_bytes(self.path),
+            size_bytes=self._catalog.size_bytes(),
             **numbers,
         )
 
@@ -116,7 +124,7 @@ class StoreReading:
             if isinstance(ref, int):
                 found = video_rows.videos_by_id(connection, [ref]) if ref <= _LARGEST_ID else []
                 if not found:
-                    raise VideoNotFound(f"There is no video #{ref} in {self.path}.")
+                    raise VideoNotFound(f"There is no video #{ref} in {self.address}.")
                 return found[0]
             videos = video_rows.all_videos(connection)
         return find_video_named(ref, videos)
@@ -141,7 +149,7 @@ class StoreReading:
         with self._catalog.read() as connection:
             jpeg = frame_rows.thumbnail(connection, frame_id)
         if jpeg is None:
-            raise VideoNotFound(f"There is no frame {frame_id} in {self.path}.")
+            raise VideoNotFound(f"There is no frame {frame_id} in {self.address}.")
         return jpeg
 
     def shots(self, video_id: int) -> list[Shot]:
@@ -271,16 +279,6 @@ class StoreReading:
     def lookup_content(self, fingerprint: Fingerprint) -> FileState:
         """What is known of some content, wherever its file is."""
         return ledger.lookup_content(self._catalog, fingerprint)
-
-
-def _size_bytes(folder: Path) -> int:
-    """The bytes of all files below a folder; files that go while it looks count for nothing."""
-    total = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            with suppress(OSError):
-                total += os.lstat(os.path.join(parent, name)).st_size  # noqa: PTH118  (half the time of pathlib)
-    return total
 
 
 def _among(

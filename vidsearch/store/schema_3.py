@@ -10,11 +10,14 @@ import json
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from vidsearch.store import segment_ids
 from vidsearch.store.sql import execute_all
 from vidsearch.tracks import HUMAN, TrackKind
+
+if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
 
 _TABLES = """
 DROP TRIGGER captions_fts_insert;
@@ -317,7 +320,7 @@ def _insert(
         ),
     ).fetchone()
     made = list(segments)
-    ids = segment_ids.take(connection, kind, len(made), is_human=producer == HUMAN)
+    ids = segment_ids.take(cast("Connection", connection), kind, len(made), is_human=producer == HUMAN)
     connection.executemany(
         """
         INSERT INTO new_segments (id, track_id, start_seconds, end_seconds, text, attributes)

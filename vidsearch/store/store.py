@@ -25,7 +25,7 @@ from vidsearch.store import (
     vector_rows,
     video_rows,
 )
-from vidsearch.store.catalog import Catalog
+from vidsearch.store.catalog import Catalog, open_catalog
 from vidsearch.store.reading import StoreReading
 from vidsearch.store.records import Lease, OpenedVideo, Problem
 from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackSpec
@@ -57,7 +57,7 @@ class Store(StoreReading):
         A folder that cannot be written opens read-only by itself. Raises LibraryNotFound, LibraryDamaged,
         LibraryTooNew, LibraryNotWritable.
         """
-        return cls(Catalog(Path(path), create=create, read_only=read_only))
+        return cls(open_catalog(path, create=create, read_only=read_only))
 
     def close(self) -> None:
         """Let go of the files."""

@@ -222,6 +222,7 @@ def insert_segments(connection: Connection, into: Track, records: Sequence[Segme
             if each.is_new and each.record.thumbnail_jpeg is not None
         ],
     )
+    connection.index_words([(row[0], row[4]) for row in rows if row[4] is not None])
     connection.execute("UPDATE tracks SET num_segments = num_segments + ? WHERE id = ?", (len(rows), into.id))
     return inserted
 

@@ -24,6 +24,13 @@ _NUMBERS = ("fps", "max_frames", "start_seconds", "end_seconds")
 _MUST_BE_SET = ("fps", "start_seconds")
 
 
+class PathBytes(bytes):
+    """A path that is not valid Unicode: a BLOB for SQLite, its hex digits after \\x for other databases."""
+
+    def as_text(self) -> str:
+        return f"\\x{self.hex()}"
+
+
 def json_object(text: str, what: str) -> dict[str, Any]:
     """Read a JSON object of a row. Raises LibraryDamaged, which says `what` it is."""
     try:

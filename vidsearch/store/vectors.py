@@ -167,10 +167,10 @@ class Vectors:
 
     def _catch_up(self, row: SpaceRow, timeout_seconds: float, *, with_index: bool) -> bool:
         """Make the files as new as the catalog; False where that cannot be done now. Raises OSError."""
-        if self._catalog.read_only:
+        if not self._catalog.keeps_files:
             return False
         files = self.files(row.space)
-        self._folder.mkdir(exist_ok=True)
+        self._folder.mkdir(parents=True, exist_ok=True)
         with try_lock(self._folder / LOCK_FILE, timeout_seconds=timeout_seconds) as is_held:
             if is_held:
                 manifest = self._catch_up_rows(row, files)

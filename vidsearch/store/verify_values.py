@@ -29,7 +29,7 @@ class _Column:
     is_sound: Callable[[object], bool]
     mended: Callable[[], object]
     what_was_done: str
-    where: str = "1"
+    where: str = "TRUE"
 
 
 def _reads(read: Callable[[str], object]) -> Callable[[object], bool]:
@@ -125,15 +125,14 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         if repair:
             with catalog.write() as connection:
                 connection.execute(
-                    f"UPDATE {column.table} SET {column.name} = ? WHERE rowid = ?", (column.mended(), row_id)
+                    f"UPDATE {column.table} SET {column.name} = ? WHERE {_key(column.table)} = ?",
+                    (column.mended(), row_id),
                 )
         what = f"{column.table} {row_id}: {column.name} cannot be {str(value)[:60]!r}."
         yield Problem("value", what, column.what_was_done if repair else None)
     for table, name, value, what_was_done in _DERIVED:
         with catalog.read() as connection:
-            wrong = connection.execute(
-                f"SELECT rowid, {name} FROM {table} WHERE {name} <> {value}"
-            ).fetchall()
+            wrong = connection.execute(f"SELECT id, {name} FROM {table} WHERE {name} <> {value}").fetchall()
         if repair and wrong:
             with catalog.write() as connection:
                 connection.execute(f"UPDATE {table} SET {name} = {value} WHERE {name} <> {value}")
@@ -142,6 +141,10 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             yield Problem("value", what, what_was_done if repair else None)
 
 
-def _rows(connection: Connection, column: _Column) -> list[tuple[int, object]]:
-    query = f"SELECT rowid, {column.name} FROM {column.table} WHERE {column.where}"
+def _key(table: str) -> str:
+    return "path" if table == "failures" else "id"
+
+
+def _rows(connection: Connection, column: _Column) -> list[tuple[object, object]]:
+    query = f"SELECT {_key(column.table)}, {column.name} FROM {column.table} WHERE {column.where}"
     return [(row_id, value) for row_id, value in connection.execute(query) if not column.is_sound(value)]

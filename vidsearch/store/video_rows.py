@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from vidsearch.store.connection import LISTED, Connection, Cursor, by_name
-from vidsearch.store.values import json_object, plan_of, time_of
+from vidsearch.store.values import PathBytes, json_object, plan_of, time_of
 from vidsearch.types import Failure, Fingerprint, Video, VideoInfo
 
 _VIDEO = """
@@ -26,18 +27,23 @@ _VIDEO = """
 """A video with the frames that it is shown by: an active track comes before one that is being built."""
 
 
+_HEX_PATH = re.compile(r"\\x(?:[0-9a-f]{2})+")
+
+
 def path_value(path: Path) -> str | bytes:
-    """A path as SQLite keeps it: text, or bytes where the name is not valid Unicode."""
+    """A path as a catalog keeps it: text, or bytes where the name is not valid Unicode."""
     text = str(path)
     try:
         text.encode()
     except UnicodeEncodeError:
-        return os.fsencode(path)
+        return PathBytes(os.fsencode(path))
     return text
 
 
 def value_path(value: object) -> Path:
     """The path that `path_value` was made of; a damaged value is a path at which nothing is."""
+    if isinstance(value, str) and _HEX_PATH.fullmatch(value):
+        value = bytes.fromhex(value[2:])
     return Path(os.fsdecode(value) if isinstance(value, str | bytes) else str(value))
 
 

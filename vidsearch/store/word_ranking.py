@@ -19,8 +19,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import numpy as np
 
 from vidsearch.store import caption_rows, segment_ids
+from vidsearch.store.connection import LISTED, Connection
+from vidsearch.store.fts import highlighted
 from vidsearch.store.ids import is_in, selected_ids, union
-from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 from vidsearch.store.values import seconds_of
 from vidsearch.store.words import any_word_expression, exact_phrases, has_phrase, telling_terms
 from vidsearch.tracks import HUMAN, SegmentMatch, WordKind
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 _WORDS_IN_SETS = 4
 """Of a longer query this many words, its most common ones, are looked for in sets: 15 of them. All segments
 with one of its rarer words are read."""
+_ALL = 2**62
 _WEIGHT_STEP = 2.0**-20
 """Weights are whole numbers of these, so that the same words make the same sum in whatever order."""
 
@@ -63,9 +65,9 @@ class _Range:
         return replace(self, among=np.asarray(exact, dtype=np.int64))
 
     def rows(
-        self, connection: Connection, expression: str, *, first: int | None = None, limit: int = -1
+        self, connection: Connection, expression: str, *, first: int | None = None, limit: int = _ALL
     ) -> Int64:
-        """The first segments from `first` on that an FTS5 expression fits, ascending; -1 for all of them.
+        """The first segments from `first` on that an FTS5 expression fits, ascending.
 
         Of `among` it looks at the ends only.
         """
@@ -285,11 +287,11 @@ def _texts(
 ) -> dict[int, tuple[int, int, float, float, str, str]]:
     """Of each segment: its track, its video, its start and end, its text, and the text with its matches
     marked."""
-    query = """
-        SELECT s.id, t.id, t.video_id, s.start_seconds, s.end_seconds, s.text, m.highlighted FROM (
-            SELECT rowid AS id, highlight(segments_fts, 0, ?, ?) AS highlighted FROM segments_fts
-            WHERE segments_fts MATCH ? AND rowid IN (SELECT value FROM json_each(?))
-        ) m JOIN segments s ON s.id = m.id JOIN tracks t ON t.id = s.track_id
+    query = f"""
+        SELECT s.id, t.id, t.video_id, s.start_seconds, s.end_seconds, s.text
+        FROM segments s JOIN tracks t ON t.id = s.track_id
+        WHERE s.id IN {LISTED} AND t.state = 'active' AND s.text IS NOT NULL
     """
-    values = (HIGHLIGHT_START, HIGHLIGHT_END, expression, json.dumps(list(found)))
-    return {row[0]: row[1:] for row in connection.execute(query, values)}
+    rows = {row[0]: row[1:] for row in connection.execute(query, (json.dumps(list(found)),))}
+    marked = highlighted(expression, {segment_id: row[-1] for segment_id, row in rows.items()})
+    return {segment_id: (*rows[segment_id], text) for segment_id, text in marked.items()}

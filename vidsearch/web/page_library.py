@@ -20,8 +20,8 @@ from vidsearch.errors import ModelError, VidsearchError
 from vidsearch.search.query import FrameReference
 from vidsearch.service.library import Library
 from vidsearch.service.reading import ALL
-from vidsearch.store.catalog import CATALOG_FILE
 from vidsearch.store.fingerprint import path_of
+from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.types import FrameFilter
 
 if TYPE_CHECKING:

@@ -1,0 +1,53 @@
+"""Is a catalog on a server sound? The server keeps what rows refer to; the words of texts are kept by us."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from vidsearch.store.fts import tokens
+from vidsearch.store.postgres_connection import tsvector
+from vidsearch.store.records import Problem
+
+if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
+    from vidsearch.store.postgres_catalog import PostgresCatalog
+
+_BATCH_ROWS = 2000
+
+
+def check(catalog: PostgresCatalog, *, repair: bool) -> Iterator[Problem]:
+    """See `Catalog.check`."""
+    with catalog.read() as connection:
+        unsound = _without_their_words(connection)
+    if not unsound:
+        return
+    if repair:
+        with catalog.write() as connection:
+            connection.executemany(
+                "DELETE FROM segments_fts WHERE rowid = ?", [(segment_id,) for segment_id, _ in unsound]
+            )
+            connection.index_words(unsound)
+    what = f"The full-text index does not fit the text of {len(unsound)} segments."
+    yield Problem("full-text", what, "rebuilt it" if repair else None)
+
+
+def _without_their_words(connection: Connection) -> list[tuple[int, str]]:
+    """Segments, (id, text), whose words in the index are not those of their text, or not shown as it is."""
+    query = """
+        SELECT s.id, s.text, f.words = ?::tsvector, f.is_shown = (t.state = 'active')
+        FROM segments s JOIN tracks t ON t.id = s.track_id LEFT JOIN segments_fts f ON f.rowid = s.id
+        WHERE s.id = ?
+    """
+    found = []
+    after = -1
+    while rows := connection.execute(
+        "SELECT id, text FROM segments WHERE id > ? AND text IS NOT NULL ORDER BY id LIMIT ?",
+        (after, _BATCH_ROWS),
+    ).fetchall():
+        after = rows[-1][0]
+        for (segment_id, _), words in zip(rows, tokens(text for _, text in rows), strict=True):
+            _, text, *are_right = connection.execute(query, (tsvector(words), segment_id)).fetchone()
+            if not all(are_right):
+                found.append((segment_id, text))
+    return found

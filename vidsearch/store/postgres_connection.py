@@ -1,0 +1,150 @@
+"""A connection to a catalog on a PostgreSQL server, which takes the SQL that SQLite takes.
+
+What the two say otherwise is translated here, once for each statement: placeholders, lists of numbers, the
+clock, and expressions of words. Two-argument `max` and `min` are functions of the catalog's schema.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from vidsearch.store.connection import CLOCK, IDS_AS_TEXT, LISTED
+from vidsearch.store.fts import tokens
+from vidsearch.store.values import PathBytes
+
+if TYPE_CHECKING:
+    import psycopg
+    from psycopg.abc import QueryNoTemplate
+
+_WORDS = "segments_fts MATCH ?"
+_IN_POSTGRES = (
+    (LISTED, "(SELECT value::bigint FROM json_array_elements_text(?::json))"),
+    (CLOCK, "extract(epoch FROM clock_timestamp())::float8"),
+    (IDS_AS_TEXT, "'[' || coalesce(string_agg(id::text, ','), '') || ']'"),
+)
+_NO_WORD = "\x01"
+"""A word that no text has."""
+_MAX_POSITION, _MAX_WORD_BYTES = 16383, 2000
+"""What a tsvector holds."""
+
+
+class PostgresConnection:
+    """A connection inside a transaction that its catalog began; see `vidsearch.store.connection`."""
+
+    def __init__(self, raw: psycopg.Connection[Any]) -> None:
+        self._raw = raw
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> PostgresCursor:
+        statement = _translated(sql)
+        return PostgresCursor(self._raw.execute(statement.text, statement.values(parameters) or None))
+
+    def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> PostgresCursor:
+        statement = _translated(sql)
+        cursor = self._raw.cursor()
+        cursor.executemany(statement.text, [statement.values(row) for row in parameters])
+        return PostgresCursor(cursor)
+
+    def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
+        """Keep the words of segments beside them, to be found while their track is shown."""
+        known = list(rows)
+        words = tokens(text for _, text in known)
+        self.executemany(
+            """
+            INSERT INTO segments_fts (rowid, words, is_shown) VALUES (?, ?::tsvector, (
+                SELECT t.state = 'active' FROM segments s JOIN tracks t ON t.id = s.track_id WHERE s.id = ?
+            ))
+            """,
+            [(row[0], tsvector(of_row), row[0]) for row, of_row in zip(known, words, strict=True)],
+        )
+
+
+class PostgresCursor:
+    """The rows of a statement."""
+
+    def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
+        self._cursor = cursor
+
+    @property
+    def rowcount(self) -> int:
+        return self._cursor.rowcount
+
+    @property
+    def description(self) -> Any:
+        return self._cursor.description
+
+    def fetchone(self) -> Any:
+        return self._cursor.fetchone()
+
+    def fetchall(self) -> list[Any]:
+        return self._cursor.fetchall()
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self._cursor)
+
+
+def tsvector(words: Sequence[str]) -> str:
+    """Words in the order of their text, as PostgreSQL takes them."""
+    places: dict[str, list[str]] = {}
+    for place, word in enumerate(words, start=1):
+        places.setdefault(word, []).append(str(min(place, _MAX_POSITION)))
+    return " ".join(f"{_quoted(word)}:{','.join(at)}" for word, at in places.items())
+
+
+def tsquery(expression: str) -> str:
+    """An FTS5 expression of quoted terms, AND, OR and brackets, as PostgreSQL takes it."""
+    parts = re.findall(r'"([^"]*)"(\*?)|(AND|OR)|([()])', expression)
+    of_terms = iter(tokens(term for term, _, operator, bracket in parts if not operator and not bracket))
+    written = []
+    for _, star, operator, bracket in parts:
+        if operator or bracket:
+            written.append({"AND": "&", "OR": "|"}.get(operator, bracket))
+            continue
+        words = [_quoted(word) for word in next(of_terms)] or [_quoted(_NO_WORD)]
+        if star:
+            words[-1] += ":*"
+        written.append(f"({' <-> '.join(words)})")
+    return " ".join(written)
+
+
+def _quoted(word: str) -> str:
+    cut = word.encode()[:_MAX_WORD_BYTES].decode(errors="ignore")
+    escaped = cut.replace("\\", "\\\\").replace("'", "''")
+    return f"'{escaped}'"
+
+
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """A statement as PostgreSQL takes it."""
+
+    text: QueryNoTemplate
+    words_at: frozenset[int]
+    """Places of the parameters that are expressions of words."""
+
+    def values(self, parameters: Sequence[Any]) -> list[Any]:
+        return [
+            tsquery(value) if place in self.words_at else _value(value)
+            for place, value in enumerate(parameters)
+        ]
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, PathBytes):
+        return value.as_text()
+    if isinstance(value, str) and "\0" in value:
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value
+
+
+@lru_cache(maxsize=1024)
+def _translated(sql: str) -> _Statement:
+    words_at = frozenset(sql.count("?", 0, found.end()) - 1 for found in re.finditer(re.escape(_WORDS), sql))
+    for of_sqlite, of_postgres in _IN_POSTGRES:
+        sql = sql.replace(of_sqlite, of_postgres)
+    sql = sql.replace(_WORDS, "segments_fts.words @@ ?::tsquery AND segments_fts.is_shown")
+    before, *others = sql.split("?")
+    text = before + "".join(f"${number}{part}" for number, part in enumerate(others, start=1))
+    return _Statement(text.encode(), words_at)
