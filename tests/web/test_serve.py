@@ -12,8 +12,9 @@ import urllib.parse
 
 import pytest
 
+from vidsearch.addresses import is_local
 from vidsearch.errors import VidsearchError
-from vidsearch.web.serve import is_local, page_address, serve
+from vidsearch.web.serve import page_address, serve
 
 
 @pytest.mark.parametrize(

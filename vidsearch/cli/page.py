@@ -26,7 +26,8 @@ def ui(
 
     Example: `vidsearch ui --library ~/library`
     """
-    from vidsearch.web.serve import is_local, serve
+    from vidsearch.addresses import is_local
+    from vidsearch.web.serve import serve
 
     if not is_local(host):
         console.warn(

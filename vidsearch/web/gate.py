@@ -11,11 +11,13 @@ import hmac
 from collections.abc import Awaitable, Callable, MutableMapping
 from html import escape
 from typing import TYPE_CHECKING, Any, TypeAlias
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from vidsearch.addresses import is_answered
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -61,9 +63,7 @@ class Gate:
         Args:
             app: The ASGI application behind the gate.
             token: The secret, ASCII.
-            names: The host names that are answered, in lower case; None for all. A server that only this
-                machine reaches answers to no other name, so that no page elsewhere reaches it through a name
-                of its own (DNS rebinding).
+            names: The host names that are answered; see `addresses.answered_names`.
             port: The port, which is part of the cookie's name: browsers share cookies between ports.
         """
         self._app = app
@@ -93,7 +93,7 @@ class Gate:
         A token in the address is exchanged for the cookie, and taken out of the address.
         """
         hosts, origins = headers.getlist("host"), headers.getlist("origin")
-        if len(hosts) != 1 or not self._is_own_name(hosts[0]):
+        if len(hosts) != 1 or not is_answered(hosts[0], self._names):
             return Response("This server does not answer to that name.", 421)
         is_socket = scope["type"] == "websocket"
         scheme = {"ws": "http", "wss": "https"}.get(scope["scheme"], scope["scheme"])
@@ -123,13 +123,6 @@ class Gate:
 
     def _is_token(self, value: str) -> bool:
         return hmac.compare_digest(value.encode(), self._token)
-
-    def _is_own_name(self, host: str) -> bool:
-        try:
-            name = urlsplit(f"//{host}").hostname
-        except ValueError:
-            return False
-        return name is not None and (self._names is None or name in self._names)
 
 
 def _with_headers(send: Send) -> Callable[[Message], Awaitable[None]]:

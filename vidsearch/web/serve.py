@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import os
 import secrets
-import socket
 import sys
 import threading
 import webbrowser
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
+from vidsearch.addresses import DEFAULT_HOST, answered_names, check_address, url_of
 from vidsearch.errors import VidsearchError
 
-DEFAULT_HOST = "127.0.0.1"
 DEFAULT_PORT = 8501
 
-_LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 _MAX_UPLOAD_MEGABYTES = 20
 _TOKEN_BYTES = 32
-
-
-def is_local(host: str) -> bool:
-    """Whether only this machine can reach a server that is bound to `host`."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def serve(
@@ -62,8 +51,8 @@ def serve(
         raise VidsearchError("The page needs Streamlit: pip install 'vidsearch[ui]'.") from error
 
     host = host.strip("[]")
-    _check_address(host, port)
-    names = _LOCAL_NAMES | {host.lower()} if is_local(host) else None
+    check_address(host, port)
+    names = answered_names(host)
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     address = page_address(host, port, token)
     announce(address)
@@ -107,20 +96,4 @@ def serve(
 
 def page_address(host: str, port: int, token: str) -> str:
     """The address to open: `host` as browsers write it, and the token."""
-    name = {"0.0.0.0": "localhost", "::": "localhost"}.get(host, host)
-    name = f"[{name}]" if ":" in name else name
-    return f"http://{name}:{port}/?token={token}"
-
-
-def _check_address(host: str, port: int) -> None:
-    """Raise VidsearchError where nothing can listen there."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-    except OSError as error:
-        reason = error.strerror or error
-        raise VidsearchError(
-            f"Cannot listen on {host}, port {port}: {reason}. Choose another with --host or --port."
-        ) from error
+    return f"{url_of(host, port)}/?token={token}"
