@@ -19,7 +19,11 @@
      │   └─ TrackNotFound        a number that no track in it has
      ├─ QueryError               a query that means nothing: empty, or contradicting itself
      ├─ ExportError              an export that cannot be written
-     └─ SubtitleError            a subtitle file that cannot be read
+     ├─ SubtitleError            a subtitle file that cannot be read
+     └─ ServerError              what a server does not do for a client
+         ├─ PathNotAllowed       a path outside the folders that were named at its start
+         ├─ NotAllowed           a change, where it was started to be read only
+         └─ JobNotFound          a number that no index job has
 
 A message says what happened, with which value, and what to do. Only the CLI and the page show them. An error
 about one file keeps the file's path apart from the reason, so that a list of files can name each path once.
@@ -124,3 +128,19 @@ class ExportError(VidsearchError):
 
 class SubtitleError(VidsearchError):
     """A subtitle file cannot be read."""
+
+
+class ServerError(VidsearchError):
+    """A server does not do something for a client."""
+
+
+class PathNotAllowed(ServerError):
+    """A path is outside the folders that the server was started with."""
+
+
+class NotAllowed(ServerError):
+    """The server was started to be read only."""
+
+
+class JobNotFound(ServerError):
+    """No index job has this number."""

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from vidsearch.errors import QueryError, TrackNotFound
-from vidsearch.service.reading import ALL, LARGEST_ID, LibraryReader, StrPath, VideoName
+from vidsearch.service.reading import ALL, LARGEST_ID, StrPath, VideoName
+from vidsearch.service.taking import LibraryExporter
 from vidsearch.store.store import Store
 from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Video
 
 
-class Library(LibraryReader):
+class Library(LibraryExporter):
     """Videos that can be searched, in one folder.
 
         with Library.create("library") as library:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Self, TypeAlias
 
 from vidsearch.errors import LibraryError, QueryError, VideoNotFound
 from vidsearch.store.fingerprint import path_of
@@ -16,12 +16,11 @@ from vidsearch.types import Video
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer, Level
-    from vidsearch.captions.export import FileFormat, Format
     from vidsearch.search.query import FrameReference
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.service.explaining import Explanation
     from vidsearch.store.records import LibraryInfo
-    from vidsearch.tracks import Track
+    from vidsearch.tracks import Segment, Track, TrackKind
     from vidsearch.types import Failure, IndexedFrame
 
 StrPath: TypeAlias = str | os.PathLike[str]
@@ -146,6 +145,68 @@ class LibraryReader:
         """
         return self.store.tracks(self.video(video).id)
 
+    def segments(
+        self,
+        video: VideoName,
+        *,
+        kind: TrackKind | None = None,
+        track: int | None = None,
+        after_seconds: float | None = None,
+        before_seconds: float | None = None,
+    ) -> list[tuple[Track, Segment]]:
+        """Return what the tracks of a video that are shown hold, by time.
+
+        Args:
+            video: Names one video.
+            kind: Only tracks of this kind. None for all but the sampled pictures.
+            track: Only the track with this number, shown or not.
+            after_seconds: Only segments that end after this time.
+            before_seconds: Only segments that begin before this time.
+
+        Raises:
+            VideoNotFound: The name fits no video, or several.
+            TrackNotFound: The video has no such track.
+        """
+        from vidsearch.service.timelines import segments_of
+
+        return segments_of(
+            self.store,
+            self.video(video),
+            kind=kind,
+            track_id=track,
+            after_seconds=after_seconds,
+            before_seconds=before_seconds,
+        )
+
+    def picture(self, moment: str | FrameReference, *, side_pixels: int | None = None) -> bytes:
+        """Return what a video shows at a time, read from its file: a JPEG.
+
+        Args:
+            moment: A video of the library and a time, as in "holiday.mp4@12.5".
+            side_pixels: The longer side is made no longer than this; None for the video's own size.
+
+        Raises:
+            QueryError: The time is after the video's end.
+            MediaError: The video does not decode, or its file is gone.
+            VideoReplaced: Its file holds something else now.
+        """
+        from vidsearch.search.query import FrameReference
+        from vidsearch.service.timelines import picture_at
+
+        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        return picture_at(self.video(reference.video), reference.time_seconds, side_pixels)
+
+    def thumbnail(self, frame_id: int) -> bytes:
+        """Return the small picture of a frame that the library keeps: a JPEG.
+
+        Raises:
+            VideoNotFound: There is no such frame, or no picture of it.
+        """
+        jpeg = self.store.thumbnail(frame_id)
+        if not jpeg:
+            raise VideoNotFound(f"The library has no picture of frame {frame_id}.")
+        return jpeg
+
     def captions(self, video: VideoName, *, level: Level = "frame") -> VideoCaptions:
         """Return what a video shows, in words.
 
@@ -201,85 +262,6 @@ class LibraryReader:
     def info(self) -> LibraryInfo:
         """Return the library in numbers."""
         return self.store.info()
-
-    # --- taking away --------------------------------------------------------------------------------
-
-    def export(
-        self,
-        videos: VideoName,
-        format: str | None,
-        output: StrPath,
-        *,
-        track: str | None = None,
-        vectors: bool = False,
-        overwrite: bool = False,
-    ) -> list[Path]:
-        """Write videos' captions, or another track of theirs, to a file or to a file for each video.
-
-        Args:
-            videos: Names one video or more, or "all".
-            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`, or for a track
-                those in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None reads it off `output`.
-            output: The file; a folder for a file per video.
-            track: A track's number or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
-                to be written alone and laid out for reading; None for all captions.
-            vectors: Write the frames' vectors too, in formats that hold them.
-            overwrite: Replace files that exist. Videos and libraries are never written to.
-
-        Returns:
-            The files written.
-
-        Raises:
-            ExportError: There is no such track, or the files may not or cannot be written.
-        """
-        from vidsearch.captions.export.writing import write_documents
-        from vidsearch.outputs import OutputRule
-
-        path = Path(output)
-        with self._lock:
-            documents, chosen = self._documents(
-                videos, format or path.suffix.removeprefix(".") or "txt", track, vectors=vectors
-            )
-            rule = OutputRule.for_library(self.store, overwrite=overwrite)
-            return write_documents(documents, path, chosen, rule)
-
-    def render(
-        self, videos: VideoName, format: str, *, track: str | None = None, vectors: bool = False
-    ) -> bytes:
-        """Return what `export` would write, for formats that are one file.
-
-        Args:
-            videos: Names one video or more, or "all".
-            format: The format's name.
-            track: As in `export`.
-            vectors: With the frames' vectors, in formats that hold them.
-
-        Raises:
-            ExportError: There is no such track, the format is a folder of files, or takes one video only.
-        """
-        from vidsearch.captions.export.writing import render_documents
-
-        with self._lock:
-            return render_documents(*self._documents(videos, format, track, vectors=vectors))
-
-    def _documents(
-        self, videos: VideoName, format: str, track: str | None, *, vectors: bool
-    ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
-        """What an export writes, made one after the other, and the format."""
-        found = self.select(videos)
-        if track is not None:
-            from vidsearch.captions.export.tracks import find_track_format
-            from vidsearch.service.exporting import exported_tracks
-
-            chosen = find_track_format(format)
-            return exported_tracks(self.store, found, track, takes_several=chosen.holds_many), chosen
-        from vidsearch.captions.export import find_format
-        from vidsearch.captions.export.registry import ALSO_VECTORS
-
-        written = find_format(format)
-        needs = written.needs | ALSO_VECTORS if vectors else written.needs
-        describer = self.describer()
-        return (describer.document(each, needs=needs) for each in found), written
 
     def explain(
         self, text: str, moment: str | FrameReference, *, models: str | None = None, device: str = "auto"

@@ -42,7 +42,7 @@ def plain(value: msgspec.Struct) -> dict[str, Any]:
 # --- in ---------------------------------------------------------------------------------------------
 
 
-class FilterSchema(msgspec.Struct, frozen=True, kw_only=True):
+class FilterSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The "filter" of a query."""
 
     video_glob: str | None = None
@@ -56,7 +56,7 @@ class FilterSchema(msgspec.Struct, frozen=True, kw_only=True):
     caption_words: str | None = None
 
 
-class QuerySchema(msgspec.Struct, frozen=True, kw_only=True):
+class QuerySchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A query in JSON. What is left out is as in `Query`."""
 
     text: str | None = None

@@ -10,12 +10,6 @@ No path comes from a request.
 
 from __future__ import annotations
 
-import atexit
-import hashlib
-import shutil
-import tempfile
-import threading
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
@@ -25,7 +19,7 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from vidsearch.errors import VidsearchError
-from vidsearch.media.clip import cut_clip
+from vidsearch.service.clips import ClipFiles
 from vidsearch.store.fingerprint import path_of
 from vidsearch.web.ids import parse_id
 
@@ -86,7 +80,7 @@ def preview_start(time_seconds: float) -> int:
 
 def routes(library: Callable[[], PageLibrary]) -> list[Route]:
     """Return the routes, for a server that also serves the page."""
-    previews = _Previews()
+    clips = ClipFiles()
 
     async def frame(request: Request) -> Response:
         frame_id = _id(request, "frame_id")
@@ -108,7 +102,8 @@ def routes(library: Callable[[], PageLibrary]) -> list[Route]:
     async def preview(request: Request) -> Response:
         found = await run_in_threadpool(_video, library(), _id(request, "video_id"))
         start = preview_start(min(request.path_params["start"], _LAST_PREVIEW_SECOND) + 1)
-        path = await run_in_threadpool(_found, lambda: previews.path(found, start))
+        end = start + PREVIEW_SECONDS
+        path = await run_in_threadpool(_found, lambda: clips.path(found, float(start), end, reencode=True))
         return FileResponse(path, media_type="video/mp4", headers=_SAFE)
 
     async def heat_map(request: Request) -> Response:
@@ -147,29 +142,3 @@ def _found(question: Callable[[], Answer]) -> Answer:
         return question()
     except VidsearchError as error:
         raise HTTPException(404) from error
-
-
-class _Previews:
-    """Transcoded parts of videos, made when asked for, in a folder that goes with the server."""
-
-    def __init__(self) -> None:
-        self._folder: Path | None = None
-        self._one_at_a_time = threading.Lock()
-
-    def path(self, video: Video, start: int) -> Path:
-        """Return the file with a video's part from `start` on. Raises MediaError, QueryError, ExportError."""
-        name = hashlib.sha256(f"{video.content_hash} {start}".encode()).hexdigest()[:32]
-        with self._one_at_a_time:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="vidsearch-previews-"))
-                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
-            path = self._folder / f"{name}.mp4"
-            if not path.exists():
-                cut_clip(
-                    path_of(video),
-                    path,
-                    start_seconds=float(start),
-                    end_seconds=start + PREVIEW_SECONDS,
-                    reencode=True,
-                )
-        return path

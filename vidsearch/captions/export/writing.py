@@ -115,14 +115,27 @@ def render_documents(
     documents: Iterable[DocumentT], chosen: FileFormat[DocumentT] | FolderFormat[DocumentT]
 ) -> bytes:
     """Return what `write_documents` would write, for formats that are one file. Raises ExportError."""
+    out = io.BytesIO()
+    write_one_file(documents, chosen, out)
+    return out.getvalue()
+
+
+def write_one_file(
+    documents: Iterable[DocumentT],
+    chosen: FileFormat[DocumentT] | FolderFormat[DocumentT],
+    out: BinaryIO,
+) -> str:
+    """Write what `write_documents` would, for formats that are one file; return its ending.
+
+    Raises ExportError before anything is written.
+    """
     if isinstance(chosen, FolderFormat):
         raise ExportError(f"{chosen.name} is a folder of files: give one as --output.")
     several = list(islice(stream := iter(documents), 2))
     if len(several) > 1 and not chosen.holds_many:
         raise ExportError(f"A {chosen.name} file holds one video. Give a folder as --output.")
-    out = io.BytesIO()
     chosen.write(chain(several, stream), out)
-    return out.getvalue()
+    return chosen.suffix
 
 
 def _sparing(rule: OutputRule, *documents: Document) -> OutputRule:

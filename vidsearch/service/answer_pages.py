@@ -1,0 +1,79 @@
+"""Answers in parts, for clients elsewhere: all parts are of one answer, also while the library grows."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vidsearch.service.paging import read_cursor, write_cursor
+from vidsearch.service.received import received_query
+from vidsearch.service.schemas import AnswerSchema
+from vidsearch.service.server_schemas import SearchPage
+
+if TYPE_CHECKING:
+    from vidsearch.service.library import Library
+
+_MAX_HITS_KEPT = 50_000
+"""Of all answers together: about 100 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    revision: str
+    """Of the library, as it was when it answered."""
+    answer: AnswerSchema
+
+
+class AnswerPages:
+    """Answers of one library to queries in JSON, the latest ones kept. Safe in any thread."""
+
+    def __init__(self, library: Library) -> None:
+        self._library = library
+        self._kept: OrderedDict[str, _Kept] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def page(self, source: str, *, limit: int, cursor: str | None = None) -> SearchPage:
+        """Return a part of the answer to a query.
+
+        Args:
+            source: The query in JSON, with its pictures in it; see `received.received_query`.
+            limit: At most so many hits.
+            cursor: Where the part begins; None for the best hits, of the library as it is now.
+
+        Raises:
+            QueryError: No query, or no cursor of this one.
+            VideoNotFound: The query names a video that is not there.
+            ModelUnavailable: No model at hand reads the query.
+        """
+        key = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        first = read_cursor(cursor, key)
+        answer = self._answer(key, source, is_new=cursor is None)
+        end = first + limit
+        return SearchPage.cut(answer, first, end, write_cursor(end, key) if end < len(answer.hits) else None)
+
+    def _answer(self, key: str, source: str, *, is_new: bool) -> AnswerSchema:
+        revision = self._library.store.revision
+        with self._lock:
+            kept = self._kept.get(key)
+        if kept is not None and (kept.revision == revision or not is_new):
+            return kept.answer
+        with received_query(source) as query:
+            answer = AnswerSchema.of(self._library.search(query))
+        if query.images:  # their files are gone
+            answer = msgspec.structs.replace(
+                answer, query={**answer.query, "images": ["data:"] * len(query.images)}
+            )
+        with self._lock:
+            self._kept[key] = _Kept(revision, answer)
+            self._kept.move_to_end(key)
+            while len(self._kept) > 1 and self._num_hits() > _MAX_HITS_KEPT:
+                self._kept.popitem(last=False)
+        return answer
+
+    def _num_hits(self) -> int:
+        return sum(len(kept.answer.hits) + 1 for kept in self._kept.values())

@@ -1,0 +1,89 @@
+"""Clips that a server cuts for its clients: kept in a temporary folder, the latest ones, each cut once."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import shutil
+import tempfile
+import threading
+from collections import OrderedDict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import QueryError
+from vidsearch.media.clip import cut_clip
+from vidsearch.store.fingerprint import path_of
+
+if TYPE_CHECKING:
+    from vidsearch.types import Video
+
+MAX_SECONDS = 600.0
+"""The longest clip."""
+_MAX_BYTES = 2 * 2**30
+
+
+class ClipFiles:
+    """Files with parts of videos, in a folder that goes with the process. Safe in any thread.
+
+    Args:
+        max_bytes: The least recently used files go where all of them are larger than this.
+    """
+
+    def __init__(self, *, max_bytes: int = _MAX_BYTES) -> None:
+        self._max_bytes = max_bytes
+        self._folder: Path | None = None
+        self._sizes: OrderedDict[Path, int] = OrderedDict()
+        self._one_at_a_time = threading.Lock()
+
+    def path(
+        self,
+        video: Video,
+        start_seconds: float,
+        end_seconds: float,
+        *,
+        suffix: str = ".mp4",
+        reencode: bool = False,
+    ) -> Path:
+        """Return a file with [start, end) of a video.
+
+        Args:
+            video: The video.
+            start_seconds: The clip's first instant.
+            end_seconds: At most `MAX_SECONDS` later.
+            suffix: ".mp4", ".mkv", ".mov" or ".webm".
+            reencode: Never copy the pictures, for a player that does not know the video's codec.
+
+        Raises:
+            QueryError: No span of this video, or too long a one.
+            MediaError: The video does not decode, or is gone.
+            ExportError: The file cannot be written.
+        """
+        if end_seconds - start_seconds > MAX_SECONDS:
+            raise QueryError(
+                f"{end_seconds - start_seconds:g} s are too long for a clip: give {MAX_SECONDS:g} at most."
+            )
+        key = f"{video.content_hash} {start_seconds!r} {end_seconds!r} {reencode}"
+        name = hashlib.sha256(key.encode()).hexdigest()[:32]
+        with self._one_at_a_time:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="vidsearch-clips-"))
+                atexit.register(shutil.rmtree, self._folder, ignore_errors=True)
+            path = self._folder / f"{name}{suffix}"
+            if not path.exists():
+                cut_clip(
+                    path_of(video),
+                    path,
+                    start_seconds=start_seconds,
+                    end_seconds=end_seconds,
+                    reencode=reencode,
+                )
+                self._sizes[path] = path.stat().st_size
+            self._sizes.move_to_end(path)
+            self._forget_old()
+        return path
+
+    def _forget_old(self) -> None:
+        while len(self._sizes) > 1 and sum(self._sizes.values()) > self._max_bytes:
+            oldest, _ = self._sizes.popitem(last=False)
+            oldest.unlink(missing_ok=True)

@@ -1,0 +1,75 @@
+"""Queries from other programs, which may be anywhere: nothing that they name is read from this machine."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from vidsearch.errors import QueryError
+from vidsearch.service.query_json import read_query
+
+if TYPE_CHECKING:
+    from vidsearch.search.query import Query
+
+_DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+
+
+@contextmanager
+def received_query(source: str) -> Iterator[Query]:
+    """Read a query in JSON whose pictures are in it, as `data:image/...;base64,` addresses.
+
+    The pictures are files for as long as the block runs.
+
+    Raises:
+        QueryError: No query; a picture that is a path; a model to re-rank with that is not on this machine.
+    """
+    with tempfile.TemporaryDirectory(prefix="vidsearch-query-") as folder:
+        query = read_query(_with_files(source, Path(folder)))
+        if query.rerank is not None:
+            _check_is_here(query.rerank)
+        yield query
+
+
+def _with_files(source: str, folder: Path) -> str:
+    """The query, with a file in `folder` in place of each picture that it holds."""
+    try:
+        values = msgspec.json.decode(source)
+    except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
+        return source  # refused in words where it is read
+    pictures = values.get("images") if isinstance(values, dict) else None
+    if not isinstance(pictures, list) or not pictures:
+        return source
+    values["images"] = [
+        str(_picture_file(picture, folder / str(number))) for number, picture in enumerate(pictures)
+    ]
+    return msgspec.json.encode(values).decode()
+
+
+def _picture_file(picture: object, path: Path) -> Path:
+    head = _DATA_URL.match(picture) if isinstance(picture, str) else None
+    if head is None:
+        raise QueryError(
+            "Pictures in images are sent along, as in data:image/jpeg;base64,...: no file is read by name."
+        )
+    try:
+        path.write_bytes(base64.b64decode(head.string[head.end() :], validate=True))
+    except (binascii.Error, ValueError) as error:
+        raise QueryError(f"A picture in images is not valid base64: {error}.") from error
+    return path
+
+
+def _check_is_here(model: str) -> None:
+    """Raise QueryError for a model that would be fetched, or read from a folder."""
+    from vidsearch.models.registry import known_models
+
+    here = [entry.name for entry in known_models() if entry.is_cached]
+    if model not in here:
+        raise QueryError(f"There is no model {model[:80]!r} to re-rank with. Here are: {', '.join(here)}.")
