@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests import postgres
+from vidsearch import Library
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -47,3 +48,13 @@ _NUMBERS = count(1)
 def sample_videos() -> Path:
     """The sample videos that the repository ships."""
     return REPOSITORY / "sample_data"
+
+
+@pytest.fixture(scope="session")
+def sample_folder(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a library of the sample videos, by name, indexed with mini: to read, or to copy."""
+    folder = tmp_path_factory.mktemp("samples") / "library"
+    with Library.create(folder) as library:
+        for path in sorted(sample_videos.glob("*.mp4")):
+            assert library.index(path, models="mini").num_indexed == 1
+    return folder

@@ -11,15 +11,6 @@ import pytest
 from vidsearch import Library
 
 
-@pytest.fixture(scope="session")
-def sample_folder(sample_videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a library of the sample videos, indexed with mini."""
-    folder = tmp_path_factory.mktemp("service") / "library"
-    with Library.create(folder) as library:
-        assert library.index(sample_videos, models="mini").num_indexed == 4
-    return folder
-
-
 @pytest.fixture
 def library(sample_folder: Path) -> Iterator[Library]:
     """The sample library, to read."""

@@ -1,1 +1,1 @@
-"""The HTTP door: requests in, JSON out. Calls the service; no logic of its own."""
+"""The library over HTTP: parses requests, calls the service, writes what comes back as JSON."""

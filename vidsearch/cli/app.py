@@ -27,6 +27,7 @@ from vidsearch.cli import (
     options,
     page,
     search,
+    serving,
     shell,
     stopping,
 )
@@ -126,7 +127,20 @@ def _greet(context: typer.Context) -> None:
         console.say(line)
 
 
-for _module in (index, search, shell, captions, export, moments, library, models, page, measure, demo):
+for _module in (
+    index,
+    search,
+    shell,
+    captions,
+    export,
+    moments,
+    library,
+    models,
+    page,
+    serving,
+    measure,
+    demo,
+):
     _module.register(app)
 
 

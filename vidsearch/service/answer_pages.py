@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from vidsearch.service.answer_schemas import AnswerSchema
 from vidsearch.service.paging import read_cursor, write_cursor
 from vidsearch.service.received import received_query
-from vidsearch.service.schemas import AnswerSchema
 from vidsearch.service.server_schemas import SearchPage
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _MAX_HITS_KEPT = 50_000
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    revision: str
+    stamp: object
     """Of the library, as it was when it answered."""
     answer: AnswerSchema
 
@@ -57,10 +57,10 @@ class AnswerPages:
         return SearchPage.cut(answer, first, end, write_cursor(end, key) if end < len(answer.hits) else None)
 
     def _answer(self, key: str, source: str, *, is_new: bool) -> AnswerSchema:
-        revision = self._library.store.revision
+        stamp = self._library.store.stamp()
         with self._lock:
             kept = self._kept.get(key)
-        if kept is not None and (kept.revision == revision or not is_new):
+        if kept is not None and (kept.stamp == stamp or not is_new):
             return kept.answer
         with received_query(source) as query:
             answer = AnswerSchema.of(self._library.search(query))
@@ -69,7 +69,7 @@ class AnswerPages:
                 answer, query={**answer.query, "images": ["data:"] * len(query.images)}
             )
         with self._lock:
-            self._kept[key] = _Kept(revision, answer)
+            self._kept[key] = _Kept(stamp, answer)
             self._kept.move_to_end(key)
             while len(self._kept) > 1 and self._num_hits() > _MAX_HITS_KEPT:
                 self._kept.popitem(last=False)

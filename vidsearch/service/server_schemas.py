@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 
+from vidsearch.service.answer_schemas import AnswerSchema
 from vidsearch.service.report_schemas import ErrorSchema, FailureSchema, ReportSchema, TrackSchema
-from vidsearch.service.schemas import AnswerSchema, VideoCaptionsSchema, VideoSchema, schema_of
+from vidsearch.service.schemas import VideoCaptionsSchema, VideoSchema, schema_of
 
 if TYPE_CHECKING:
     from vidsearch.ingest import ProgressState

@@ -1,0 +1,141 @@
+"""What each route takes and gives, for its OpenAPI description: the schemas of the service as they are.
+
+msgspec writes the JSON Schema of the very types that are decoded and encoded, so there is no second copy of
+them to keep true.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from vidsearch import errors
+from vidsearch.api import problems
+from vidsearch.service import report_schemas, schemas, server_schemas
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+_REFERENCE = "#/components/schemas/{name}"
+_BODIES: tuple[type[msgspec.Struct], ...] = (
+    schemas.QuerySchema,
+    server_schemas.CorrectionRequest,
+    server_schemas.IndexRequest,
+)
+_ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    schemas.CorrectionSchema,
+    schemas.VideoSchema,
+    report_schemas.InfoSchema,
+    server_schemas.FailureList,
+    server_schemas.HealthSchema,
+    server_schemas.JobList,
+    server_schemas.JobSchema,
+    server_schemas.ModelList,
+    server_schemas.Problem,
+    server_schemas.SearchPage,
+    server_schemas.SegmentPage,
+    server_schemas.TrackList,
+    server_schemas.VideoCaptionsPage,
+    server_schemas.VideoPage,
+)
+
+_MEANINGS: Mapping[int, str] = {
+    400: "The body is not JSON, or a header means nothing.",
+    401: "The token is missing or wrong.",
+    403: "The server was not started to allow this.",
+    404: "There is no such thing in the library.",
+    410: "The video's file is gone, holds something else now, or does not decode.",
+    413: "The body is too large.",
+    415: "The body is not application/json.",
+    416: "The file has no such range.",
+    422: "The request means nothing: `detail` says which part, and what to do.",
+    503: "A model or the library cannot be used now.",
+}
+_ALWAYS = (401, 422, 503)
+
+
+def described(
+    gives: type[msgspec.Struct] | str | Sequence[str],
+    *,
+    takes: type[msgspec.Struct] | None = None,
+    fails: Sequence[int] = (),
+    status: int = 200,
+    has_etag: bool = False,
+    has_ranges: bool = False,
+) -> dict[str, Any]:
+    """Return what FastAPI's decorators take to describe a route.
+
+    Args:
+        gives: The schema of the answer, or its media types where it is no JSON.
+        takes: The schema of the body.
+        fails: The statuses that mean something at this route, beside those that any route may answer.
+        status: Of an answer that is one.
+        has_etag: Whether it may answer that nothing has changed.
+        has_ranges: Whether it gives parts of a file.
+    """
+    content = (
+        {"application/json": {"schema": _reference(gives)}}
+        if isinstance(gives, type)
+        else {each: {"schema": _BINARY} for each in ([gives] if isinstance(gives, str) else gives)}
+    )
+    responses: dict[int, dict[str, Any]] = {status: {"description": "The answer.", "content": content}}
+    if has_ranges:
+        responses[206] = {"description": "The part asked for.", "content": content}
+        fails = (*fails, 400, 416)
+    if has_etag or has_ranges:
+        responses[304] = {"description": "Nothing has changed since the answer with this ETag."}
+    body = {}
+    if takes is not None:
+        body = {
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(takes)}}}
+        }
+        fails = (*fails, 400, 413, 415)
+    for number in sorted({*fails, *_ALWAYS}):
+        responses[number] = {
+            "description": _MEANINGS[number],
+            "content": {problems.MEDIA_TYPE: {"schema": _reference(server_schemas.Problem)}},
+        }
+    return {"response_model": None, "status_code": status, "responses": responses, "openapi_extra": body}
+
+
+_BINARY = {"type": "string", "format": "binary"}
+
+
+def openapi(app: FastAPI) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 description of an application, made once."""
+    if app.openapi_schema is None:
+        from fastapi.openapi.utils import get_openapi
+
+        found = get_openapi(
+            title=app.title,
+            version=app.version,
+            summary=app.summary,
+            description=app.description,
+            routes=app.routes,
+            openapi_version="3.1.0",
+        )
+        components = found.setdefault("components", {})
+        _, known = msgspec.json.schema_components((*_BODIES, *_ANSWERS), ref_template=_REFERENCE)
+        components["schemas"] = dict(sorted(known.items()))
+        components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        found["security"] = [{"token": []}]
+        for path in found["paths"].values():
+            for operation in path.values():
+                if "open" in operation.get("tags", ()):
+                    operation["security"] = []
+        found["x-errors"] = _errors(errors.VidsearchError)
+        app.openapi_schema = found
+    return app.openapi_schema
+
+
+def _errors(kind: type[errors.VidsearchError]) -> list[dict[str, Any]]:
+    """What the `type` of a problem can name: an error of vidsearch's, its status, what it means."""
+    means = (kind.__doc__ or "").splitlines()[0]
+    own = [{"name": kind.__name__, "status": problems.status_of(kind()), "means": means}]
+    return own + [each for inner in kind.__subclasses__() for each in _errors(inner)]
+
+
+def _reference(schema: type[msgspec.Struct]) -> dict[str, str]:
+    return {"$ref": _REFERENCE.format(name=schema.__name__)}

@@ -1,0 +1,115 @@
+"""Every error as problem details (RFC 9457), whoever raised it: vidsearch, FastAPI or Starlette."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from starlette.responses import Response
+
+from vidsearch import errors
+from vidsearch.service.server_schemas import Fault, Problem
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+MEDIA_TYPE = "application/problem+json"
+
+_STATUSES: tuple[tuple[type[errors.VidsearchError], int], ...] = (
+    (errors.VideoNotFound, 404),
+    (errors.TrackNotFound, 404),
+    (errors.JobNotFound, 404),
+    (errors.PathNotAllowed, 403),
+    (errors.NotAllowed, 403),
+    (errors.LibraryNotWritable, 403),
+    (errors.MediaError, 410),
+    (errors.ModelError, 503),
+    (errors.LibraryError, 503),
+)
+"""The first that fits counts. What the rest of the tree says is that the request means nothing: 422."""
+_MEANINGLESS = 422
+
+
+def status_of(error: errors.VidsearchError) -> int:
+    """Return the status that says what kind of error it is."""
+    return next((status for kind, status in _STATUSES if isinstance(error, kind)), _MEANINGLESS)
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+    instance: str | None = None,
+) -> Response:
+    """Return the answer to a request that is not answered.
+
+    Args:
+        status: The HTTP status.
+        detail: What happened, and what to do.
+        kind: The class of the error of vidsearch's; None where HTTP says it all.
+        faults: What is wrong with single fields.
+        headers: Headers to send along.
+        instance: The path that was asked for.
+    """
+    try:
+        title = HTTPStatus(status).phrase
+    except ValueError:
+        title = "Error"
+    body = Problem(
+        type="about:blank" if kind is None else f"/docs#{kind}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=instance,
+        faults=list(faults),
+    )
+    return Response(
+        msgspec.json.encode(body),
+        status,
+        headers={"Cache-Control": "no-store", **(headers or {})},
+        media_type=MEDIA_TYPE,
+    )
+
+
+async def of_vidsearch(request: Request, error: Exception) -> Response:
+    """Answer an error of vidsearch's own."""
+    assert isinstance(error, errors.VidsearchError)
+    return problem(status_of(error), str(error), kind=type(error).__name__, instance=request.url.path)
+
+
+async def of_validation(request: Request, error: Exception) -> Response:
+    """Answer parameters that are not what the OpenAPI description says."""
+    found: Sequence[Any] = error.errors() if hasattr(error, "errors") else ()
+    faults = [Fault(at=".".join(map(str, each["loc"][1:])), message=each["msg"]) for each in found]
+    said = "; ".join(f"{fault.at}: {fault.message}" for fault in faults)
+    return problem(
+        _MEANINGLESS, f"The request does not fit: {said}.", faults=faults, instance=request.url.path
+    )
+
+
+async def of_http(request: Request, error: Exception) -> Response:
+    """Answer what HTTP itself has a status for: no such path, no such method."""
+    status = getattr(error, "status_code", 500)
+    said = {
+        404: f"There is nothing at {request.url.path}. /docs lists what there is.",
+        405: f"{request.method} is not possible at {request.url.path}.",
+    }
+    detail = said.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).description)
+    headers = dict(getattr(error, "headers", None) or {})
+    if headers.get("Allow") == "GET":
+        headers["Allow"] = "GET, HEAD"
+    return problem(status, detail, headers=headers, instance=request.url.path)
+
+
+async def of_defect(request: Request, error: Exception) -> Response:
+    """Answer an error of this program: what it was is in its log, and not told to strangers."""
+    return problem(
+        500,
+        "This is a fault of vidsearch, and its log has the details.",
+        instance=request.url.path,
+    )

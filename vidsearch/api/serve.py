@@ -1,0 +1,100 @@
+"""`vidsearch serve`: the application on an address, until it is stopped."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.addresses import DEFAULT_HOST, answered_names, check_address
+from vidsearch.errors import QueryError, VidsearchError
+from vidsearch.service.library import Library
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from uvicorn import Config, Server
+
+    from vidsearch.api.serving import Served
+
+DEFAULT_PORT = 8510
+_SECONDS_TO_FINISH = 30
+"""For answers under way when the server is stopped."""
+
+
+def serve(
+    library: Path,
+    *,
+    token: str,
+    host: str = DEFAULT_HOST,
+    port: int = DEFAULT_PORT,
+    read_only: bool = False,
+    index_folders: Sequence[Path] = (),
+) -> None:
+    """Serve a library over HTTP until stopped. Index runs end after the commit in hand.
+
+    Args:
+        library: The library's folder; made where there is none and something may be indexed.
+        token: What requests must carry; see `tokens.own_token`.
+        host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
+        port: Port to listen on.
+        read_only: Refuse corrections and index runs.
+        index_folders: What clients may index: what lies in these folders.
+
+    Raises:
+        VidsearchError: FastAPI is not installed, the address cannot be listened on, or a folder is not there.
+        LibraryError: There is no library, or it cannot be read.
+    """
+    try:
+        import uvicorn
+
+        from vidsearch.api.app import create_app
+        from vidsearch.api.serving import Served
+        from vidsearch.service.answer_pages import AnswerPages
+        from vidsearch.service.index_jobs import IndexJobs
+    except ImportError as error:
+        raise VidsearchError("Serving over HTTP needs FastAPI: pip install 'vidsearch[serve]'.") from error
+
+    check_address(host, port)
+    for folder in index_folders:
+        if not folder.is_dir():
+            raise QueryError(f"{folder} is no folder that can be indexed. Name one with --allow-index.")
+    with Library.open(library, create=bool(index_folders) and not read_only, read_only=read_only) as opened:
+        served = Served(
+            library=opened,
+            jobs=IndexJobs(opened, () if read_only else index_folders),
+            answers=AnswerPages(opened),
+            is_read_only=read_only or opened.store.is_read_only,
+        )
+        threading.Thread(target=_prepare, args=(opened,), daemon=True).start()
+        config = uvicorn.Config(
+            create_app(served, token=token, names=answered_names(host)),
+            host=host,
+            port=port,
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        )
+        _server(config, served).run()
+
+
+def _server(config: Config, served: Served) -> Server:
+    import uvicorn
+
+    class EndingServer(uvicorn.Server):
+        """Ends streams of events when it is to stop, so that it need not wait for them."""
+
+        def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+            served.is_closing = True
+            super().handle_exit(sig, frame)
+
+    return EndingServer(config)
+
+
+def _prepare(library: Library) -> None:
+    """Load what the first search needs, before somebody waits for it."""
+    with contextlib.suppress(VidsearchError):
+        library.search("a picture", num_hits=1)

@@ -1,0 +1,148 @@
+"""What the routes share: the library, what is kept for its answers, and how these are written."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any, TypeAlias, TypeVar
+
+import anyio
+import anyio.to_thread
+import msgspec
+from fastapi import Depends, Path, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import Receive, Scope, Send
+
+from vidsearch import __version__
+from vidsearch.errors import NotAllowed
+from vidsearch.service.answer_pages import AnswerPages
+from vidsearch.service.clips import ClipFiles
+from vidsearch.service.index_jobs import IndexJobs
+from vidsearch.service.library import Library
+
+Found = TypeVar("Found")
+Body = TypeVar("Body", bound=msgspec.Struct)
+
+_MAX_AT_ONCE = 4
+"""Requests that search, describe or decode: more of them at once would only wait for each other, and hold the
+threads that short answers need."""
+_LARGEST_ID = (1 << 63) - 1
+MAX_LIMIT = 1000
+
+
+class Route(APIRoute):
+    """A route that answers HEAD where it answers GET; the server leaves the body out."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        """Return whether a request is for this route."""
+        return super().matches(_as_get(scope))
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        if scope["method"] == "HEAD" and "GET" in (self.methods or ()):
+            await self.app(scope, receive, send)
+        else:
+            await super().handle(scope, receive, send)
+
+
+def _as_get(scope: Scope) -> Scope:
+    return {**scope, "method": "GET"} if scope.get("method") == "HEAD" else scope
+
+
+@dataclass(slots=True)
+class Served:
+    """A library behind a server."""
+
+    library: Library
+    jobs: IndexJobs
+    answers: AnswerPages
+    clips: ClipFiles = field(default_factory=ClipFiles)
+    is_read_only: bool = False
+    is_closing: bool = False
+    _limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_MAX_AT_ONCE))
+
+    async def at_work(self, work: Callable[[], Found]) -> Found:
+        """Run what takes long in a thread, a few at once."""
+        return await anyio.to_thread.run_sync(work, limiter=self._limiter)
+
+    def check_writable(self) -> None:
+        """Raise NotAllowed where nothing may be changed."""
+        if self.is_read_only:
+            raise NotAllowed("This server was started with --read-only: it changes nothing.")
+
+
+async def _served(request: Request) -> Served:
+    served: Served = request.app.state.served
+    return served
+
+
+TheServed: TypeAlias = Annotated[Served, Depends(_served)]
+VideoId: TypeAlias = Annotated[int, Path(ge=1, le=_LARGEST_ID, description="A video's number.")]
+FrameId: TypeAlias = Annotated[
+    int, Path(ge=0, le=_LARGEST_ID, description="A frame's number, as hits have it.")
+]
+Limit: TypeAlias = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many in this answer.")]
+Cursor: TypeAlias = Annotated[
+    str | None,
+    Query(max_length=200, description="The `next_cursor` of the answer before, to go on after it."),
+]
+Seconds: TypeAlias = Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False)]
+OptionalSeconds: TypeAlias = Annotated[float | None, Query(ge=0, le=1e9, allow_inf_nan=False)]
+
+
+async def read_body(request: Request, schema: type[Body]) -> Body:
+    """Return the body of a request. Raises what is answered with 400, 413, 415 or 422."""
+    try:
+        return msgspec.json.decode(await read_json(request), type=schema)
+    except msgspec.ValidationError as error:
+        said, _, at = str(error).partition(" - at ")
+        raise RequestValidationError([{"loc": ("body", at.strip("`")), "msg": said}]) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise HTTPException(400, f"The body is not valid JSON: {error}.") from error
+
+
+async def read_json(request: Request) -> bytes:
+    """Return the body of a request that says that it is JSON."""
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "application/json":
+        raise HTTPException(415, "Send the body as application/json.")
+    return await request.body()
+
+
+def answered(
+    value: msgspec.Struct, status: int = 200, *, headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return an answer in JSON."""
+    return Response(msgspec.json.encode(value), status, headers=headers, media_type="application/json")
+
+
+def current_etag(request: Request, served: Served) -> str:
+    """Return what stays the same for an address until something is written into the library."""
+    return _etag(served.library.store.stamp(), request.url.path, request.url.query, __version__)
+
+
+def content_etag(*parts: Any) -> str:
+    """Return the ETag of what is made of these parts alone."""
+    return _etag(*parts)
+
+
+def unchanged(request: Request, etag: str) -> Response | None:
+    """Return the answer that nothing has changed, to a client that has what this ETag stands for."""
+    known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
+    if etag in known:
+        return Response(status_code=304, headers=cached(etag))
+    return None
+
+
+def cached(etag: str) -> dict[str, str]:
+    """Return the headers of an answer that a client may keep, if it asks whether it still holds."""
+    return {"ETag": etag, "Cache-Control": "private, no-cache"}
+
+
+def _etag(*parts: Any) -> str:
+    return f'"{hashlib.blake2b(repr(parts).encode(), digest_size=12).hexdigest()}"'

@@ -1,0 +1,64 @@
+"""The bearer token: made once for each user of this machine, and kept where only that user reads it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from vidsearch.errors import VidsearchError
+
+TOKEN_VARIABLE = "VIDSEARCH_TOKEN"
+_TOKEN_BYTES = 32
+_MIN_CHARACTERS = 16
+
+
+def token_file() -> Path:
+    """Return where the token is kept."""
+    from platformdirs import user_config_path
+
+    return user_config_path("vidsearch") / "token"
+
+
+def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool]:
+    """Return the token to ask for, and whether it was made just now.
+
+    Args:
+        given: One to take in place of the one that is kept.
+        path: Where it is kept.
+
+    Raises:
+        VidsearchError: It is too short to be a secret, or cannot be read or kept.
+    """
+    if given is not None:
+        return _checked(given.strip(), "The token given"), False
+    path = path or token_file()
+    try:
+        return _checked(path.read_text().strip(), f"The token in {path}"), False
+    except FileNotFoundError:
+        pass
+    except (OSError, UnicodeDecodeError) as error:
+        raise VidsearchError(f"The token in {path} cannot be read: {error}.") from error
+    token = secrets.token_urlsafe(_TOKEN_BYTES)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Made readable to nobody else from the start. Of two servers that start at once, one makes it.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            file.write(token + "\n")
+    except FileExistsError:
+        return own_token(None, path=path)
+    except OSError as error:
+        raise VidsearchError(
+            f"The token cannot be kept in {path}: {error.strerror or error}. Give one in {TOKEN_VARIABLE}."
+        ) from error
+    return token, True
+
+
+def _checked(token: str, what: str) -> str:
+    if len(token) < _MIN_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
+        raise VidsearchError(
+            f"{what} is no token: it takes {_MIN_CHARACTERS} ASCII characters or more, without spaces. "
+            "Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
+        )
+    return token

@@ -1,0 +1,155 @@
+"""`/v1/videos`: what the library knows of its videos, in words, and people's corrections."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, get_args
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from vidsearch.api.documents import described
+from vidsearch.api.serving import (
+    Cursor,
+    Limit,
+    OptionalSeconds,
+    Route,
+    TheServed,
+    VideoId,
+    answered,
+    cached,
+    current_etag,
+    read_body,
+    unchanged,
+)
+from vidsearch.search.query import FrameReference
+from vidsearch.service.paging import page, read_cursor, write_cursor
+from vidsearch.service.report_schemas import TrackSchema
+from vidsearch.service.schemas import CorrectionSchema, VideoCaptionsSchema, VideoSchema, schema_of
+from vidsearch.service.server_schemas import (
+    CorrectionRequest,
+    SegmentPage,
+    SegmentSchema,
+    TrackList,
+    VideoCaptionsPage,
+    VideoPage,
+)
+from vidsearch.tracks import TrackKind
+
+router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=Route)
+
+_LARGEST_ID = (1 << 63) - 1
+_KINDS = get_args(TrackKind)
+
+
+@router.get("", **described(VideoPage, fails=(404,), has_etag=True))
+def videos(
+    request: Request,
+    served: TheServed,
+    name: Annotated[
+        str | None,
+        Query(max_length=2000, description="Only these: path, name, part of it, glob, #id or folder."),
+    ] = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List the videos, in the order of first indexing."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    # By number, not by place: a video that goes meanwhile moves none of the others.
+    after = read_cursor(cursor, "videos", name)
+    left = [video for video in served.library.videos(name) if video.id > after]
+    more = write_cursor(left[limit - 1].id, "videos", name) if len(left) > limit else None
+    shown = VideoPage(videos=[VideoSchema.of(video) for video in left[:limit]], next_cursor=more)
+    return answered(shown, headers=cached(etag))
+
+
+@router.get("/{video_id}", **described(VideoSchema, fails=(404,), has_etag=True))
+def video(request: Request, served: TheServed, video_id: VideoId) -> Response:
+    """Describe a video: its file, its length, how far it is indexed."""
+    etag = current_etag(request, served)
+    found = served.library.video(video_id)
+    return unchanged(request, etag) or answered(VideoSchema.of(found), headers=cached(etag))
+
+
+@router.get("/{video_id}/tracks", **described(TrackList, fails=(404,), has_etag=True))
+def tracks(request: Request, served: TheServed, video_id: VideoId) -> Response:
+    """List what is known of a video: pictures, captions, shots, subtitles, and what made each."""
+    etag = current_etag(request, served)
+    found = served.library.tracks(video_id)
+    listed = TrackList(tracks=[TrackSchema.of(track) for track in found])
+    return unchanged(request, etag) or answered(listed, headers=cached(etag))
+
+
+@router.get("/{video_id}/segments", **described(SegmentPage, fails=(404,), has_etag=True))
+def segments(
+    request: Request,
+    served: TheServed,
+    video_id: VideoId,
+    kind: Annotated[
+        TrackKind | None, Query(description="Only tracks of this kind; all but `frames` without it.")
+    ] = None,
+    track: Annotated[
+        int | None, Query(ge=0, le=_LARGEST_ID, description="Only the track with this number.")
+    ] = None,
+    after_seconds: OptionalSeconds = None,
+    before_seconds: OptionalSeconds = None,
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """List what the tracks of a video hold, by time: sentences, subtitles, chapters, shots."""
+    etag = current_etag(request, served)
+    found = served.library.segments(
+        video_id, kind=kind, track=track, after_seconds=after_seconds, before_seconds=before_seconds
+    )
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    scope = ("segments", video_id, kind, track, after_seconds, before_seconds)
+    part, more = page(found, cursor, limit, *scope)
+    shown = [SegmentSchema.of(segment, its.kind) for its, segment in part]
+    return answered(SegmentPage(segments=shown, next_cursor=more), headers=cached(etag))
+
+
+@router.get("/{video_id}/captions", **described(VideoCaptionsPage, fails=(404,), has_etag=True))
+async def captions(
+    request: Request,
+    served: TheServed,
+    video_id: VideoId,
+    level: Annotated[
+        Literal["video", "chapter", "shot", "frame"],
+        Query(description="One line for all, for each chapter, each shot, or each frame."),
+    ] = "video",
+    limit: Limit = 100,
+    cursor: Cursor = None,
+) -> Response:
+    """Describe what a video shows in words. A person's corrections stand in place of a model's words."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    found = await served.at_work(
+        lambda: VideoCaptionsSchema.of(served.library.captions(video_id, level=level))
+    )
+    scope = ("captions", video_id, level)
+    frames, more_frames = page(found.frames, cursor, limit, *scope)
+    sections, more_sections = page(found.sections, cursor, limit, *scope)
+    shown = schema_of(
+        VideoCaptionsPage,
+        found,
+        frames=list(frames),
+        sections=list(sections),
+        next_cursor=more_frames or more_sections,
+    )
+    return answered(shown, headers=cached(etag))
+
+
+@router.post(
+    "/{video_id}/corrections",
+    **described(CorrectionSchema, takes=CorrectionRequest, fails=(403, 404), status=201),
+)
+async def correct(request: Request, served: TheServed, video_id: VideoId) -> Response:
+    """Put a caption right. Search finds the new words at once, and no model overwrites them."""
+    served.check_writable()
+    asked = await read_body(request, CorrectionRequest)
+    moment = FrameReference(f"#{video_id}", asked.time_seconds)
+    done = await served.at_work(lambda: served.library.correct(moment, asked.text, only_here=asked.only_here))
+    return answered(CorrectionSchema.of(done), 201)

@@ -1,0 +1,93 @@
+"""`vidsearch serve`: the library for other programs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from vidsearch.cli import console, options
+
+_SERVER_PANEL = "Server"
+_ACCESS_PANEL = "What clients may do"
+
+Host = Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER_PANEL)]
+Token = Annotated[
+    str | None,
+    typer.Option(
+        envvar="VIDSEARCH_TOKEN",
+        show_envvar=True,
+        show_default=False,
+        metavar="SECRET",
+        help="What requests must carry. [default: made on first use and kept for you]",
+        rich_help_panel=_ACCESS_PANEL,
+    ),
+]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(serve)
+
+
+def serve(
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=_SERVER_PANEL)
+    ] = 8510,
+    token: Token = None,
+    read_only: Annotated[
+        bool,
+        typer.Option("--read-only", help="Refuse corrections and indexing.", rich_help_panel=_ACCESS_PANEL),
+    ] = False,
+    allow_index: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FOLDER",
+            help="Let clients index what lies in this folder. Repeatable.",
+            rich_help_panel=_ACCESS_PANEL,
+        ),
+    ] = None,
+) -> None:
+    """Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it.
+
+    Requests carry a token, which is made and printed on first use. http://127.0.0.1:8510/docs says what there
+    is to ask.
+
+    Examples:
+
+    - `vidsearch serve --library ~/library`
+
+    - `vidsearch serve --allow-index ~/Videos`
+
+    - `vidsearch serve --read-only --port 9000`
+    """
+    from vidsearch.addresses import url_of
+    from vidsearch.api.serve import serve as run
+    from vidsearch.api.tokens import own_token, token_file
+
+    host = host.strip("[]")
+    secret, is_new = own_token(token)
+    say_who_may_ask(host)
+    if is_new:
+        console.say(f"Token: {secret}")
+        console.note(f"It is shown this once, and kept in {token_file()}.")
+    elif token is None:
+        console.note(f"Requests must carry the token in {token_file()}.")
+    console.say(f"Serving {library} at {url_of(host, port)}, described at {url_of(host, port)}/docs")
+    run(library, token=secret, host=host, port=port, read_only=read_only, index_folders=allow_index or ())
+
+
+def say_who_may_ask(host: str) -> None:
+    """Say who reaches a server that is bound to `host`."""
+    from vidsearch.addresses import is_local
+
+    if is_local(host):
+        console.note("Only this machine can reach it: --host names another address to listen on.")
+    else:
+        console.warn(
+            f"{host} is reached from other machines, without encryption: who reads the network sees the "
+            "token, and with it this library."
+        )
