@@ -29,6 +29,7 @@ from made_up import add_video
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
 from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniCaptioner, MiniEmbedder
+from vidsearch.search.composition import Direction
 from vidsearch.search.kinds import TEXT_KINDS, EvidenceKind
 from vidsearch.search.query import asked_by
 from vidsearch.search.timeline import Timeline
@@ -125,7 +126,7 @@ def ask(
     timeline = Timeline(numbers, np.ones_like(numbers), numbers.astype(np.float64), vectors)
     pictures = np.empty((len(queries), len(vectors)))
     for row, (query, vector) in enumerate(zip(queries, embedder.embed_texts(queries), strict=True)):
-        view = View.of(embedder.space, timeline, vector, asked_by(query))
+        view = View.of(embedder.space, timeline, Direction(vector, asked_by(query)))
         pictures[row] = view.log_odds(view.cosines(numbers))
     bm25, share = np.zeros_like(pictures), np.zeros_like(pictures)
     with Store.open(folder / str(len(queries)), create=True) as library:

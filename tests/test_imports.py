@@ -13,6 +13,7 @@ LAYERS = (
     {"errors", "types", "tracks", "times", "text", "ngrams", "outputs", "paths", "addresses", "samples"},
     {"media", "models"},
     {"store"},
+    {"concepts"},
     {"ingest", "search"},
     {"captions", "bench", "evaluation"},
     {"service"},

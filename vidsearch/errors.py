@@ -16,7 +16,8 @@
      │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
      │   ├─ LeaseLost            another run has taken over what this one worked on
      │   ├─ VideoNotFound        a name that fits no video in it, or several
-     │   └─ TrackNotFound        a number that no track in it has
+     │   ├─ TrackNotFound        a number that no track in it has
+     │   └─ ConceptNotFound      a name that nobody taught it
      ├─ QueryError               a query that means nothing: empty, or contradicting itself
      ├─ ExportError              an export that cannot be written
      ├─ SubtitleError            a subtitle file that cannot be read
@@ -116,6 +117,10 @@ class VideoNotFound(LibraryError):
 
 class TrackNotFound(LibraryError):
     """No track in the library has this number."""
+
+
+class ConceptNotFound(LibraryError):
+    """No concept in the library has this name."""
 
 
 class QueryError(VidsearchError):

@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 
 from vidsearch.cli import (
     captions,
+    concepts,
     console,
     demo,
     export,
@@ -131,6 +132,7 @@ for _module in (
     index,
     search,
     shell,
+    concepts,
     captions,
     export,
     moments,

@@ -13,19 +13,23 @@ were right comes in with 0.75, the mean of the wrong ones goes out with 0.25.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from vidsearch.errors import ModelError, ModelUnavailable, QueryError
+from vidsearch.search.concepts import ConceptReader
+from vidsearch.search.query import asked_by
+from vidsearch.search.referenced import frames_by_nearness
 from vidsearch.store.similarity import similarities
-from vidsearch.times import format_time
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from vidsearch.models.protocols import Embedder, TextEncoder
-    from vidsearch.search.query import FrameReference, Query
+    from vidsearch.search.calibration import ConfidenceMap
+    from vidsearch.search.query import Asked, FrameReference, Query
     from vidsearch.search.timeline import Timeline
     from vidsearch.store.store import Store
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
@@ -34,8 +38,20 @@ Model = TypeVar("Model", bound="TextEncoder")
 
 MORE_LIKE_WEIGHT = 0.75
 LESS_LIKE_WEIGHT = 0.25
-_PAST_END_SECONDS = 1.0
-"""A reference this little past a video's end means its last frame."""
+_WORDS_BORNE_OUT = 0.5
+"""A concept's words stand for it in a sentence where its examples bear them out at least this far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """A query in one space."""
+
+    vector: Float32
+    """A unit vector."""
+    asked: Asked | None
+    """What it is made of, for the map of its confidence; None for a mixture, and for a concept."""
+    calibration: ConfidenceMap | None = None
+    """A concept's own map, where the query is one concept and nothing else."""
 
 
 class QueryComposer:
@@ -53,39 +69,89 @@ class QueryComposer:
         self._load_embedder = load_embedder
         self._encoders: dict[EmbeddingSpace, TextEncoder] = {}
         self._embedders: dict[EmbeddingSpace, Embedder] = {}
+        self.concepts = ConceptReader(
+            library,
+            embed_words=lambda words, space: self._text_vectors([words], space)[0],
+            embed_pictures=self._picture_vectors,
+        )
 
-    def vector(self, query: Query, space: EmbeddingSpace, timeline: Timeline) -> Float32:
-        """The query's direction in a space, a unit vector.
+    def direction(self, query: Query, space: EmbeddingSpace, timeline: Timeline) -> Direction:
+        """The query's direction in a space.
 
         Raises ModelUnavailable, also where the weights at hand are not those that made the space, and
         QueryError where a frame that the query refers to has no vector.
         """
-        parts = list(self._parts(query, space))
-        if len(parts) == 1:
-            return _unit(parts[0][0])
-        total = np.zeros(space.dim, dtype=np.float64)
-        for vector, weight in parts:
-            unit = _unit(vector)
-            spread = float(similarities(timeline.sample, unit).std()) if len(timeline) > 1 else 1.0
-            total += weight * unit / max(spread, 1e-3)
-        return _unit(total.astype(np.float32))
+        words = [(query.shown, 1.0)] if query.shown else []
+        words += [(part.text, part.weight) for part in query.plus]
+        words += [(part.text, -part.weight) for part in query.minus]
+        parts = [*self._word_parts(words, space, timeline), *self._other_parts(query, space)]
+        vector = _sum(parts, timeline)
+        concepts = [concept for text, _ in words for concept in self.concepts.split(text).concepts]
+        if not concepts:
+            return Direction(vector, query.asked)
+        is_alone = len(parts) == len(concepts) == 1
+        own = self.concepts.direction(concepts[0], space, timeline).calibration if is_alone else None
+        return Direction(vector, None, own)
 
     def words_vector(self, words: str, space: EmbeddingSpace) -> Float32:
         """The unit vector of words in a space, of any kind of segments. Raises ModelUnavailable."""
         return _unit(self._text_vectors([words], space)[0])
 
+    def text_directions(
+        self, texts: Sequence[str], space: EmbeddingSpace, timeline: Timeline
+    ) -> list[Direction]:
+        """The directions of texts alone: steps of a sequence, labels. Words are encoded in one call."""
+        split = [self.concepts.split(text) for text in texts]
+        plain = [
+            parts.words() or text for text, parts in zip(texts, split, strict=True) if not parts.concepts
+        ]
+        rows = iter(self._text_vectors(plain, space) if plain else ())
+        found = []
+        for text, parts in zip(texts, split, strict=True):
+            if not parts.concepts:
+                found.append(Direction(_unit(next(rows)), asked_by(text)))
+                continue
+            vector = _sum(self._word_parts([(text, 1.0)], space, timeline), timeline)
+            own = None
+            if parts.is_one_concept:
+                own = self.concepts.direction(parts.concepts[0], space, timeline).calibration
+            found.append(Direction(vector, None, own))
+        return found
+
     def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
         rows = self._encoder(space).embed_texts(texts)
         return _checked(rows, len(texts), space)
 
-    def _parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
-        """Vectors and their weights, those of words all encoded in one call."""
-        words = [(query.seen, 1.0)] if query.seen else []
-        words += [(part.text, part.weight) for part in query.plus]
-        words += [(part.text, -part.weight) for part in query.minus]
-        if words:
-            rows = self._text_vectors([text for text, _ in words], space)
-            yield from zip(rows, (weight for _, weight in words), strict=True)
+    def image_vector(self, image: UInt8Image, space: EmbeddingSpace) -> Float32:
+        """A picture's unit vector in a space. Raises ModelUnavailable."""
+        return _unit(_checked(self._embedder(space).embed_images([image]), 1, space)[0])
+
+    def _word_parts(
+        self, words: Sequence[tuple[str, float]], space: EmbeddingSpace, timeline: Timeline
+    ) -> list[tuple[Float32, float]]:
+        """Vectors of texts and of the concepts that they name, with their weights; all encoded in one call.
+
+        A concept that words describe is in the text by these words too: "Minka on the sofa" is read as "a
+        grey cat on the sofa".
+        """
+        parts, texts = [], []
+        for text, weight in words:
+            split = self.concepts.split(text)
+            instead = []
+            for concept in split.concepts:
+                direction = self.concepts.direction(concept, space, timeline)
+                parts.append((direction.head.direction, weight))
+                if direction.head.words_share >= _WORDS_BORNE_OUT:
+                    instead.append((concept, concept.words or concept.name))
+            if split.words() or not split.concepts:
+                texts.append((split.words(instead) or text, weight))
+        if texts:
+            rows = self._text_vectors([text for text, _ in texts], space)
+            parts += zip(rows, (weight for _, weight in texts), strict=True)
+        return parts
+
+    def _other_parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
+        """Vectors of all that is not words, and their weights."""
         if space.key in query.vectors:
             yield self._given_vector(query, space), 1.0
         if query.images:
@@ -101,6 +167,13 @@ class QueryComposer:
             if frame_ids:
                 yield self._mean_vector(frame_ids, space), weight
 
+    def _picture_vectors(self, pictures: Sequence[bytes], space: EmbeddingSpace) -> Float32:
+        """Vectors of JPEGs."""
+        from vidsearch.media.images import decode_jpeg
+
+        rows = self._embedder(space).embed_images([decode_jpeg(jpeg) for jpeg in pictures])
+        return _checked(rows, len(pictures), space)
+
     def _given_vector(self, query: Query, space: EmbeddingSpace) -> Float32:
         vector = np.asarray(query.vectors[space.key])
         if vector.shape != (space.dim,):
@@ -110,23 +183,14 @@ class QueryComposer:
         return np.asarray(vector / np.abs(vector).max(), dtype=np.float32)
 
     def _frame_vector(self, reference: FrameReference, space: EmbeddingSpace) -> Float32:
-        video = self._library.video(reference.video)
-        frames = self._library.frames(video.id)
-        frame_ids, vectors = self._library.vectors(
-            space, [frame.id for frame in frames if not frame.is_blank]
-        )
-        if len(frame_ids) == 0:
+        frames = frames_by_nearness(self._library, reference)
+        _, vectors = self._library.vectors(space, [frame.id for frame in frames])
+        if len(vectors) == 0:
+            path = self._library.video(reference.video).path
             raise QueryError(
-                f"No frame of {video.path} has a vector of {space.model}: there is nothing to compare."
+                f"No frame of {path} has a vector of {space.model}: there is nothing to compare."
             )
-        if reference.time_seconds > frames[-1].end_seconds + _PAST_END_SECONDS:
-            raise QueryError(
-                f"{video.path.name} is known up to {format_time(frames[-1].end_seconds)}; there is no frame "
-                f"at {format_time(reference.time_seconds)}."
-            )
-        at = {frame.id: frame for frame in frames}
-        distances = [_distance(at[int(i)].time_seconds, at[int(i)].end_seconds, reference) for i in frame_ids]
-        return np.asarray(vectors[int(np.argmin(distances))], dtype=np.float32)
+        return np.asarray(vectors[0], dtype=np.float32)
 
     def _mean_vector(self, frame_ids: Sequence[int], space: EmbeddingSpace) -> Float32:
         known, vectors = self._library.vectors(space, list(frame_ids))
@@ -149,6 +213,18 @@ class QueryComposer:
         return self._embedders[space]
 
 
+def _sum(parts: Sequence[tuple[Float32, float]], timeline: Timeline) -> Float32:
+    """The weighted sum of vectors, each over the spread of its cosines: a unit vector."""
+    if len(parts) == 1:
+        return _unit(parts[0][0])
+    total = np.zeros(len(parts[0][0]), dtype=np.float64)
+    for vector, weight in parts:
+        unit = _unit(vector)
+        spread = float(similarities(timeline.sample, unit).std()) if len(timeline) > 1 else 1.0
+        total += weight * unit / max(spread, 1e-3)
+    return _unit(total.astype(np.float32))
+
+
 def _of_space(model: Model, space: EmbeddingSpace) -> Model:
     if model.space.of(space.kind) != space:
         raise ModelUnavailable(
@@ -157,11 +233,6 @@ def _of_space(model: Model, space: EmbeddingSpace) -> Model:
             "Index the videos into a new library, or bring the former weights back."
         )
     return model
-
-
-def _distance(start: float, end: float, reference: FrameReference) -> float:
-    """How far a time lies from [start, end); 0 inside."""
-    return max(start - reference.time_seconds, reference.time_seconds - end, 0.0)
 
 
 def _checked(rows: Float32, count: int, space: EmbeddingSpace) -> Float32:

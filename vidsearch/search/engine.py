@@ -88,7 +88,7 @@ class Searcher:
         self.library = library
         self._load_matcher = load_matcher or models.load_matcher
         self._matchers: dict[str, Matcher] = {}
-        self._composer = QueryComposer(
+        self.composer = QueryComposer(
             library,
             load_encoder=models.load_text_encoder if encoders is None else models.loader(encoders),
             load_embedder=models.load_embedder if embedders is None else models.loader(embedders),
@@ -99,10 +99,10 @@ class Searcher:
         """Answer a query. Raises QueryError, VideoNotFound, ModelError, LibraryError."""
         spaces = self.library.spaces()
         _check_vectors(query, spaces)
-        timelines = {space: self._timeline(space) for space in spaces}
-        timelines = {space: timeline for space, timeline in timelines.items() if len(timeline)}
+        timelines = self.timelines()
         if not timelines and not self.library.videos():
             return _nothing(query, "The library holds no frames yet: index some videos first.")
+        self.composer.concepts.look()
         among = self.library.frame_ids(query.filter)
         num_frames = max(map(len, timelines.values()), default=0) if among is None else len(among)
         if among is not None and num_frames == 0:
@@ -111,7 +111,13 @@ class Searcher:
             found = self._search_sequence(query, timelines, among)
         else:
             found = self._search_moments(query, timelines, among)
+        found = replace(found, notes=[*self.composer.concepts.notes, *found.notes])
         return _answer(query, found, num_frames)
+
+    def timelines(self) -> dict[EmbeddingSpace, Timeline]:
+        """The frames of each space that has any, as they are now."""
+        timelines = {space: self._timeline(space) for space in self.library.spaces()}
+        return {space: timeline for space, timeline in timelines.items() if len(timeline)}
 
     def search_many(self, queries: Iterable[Query]) -> list[SearchAnswer]:
         """Answer queries one after the other."""
@@ -131,7 +137,7 @@ class Searcher:
         questions = []
         notes: list[str] = []
         for clause, (own_views, _) in zip(query.clauses, by_clause, strict=True):
-            windows, silent = window_views(clause, self.library, self._composer, self._timeline)
+            windows, silent = window_views(clause, self.library, self.composer, self._timeline)
             questions.append(Question(self.library, clause, own_views, timeline, among, windows))
             notes += silent
         if len(questions) > 1 and len(timeline):
@@ -149,7 +155,7 @@ class Searcher:
             views,
             query.words,
             in_shots=query.group,
-            has_confidence=query.asked is not None,
+            has_confidence=query.asked is not None and all(view.calibration for view in views),
         )
         hits = [
             replace(hit, num_duplicates=folded[n]) if n in folded else hit
@@ -210,8 +216,7 @@ class Searcher:
         problems: list[ModelUnavailable] = []
         for space, timeline in timelines.items():
             try:
-                vector = self._composer.vector(query, space, timeline)
-                views.append(View.of(space, timeline, vector, query.asked))
+                views.append(View.of(space, timeline, self.composer.direction(query, space, timeline)))
             except ModelUnavailable as error:
                 problems.append(error)
         return views, problems
@@ -232,7 +237,7 @@ class Searcher:
                 problems += own
                 if own and not views and clause.looked_at == (PICTURES,):
                     raise own[0]
-                windows, _ = window_views(clause, self.library, self._composer, self._timeline)
+                windows, _ = window_views(clause, self.library, self.composer, self._timeline)
                 questions.append(Question(self.library, clause, views, timeline, among, windows))
             steps.append(Step(text, tuple(questions)))
         if any(len(step.questions) > 1 or needs_words(step.questions[0]) for step in steps):

@@ -24,6 +24,8 @@ from vidsearch.errors import QueryError
 from vidsearch.search.kinds import KINDS, PICTURES
 
 SAID, SHOWS = "said", "shows"
+CONCEPT = "concept"
+"""Says that a taught name follows: see `vidsearch.concepts.names`."""
 PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SAID: ("speech", "subtitles"),
@@ -86,7 +88,7 @@ def _pieces(text: str) -> Iterator[str | Part]:
         if prefix in PREFIXES:
             yield Part(_words(match, prefix), PREFIXES[prefix], prefix)
             continue
-        if match["exact"] is not None or match["several"] is not None:
+        if prefix != CONCEPT and (match["exact"] is not None or match["several"] is not None):
             _refuse(match["prefix"])
         yield match[0]
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
+from vidsearch.concepts.names import without_marks
 from vidsearch.errors import QueryError
 from vidsearch.search.kinds import KINDS, PICTURES
 from vidsearch.search.parts import Part, parts_of
@@ -248,12 +249,13 @@ class Query:
     @property
     def words(self) -> str:
         """All words asked for, as tracks are searched for them: exact ones in quotes."""
-        return " ".join((*(part.words for part in self.parts), *(plus.text for plus in self.plus)))
+        said = " ".join((*(part.words for part in self.parts), *(plus.text for plus in self.plus)))
+        return without_marks(said)
 
     @property
-    def seen(self) -> str:
-        """The words of the text as a model of pictures reads them: without quotes, and those for it alone."""
-        return " ".join(part.seen for part in self.parts if part.kinds is None or PICTURES in part.kinds)
+    def shown(self) -> str:
+        """The words of the text that pictures are compared with, exact ones in quotes."""
+        return " ".join(part.words for part in self.parts if part.kinds is None or PICTURES in part.kinds)
 
     def refined(self, *, more_like: Iterable[int] = (), less_like: Iterable[int] = ()) -> Query:
         """The same question with more feedback. What is said last of a frame holds."""

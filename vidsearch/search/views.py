@@ -20,7 +20,7 @@ from vidsearch.store.similarity import similarities
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidsearch.search.query import Asked
+    from vidsearch.search.composition import Direction
     from vidsearch.search.timeline import Timeline
     from vidsearch.types import EmbeddingSpace, Float32, Int64
 
@@ -44,10 +44,13 @@ class View:
     """None for queries that no map was fitted for: their hits have no confidence."""
 
     @classmethod
-    def of(cls, space: EmbeddingSpace, timeline: Timeline, vector: Float32, asked: Asked | None) -> View:
-        """A query's unit vector in a space; `asked` is what the query is made of, None for a mixture."""
-        calibration = calibration_for(space)
+    def of(cls, space: EmbeddingSpace, timeline: Timeline, direction: Direction) -> View:
+        """A query's direction in a space."""
+        vector, asked, calibration = direction.vector, direction.asked, calibration_for(space)
         statistics = library_scores(vector, timeline.sample)
+        if direction.calibration is not None:  # a concept, which is calibrated on the library itself
+            reference = Reference(statistics.mean, statistics.deviation)
+            return cls(space, timeline, vector, statistics, reference, direction.calibration)
         reference = calibration.reference(vector, statistics)
         return cls(space, timeline, vector, statistics, reference, asked and calibration.map_for(asked))
 

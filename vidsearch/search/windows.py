@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from vidsearch.concepts.names import without_marks
 from vidsearch.errors import ModelUnavailable
+from vidsearch.search.composition import Direction
 from vidsearch.search.kinds import WINDOWS
 from vidsearch.search.query import asked_by
 from vidsearch.search.views import View
@@ -33,7 +35,7 @@ def window_views(
     """
     views: list[View] = []
     problems: list[str] = []
-    words = " ".join(part.seen for part in query.parts)
+    words = without_marks(" ".join(part.seen for part in query.parts))
     for name in (name for name in query.looked_at if name in WINDOWS and words):
         for space in library.spaces(WINDOWS[name].tracks[0].kind):
             timeline = timeline_of(space)
@@ -44,5 +46,5 @@ def window_views(
             except ModelUnavailable as error:
                 problems.append(str(error))
             else:
-                views.append(View.of(space, timeline, vector, asked_by(words)))
+                views.append(View.of(space, timeline, Direction(vector, asked_by(words))))
     return views, problems

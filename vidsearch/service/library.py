@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
+    from vidsearch.service.concepts import Concepts
     from vidsearch.service.describing import DescribeSettings
     from vidsearch.service.indexing import Indexer, IndexOptions, IndexSettings
     from vidsearch.service.queries import SearchOptions
@@ -161,6 +162,13 @@ class Library(LibraryExporter):
 
             self._searcher = Searcher(self.store)
         return self._searcher
+
+    @property
+    def concepts(self) -> Concepts:
+        """What the library was taught: names of your own, by examples."""
+        from vidsearch.service.concepts import Concepts
+
+        return Concepts(self, self._searching())
 
     # --- changing -----------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ from vidsearch.store import (
     word_ranking,
 )
 from vidsearch.store.catalog import Catalog
+from vidsearch.store.concepts import ConceptStore
 from vidsearch.store.naming import find_video_named, find_videos_named
 from vidsearch.store.records import (
     CaptionVersion,
@@ -56,6 +57,8 @@ class StoreReading:
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
+        self.concepts = ConceptStore(catalog)
+        """What the library was taught."""
 
     @property
     def path(self) -> Path:
@@ -128,6 +131,11 @@ class StoreReading:
                 return found[0]
             videos = video_rows.all_videos(connection)
         return find_video_named(ref, videos)
+
+    def video_of_content(self, content_hash: str) -> Video | None:
+        """The video of this content; None where the library has none."""
+        with self._catalog.read() as connection:
+            return video_rows.video_by_hash(connection, content_hash)
 
     def frames(self, video_id: int) -> list[IndexedFrame]:
         """A video's frames, by time."""

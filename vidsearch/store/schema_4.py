@@ -15,4 +15,33 @@ CREATE TABLE leases (
     is_read_by_holder INTEGER NOT NULL CHECK (is_read_by_holder IN (0, 1)),
     deaths INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+
+-- What people teach: a name, and examples. A version is the examples with since <= version < until.
+CREATE TABLE concepts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL,
+    folded_name TEXT NOT NULL UNIQUE,
+    words TEXT,
+    version INTEGER NOT NULL,
+    created_at TEXT NOT NULL,
+    changed_at TEXT NOT NULL
+) STRICT;
+CREATE TABLE concept_examples (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    concept_id INTEGER NOT NULL REFERENCES concepts (id) ON DELETE CASCADE,
+    is_against INTEGER NOT NULL CHECK (is_against IN (0, 1)),
+    source TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    time_seconds REAL,
+    picture BLOB NOT NULL,
+    since_version INTEGER NOT NULL,
+    until_version INTEGER
+) STRICT;
+CREATE INDEX concept_examples_by_concept ON concept_examples (concept_id);
+CREATE TABLE concept_vectors (
+    example_id INTEGER NOT NULL REFERENCES concept_examples (id) ON DELETE CASCADE,
+    space_id INTEGER NOT NULL REFERENCES spaces (id) ON DELETE CASCADE,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (example_id, space_id)
+) STRICT;
 """

@@ -29,6 +29,11 @@ def telling_terms(words: str) -> list[str]:
     return list(dict.fromkeys(telling or [quoted for _, quoted in terms]))
 
 
+def is_telling(words: str) -> bool:
+    """Whether any of the words tells captions apart."""
+    return any(term.lower() not in _STOP_WORDS for term, _ in _terms(words))
+
+
 def any_word_expression(words: str) -> str | None:
     """An FTS5 expression for texts with any of the telling words, or None where there are none."""
     return " OR ".join(telling_terms(words)) or None

@@ -1,0 +1,102 @@
+"""The JSON schema of concepts; what the names mean is in `vidsearch.service.schemas`."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from vidsearch.service.concepts import Check, Taught
+    from vidsearch.store.concept_rows import Concept, ConceptExample
+
+
+class ConceptSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept."""
+
+    name: str
+    words: str | None
+    version: int
+    created_at: datetime
+    changed_at: datetime
+    num_for: int
+    num_against: int
+
+    @classmethod
+    def of(cls, concept: Concept) -> Self:
+        return cls(**{name: getattr(concept, name) for name in cls.__struct_fields__})
+
+
+class ConceptExampleSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """An example that a concept has, or had."""
+
+    id: int
+    against: bool
+    source: str
+    content_hash: str
+    time_seconds: float | None
+    since_version: int
+    until_version: int | None
+
+    @classmethod
+    def of(cls, example: ConceptExample) -> Self:
+        rest = {name: getattr(example, name) for name in cls.__struct_fields__ if name != "against"}
+        return cls(against=example.is_against, **rest)
+
+
+class CheckSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """How the examples of a concept fare, each by the others alone, in one space."""
+
+    model: str
+    num_left_out: int
+    num_found: int
+    """Of those, among the best hundredth of the library's frames."""
+    words_share: float
+
+    @classmethod
+    def of(cls, check: Check) -> Self:
+        return cls(
+            model=check.model,
+            num_left_out=len(check.left_out),
+            num_found=check.num_found,
+            words_share=round(check.words_share, 3),
+        )
+
+
+class TaughtSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept after it was taught."""
+
+    concept: ConceptSchema
+    is_new: bool
+    num_changed: int
+    notes: list[str]
+    checks: list[CheckSchema]
+
+    @classmethod
+    def of(cls, taught: Taught, checks: Iterable[Check] = ()) -> Self:
+        return cls(
+            concept=ConceptSchema.of(taught.concept),
+            is_new=taught.is_new,
+            num_changed=taught.num_changed,
+            notes=list(taught.notes),
+            checks=[CheckSchema.of(check) for check in checks],
+        )
+
+
+class ShownConceptSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A concept with all its examples."""
+
+    concept: ConceptSchema
+    examples: list[ConceptExampleSchema]
+    checks: list[CheckSchema]
+
+    @classmethod
+    def of(cls, concept: Concept, examples: Sequence[ConceptExample], checks: Iterable[Check]) -> Self:
+        return cls(
+            concept=ConceptSchema.of(concept),
+            examples=[ConceptExampleSchema.of(example) for example in examples],
+            checks=[CheckSchema.of(check) for check in checks],
+        )
