@@ -5,6 +5,7 @@
      │   ├─ NotAVideo            not a media file, or one without pictures
      │   ├─ DamagedVideo         a video that breaks off or does not decode
      │   ├─ DecodeTimeout        decoding made no progress within its deadline
+     │   ├─ NoSound              a video without sound, or without the sound track asked for
      │   └─ VideoReplaced        the file holds other content than the library knows under its name
      ├─ ModelError               a model that cannot do its work
      │   ├─ ModelUnavailable     weights missing, not reachable, or not what their digest says
@@ -69,6 +70,10 @@ class DamagedVideo(MediaError):
 
 class DecodeTimeout(MediaError):
     """Decoding made no progress within its deadline."""
+
+
+class NoSound(MediaError):
+    """A video without sound, or without the sound track that was asked for."""
 
 
 class VideoReplaced(MediaError):

@@ -72,6 +72,16 @@ class SamplingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class AudioBlock:
+    """Some seconds of sound."""
+
+    start_seconds: float
+    """From the start of the video. A block begins where the one before it ends."""
+    samples: Float32
+    """Shape (n,), in [-1, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """One decoded picture, upright."""
 

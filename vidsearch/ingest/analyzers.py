@@ -1,13 +1,14 @@
 """What makes the segments of a track: one analyzer for each kind of content.
 
-A `FrameAnalyzer` looks at some of the sampled pictures; which ones, its policy says. A `FileAnalyzer` reads a
-file by itself. What embeds pictures is no analyzer: its vectors belong to the frames. To add a kind of
-content, write one of these, and a retriever that searches its track (`vidsearch.search.retrievers`).
+A `FrameAnalyzer` looks at some of the sampled pictures; which ones, its policy says. An `AudioAnalyzer`
+listens to the sound, in a thread of its own. A `FileAnalyzer` reads a file by itself. What embeds pictures is
+no analyzer: its vectors belong to the frames. To add a kind of content, write one of these, and a retriever
+that searches its track (`vidsearch.search.retrievers`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     from vidsearch.models.protocols import Captioner
     from vidsearch.tracks import Track
-    from vidsearch.types import SamplingPlan, UInt8Image
+    from vidsearch.types import AudioBlock, SamplingPlan, UInt8Image
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,54 @@ class FrameAnalyzer(Protocol):
         Raises ModelOutOfMemory where one alone does not fit, ModelUnavailable.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class AudioFindings:
+    """What an analyzer heard in the next part of a video's sound."""
+
+    until_seconds: float
+    """All that comes before is in this and the earlier findings: a run that is stopped goes on from here."""
+    segments: tuple[SegmentRecord, ...] = ()
+    """By start. They begin before `until_seconds`, and after that of the findings before."""
+    notes: tuple[str, ...] = ()
+    """What the user should know of the file: a language that is not certain."""
+
+
+class AudioAnalyzer(Protocol):
+    """Makes a track of what it hears. Its calls come one at a time, from one thread."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second that it listens to."""
+        ...
+
+    @property
+    def audio_track(self) -> int | None:
+        """`AudioTrack.number` of the sound track that it listens to; None for the one that a player takes."""
+        ...
+
+    def track(self, plan: SamplingPlan) -> TrackSpec:
+        """The track that it makes of [plan.start_seconds, plan.end_seconds) of a video."""
+        ...
+
+    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
+        """Listen to one video, from its start or from where an earlier run stopped.
+
+        The blocks have no holes between them, and times of the video. What it says must not depend on how the
+        sound is cut into blocks. Raises ModelOutOfMemory, ModelUnavailable.
+        """
+        ...
+
+
+def span_params(plan: SamplingPlan) -> dict[str, Any]:
+    """The part of a video that a plan asks for, as the params of a track; empty for all of it."""
+    params: dict[str, Any] = {}
+    if plan.start_seconds:
+        params["start_seconds"] = plan.start_seconds
+    if plan.end_seconds is not None:
+        params["end_seconds"] = plan.end_seconds
+    return params
 
 
 @dataclass(frozen=True, slots=True)

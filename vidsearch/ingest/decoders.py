@@ -44,6 +44,7 @@ class Decoders:
     `open_job` is called in a decoding thread with each path and returns what to do with it, or None where
     nothing is to be done. A MediaError of it ends that file alone; any other error of vidsearch's is raised
     by `get`.
+    No file is begun while `may_open` says no.
     `decode` turns a job into pictures, as `pictures.pictures` does; where it is a generator, its value is the
     file's `DecodeReport`.
     """
@@ -57,6 +58,7 @@ class Decoders:
         num_workers: int,
         max_waiting: int,
         max_waiting_bytes: int = MAX_WAITING_BYTES,
+        may_open: Callable[[], bool] = lambda: True,
         timeout_seconds: float | None = None,
     ) -> None:
         self._paths = iter(paths)
@@ -64,6 +66,7 @@ class Decoders:
         self._decode = decode
         self._max_waiting = max_waiting
         self._max_waiting_bytes = max_waiting_bytes
+        self._may_open = may_open
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
         self._waiting: deque[Picture | PicturesEnd] = deque()
@@ -157,10 +160,12 @@ class Decoders:
 
     def _next_path(self, worker: _Worker) -> Path | None:
         with self._changed:
+            worker.job = worker.deadline = None
+            while not self._may_open() and not self._is_closed and self._fatal is None:
+                self._changed.wait(_POLL_SECONDS)
             if self._is_closed or worker.is_abandoned or self._fatal is not None:
                 return None
             worker.path = next(self._paths, None)
-            worker.job = None
             return worker.path
 
     def _work_on(self, worker: _Worker, path: Path) -> None:

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.ingest.analyzers import Finding
 from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
-from vidsearch.ingest.work import Analysis, VideoJob
+from vidsearch.ingest.work import Analysis, Hearing, VideoJob
 from vidsearch.tracks import TrackSpec
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer
     from vidsearch.store.records import FileState, OpenedVideo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Track
@@ -42,6 +42,7 @@ class Wanted:
     plan: SamplingPlan
     spaces: tuple[EmbeddingSpace, ...] = ()
     analyzers: tuple[FrameAnalyzer, ...] = ()
+    audio_analyzers: tuple[AudioAnalyzer, ...] = ()
     file_analyzers: tuple[FileAnalyzer, ...] = ()
     redo: Redo = "missing"
     shows: bool = True
@@ -57,8 +58,11 @@ class Work:
     """The spaces in which its frames lack vectors."""
     analyzers: tuple[int, ...]
     """Places, among the run's analyzers, of those whose tracks it lacks."""
+    audio_analyzers: tuple[int, ...]
+    """Places, among the run's audio analyzers, of those whose tracks it lacks."""
     specs: tuple[TrackSpec, ...]
-    """Its frames, then a track for each of `analyzers`, then shots where the plan looks for them."""
+    """Its frames, then a track for each of `analyzers`, for each of `audio_analyzers`, and shots where the
+    plan looks for them."""
 
 
 def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
@@ -84,16 +88,22 @@ def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
         for place, analyzer in enumerate(wanted.analyzers)
         if is_new_plan or not _is_made(analyzer.track(plan), tracks, wanted.redo)
     )
+    unheard = tuple(
+        place
+        for place, audio in enumerate(wanted.audio_analyzers)
+        if not _is_heard(audio.track(plan), tracks, wanted.redo, reindex=reindex)
+    )
     is_whole = frames is not None and frames.is_complete and not is_new_plan
-    if is_whole and not spaces and not missing:
+    if is_whole and not spaces and not missing and not unheard:
         return None
     specs = [
         TrackSpec("frames", FRAMES, asdict(plan)),
         *(wanted.analyzers[place].track(plan) for place in missing),
+        *(wanted.audio_analyzers[place].track(plan) for place in unheard),
     ]
     if plan.sampling == "shots":
         specs.append(TrackSpec("shot", SHOTS, asdict(plan)))
-    return Work(plan, spaces, missing, tuple(specs))
+    return Work(plan, spaces, missing, unheard, tuple(specs))
 
 
 def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
@@ -110,6 +120,14 @@ def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
     return False
 
 
+def _is_heard(spec: TrackSpec, tracks: Sequence[Track], redo: Redo, *, reindex: bool) -> bool:
+    """Whether what a video's sound says need not be heard again. Another sampling plan changes none of it,
+    but whoever indexes again with another model, or for another language, wants that one's track."""
+    if reindex and redo == "missing":
+        return any(track.spec == spec and track.state == "active" and track.is_complete for track in tracks)
+    return _is_made(spec, tracks, redo)
+
+
 def make_job(
     library: Store,
     wanted: Wanted,
@@ -123,11 +141,14 @@ def make_job(
     """Make a job of a video's work, from where the least made of its tracks ends."""
     frames_track, *others = opened.tracks
     analysis_tracks = others[: len(work.analyzers)]
+    audio_tracks = others[len(work.analyzers) :][: len(work.audio_analyzers)]
     shots_track = others[-1] if work.plan.sampling == "shots" else None
-    untils = [math.inf if track.is_complete else track.done_until_seconds for track in opened.tracks]
+    of_pictures = [track for track in opened.tracks if track not in audio_tracks]
+    untils = [math.inf if track.is_complete else track.done_until_seconds for track in of_pictures]
     untils += [opened.space_until_seconds[space] for space in work.spaces]
     resume_from_seconds = min(untils)
-    frames = library.track_frames(frames_track.id) if frames_track.num_segments else []
+    has_pictures = resume_from_seconds < math.inf
+    frames = library.track_frames(frames_track.id) if frames_track.num_segments and has_pictures else []
     # The frame before the one that a run resumes with lasts until that one.
     before = [frame for frame in frames if frame.end_seconds <= resume_from_seconds]
     seen = _Seen(library, wanted.spaces, frames, before, are_whole=frames_track.is_complete)
@@ -148,6 +169,10 @@ def make_job(
         spaces=work.spaces,
         analyses=tuple(analyses),
         shots_track_id=None if shots_track is None else shots_track.id,
+        hearings=tuple(
+            Hearing(place, track.id, max(track.done_until_seconds, work.plan.start_seconds))
+            for place, track in zip(work.audio_analyzers, audio_tracks, strict=True)
+        ),
         is_isolated=is_isolated,
     )
 

@@ -19,7 +19,7 @@ import numpy as np
 
 from vidsearch.media.completeness import DecodeReport
 from vidsearch.media.container import MAX_PIXELS
-from vidsearch.types import Frame, Shot, VideoInfo
+from vidsearch.types import AudioBlock, Frame, Shot, VideoInfo
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,7 +32,7 @@ _MAX_ARRAYS = 4
 _MAX_DIMENSIONS = 4
 _LENGTH_BYTES = 4
 
-_CLASSES: dict[str, type] = {cls.__name__: cls for cls in (Frame, Shot, VideoInfo, DecodeReport)}
+_CLASSES: dict[str, type] = {cls.__name__: cls for cls in (Frame, Shot, VideoInfo, DecodeReport, AudioBlock)}
 _DTYPES = frozenset({"uint8", "int64", "float32"})
 
 

@@ -42,6 +42,8 @@ def pictures(
     Smaller losses are said to `on_warning`. Returns what was lost, as the value of the generator. Raises
     MediaError after what could be decoded: DamagedVideo where a part of the video is lost.
     """
+    if not job.has_pictures:
+        return None
     decode = partial(
         frames,
         job.path,

@@ -1,8 +1,9 @@
 """Files -> chunks of segments, with every part of the machine at work at once.
 
 Decoding threads fill a bounded queue; the calling thread takes pictures from it, whichever video they are of,
-runs the models on full batches, and hands out chunks in order of each video's time. The results are plain
-data for the one writer of a library, here or on another machine.
+runs the models on full batches, and hands out chunks in order of each video's time. Sound is listened to
+meanwhile, in threads of its own. The results are plain data for the one writer of a library, here or on
+another machine.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ from vidsearch.store.similarity import is_unit
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.listeners import Listeners
     from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.models.protocols import Embedder
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
@@ -37,6 +39,8 @@ _ANALYZER_BATCH_SIZE = 8
 
 _IDLE_SECONDS = 1.0
 """When nothing was decoded for so long, the models run on what there is."""
+_LISTEN_SECONDS = 0.25
+"""How often the end of a run is looked for while only sound is left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,7 @@ def num_cores() -> int:
 def largest_side(embedders: Sequence[Embedder], analyzers: Sequence[FrameAnalyzer]) -> int:
     """The shorter side, in pixels, that a picture needs for every model to lose nothing."""
     sides = [embedder.short_side_pixels for embedder in embedders]
-    return max([*sides, *(analyzer.short_side_pixels for analyzer in analyzers)])
+    return max([*sides, *(analyzer.short_side_pixels for analyzer in analyzers)], default=0)
 
 
 def process(
@@ -99,11 +103,16 @@ def process(
     *,
     embedders: Sequence[Embedder],
     analyzers: Sequence[FrameAnalyzer] = (),
+    audio_analyzers: Sequence[AudioAnalyzer] = (),
+    is_wanted: Callable[[VideoJob], bool] = lambda _: True,
     options: PipelineOptions = PipelineOptions(),
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[WorkResult]:
     """Yield the chunks of all files, each video's in order, and a `VideoDone` after the last one of each.
+
+    What is heard comes between them, and a `SoundDone` for each hearing of a job, before its `VideoDone` or
+    after it. A job that is not wanted any more is not listened to any further.
 
     `open_job` turns a path into a job, or into None where there is nothing to do; it is called in decoding
     threads, some files ahead, and a MediaError of it fails that file alone. So is `on_warning`. Once `stop`
@@ -120,18 +129,38 @@ def process(
         on_warning=on_warning,
         chunk_frames=options.chunk_frames,
     )
+    listeners: Listeners | None = None
+    if audio_analyzers:
+        from vidsearch.ingest.listeners import Listeners
+
+        listeners = Listeners(
+            audio_analyzers,
+            is_wanted=lambda job: is_wanted(job) and not (stop is not None and stop.is_set()),
+            timeout_seconds=options.timeout_seconds,
+        )
+
+    def open_and_listen(path: Path) -> VideoJob | None:
+        job = open_job(path)
+        if job is not None and job.hearings and listeners is not None:
+            listeners.add(job)
+        return job
+
     decoders = Decoders(
         paths,
-        open_job,
+        open_and_listen,
         decode,
+        may_open=lambda: listeners is None or not listeners.is_behind,
         num_workers=num_workers,
         max_waiting=2 * options.images_per_call(embedders),
         timeout_seconds=options.timeout_seconds,
     )
     batcher = Batcher(embedders, analyzers, options, on_warning)
     try:
-        while not decoders.is_finished and not (stop is not None and stop.is_set()):
-            item = decoders.get(_IDLE_SECONDS)
+        while not (stop is not None and stop.is_set()):
+            has_pictures = not decoders.is_finished
+            if not has_pictures and (listeners is None or listeners.is_finished):
+                break
+            item = decoders.get(_IDLE_SECONDS) if has_pictures else None
             if isinstance(item, Picture):
                 batcher.take(item)
             elif isinstance(item, PicturesEnd):
@@ -142,11 +171,17 @@ def process(
                 if isinstance(result, VideoDone) and result.job is not None:
                     decoders.give_up(result.job)
                 yield result
+            if listeners is not None:
+                yield from listeners.results(0.0 if has_pictures else _LISTEN_SECONDS)
         if decoders.is_finished:
             batcher.work_off()
             yield from batcher.results()
+        if listeners is not None:
+            yield from listeners.results(0.0)
     finally:
         decoders.close()
+        if listeners is not None:
+            listeners.close()
 
 
 class Batcher:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterable
@@ -9,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
+from vidsearch.ingest.work import SoundDone
 
 if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
-    from vidsearch.ingest.work import VideoAdvanced, VideoJob
+    from vidsearch.ingest.work import SoundHeard, VideoAdvanced, VideoJob
 
 
 class Progress:
@@ -28,6 +30,8 @@ class Progress:
         self._has_unknown_length = False
         self._seconds_total = 0.0
         self._seconds_done: dict[int, float] = {}
+        self._covered: dict[int, dict[int | None, float]] = {}
+        """Seconds covered of each job's pictures, by None, and of its sound, by the id of the track."""
         self._fractions: dict[Path, float] = {}
         self._current: Path | None = None
         self._num_frames_advanced = 0
@@ -40,6 +44,8 @@ class Progress:
         self._failures: list[FileFailure] = []
         self._counts = Counts()
         self._warnings: dict[str, None] = {}
+        self._unheard: dict[str, list[Path]] = {}
+        """Files whose sound is not there, by the reason."""
 
     def open(self, path: Path, *, seconds: float | None) -> None:
         """Count a video that is worked on, and the seconds of it that are to come, where known."""
@@ -56,10 +62,14 @@ class Progress:
         with self._lock:
             self._current = job.path
             self._num_frames_advanced += advanced.num_frames
-            done = max(0.0, advanced.until_seconds - max(job.resume_from_seconds, job.plan.start_seconds))
-            self._seconds_done[job.key] = done
-            if seconds:
-                self._fractions[job.path] = min(1.0, done / seconds)
+            self._cover(job, None, advanced.until_seconds, seconds)
+
+    def hear(self, heard: SoundHeard | SoundDone, *, seconds: float | None) -> None:
+        """Count sound as it is listened to."""
+        with self._lock:
+            self._current = heard.job.path
+            until = math.inf if isinstance(heard, SoundDone) else heard.findings.until_seconds
+            self._cover(heard.job, heard.hearing.track_id, until, seconds)
 
     def commit(self, counts: Counts) -> None:
         """Count frames that are in the library now."""
@@ -109,6 +119,11 @@ class Progress:
         with self._lock:
             self._warnings[message] = None
 
+    def pass_over_sound(self, path: Path, error: VidsearchError) -> None:
+        """Note that there is nothing to be heard of a file: one line for all files of a reason."""
+        with self._lock:
+            self._unheard.setdefault(error.reason, []).append(path)
+
     def pass_over(self, failure: FileFailure) -> None:
         """Count a file that failed in an earlier run."""
         with self._lock:
@@ -148,8 +163,19 @@ class Progress:
                 video_seconds=sum(self._seconds_done.values()),
                 wall_seconds=time.monotonic() - self._started,
                 interrupted=interrupted,
-                warnings=tuple(self._warnings),
+                warnings=(*self._warnings, *map(_remark, self._unheard.items())),
             )
+
+    def _cover(self, job: VideoJob, part: int | None, until_seconds: float, seconds: float | None) -> None:
+        """Note how far a part of a job is. The job is as far as the part that is the least far."""
+        parts: list[int | None] = [hearing.track_id for hearing in job.hearings]
+        covered = self._covered.setdefault(job.key, dict.fromkeys([*parts, *[None] * job.has_pictures], 0.0))
+        covered[part] = max(0.0, until_seconds - max(job.from_seconds, job.plan.start_seconds))
+        done = min(covered.values())
+        if seconds is not None or done < math.inf:
+            self._seconds_done[job.key] = done if seconds is None else min(done, seconds)
+        if seconds:
+            self._fractions[job.path] = min(1.0, done / seconds)
 
     def _close(self, path: Path) -> None:
         size = self._left.pop(path, None)
@@ -162,6 +188,12 @@ class Progress:
         in_work = sum(fraction * self._left.get(path, 0) for path, fraction in self._fractions.items())
         worked = self._worked_bytes + in_work
         return (sum(self._left.values()) - in_work) * elapsed / worked if worked else None
+
+
+def _remark(unheard: tuple[str, list[Path]]) -> str:
+    reason, paths = unheard
+    others = f" ({len(paths) - 1} other {'file' if len(paths) == 2 else 'files'} likewise)"
+    return f"{paths[0]}: {reason}{others if len(paths) > 1 else ''}"
 
 
 def _size_bytes(path: Path) -> int:

@@ -18,14 +18,14 @@ from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.progress import Progress
 from vidsearch.ingest.session import IngestSession
-from vidsearch.ingest.work import VideoAdvanced
+from vidsearch.ingest.work import SoundDone, SoundHeard, VideoAdvanced
 from vidsearch.ingest.writer import Writer
 from vidsearch.media.discover import find_videos
 from vidsearch.store.leases import Heartbeat
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer
     from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.store.store import Store
@@ -41,6 +41,7 @@ def ingest(
     plan: SamplingPlan = SamplingPlan(),
     caption_policy: LookPolicy = NOVEL,
     analyzers: Sequence[FrameAnalyzer] = (),
+    audio_analyzers: Sequence[AudioAnalyzer] = (),
     file_analyzers: Sequence[FileAnalyzer] = (EmbeddedText(),),
     exclude: Sequence[str] = (),
     retry_failed: bool = False,
@@ -78,6 +79,7 @@ def ingest(
         plan=plan,
         spaces=tuple(embedder.space for embedder in embedders),
         analyzers=(*captions, *analyzers),
+        audio_analyzers=tuple(audio_analyzers),
         file_analyzers=tuple(file_analyzers),
     )
     session = IngestSession(
@@ -98,6 +100,7 @@ def add_tracks(
     *,
     embedders: Sequence[Embedder] = (),
     analyzers: Sequence[FrameAnalyzer] = (),
+    audio_analyzers: Sequence[AudioAnalyzer] = (),
     redo: Redo = "others",
     shows: bool = True,
     options: PipelineOptions = PipelineOptions(),
@@ -117,6 +120,7 @@ def add_tracks(
         plan=SamplingPlan(),
         spaces=tuple(embedder.space for embedder in embedders),
         analyzers=tuple(analyzers),
+        audio_analyzers=tuple(audio_analyzers),
         redo=redo,
         shows=shows,
     )
@@ -149,19 +153,23 @@ def _run(
             session.open,
             embedders=embedders,
             analyzers=session.analyzers,
+            audio_analyzers=session.audio_analyzers,
+            is_wanted=session.in_work.is_open,
             options=options,
             on_warning=progress.warn,
             stop=stop,
         ):
             if isinstance(result, VideoAdvanced):
-                progress.advance(result, seconds=session.seconds_of(result.job))
+                progress.advance(result, seconds=session.in_work.seconds_of(result.job))
             else:
-                writer.submit(partial(session.keep, result))
+                if isinstance(result, (SoundHeard, SoundDone)):
+                    progress.hear(result, seconds=session.in_work.seconds_of(result.job))
+                writer.submit(partial(session.in_work.keep, result))
             if on_progress is not None:
                 on_progress(progress.state())
 
     try:
-        with Heartbeat(session.renew_leases):
+        with Heartbeat(session.in_work.renew_leases):
             with Writer() as writer:
                 work_on(paths, writer)
             # Files of which another process, or a copy among these, had the same content in work.
@@ -174,7 +182,7 @@ def _run(
     except KeyboardInterrupt:
         stop.set()
     finally:
-        session.close()
+        session.in_work.close()
     if on_progress is not None:
         on_progress(progress.state())
     return progress.report(interrupted=stop.is_set())

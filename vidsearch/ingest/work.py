@@ -5,6 +5,7 @@ Whoever keeps a library makes a `VideoJob` of a file, and takes back the chunks 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -13,7 +14,7 @@ from vidsearch.ingest.report import Counts
 
 if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
-    from vidsearch.ingest.analyzers import Finding
+    from vidsearch.ingest.analyzers import AudioFindings, Finding
     from vidsearch.ingest.policy import LookMemory
     from vidsearch.media.completeness import DecodeReport
     from vidsearch.tracks import Chunk
@@ -36,6 +37,17 @@ class Analysis:
 
 
 @dataclass(frozen=True, slots=True)
+class Hearing:
+    """What one audio analyzer is to make of a video."""
+
+    analyzer: int
+    """Its place among the run's audio analyzers."""
+    track_id: int
+    from_seconds: float = 0.0
+    """Where it begins, or goes on."""
+
+
+@dataclass(frozen=True, slots=True)
 class VideoJob:
     """One video to work on, or the rest of one."""
 
@@ -45,14 +57,26 @@ class VideoJob:
     plan: SamplingPlan
     frames_track_id: int
     resume_from_seconds: float = 0.0
+    """Of its pictures; infinity where there is nothing to make of them."""
     num_frames_before: int = 0
     """Frames of it before `resume_from_seconds`."""
     spaces: tuple[EmbeddingSpace, ...] = ()
     """The spaces in which its frames are to get vectors."""
     analyses: tuple[Analysis, ...] = ()
     shots_track_id: int | None = None
+    hearings: tuple[Hearing, ...] = ()
     is_isolated: bool = False
     """Decode in a process of its own, which may crash without harm."""
+
+    @property
+    def has_pictures(self) -> bool:
+        """Whether there is something to make of its pictures."""
+        return self.resume_from_seconds < math.inf
+
+    @property
+    def from_seconds(self) -> float:
+        """Where the part of the video begins that this job covers."""
+        return min([self.resume_from_seconds, *(hearing.from_seconds for hearing in self.hearings)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +134,7 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True)
 class VideoDone:
-    """A file is through. All chunks that could be made of it came before."""
+    """A file's pictures are through. All chunks that could be made of them came before."""
 
     path: Path
     job: VideoJob | None
@@ -120,4 +144,23 @@ class VideoDone:
     """What was lost of it; None where it ended with an error."""
 
 
-WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone
+@dataclass(frozen=True, slots=True)
+class SoundHeard:
+    """What was heard in the next part of a job's sound, ready to be kept."""
+
+    job: VideoJob
+    hearing: Hearing
+    findings: AudioFindings
+
+
+@dataclass(frozen=True, slots=True)
+class SoundDone:
+    """One analyzer is through with a job's sound. All that it heard came before."""
+
+    job: VideoJob
+    hearing: Hearing
+    error: VidsearchError | None = None
+    """Why it ended before the end of the sound; NoSound where there is none."""
+
+
+WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone

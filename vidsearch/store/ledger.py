@@ -233,6 +233,7 @@ def finish(
     duration_seconds: float | None,
     shows: bool,
     lease: Lease | None,
+    gives_back: bool,
 ) -> Video:
     """See `Store.finish_video`."""
     with catalog.write() as connection:
@@ -255,7 +256,8 @@ def finish(
         if frames_track_id is not None:
             space_ids = [vector_rows.ensure_space(connection, space) for space in spaces]
             vector_rows.complete_spaces(connection, frames_track_id, space_ids)
-        lease_rows.delete_lease(connection, lease)
+        if gives_back:
+            lease_rows.delete_lease(connection, lease)
         video_rows.touch(connection, video_id)
         return existing(connection, video_id)
 

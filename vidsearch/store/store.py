@@ -219,12 +219,13 @@ class Store(StoreReading):
         duration_seconds: float | None = None,
         shows: bool = True,
         lease: Lease | None = None,
+        gives_back: bool = True,
     ) -> Video:
         """Note that tracks are whole, and how long the video is; they take the place of those before them.
 
         `spaces` are those in which the segments of `frames_track_id` now have all their vectors. With `shows`
-        false, tracks that were built beside others stay unseen. The lease is given back. Raises LeaseLost,
-        VideoNotFound.
+        false, tracks that were built beside others stay unseen. The lease is given back, but for
+        `gives_back` false: more is to come. Raises LeaseLost, VideoNotFound.
         """
         return ledger.finish(
             self._catalog,
@@ -235,6 +236,7 @@ class Store(StoreReading):
             duration_seconds=duration_seconds,
             shows=shows,
             lease=lease,
+            gives_back=gives_back,
         )
 
     def take_back(

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ONE_A_START = ("frames", "caption", "shot")
 """Kinds of which no two segments of a track begin at once: a start that is there is the same segment."""
+_WITH_OWN_ENDS = ("transcript", "sound")
+"""Kinds whose segments end where they were heard to end, and not where the next one begins."""
 _TRACK = """
     SELECT id, video_id, kind, producer, params, language, state, is_complete, done_until_seconds, created_at,
         num_segments
@@ -175,6 +177,9 @@ def segments_of(connection: Connection, track_id: int) -> list[Segment]:
 
 def extend(connection: Connection, track_id: int, until_seconds: float) -> None:
     """Make the last segment last until a time, where the end of the last chunk cut it off."""
+    known = track(connection, track_id)
+    if known is None or known.kind in _WITH_OWN_ENDS:
+        return
     connection.execute(
         """
         UPDATE segments SET end_seconds = max(start_seconds, ?)

@@ -1,0 +1,120 @@
+"""Sound is heard when it is heard, whatever the file does with its clocks."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from tests.sounds import beeps, heard_at, with_sound
+from tests.synthetic import numbered, write_video
+from vidsearch.errors import NoSound
+from vidsearch.media.audio import AudioTrack, audio_blocks, audio_tracks
+
+
+def decoded(path, *, sample_rate=16_000, **options):
+    """The sound of a file as one array, after a look at whether its blocks have no holes."""
+    blocks = list(audio_blocks(path, sample_rate=sample_rate, **options))
+    for one, other in itertools.pairwise(blocks):
+        assert other.start_seconds == pytest.approx(one.start_seconds + len(one.samples) / sample_rate)
+    assert all(block.samples.dtype == np.float32 for block in blocks)
+    return np.concatenate([block.samples for block in blocks])
+
+
+def close(*times, within=0.03):
+    return [pytest.approx(time, abs=within) for time in times]
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "rate"),
+    [
+        ("a.mp4", "aac", 48_000),
+        ("a.mp4", "aac", 22_050),
+        ("a.mkv", "libopus", 48_000),
+        ("a.mkv", "flac", 44_100),
+        ("a.mov", "pcm_s16le", 44_100),
+        ("a.avi", "libmp3lame", 44_100),
+        ("a.ts", "aac", 48_000),
+        ("a.flv", "aac", 44_100),
+    ],
+)
+@pytest.mark.parametrize("sample_rate", [16_000, 48_000])
+def test_sound_is_heard_when_it_was_recorded(tmp_path, name, codec, rate, sample_rate):
+    samples = beeps(1.0, 6.5, 11.2, seconds=12, rate=rate)
+    path = with_sound(tmp_path / name, samples, rate=rate, codec=codec)
+    sound = decoded(path, sample_rate=sample_rate)
+    assert heard_at(sound, sample_rate) == close(1.0, 6.5, 11.2)
+    assert len(sound) / sample_rate == pytest.approx(12, abs=0.1)
+    assert np.abs(sound).max() == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.mov"])
+def test_sound_that_starts_after_the_pictures(tmp_path, name):
+    """In an MP4 an edit list says so, elsewhere timestamps: either way the words come later."""
+    path = with_sound(tmp_path / name, beeps(0.5, seconds=3), offset_seconds=7.25, picture_seconds=12)
+    assert heard_at(decoded(path), 16_000) == close(7.75)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_sound_that_starts_before_the_pictures(tmp_path, name):
+    path = with_sound(tmp_path / name, beeps(0.5, 4.0, seconds=6), pictures_from_seconds=2.0)
+    assert heard_at(decoded(path), 16_000) == close(0.5, 4.0)
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
+def test_lost_packets_are_silence_of_their_length(tmp_path, name):
+    """A decoder that joins what is left moves all that comes after."""
+    path = with_sound(tmp_path / name, beeps(1.0, 5.0, 9.0, seconds=10), without=(3.0, 7.0))
+    sound = decoded(path)
+    assert heard_at(sound, 16_000) == close(1.0, 9.0)
+    assert not sound[16_000 * 4 : 16_000 * 6].any()
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts", "a.avi"])
+@pytest.mark.parametrize("start", [0.5, 4.0, 8.9])
+def test_a_part_is_the_same_as_in_the_whole(tmp_path, name, start):
+    codec = "libmp3lame" if name == "a.avi" else "aac"
+    path = with_sound(tmp_path / name, beeps(*np.arange(0.25, 10), seconds=10), codec=codec)
+    whole = heard_at(decoded(path), 16_000)
+    part = heard_at(decoded(path, start_seconds=start, end_seconds=9.4), 16_000)
+    expected = [time - start for time in whole if start <= time < 9.4]
+    assert part == close(*expected, within=0.005)
+
+
+def test_of_several_tracks_the_default_one_or_the_one_asked_for(tmp_path):
+    tracks = [beeps(time, seconds=4) for time in (1.0, 2.0, 3.0)]
+    path = with_sound(tmp_path / "a.mkv", *tracks, default=2, languages=["eng", "deu", "und"])
+    assert heard_at(decoded(path), 16_000) == close(2.0)
+    assert heard_at(decoded(path, track=3), 16_000) == close(3.0)
+    assert audio_tracks(path)[:2] == (
+        AudioTrack(1, "aac", "en", None, 1, is_default=False, can_be_decoded=True),
+        AudioTrack(2, "aac", "de", None, 1, is_default=True, can_be_decoded=True),
+    )
+    with pytest.raises(NoSound, match=r"has no sound track 4; it has 3"):
+        decoded(path, track=4)
+
+
+def test_no_sound_is_said(tmp_path):
+    path = write_video(tmp_path / "a.mp4", numbered, num_frames=3)
+    assert audio_tracks(path) == ()
+    with pytest.raises(NoSound, match="has no sound"):
+        decoded(path)
+
+
+def test_damaged_bytes_do_not_move_what_comes_after(tmp_path):
+    path = with_sound(tmp_path / "a.ts", beeps(1.0, 9.0, seconds=10), picture_seconds=10)
+    data = bytearray(path.read_bytes())
+    middle = len(data) // 2
+    data[middle : middle + len(data) // 6] = bytes(len(data) // 6)
+    path.write_bytes(data)
+    assert heard_at(decoded(path), 16_000)[-1] == pytest.approx(9.0, abs=0.03)
+
+
+def test_both_channels_are_heard_and_numbers_that_are_none_are_silence(tmp_path):
+    samples = beeps(1.0, seconds=3)
+    samples[96_000:97_000] = np.nan
+    path = with_sound(tmp_path / "a.mkv", samples, codec="pcm_f32le", layout="stereo")
+    sound = decoded(path)
+    assert np.isfinite(sound).all()
+    assert heard_at(sound, 16_000) == close(1.0)

@@ -1,0 +1,160 @@
+"""Threads that listen to the sound of videos while others look at the pictures.
+
+Each audio analyzer has a thread, which takes one video after the other: a slow one keeps neither the picture
+models nor another analyzer waiting. What comes out is plain data, as of the pictures.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
+from vidsearch.ingest.isolation import isolated
+from vidsearch.ingest.work import SoundDone, SoundHeard
+from vidsearch.media.audio import audio_blocks
+
+if TYPE_CHECKING:
+    from vidsearch.ingest.analyzers import AudioAnalyzer
+    from vidsearch.ingest.work import Hearing, VideoJob
+    from vidsearch.types import AudioBlock
+
+MAX_VIDEOS_WAITING = 32
+"""Videos whose pictures may be done before their sound is: each of them is open, and leased."""
+
+
+class Listeners:
+    """Has the sound of jobs analyzed, and gives what was heard. Its methods may be called in any thread."""
+
+    def __init__(
+        self,
+        analyzers: Sequence[AudioAnalyzer],
+        *,
+        is_wanted: Callable[[VideoJob], bool],
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """`is_wanted` says whether a job is still of use; `timeout_seconds` is for reading its file."""
+        self._analyzers = analyzers
+        self._is_wanted = is_wanted
+        self._timeout_seconds = timeout_seconds
+        self._todo: list[queue.SimpleQueue[tuple[VideoJob, Hearing] | None]] = [
+            queue.SimpleQueue() for _ in analyzers
+        ]
+        self._results: queue.SimpleQueue[SoundHeard | SoundDone | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._left: dict[int, int] = {}
+        """Hearings still to be done, by the key of their job."""
+        self._is_closed = False
+        self._fatal: BaseException | None = None
+        self._threads = [
+            threading.Thread(target=self._work, args=(place,), name="vidsearch-listen", daemon=True)
+            for place in range(len(analyzers))
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    def add(self, job: VideoJob) -> None:
+        """Take what is to be heard of a job."""
+        with self._lock:
+            self._left[job.key] = len(job.hearings)
+        for hearing in job.hearings:
+            self._todo[hearing.analyzer].put((job, hearing))
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that was to be heard was heard, and taken."""
+        with self._lock:
+            return not self._left and self._results.empty() and self._fatal is None
+
+    @property
+    def is_behind(self) -> bool:
+        """Whether so many videos wait that no more should be opened."""
+        with self._lock:
+            return len(self._left) >= MAX_VIDEOS_WAITING
+
+    def results(self, timeout_seconds: float) -> Iterator[SoundHeard | SoundDone]:
+        """Take what was heard, waiting up to a time for the first of it. Raises ModelUnavailable."""
+        try:
+            result = (
+                self._results.get(timeout=timeout_seconds) if timeout_seconds else self._results.get_nowait()
+            )
+            while True:
+                if result is not None:
+                    yield result
+                result = self._results.get_nowait()
+        except queue.Empty:
+            pass
+        if self._fatal is not None:
+            raise self._fatal
+
+    def close(self, *, timeout_seconds: float = 10.0) -> None:
+        """Stop the threads, each at the end of the window that it is at."""
+        self._is_closed = True
+        for todo in self._todo:
+            todo.put(None)
+        end = time.monotonic() + timeout_seconds
+        for thread in self._threads:
+            thread.join(max(0.0, end - time.monotonic()))
+
+    def _work(self, place: int) -> None:
+        while (task := self._todo[place].get()) is not None:
+            job, hearing = task
+            try:
+                if not self._is_of_use(job):
+                    continue
+                end = self._listen(job, hearing)
+                if self._is_of_use(job):
+                    self._results.put(end)
+            except BaseException as error:  # noqa: BLE001  raised again in the consumer's thread
+                self._fatal = error
+                return
+            finally:
+                with self._lock:
+                    self._left[job.key] -= 1
+                    if not self._left[job.key]:
+                        del self._left[job.key]
+                self._results.put(None)  # whoever waits looks again
+
+    def _listen(self, job: VideoJob, hearing: Hearing) -> SoundDone:
+        analyzer = self._analyzers[hearing.analyzer]
+        try:
+            for findings in analyzer.analyze(self._blocks(job, hearing, analyzer)):
+                if not self._is_of_use(job):
+                    break
+                self._results.put(SoundHeard(job, hearing, findings))
+        except ModelUnavailable:
+            raise
+        except VidsearchError as error:
+            return SoundDone(job, hearing, error)
+        except Exception as error:  # noqa: BLE001  the boundary of a video
+            failure = ModelError(f"{type(error).__name__}: {error}", path=job.path)
+            failure.__cause__ = error
+            return SoundDone(job, hearing, failure)
+        return SoundDone(job, hearing)
+
+    def _blocks(self, job: VideoJob, hearing: Hearing, analyzer: AudioAnalyzer) -> Iterator[AudioBlock]:
+        decode = partial(
+            audio_blocks,
+            job.path,
+            sample_rate=analyzer.sample_rate,
+            track=analyzer.audio_track,
+            start_seconds=hearing.from_seconds,
+            end_seconds=job.plan.end_seconds,
+            timeout_seconds=self._timeout_seconds,
+        )
+        blocks: Iterator[AudioBlock]
+        if job.is_isolated:
+            blocks = isolated(decode, name=job.path, timeout_seconds=self._timeout_seconds)
+        else:
+            blocks = decode()
+        for block in blocks:
+            if not self._is_of_use(job):
+                return
+            yield block
+
+    def _is_of_use(self, job: VideoJob) -> bool:
+        return not self._is_closed and self._is_wanted(job)

@@ -1,0 +1,285 @@
+"""Decodes a video's sound: mono, at one sample rate, in blocks whose times are those of the pictures.
+
+Where sample n of a file is heard is not n / rate: sound starts before or after the pictures, edit lists cut
+it, packets are lost, recordings stop and go on. So every decoded frame is put where its presentation time
+says; what is missing between is silence, and what would be heard twice is left out. The times are then right
+everywhere in the file, to within `_TOLERANCE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import av
+import av.error
+import numpy as np
+from av.audio.resampler import AudioResampler
+from av.stream import Discard, Disposition
+
+from vidsearch.errors import NoSound
+from vidsearch.media.container import open_video
+from vidsearch.media.embedded import standard_language
+from vidsearch.types import AudioBlock
+
+if TYPE_CHECKING:
+    from av.audio.frame import AudioFrame
+    from av.audio.stream import AudioStream as AvAudioStream
+    from av.packet import Packet
+    from av.stream import Stream
+
+    from vidsearch.media.container import OpenVideo
+    from vidsearch.types import Float32
+
+_BLOCK_SECONDS = 5.0
+_TOLERANCE_SECONDS = 0.05
+"""Timestamps of milliseconds, and of broadcasts, tremble by less than this."""
+_LONGEST_GAP_SECONDS = 3600.0
+"""Of silence, where the file does not say how long it is: a later time than that is a damaged one."""
+_LEAD_SECONDS = 1.0
+"""Decoders of sound need some packets before what they decode is right."""
+_SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
+"""Containers that find a time without being read through."""
+_ASIDE = (
+    Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.karaoke
+)
+"""Marks of tracks that are not a film's own sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class AudioTrack:
+    """A sound track of a video file."""
+
+    number: int
+    """1 is the file's first."""
+    codec: str
+    language: str | None
+    """BCP 47; None where the file does not say."""
+    title: str | None
+    num_channels: int
+    is_default: bool
+    """The one that a player takes."""
+    can_be_decoded: bool
+
+
+def audio_tracks(path: Path) -> tuple[AudioTrack, ...]:
+    """List a video's sound tracks. Raises MediaError."""
+    with open_video(path, num_threads=1) as video:
+        streams = video.container.streams.audio
+        default = _default(streams)
+        return tuple(_described(stream, number, default) for number, stream in enumerate(streams, start=1))
+
+
+def audio_blocks(
+    path: Path,
+    *,
+    sample_rate: int,
+    track: int | None = None,
+    start_seconds: float = 0.0,
+    end_seconds: float | None = None,
+    timeout_seconds: float | None = None,
+) -> Iterator[AudioBlock]:
+    """Decode the sound of [start, end) in order, without holes; it may end before the pictures do.
+
+    What cannot be decoded is silence. Memory does not grow with the length of the file.
+
+    Args:
+        path: The video.
+        sample_rate: Samples per second to make.
+        track: `AudioTrack.number`; None for the one that a player takes.
+        start_seconds: Where to begin.
+        end_seconds: Where to end; None for the end of the sound.
+        timeout_seconds: How long the disk may take to answer.
+
+    Raises:
+        NoSound: There is no such track, or none that can be decoded here.
+        MediaError: The file cannot be read.
+    """
+    with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
+        stream = _chosen(video, track)
+        # The clock of a broadcast is that of its pictures: they have to be read with the sound.
+        streams: list[Stream] = [video.stream, stream] if video.clock_may_jump else [stream]
+        for other in video.container.streams:
+            if other not in streams:
+                other.discard = Discard.all
+        if start_seconds > _LEAD_SECONDS and video.container.format.name.split(",")[0] in _SEEKABLE_FORMATS:
+            _seek(video, stream, start_seconds - _LEAD_SECONDS)
+        line = _TimeLine(sample_rate, start_seconds, end_seconds, _latest_seconds(video))
+        for packet in video.packets(streams):
+            if packet.stream_index == stream.index:
+                for frame in _decoded(stream, cast("Packet[AvAudioStream]", packet)):
+                    yield from line.put(frame, _seconds(video, frame))
+                if line.is_full:
+                    return
+        for frame in _decoded(stream, None):
+            yield from line.put(frame, _seconds(video, frame))
+        yield from line.end()
+
+
+def _described(stream: AvAudioStream, number: int, default: AvAudioStream | None) -> AudioTrack:
+    context = stream.codec_context
+    return AudioTrack(
+        number=number,
+        codec=context.codec.canonical_name if context is not None else "unknown",
+        language=standard_language(stream.metadata.get("language")),
+        title=" ".join(stream.metadata.get("title", "").split()) or None,
+        num_channels=context.channels if context is not None else 0,
+        is_default=stream is default,
+        can_be_decoded=context is not None,
+    )
+
+
+def _default(streams: Sequence[AvAudioStream]) -> AvAudioStream | None:
+    """The track that a player takes: a film's own sound before comments, one marked as default first."""
+    decodable = [stream for stream in streams if stream.codec_context is not None]
+    return max(
+        decodable,
+        key=lambda stream: (
+            not stream.disposition & _ASIDE,
+            bool(stream.disposition & Disposition.default),
+            -stream.index,
+        ),
+        default=None,
+    )
+
+
+def _chosen(video: OpenVideo, number: int | None) -> AvAudioStream:
+    """The track of a number, or the default one. Raises NoSound, MediaError."""
+    streams = video.container.streams.audio
+    if not streams:
+        raise NoSound("has no sound", path=video.path)
+    if number is not None and not 1 <= number <= len(streams):
+        raise NoSound(f"has no sound track {number}; it has {len(streams)}", path=video.path)
+    stream = _default(streams) if number is None else streams[number - 1]
+    if stream is None or stream.codec_context is None:
+        raise NoSound("has sound in a coding that cannot be decoded here", path=video.path)
+    return stream
+
+
+def _seek(video: OpenVideo, stream: AvAudioStream, seconds: float) -> None:
+    target = (seconds + float(video.start_ticks * video.time_base)) / (stream.time_base or 1)
+    with suppress(av.error.FFmpegError, OverflowError):
+        video.container.seek(int(target), stream=stream)
+
+
+def _latest_seconds(video: OpenVideo) -> float | None:
+    """A time after which there can be no sound; None where the file does not say."""
+    claimed = video.container.duration
+    return None if not claimed or video.clock_may_jump else claimed / av.time_base + _BLOCK_SECONDS
+
+
+def _decoded(stream: AvAudioStream, packet: Packet[AvAudioStream] | None) -> list[AudioFrame]:
+    try:
+        return list(stream.codec_context.decode(packet))
+    except (av.error.FFmpegError, ValueError):
+        return []  # a damaged packet, or one of another format than its header says: silence
+
+
+def _seconds(video: OpenVideo, frame: AudioFrame) -> float | None:
+    if frame.pts is None or frame.time_base is None:
+        return None
+    return float(frame.pts * frame.time_base - video.start_ticks * video.time_base)
+
+
+class _TimeLine:
+    """Puts decoded frames where they are heard, and hands out blocks as they fill."""
+
+    def __init__(
+        self, sample_rate: int, start_seconds: float, end_seconds: float | None, latest_seconds: float | None
+    ) -> None:
+        self._rate = sample_rate
+        self._start_seconds = start_seconds
+        self._latest_seconds = latest_seconds
+        # All counts are of samples from `start_seconds` on.
+        self._end = math.inf if end_seconds is None else round((end_seconds - start_seconds) * sample_rate)
+        self._block_size = round(_BLOCK_SECONDS * sample_rate)
+        self._parts: list[Float32] = []
+        self._num_in_parts = 0
+        self._num_given = 0
+        # A run is a row of frames without a hole between them, which one resampler turns into samples.
+        self._resampler: AudioResampler | None = None
+        self._format: tuple[object, ...] = ()
+        self._run_start_seconds = 0.0
+        self._run_seconds = 0.0
+        self._num_to_drop = 0
+
+    @property
+    def is_full(self) -> bool:
+        """Whether everything up to the end was handed out."""
+        return self._num_given >= self._end
+
+    def put(self, frame: AudioFrame, seconds: float | None) -> Iterator[AudioBlock]:
+        """Take the next frame, which is heard at a time of the video; None where the file does not say."""
+        if not frame.sample_rate or not frame.samples:
+            return
+        frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
+        expected = self._run_start_seconds + self._run_seconds
+        at = expected if seconds is None or self._is_damaged(seconds, expected) else seconds
+        if self._resampler is None or frame_format != self._format or abs(at - expected) > _TOLERANCE_SECONDS:
+            yield from self._begin_run(at)
+            self._format = frame_format
+        self._run_seconds += frame.samples / frame.sample_rate
+        frame.pts = None  # the resampler is to count samples alone
+        yield from self._resample(frame)
+
+    def end(self) -> Iterator[AudioBlock]:
+        """Hand out what is left."""
+        yield from self._end_run()
+        if self._num_in_parts and not self.is_full:
+            yield self._block(self._num_in_parts)
+
+    def _is_damaged(self, seconds: float, expected: float) -> bool:
+        if self._latest_seconds is not None:
+            return seconds > self._latest_seconds
+        return seconds - expected > _LONGEST_GAP_SECONDS
+
+    def _begin_run(self, at_seconds: float) -> Iterator[AudioBlock]:
+        yield from self._end_run()
+        here = self._num_given + self._num_in_parts
+        begins = round((at_seconds - self._start_seconds) * self._rate)
+        num_missing = max(0, begins - here)
+        while num_missing and not self.is_full:
+            num_silent = min(num_missing, self._block_size)
+            yield from self._add(np.zeros(num_silent, dtype=np.float32))
+            num_missing -= num_silent
+        self._num_to_drop = max(0, here - begins)
+        self._run_start_seconds, self._run_seconds = at_seconds, 0.0
+        self._resampler = AudioResampler(format="flt", layout="mono", rate=self._rate)
+
+    def _end_run(self) -> Iterator[AudioBlock]:
+        if self._resampler is not None and self._run_seconds:
+            yield from self._resample(None)
+        self._resampler = None
+
+    def _resample(self, frame: AudioFrame | None) -> Iterator[AudioBlock]:
+        assert self._resampler is not None
+        try:
+            resampled = self._resampler.resample(frame)
+        except (av.error.FFmpegError, ValueError):
+            return  # a damaged frame of a format that there is not: silence
+        for each in resampled:
+            samples = cast("Float32", each.to_ndarray().reshape(-1))
+            num_to_drop = min(self._num_to_drop, len(samples))
+            self._num_to_drop -= num_to_drop
+            yield from self._add(samples[num_to_drop:])
+
+    def _add(self, samples: Float32) -> Iterator[AudioBlock]:
+        # Floating-point sound may hold anything; what is not a number is silence.
+        self._parts.append(np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0))
+        self._num_in_parts += len(samples)
+        while self._num_in_parts >= self._block_size and not self.is_full:
+            yield self._block(self._block_size)
+
+    def _block(self, num_samples: int) -> AudioBlock:
+        waiting = np.concatenate(self._parts)
+        samples, left = waiting[:num_samples], waiting[num_samples:]
+        start_seconds = self._start_seconds + self._num_given / self._rate
+        self._parts, self._num_in_parts = [left], len(left)
+        if self._num_given + num_samples > self._end:
+            samples = samples[: int(self._end) - self._num_given]
+        self._num_given += len(samples)
+        return AudioBlock(start_seconds, samples)
