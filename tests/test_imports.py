@@ -10,7 +10,8 @@ from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "vidsearch"
 LAYERS = (
-    {"errors", "types", "tracks", "times", "text", "ngrams", "outputs", "paths", "addresses", "samples"},
+    {"errors", "types", "tracks", "times", "text", "ngrams", "outputs", "paths", "addresses", "samples"}
+    | {"library_addresses"},
     {"media", "models"},
     {"store"},
     {"concepts"},

@@ -57,7 +57,7 @@ class OutputRule:
     ) -> OutputRule:
         """Return the rule for a command that reads a library, and perhaps other `inputs`."""
         sources = [path for video in library.videos() for path in video.paths]
-        kept = [path for path in library.path.iterdir() if path.is_file()]
+        kept = [path for path in library.path.glob("*") if path.is_file()]
         return cls(overwrite, (*inputs, *sources, *kept))
 
     def check(self, path: Path) -> None:

@@ -18,8 +18,8 @@ from tests.store.examples import SPACE, axis, begin, four_frames, put, record, w
 from tests.store.test_processes import make_files, start, state_of
 from tests.store.writer import index_all
 from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable
+from vidsearch.library_addresses import fit_for_a_path, server_address, server_url
 from vidsearch.store import postgres_catalog, postgres_schema, schema
-from vidsearch.store.addresses import fit_for_a_path, server_address, server_url
 from vidsearch.store.fts import TOKENIZER
 from vidsearch.store.postgres_catalog import PostgresCatalog
 from vidsearch.store.postgres_connection import tsquery

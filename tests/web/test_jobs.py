@@ -45,7 +45,7 @@ def test_a_run_outlives_the_page_and_can_be_stopped(tmp_path, stub):
         wait_for(lambda: jobs.log(library))
         assert jobs.latest(library) == job
         assert job.is_running
-        arguments = ["index", "--library", str(library), "--fps", "0.5", "--", str(tmp_path / "-my videos")]
+        arguments = ["index", "--fps", "0.5", "--", str(tmp_path / "-my videos")]
         assert jobs.log(library).endswith(str(arguments)[1:])
     finally:
         jobs.stop(job)

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from vidsearch.errors import QueryError
+from vidsearch.library_addresses import fit_for_a_path
 from vidsearch.times import parse_time
 
 
@@ -18,6 +19,12 @@ def _time(text: str) -> float:
         raise typer.BadParameter(str(error)) from error
 
 
+def library_path(text: str | Path) -> Path:
+    """A library's folder or address, as it was typed."""
+    return Path(fit_for_a_path(str(text)))
+
+
+LIBRARY_HELP = "Folder that holds the library, or postgresql://HOST/DATABASE."
 LIBRARY_PANEL = "Library"
 MODEL_PANEL = "Models"
 OUTPUT_PANEL = "Output"
@@ -29,9 +36,10 @@ LibraryPath = Annotated[
     typer.Option(
         "--library",
         envvar="VIDSEARCH_LIBRARY",
-        help="Folder that holds the library.",
+        help=LIBRARY_HELP,
+        metavar="FOLDER",
+        parser=library_path,
         rich_help_panel=LIBRARY_PANEL,
-        file_okay=True,
     ),
 ]
 DEFAULT_LIBRARY = Path("index")

@@ -28,7 +28,14 @@ RANK_PANEL = "Ranking"
 
 # These two are in the first panel of the help, with what people use most.
 LibraryFolder = Annotated[
-    Path, typer.Option("--library", envvar="VIDSEARCH_LIBRARY", help="Folder that holds the library.")
+    Path,
+    typer.Option(
+        "--library",
+        envvar="VIDSEARCH_LIBRARY",
+        help=options.LIBRARY_HELP,
+        metavar="FOLDER",
+        parser=options.library_path,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.")]
 

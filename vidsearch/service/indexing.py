@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from vidsearch.errors import QueryError, VidsearchError
+from vidsearch.errors import LibraryNotFound, QueryError, VidsearchError
+from vidsearch.library_addresses import server_url
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
 from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.store.store import Store
@@ -215,7 +216,14 @@ class Indexer:
 
 
 def has_library(folder: Path) -> bool:
-    """Return whether there is a library in a folder."""
+    """Return whether there is a library in a folder, or on a server. Raises LibraryError for a server that is
+    not there."""
+    if server_url(folder) is not None:
+        try:
+            Store.open(folder, read_only=True).close()
+        except LibraryNotFound:
+            return False
+        return True
     return os.path.isfile(folder / CATALOG_FILE)  # noqa: PTH113 (false for a path that cannot be)
 
 

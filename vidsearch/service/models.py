@@ -76,9 +76,9 @@ def check_models(store: Store, models: LibraryModels) -> None:
     kept = store.models
     if kept is not None and kept != models and store.videos():
         raise LibraryError(
-            f"The library at {store.path} was made with {describe_models(kept)}, "
+            f"The library at {store.address} was made with {describe_models(kept)}, "
             f"not with {describe_models(models)}. "
-            "Index into another folder with --library, or leave --models and --embedder out."
+            "Index into another library with --library, or leave --models and --embedder out."
         )
 
 

@@ -39,6 +39,7 @@ class LibraryReader:
     def __init__(self, store: Store) -> None:
         self._store: Store | None = store
         self._path = store.path
+        self._address = store.address
         self._lock = threading.RLock()
         self._describer: Describer | None = None
 
@@ -61,12 +62,17 @@ class LibraryReader:
         self.close()
 
     def __repr__(self) -> str:
-        return f"<vidsearch.Library {str(self._path)!r}>"
+        return f"<vidsearch.Library {self._address!r}>"
 
     @property
     def path(self) -> Path:
-        """The library's folder."""
+        """The library's folder; for one on a server, the folder of its files on this machine."""
         return self._path
+
+    @property
+    def address(self) -> str:
+        """What names the library to people: its folder, or its server without a password."""
+        return self._address
 
     @property
     def store(self) -> Store:
@@ -76,7 +82,7 @@ class LibraryReader:
             LibraryError: The library is closed.
         """
         if self._store is None:
-            raise LibraryError(f"The library at {self._path} is closed. Open it again with Library.open.")
+            raise LibraryError(f"The library at {self._address} is closed. Open it again with Library.open.")
         return self._store
 
     # --- reading ------------------------------------------------------------------------------------

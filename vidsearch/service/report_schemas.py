@@ -141,7 +141,6 @@ class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(
             cls,
             info,
-            path=str(info.path),
             models=models and ModelsSchema(embedders=list(models.embedders), captioner=models.captioner),
             spaces=[schema_of(SpaceSchema, space) for space in info.spaces],
         )

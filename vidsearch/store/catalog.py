@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from vidsearch.store.addresses import server_url
+from vidsearch.library_addresses import server_url
 from vidsearch.store.connection import Connection
 from vidsearch.store.records import Problem
 

@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
+from vidsearch.library_addresses import server_address
 from vidsearch.store import schema, setting_rows
-from vidsearch.store.addresses import server_address
 from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS
 
 try:

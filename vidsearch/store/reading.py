@@ -101,7 +101,7 @@ class StoreReading:
         with self._catalog.read() as connection:
             numbers = setting_rows.numbers(connection)
         return LibraryInfo(
-            path=self.path,
+            path=self.address,
             format_version=schema.FORMAT_VERSION,
             models=self.models,
             spaces=self.spaces(kind=None),

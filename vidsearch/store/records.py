@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Literal
 
 from vidsearch.tracks import Track
@@ -62,7 +61,8 @@ class OpenedVideo:
 class LibraryInfo:
     """A library in numbers."""
 
-    path: Path
+    path: str
+    """Its folder, or the address of its server without a password."""
     format_version: int
     models: LibraryModels | None
     spaces: tuple[EmbeddingSpace, ...]

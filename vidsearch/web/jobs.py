@@ -1,13 +1,15 @@
 """Index runs in a process of their own: they go on when the page is reloaded, closed, or its server stops.
 
-The library itself records what a run has done. Its folder also holds the latest run's log and a note that
-identifies its process.
+The library itself records what a run has done. Its folder, or one of this machine for a library on a server,
+also holds the latest run's log and a note that identifies its process.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -15,7 +17,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import platformdirs
 import psutil
+
+from vidsearch.library_addresses import server_address, server_url
 
 _NOTE = "index-run.json"
 _LOG = "index-run.log"
@@ -61,27 +66,30 @@ def start(library: Path, paths: Sequence[Path], options: Sequence[str] = ()) -> 
     """Start `vidsearch index` on paths, with its options as the command line takes them. Returns the run."""
     package_parent = str(Path(__file__).parents[2])
     command = [sys.executable, "-P", "-c", _RUN, package_parent]
-    command += ["index", "--library", str(library), *options, "--"]
+    command += ["index", *options, "--"]
     _children[:] = [child for child in _children if child.poll() is None]
-    library.mkdir(parents=True, exist_ok=True)
-    with (library / _LOG).open("wb") as log:
+    notes = _notes(library)
+    notes.mkdir(parents=True, exist_ok=True)
+    with (notes / _LOG).open("wb") as log:
         process = subprocess.Popen(
             [*command, *map(str, paths)],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # Not among the arguments, which all users see: a server's address may hold a password.
+            env={**os.environ, "VIDSEARCH_LIBRARY": str(library)},
         )
     _children.append(process)
     job = Job(process.pid, psutil.Process(process.pid).create_time(), tuple(map(str, paths)))
-    (library / _NOTE).write_text(json.dumps(asdict(job)))
+    (notes / _NOTE).write_text(json.dumps(asdict(job)))
     return job
 
 
 def latest(library: Path) -> Job | None:
     """Return the run that was started last, at work or not; None where there was none."""
     try:
-        kept = json.loads((library / _NOTE).read_text())
+        kept = json.loads((_notes(library) / _NOTE).read_text())
         return Job(int(kept["pid"]), float(kept["created_at"]), tuple(kept["paths"]))
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
@@ -98,9 +106,18 @@ def stop(job: Job) -> None:
 def log(library: Path) -> str:
     """Return the end of the latest run's log."""
     try:
-        with (library / _LOG).open("rb") as file:
+        with (_notes(library) / _LOG).open("rb") as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _LOG_TAIL_BYTES))
             return file.read().decode("utf-8", "replace").replace("\r", "\n").strip()
     except OSError:
         return ""
+
+
+def _notes(library: Path) -> Path:
+    """Return the folder of what is noted of runs: the library's own, or one of this machine."""
+    url = server_url(library)
+    if url is None:
+        return library
+    name = hashlib.blake2b(server_address(url).shown.encode(), digest_size=8).hexdigest()
+    return Path(platformdirs.user_cache_path("vidsearch")) / "runs" / name

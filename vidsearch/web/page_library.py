@@ -6,13 +6,12 @@ that touches it, so all questions are put in one.
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -21,7 +20,6 @@ from vidsearch.search.query import FrameReference
 from vidsearch.service.library import Library
 from vidsearch.service.reading import ALL
 from vidsearch.store.fingerprint import path_of
-from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.types import FrameFilter
 
 if TYPE_CHECKING:
@@ -35,8 +33,6 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")
-Stamp: TypeAlias = tuple[tuple[str, int, int], ...]
-"""What a library's catalog looked like on disk: equal stamps mean that nothing was written in between."""
 
 _HEAT_MAP_PIXELS = 360
 """Shorter side of the picture that a heat map is drawn on."""
@@ -67,7 +63,7 @@ class PageLibrary:
         self.path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         self._library = self._thread.submit(Library.create, path).result()
-        self._remembered: dict[str, tuple[Stamp, Any]] = {}
+        self._remembered: dict[str, tuple[object, Any]] = {}
         self._explainer: Explainer | None = None
         self._heat_lock = threading.Lock()
 
@@ -75,14 +71,9 @@ class PageLibrary:
         """Put a question to the library. Raises what it raises."""
         return self._thread.submit(question, self._library).result()
 
-    def stamp(self) -> Stamp:
+    def stamp(self) -> object:
         """Return the state of the catalog, which every write of any process changes."""
-        stamp = []
-        for name in (CATALOG_FILE, f"{CATALOG_FILE}-wal"):
-            with contextlib.suppress(OSError):
-                stat = (self.path / name).stat()
-                stamp.append((name, stat.st_mtime_ns, stat.st_size))
-        return tuple(stamp)
+        return self._library.store.stamp()
 
     def remembered(self, name: str, work_out: Callable[[], Answer]) -> Answer:
         """Return what `work_out` returns, remembered by this name until something is written."""

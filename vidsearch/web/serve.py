@@ -14,6 +14,7 @@ from typing import Any
 
 from vidsearch.addresses import DEFAULT_HOST, answered_names, check_address, url_of
 from vidsearch.errors import VidsearchError
+from vidsearch.library_addresses import server_url
 
 DEFAULT_PORT = 8501
 
@@ -32,7 +33,7 @@ def serve(
     """Serve the page for a library until stopped.
 
     Args:
-        library: The library's folder; made where there is none.
+        library: The library's folder, or its address on a server; made where there is none.
         announce: Told the address to open, which holds the start token, once.
         host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
         port: Port to listen on.
@@ -64,7 +65,7 @@ def serve(
             threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         yield
 
-    os.environ[show.LIBRARY_VARIABLE] = str(library.absolute())
+    os.environ[show.LIBRARY_VARIABLE] = str(library if server_url(library) else library.absolute())
     # `pages` is imported here, before the first visitor waits for it.
     script = Path(pages.__file__).with_name("app.py")
     app = st.App(
