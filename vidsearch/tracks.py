@@ -132,7 +132,8 @@ class SegmentRecord:
     """One unit row of shape (dim,) per space."""
     thumbnail_jpeg: bytes | None = None
     continues: bool = False
-    """True where it is the track's last segment that goes on: that one is made longer, and none is added."""
+    """True where a segment of the track that ends here goes on: that one is made longer, and none is
+    added."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -93,6 +93,8 @@ class Frame:
     image: UInt8Image
     shot: Shot | None = None
     """The shot that it stands for, where the plan looks for shots."""
+    large_image: UInt8Image | None = None
+    """The picture once more, large enough to be read, where that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)

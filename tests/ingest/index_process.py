@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tests.ingest.written import NumberReader
 from tests.synthetic import numbered, read_number, write_video
 from vidsearch.ingest import IngestReport, LookPolicy, PipelineOptions, ingest
 from vidsearch.store.store import Store
@@ -74,6 +75,7 @@ def index(library: Path, folder: Path, log: Path, *, seconds_per_image: float = 
             embedders=[embedder],
             captioner=NumberCaptioner(log),
             caption_policy=POLICY,
+            reader=NumberReader(),
             options=OPTIONS,
             retry_failed=True,  # whoever kills it at random kills it thrice at one file, too
         )

@@ -34,6 +34,19 @@ def state_of(library: Store) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
     }
 
 
+def lines_of(library: Store) -> dict[str, list[tuple[float, float, str | None]]]:
+    """Of each video, by file name: the lines on its screen, by start."""
+    return {
+        video.path.name: [
+            (line.start_seconds, line.end_seconds, line.text)
+            for track in library.tracks(video.id)
+            if track.kind == "ocr"
+            for line in library.segments(track.id)
+        ]
+        for video in library.videos()
+    }
+
+
 def _frames(library: Store, video_id: int) -> list[FrameState]:
     frames = library.frames(video_id)
     vectors: dict[int, list[tuple[float, ...]]] = {frame.id: [] for frame in frames}

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.ingest.index_process import index, numbered_clip
-from tests.ingest.states import integrity, state_of
+from tests.ingest.states import integrity, lines_of, state_of
 from tests.synthetic import read_number
 from vidsearch.media.images import decode_jpeg
 from vidsearch.store.store import Store
@@ -58,7 +58,7 @@ def kill_and_finish(folder: Path, place: Path, num_kills: int, *, seed: int) -> 
     chance = random.Random(seed)
     index(place / "whole", folder, place / "whole.log")
     with Store.open(place / "whole") as library:
-        whole = state_of(library)
+        whole, lines = state_of(library), lines_of(library)
     assert sum(len(frames) for _, frames in whole.values()) == sum(NUM_FRAMES)
     kills = rounds = 0
     while kills < num_kills:
@@ -85,7 +85,7 @@ def kill_and_finish(folder: Path, place: Path, num_kills: int, *, seed: int) -> 
             if (library_path / "catalog.sqlite3").exists():
                 assert integrity(library_path) == "ok"
         with Store.open(library_path) as library:
-            assert state_of(library) == whole
+            assert (state_of(library), lines_of(library)) == (whole, lines)
 
 
 def test_a_run_killed_at_random_instants_ends_as_if_it_had_not_been(folder, tmp_path):

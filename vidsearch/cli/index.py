@@ -19,6 +19,12 @@ Captions = Annotated[
     bool,
     typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
 ]
+Text = Annotated[
+    bool,
+    typer.Option(
+        "--text", help="Read the text on the screen (extra: text).", rich_help_panel=options.MODEL_PANEL
+    ),
+]
 CaptionEvery = Annotated[
     str,
     typer.Option(
@@ -69,6 +75,7 @@ def index(
     ] = None,
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
+    text: Text = False,
     num_beams: options.NumBeams = None,
     prompt: options.Prompt = None,
     device: options.Device = "auto",
@@ -111,6 +118,8 @@ def index(
 
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
 
+    - `vidsearch index lectures/ --text`
+
     - `vidsearch index ~/Videos --exclude "drafts/" --exclude "*.mkv"`
     """
     from vidsearch.cli import progress
@@ -123,6 +132,7 @@ def index(
             "embedder": embedder,
             "captions": captions,
             "caption_every": caption_every,
+            "text": text,
             "fps": fps,
             "max_frames": max_frames,
             "start_seconds": start or 0.0,
@@ -161,6 +171,7 @@ def watch(
     models: options.Models = None,
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
+    text: Text = False,
     exclude: Exclude = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -193,6 +204,7 @@ def watch(
             "models": models,
             "captions": captions,
             "caption_every": caption_every,
+            "text": text,
             "fps": fps,
             "exclude": exclude,
             "device": device,
@@ -279,6 +291,7 @@ def _print_work(report: IngestReport, device: Device | None) -> None:
     made = [
         f"{_count(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
         f"{counts.num_captions_carried_over} carried over" if counts.num_captions_carried_over else "",
+        f"{_count(counts.num_lines_read, 'line')} of text read" if counts.num_lines_read else "",
         f"{_count(counts.num_blank, 'blank frame')}" if counts.num_blank else "",
         f"{_count(counts.num_near_duplicates, 'near-duplicate')}" if counts.num_near_duplicates else "",
     ]

@@ -1,9 +1,9 @@
 """What makes the segments of a track: one analyzer for each kind of content.
 
-A `FrameAnalyzer` looks at some of the sampled pictures; which ones, its policy says. An `AudioAnalyzer`
-listens to the sound, in a thread of its own. A `FileAnalyzer` reads a file by itself. What embeds pictures is
-no analyzer: its vectors belong to the frames. To add a kind of content, write one of these, and a retriever
-that searches its track (`vidsearch.search.retrievers`).
+A `FrameAnalyzer` looks at some of the sampled pictures; which ones, its policy says. A `FrameReader` reads
+what is written in them. An `AudioAnalyzer` listens to the sound, in a thread of its own. A `FileAnalyzer`
+reads a file by itself. What embeds pictures is no analyzer: its vectors belong to the frames. To add a kind
+of content, write one of these, and a retriever that searches its track (`vidsearch.search.retrievers`).
 """
 
 from __future__ import annotations
@@ -59,6 +59,37 @@ class FrameAnalyzer(Protocol):
         Raises ModelOutOfMemory where one alone does not fit, ModelUnavailable.
         """
         ...
+
+
+class FrameReader(Protocol):
+    """Makes a track of the lines of text in sampled pictures, each with a span of its own.
+
+    It needs larger pictures than embedders do. So it runs in the thread that decodes them, and a large
+    picture is gone before the next one is made.
+    """
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that a picture needs to lose nothing."""
+        ...
+
+    def track(self, plan: SamplingPlan) -> TrackSpec:
+        """The track that it makes of pictures sampled by a plan."""
+        ...
+
+    def read(self, image: UInt8Image) -> Legible:
+        """Read a picture, uint8 (height, width, 3) RGB. Several threads may call it at once."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Legible:
+    """What a `FrameReader` reads in one picture."""
+
+    lines: tuple[Finding, ...]
+    """Each with its "box" (left, top, right, bottom, as shares of the picture) and "score" as attributes."""
+    unread: str | None = None
+    """What cannot be read of it, and why: the end of a sentence that begins with "text"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
 from vidsearch.ingest.report import Counts
+from vidsearch.ingest.screen_text import LineSpans
 from vidsearch.ingest.work import ChunkDone
 from vidsearch.tracks import Chunk, SegmentRecord
 
@@ -95,6 +96,7 @@ class VideoInWork:
             )
             for analysis, policy in zip(job.analyses, policies, strict=True)
         ]
+        self._lines = None if job.reading is None else LineSpans(job.reading.going_on)
         self._shared_vectors: Mapping[EmbeddingSpace, Float32] = {}
         self._has_ended = False
 
@@ -179,6 +181,12 @@ class VideoInWork:
             tracks[analysis.track_id] = tuple(
                 _segments(zip((frame.picture.time_seconds for frame in frames), ends, looks, strict=True))
             )
+        if self.job.reading is not None and self._lines is not None:
+            findings = (frame.picture.findings for frame in frames)
+            starts = (frame.picture.time_seconds for frame in frames)
+            lines = self._lines.of_chunk(zip(starts, ends, findings, strict=True))
+            counts += Counts(num_lines_read=sum(not line.continues for line in lines))
+            tracks[self.job.reading.track_id] = lines
         if self.job.shots_track_id is not None:
             shots = dict.fromkeys(frame.picture.shot for frame in frames if frame.picture.shot is not None)
             tracks[self.job.shots_track_id] = tuple(_shot_record(shot) for shot in shots)

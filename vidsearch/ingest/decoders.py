@@ -188,11 +188,11 @@ class Decoders:
                     break
                 if not self._put(worker, picture):
                     return
-        except MediaError as failure:
-            error = failure
-        except Exception as failure:
-            if worker.job is None and isinstance(failure, VidsearchError):
+        except VidsearchError as failure:
+            if worker.job is None and not isinstance(failure, MediaError):
                 raise
+            error = failure
+        except Exception as failure:  # noqa: BLE001  the boundary of a video
             error = MediaError(f"{type(failure).__name__}: {failure}", path=path)
             error.__cause__ = failure
         self._put(worker, PicturesEnd(path=path, job=worker.job, error=error, report=report))

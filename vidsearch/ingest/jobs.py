@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.ingest.analyzers import Finding
 from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
-from vidsearch.ingest.work import Analysis, Hearing, VideoJob
-from vidsearch.tracks import TrackSpec
+from vidsearch.ingest.work import Analysis, Hearing, Reading, VideoJob
+from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.store.records import FileState, OpenedVideo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Track
@@ -43,6 +43,7 @@ class Wanted:
     spaces: tuple[EmbeddingSpace, ...] = ()
     analyzers: tuple[FrameAnalyzer, ...] = ()
     audio_analyzers: tuple[AudioAnalyzer, ...] = ()
+    reader: FrameReader | None = None
     file_analyzers: tuple[FileAnalyzer, ...] = ()
     redo: Redo = "missing"
     shows: bool = True
@@ -60,9 +61,11 @@ class Work:
     """Places, among the run's analyzers, of those whose tracks it lacks."""
     audio_analyzers: tuple[int, ...]
     """Places, among the run's audio analyzers, of those whose tracks it lacks."""
+    reads: bool
+    """Whether it lacks the track of the run's reader."""
     specs: tuple[TrackSpec, ...]
-    """Its frames, then a track for each of `analyzers`, for each of `audio_analyzers`, and shots where the
-    plan looks for them."""
+    """Its frames, then a track for each of `analyzers`, for each of `audio_analyzers`, the reader's where it
+    `reads`, and shots where the plan looks for them."""
 
 
 def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
@@ -93,17 +96,21 @@ def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
         for place, audio in enumerate(wanted.audio_analyzers)
         if not _is_heard(audio.track(plan), tracks, wanted.redo, reindex=reindex)
     )
+    reading = None if wanted.reader is None else wanted.reader.track(plan)
+    reads = reading is not None and (is_new_plan or not _is_made(reading, tracks, wanted.redo))
     is_whole = frames is not None and frames.is_complete and not is_new_plan
-    if is_whole and not spaces and not missing and not unheard:
+    if is_whole and not spaces and not missing and not unheard and not reads:
         return None
     specs = [
         TrackSpec("frames", FRAMES, asdict(plan)),
         *(wanted.analyzers[place].track(plan) for place in missing),
         *(wanted.audio_analyzers[place].track(plan) for place in unheard),
     ]
+    if reading is not None and reads:
+        specs.append(reading)
     if plan.sampling == "shots":
         specs.append(TrackSpec("shot", SHOTS, asdict(plan)))
-    return Work(plan, spaces, missing, unheard, tuple(specs))
+    return Work(plan, spaces, missing, unheard, reads, tuple(specs))
 
 
 def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
@@ -143,6 +150,9 @@ def make_job(
     analysis_tracks = others[: len(work.analyzers)]
     audio_tracks = others[len(work.analyzers) :][: len(work.audio_analyzers)]
     shots_track = others[-1] if work.plan.sampling == "shots" else None
+    reading = None
+    if work.reads:
+        reading = _reading(library, others[len(work.analyzers) + len(work.audio_analyzers)])
     of_pictures = [track for track in opened.tracks if track not in audio_tracks]
     untils = [math.inf if track.is_complete else track.done_until_seconds for track in of_pictures]
     untils += [opened.space_until_seconds[space] for space in work.spaces]
@@ -168,6 +178,7 @@ def make_job(
         num_frames_before=len(before),
         spaces=work.spaces,
         analyses=tuple(analyses),
+        reading=reading,
         shots_track_id=None if shots_track is None else shots_track.id,
         hearings=tuple(
             Hearing(place, track.id, max(track.done_until_seconds, work.plan.start_seconds))
@@ -175,6 +186,16 @@ def make_job(
         ),
         is_isolated=is_isolated,
     )
+
+
+def _reading(library: Store, track: Track) -> Reading:
+    """What is left to read of a video, and the lines that are on screen where that begins."""
+    until_seconds = track.done_until_seconds
+    shown = [line for line in library.segments(track.id) if line.end_seconds >= until_seconds]
+    going_on = tuple(
+        SegmentRecord(line.start_seconds, line.end_seconds, line.text, line.attributes) for line in shown
+    )
+    return Reading(track.id, until_seconds, going_on)
 
 
 class _Seen:

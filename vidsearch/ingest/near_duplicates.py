@@ -2,7 +2,8 @@
 
 A picture is compared as `SIDE` x `SIDE` mean colours: a still slide, a screen recording or a locked-off
 camera over an empty room gives cells that differ by the codec's noise alone, while whatever moves changes at
-least one cell. The largest change of any cell decides, not the mean, so that something small counts.
+least one cell. The largest change of any cell decides, not the mean, so that something small counts. What
+is read is compared more finely: one letter of a subtitle is less than a cell.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 import cv2
 import numpy as np
 
+from vidsearch.media.images import resize_short_side
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,6 +23,12 @@ if TYPE_CHECKING:
     Signature: TypeAlias = NDArray[np.uint8]
 
 SIDE = 32
+_LEGIBLE_PIXELS = 320
+"""The shorter side of what is compared for text, as the detector of lines sees it."""
+_LETTER_PIXELS = 8
+MAX_LETTER_CHANGE = 8
+"""In steps of 1/255 of the mean change of any square of `_LETTER_PIXELS`. Another digit of a subtitle at 720
+lines changes one by 29 or more, H.264 at CRF 35 by 1: benchmarks/ocr.py."""
 MAX_CELL_CHANGE = 4
 """In steps of 1/255 of any channel of any cell."""
 
@@ -33,3 +42,18 @@ def signature(image: UInt8Image) -> Signature:
 def is_near_duplicate(one: Signature, other: Signature) -> bool:
     """Whether no cell differs by more than `MAX_CELL_CHANGE`."""
     return int(cv2.absdiff(one, other).max()) <= MAX_CELL_CHANGE
+
+
+def legible_signature(image: UInt8Image) -> Signature:
+    """Reduce a picture to what its letters are compared by: uint8 (height, width), grey."""
+    grey: Signature = cv2.cvtColor(resize_short_side(image, _LEGIBLE_PIXELS), cv2.COLOR_RGB2GRAY)
+    return grey
+
+
+def shows_same_text(one: Signature, other: Signature) -> bool:
+    """Whether two pictures are so alike that not a letter of text differs."""
+    if one.shape != other.shape:
+        return False
+    change = cv2.absdiff(one, other)
+    height, width = (max(1, side // _LETTER_PIXELS) for side in one.shape)
+    return int(cv2.resize(change, (width, height), interpolation=cv2.INTER_AREA).max()) <= MAX_LETTER_CHANGE

@@ -25,7 +25,7 @@ from vidsearch.store.similarity import is_unit
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.ingest.listeners import Listeners
     from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.models.protocols import Embedder
@@ -105,6 +105,7 @@ def process(
     analyzers: Sequence[FrameAnalyzer] = (),
     audio_analyzers: Sequence[AudioAnalyzer] = (),
     is_wanted: Callable[[VideoJob], bool] = lambda _: True,
+    reader: FrameReader | None = None,
     options: PipelineOptions = PipelineOptions(),
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
@@ -123,6 +124,7 @@ def process(
     decode = partial(
         pictures,
         short_side_pixels=largest_side(embedders, analyzers),
+        reader=reader,
         num_threads=options.threads_per_codec(num_workers),
         timeout_seconds=options.timeout_seconds,
         decode_device=options.decode_device,

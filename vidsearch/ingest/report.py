@@ -53,6 +53,8 @@ class Counts:
     num_captions_written: int = 0
     """By a model, in this run."""
     num_captions_carried_over: int = 0
+    num_lines_read: int = 0
+    """Of text on the screen."""
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(
@@ -61,6 +63,7 @@ class Counts:
             num_near_duplicates=self.num_near_duplicates + other.num_near_duplicates,
             num_captions_written=self.num_captions_written + other.num_captions_written,
             num_captions_carried_over=self.num_captions_carried_over + other.num_captions_carried_over,
+            num_lines_read=self.num_lines_read + other.num_lines_read,
         )
 
 

@@ -25,7 +25,7 @@ from vidsearch.store.leases import Heartbeat
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.ingest.report import IngestReport, ProgressState
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.store.store import Store
@@ -42,6 +42,7 @@ def ingest(
     caption_policy: LookPolicy = NOVEL,
     analyzers: Sequence[FrameAnalyzer] = (),
     audio_analyzers: Sequence[AudioAnalyzer] = (),
+    reader: FrameReader | None = None,
     file_analyzers: Sequence[FileAnalyzer] = (EmbeddedText(),),
     exclude: Sequence[str] = (),
     retry_failed: bool = False,
@@ -55,10 +56,10 @@ def ingest(
 
     A file that cannot be indexed is reported, recorded in the library, and passed over from then on until it
     changes or `retry_failed` is set. Of a video that the library has, what it lacks is made: vectors of these
-    embedders, captions, the tracks of these analyzers. With `reindex`, one that is in it under another plan
-    is sampled again; what takes the place of something is built beside it, and shown once it is whole. With
-    `isolate` every file is decoded in a process of its own, as is, in any case, one at which an earlier run
-    died.
+    embedders, captions, the tracks of these analyzers and of this reader. With `reindex`, one that is in it
+    under another plan is sampled again; what takes the place of something is built beside it, and shown once
+    it is whole. With `isolate` every file is decoded in a process of its own, as is, in any case, one at
+    which an earlier run died.
 
     A KeyboardInterrupt, or `stop` being set from another thread, ends the run after the commit in hand; what
     was committed stays, and the next run continues from there. `on_progress` is called in this thread.
@@ -80,6 +81,7 @@ def ingest(
         spaces=tuple(embedder.space for embedder in embedders),
         analyzers=(*captions, *analyzers),
         audio_analyzers=tuple(audio_analyzers),
+        reader=reader,
         file_analyzers=tuple(file_analyzers),
     )
     session = IngestSession(
@@ -155,6 +157,7 @@ def _run(
             analyzers=session.analyzers,
             audio_analyzers=session.audio_analyzers,
             is_wanted=session.in_work.is_open,
+            reader=session.reader,
             options=options,
             on_warning=progress.warn,
             stop=stop,

@@ -26,7 +26,7 @@ from vidsearch.media.probe import probe
 from vidsearch.store.fingerprint import fingerprint
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.ingest.progress import Progress
     from vidsearch.store.records import Lease, OpenedVideo
     from vidsearch.store.store import Store
@@ -74,6 +74,10 @@ class IngestSession:
     @property
     def audio_analyzers(self) -> tuple[AudioAnalyzer, ...]:
         return self._wanted.audio_analyzers
+
+    @property
+    def reader(self) -> FrameReader | None:
+        return self._wanted.reader
 
     def take_put_off(self) -> tuple[Path, ...]:
         """Take the files that somebody else was at work on. They are not put off again."""
@@ -195,6 +199,8 @@ class IngestSession:
             is_isolated=is_isolated,
         )
         made = {job.frames_track_id, job.shots_track_id, *(analysis.track_id for analysis in job.analyses)}
+        if job.reading is not None:
+            made.add(job.reading.track_id)
         unfinished = tuple(track.id for track in opened.tracks if track.id in made and not track.is_complete)
         until_seconds = job.resume_from_seconds if job.has_pictures else job.from_seconds
         found = OpenVideo(

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import AudioFindings, Finding
     from vidsearch.ingest.policy import LookMemory
     from vidsearch.media.completeness import DecodeReport
-    from vidsearch.tracks import Chunk
+    from vidsearch.tracks import Chunk, SegmentRecord
     from vidsearch.types import EmbeddingSpace, SamplingPlan, Shot, UInt8Image
 
 
@@ -48,6 +48,17 @@ class Hearing:
 
 
 @dataclass(frozen=True, slots=True)
+class Reading:
+    """What a reader is to make of a video."""
+
+    track_id: int
+    from_seconds: float = 0.0
+    """Pictures sampled before are read already."""
+    going_on: tuple[SegmentRecord, ...] = ()
+    """The lines that were on screen then."""
+
+
+@dataclass(frozen=True, slots=True)
 class VideoJob:
     """One video to work on, or the rest of one."""
 
@@ -63,6 +74,7 @@ class VideoJob:
     spaces: tuple[EmbeddingSpace, ...] = ()
     """The spaces in which its frames are to get vectors."""
     analyses: tuple[Analysis, ...] = ()
+    reading: Reading | None = None
     shots_track_id: int | None = None
     hearings: tuple[Hearing, ...] = ()
     is_isolated: bool = False
@@ -96,6 +108,8 @@ class Picture:
     """So like the last frame of its chunk that is neither blank nor a repeat, that it shares that one's
     vectors and caption."""
     shot: Shot | None = None
+    findings: tuple[Finding, ...] | None = None
+    """The lines that were read in it; None where it shows those of the picture before."""
 
     @property
     def num_bytes(self) -> int:

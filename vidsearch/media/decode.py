@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeVar, cast
 
@@ -43,6 +44,7 @@ def frames(
     plan: SamplingPlan,
     *,
     short_side_pixels: int | None = None,
+    large_side_pixels: int | None = None,
     resume_from_seconds: float = 0.0,
     num_threads: int = 0,
     timeout_seconds: float | None = None,
@@ -58,6 +60,7 @@ def frames(
         path: The video.
         plan: Which instants are looked at.
         short_side_pixels: A picture is scaled down, never up, so that its shorter side is this.
+        large_side_pixels: The same of `Frame.large_image`; None for none.
         resume_from_seconds: Where an earlier run stopped.
         num_threads: Threads of the decoder; 0 leaves their number to FFmpeg.
         timeout_seconds: How long one read of the file may take.
@@ -73,6 +76,7 @@ def frames(
         ValueError: The plan means nothing.
     """
     check_plan(plan)
+    sizes = _Sizes(short_side_pixels, large_side_pixels)
     duration_seconds = damage = None
     if plan.max_frames is not None and plan.sampling == "uniform":
         duration_seconds, damage = _measured(path, timeout_seconds)
@@ -85,14 +89,14 @@ def frames(
     ) as video:
         decoder = PictureDecoder(video)
         if plan.sampling == "shots":
-            yield from _shot_frames(decoder, plan, short_side_pixels, resume_from_seconds)
+            yield from _shot_frames(decoder, plan, sizes, resume_from_seconds)
         else:
             if plan.sampling == "keyframes":
                 sampled = _key_pictures(decoder, plan, resume_from_seconds)
             else:
                 sampled = _pictures_at(decoder, instants(plan, duration_seconds), resume_from_seconds)
             for one in sampled:
-                yield _frame(video, one, short_side_pixels)
+                yield _frame(video, one, sizes)
         if decoder.num_packets and not decoder.num_pictures:
             raise DamagedVideo("not one of its pictures decodes", path=path)
         damage = _breaks_off(decoder) or damage
@@ -109,13 +113,13 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
     with open_video(path) as video:
         decoder = PictureDecoder(video)
         for one in _pictures_at(decoder, [time_seconds], resume_from_seconds=-math.inf):
-            return _frame(video, one, short_side_pixels)
+            return _frame(video, one, _Sizes(short_side_pixels))
     with open_video(path) as video:
         decoder = PictureDecoder(video)
         last = deque(decoder.pictures_at([measured_duration(path) - 1e-5]), maxlen=1)
         if not last:
             raise DamagedVideo(f"no picture decodes at {format_time(time_seconds)}", path=path)
-        return _frame(video, _Sampled(time_seconds, *last[0]), short_side_pixels)
+        return _frame(video, _Sampled(time_seconds, *last[0]), _Sizes(short_side_pixels))
 
 
 def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> float:
@@ -124,6 +128,13 @@ def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> fl
     Looks at the end of the file only, where the container can go there. Raises as `frames` does.
     """
     return _measured(path, timeout_seconds)[0]
+
+
+class _Sizes(NamedTuple):
+    """The shorter sides that pictures are scaled down to."""
+
+    short_side_pixels: int | None
+    large_side_pixels: int | None = None
 
 
 class _Sampled(NamedTuple):
@@ -150,16 +161,15 @@ def _measured(path: Path, timeout_seconds: float | None) -> tuple[float, Damaged
         return max(0.0, video.seconds(end_ticks)), _breaks_off(decoder)
 
 
-def _frame(video: OpenVideo, sampled: _Sampled, short_side_pixels: int | None) -> Frame:
+def _frame(video: OpenVideo, sampled: _Sampled, sizes: _Sizes) -> Frame:
+    convert = partial(to_image, sampled.picture, sample_aspect_ratio=video.sample_aspect_ratio)
     try:
-        image = to_image(
-            sampled.picture,
-            short_side_pixels=short_side_pixels,
-            sample_aspect_ratio=video.sample_aspect_ratio,
-        )
+        image = convert(short_side_pixels=sizes.short_side_pixels)
+        large = sizes.large_side_pixels
+        large_image = None if large is None else convert(short_side_pixels=large)
     except (av.error.FFmpegError, ValueError) as error:
         raise DamagedVideo(f"a picture cannot be turned into RGB: {error}", path=video.path) from error
-    return Frame(video.seconds(sampled.ticks), sampled.sample_time_seconds, image)
+    return Frame(video.seconds(sampled.ticks), sampled.sample_time_seconds, image, large_image=large_image)
 
 
 def _pictures_at(
@@ -236,7 +246,7 @@ def _key_pictures(
 
 
 def _shot_frames(
-    decoder: PictureDecoder, plan: SamplingPlan, short_side_pixels: int | None, resume_from_seconds: float
+    decoder: PictureDecoder, plan: SamplingPlan, sizes: _Sizes, resume_from_seconds: float
 ) -> Iterator[Frame]:
     """The pictures that stand for the shots in [start, end), found in one pass over all pictures there.
 
@@ -246,9 +256,7 @@ def _shot_frames(
     video = decoder.video
 
     def keep(seconds: float, picture: VideoFrame) -> Frame:
-        return _frame(
-            video, _Sampled(seconds, decoder.video.last_tick_at(seconds), picture), short_side_pixels
-        )
+        return _frame(video, _Sampled(seconds, decoder.video.last_tick_at(seconds), picture), sizes)
 
     if plan.max_frames is None:
         for shot, chosen in _shots(decoder, plan, keep):
@@ -264,7 +272,7 @@ def _shot_frames(
         ]
     shots_by_time = dict(spread(found, plan.max_frames))
     for sampled in _pictures_at(decoder, list(shots_by_time), resume_from_seconds):
-        frame = _frame(video, sampled, short_side_pixels)
+        frame = _frame(video, sampled, sizes)
         yield replace(frame, shot=shots_by_time[sampled.sample_time_seconds])
 
 

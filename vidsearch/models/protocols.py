@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
+    from vidsearch.models.ocr import ReadText
     from vidsearch.models.relevance import Relevance
     from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, UInt8Image
 
@@ -107,6 +108,29 @@ class CaptionExplainer(Protocol):
     """Says where in an image each word of its caption comes from."""
 
     def explain_caption(self, image: UInt8Image) -> Relevance: ...
+
+
+class TextReader(Protocol):
+    """Pixels to the lines of text in them."""
+
+    @property
+    def model(self) -> str:
+        """What reads, by name and version."""
+        ...
+
+    @property
+    def scripts(self) -> str:
+        """What it reads, for people: "Latin, Chinese and Japanese"."""
+        ...
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side that an image needs to lose nothing."""
+        ...
+
+    def read(self, image: UInt8Image) -> ReadText:
+        """Read an image. Several threads may call it at once."""
+        ...
 
 
 class Captioner(Protocol):

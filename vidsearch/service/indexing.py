@@ -18,6 +18,7 @@ from vidsearch.types import Sampling, SamplingPlan
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
+    from vidsearch.ingest.analyzers import FrameReader
     from vidsearch.media.container import DecodeDevice
     from vidsearch.models.device import Device
     from vidsearch.types import LibraryModels
@@ -35,6 +36,8 @@ class IndexSettings(TypedDict, total=False):
     """Embedders alone, separated by commas."""
     captions: bool
     """Whether to write captions. Default: True."""
+    text: bool
+    """Whether to read the text on the screen. Default: False. Needs the extra "text"."""
     caption_every: str | int
     """"novel" (when the picture has changed, the default), "frame", "shot", or N for every Nth frame."""
     fps: float
@@ -80,6 +83,7 @@ class IndexOptions:
     plan: SamplingPlan = field(default_factory=SamplingPlan)
     caption_every: str = "novel"
     """"novel", "frame", "shot", or N for every Nth frame."""
+    text: bool = False
     decode_device: DecodeDevice = "cpu"
     retry_failed: bool = False
     timeout_seconds: float = 120.0
@@ -136,9 +140,14 @@ class Indexer:
     """Models that are loaded once, and every run that indexes with them into one library."""
 
     def __init__(self, options: IndexOptions, chosen: LibraryModels, loaded: LoadedModels) -> None:
+        """Take models that are loaded; load the one that reads text, where it is to be read.
+
+        Raises ModelUnavailable.
+        """
         self.options = options
         self.loaded = loaded
         self._chosen = chosen
+        self._reader = _text_reader() if options.text else None
 
     @classmethod
     def load(cls, options: IndexOptions, *, store: Store | None) -> Indexer:
@@ -201,6 +210,7 @@ class Indexer:
             paths,
             embedders=self.loaded.embedders,
             captioner=self.loaded.captioner,
+            reader=self._reader,
             plan=options.plan,
             caption_policy=parse_policy(options.caption_every),
             exclude=self.exclude(store),
@@ -213,6 +223,14 @@ class Indexer:
             on_progress=on_progress,
             stop=stop,
         )
+
+
+def _text_reader() -> FrameReader:
+    """What reads the text on the screen. Raises ModelUnavailable."""
+    from vidsearch.ingest.screen_text import ScreenText
+    from vidsearch.models.ocr import PPOcr
+
+    return ScreenText(PPOcr())
 
 
 def has_library(folder: Path) -> bool:

@@ -194,7 +194,7 @@ def _append_to(
         return {}
     # A chunk that is in already in part begins before the track's last segment, which must not get shorter.
     starts = [each.start_seconds for each in records if each.start_seconds >= track.done_until_seconds]
-    if starts:
+    if starts and track.kind not in track_rows.SEVERAL_AT_ONCE:
         track_rows.extend(connection, track.id, starts[0])
     inserted = track_rows.insert_segments(connection, track, records)
     space_ids = {

@@ -24,6 +24,8 @@ _ONE_A_START = ("frames", "caption", "shot")
 """Kinds of which no two segments of a track begin at once: a start that is there is the same segment."""
 _WITH_OWN_ENDS = ("transcript", "sound")
 """Kinds whose segments end where they were heard to end, and not where the next one begins."""
+SEVERAL_AT_ONCE = ("ocr",)
+"""Kinds of which several segments of a track may hold at once, each with an end of its own."""
 _TRACK = """
     SELECT id, video_id, kind, producer, params, language, state, is_complete, done_until_seconds, created_at,
         num_segments
@@ -87,7 +89,13 @@ def rewind(connection: Connection, track_id: int, until_seconds: float) -> None:
 def complete(connection: Connection, track_id: int, end_seconds: float) -> None:
     """Note that all of a track is made; its last segments last until `end_seconds` where they were cut
     off."""
-    extend(connection, track_id, end_seconds)
+    known = track(connection, track_id)
+    if known is not None and known.kind in SEVERAL_AT_ONCE:
+        until_seconds = known.done_until_seconds
+        query = "UPDATE segments SET end_seconds = ? WHERE track_id = ? AND end_seconds = ?"
+        connection.execute(query, (max(end_seconds, until_seconds), track_id, until_seconds))
+    else:
+        extend(connection, track_id, end_seconds)
     connection.execute(
         "UPDATE tracks SET is_complete = TRUE, done_until_seconds = max(done_until_seconds, ?) WHERE id = ?",
         (end_seconds, track_id),
@@ -197,7 +205,7 @@ def insert_segments(connection: Connection, into: Track, records: Sequence[Segme
         return []
     by_start = into.kind in _ONE_A_START
     known = _ids_by_start(connection, into.id, records[0].start_seconds, records[-1].start_seconds)
-    records = [record for record in records if not _is_continued(connection, into.id, record)]
+    records = [record for record in records if not _is_continued(connection, into, record)]
     new = [record for record in records if not (by_start and record.start_seconds in known)]
     ids = iter(segment_ids.take(connection, into.kind, len(new), is_human=into.is_human)) if new else iter(())
     inserted, rows = [], []
@@ -274,17 +282,21 @@ def _ids_by_start(
     return dict(connection.execute(query, (track_id, first_seconds, last_seconds)).fetchall())
 
 
-def _is_continued(connection: Connection, track_id: int, record: SegmentRecord) -> bool:
-    """Make the last segment longer where the record says that it continues, and begins where it ends."""
+def _is_continued(connection: Connection, of: Track, record: SegmentRecord) -> bool:
+    """Make a segment longer where the record says that it continues, and begins where it ends: the last one,
+    or of several at once the one that is like it in all."""
     if not record.continues:
         return False
+    is_it = "start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?)"
+    value: int | str | None = of.id
+    if of.kind in SEVERAL_AT_ONCE:
+        is_it, value = "attributes = ?", attributes_text(record.attributes)
     cursor = connection.execute(
-        """
+        f"""
         UPDATE segments SET end_seconds = ?
-        WHERE track_id = ? AND end_seconds = ? AND text = ?
-            AND start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?)
+        WHERE track_id = ? AND end_seconds = ? AND text = ? AND {is_it}
         """,
-        (record.end_seconds, track_id, record.start_seconds, record.text, track_id),
+        (record.end_seconds, of.id, record.start_seconds, record.text, value),
     )
     return cursor.rowcount > 0
 

@@ -1,0 +1,175 @@
+"""The text on the screen: read in pictures, and followed from one picture to the next."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+from vidsearch.ingest.analyzers import Finding, Legible
+from vidsearch.tracks import SegmentRecord, TrackSpec
+
+if TYPE_CHECKING:
+    from vidsearch.models.protocols import TextReader
+    from vidsearch.types import SamplingPlan, UInt8Image
+
+_SAME_PLACE = 0.5
+"""Share of two boxes' union that is in both, from which they are one place."""
+_LETTERS_PER_SLIP = 8
+"""One letter in so many may be read otherwise for a line in its place to be the same line."""
+
+
+class ScreenText:
+    """A `FrameReader` of the lines that a model reads."""
+
+    def __init__(self, reader: TextReader) -> None:
+        self._reader = reader
+
+    @property
+    def short_side_pixels(self) -> int:
+        return self._reader.short_side_pixels
+
+    def track(self, plan: SamplingPlan) -> TrackSpec:
+        return TrackSpec("ocr", self._reader.model, {"plan": asdict(plan)})
+
+    def read(self, image: UInt8Image) -> Legible:
+        read = self._reader.read(image)
+        lines = tuple(
+            Finding(line.text, {"box": [round(side, 4) for side in line.box], "score": round(line.score, 3)})
+            for line in read.lines
+        )
+        unread = f"in a script that is not read ({self._reader.scripts} are)" if read.num_unread else None
+        return Legible(lines, unread)
+
+
+@dataclass(eq=False, slots=True)
+class _Line:
+    """A line that is, or was, on screen for [start, end)."""
+
+    finding: Finding
+    start_seconds: float
+    end_seconds: float
+    is_kept: bool = False
+    """Whether a chunk with it was handed out: what it says is settled, and it can only last longer."""
+
+
+class LineSpans:
+    """Follows lines through the pictures of a video, chunk by chunk.
+
+    Its state between two chunks is what it handed out, so that a run that continues from the library goes on
+    as an uninterrupted one does.
+    """
+
+    def __init__(self, going_on: Iterable[SegmentRecord] = ()) -> None:
+        """`going_on` are the lines on screen where an earlier run stopped."""
+        self._open = [
+            _Line(Finding(line.text, line.attributes), line.start_seconds, line.end_seconds, is_kept=True)
+            for line in going_on
+        ]
+
+    def of_chunk(
+        self, pictures: Iterable[tuple[float, float, tuple[Finding, ...] | None]]
+    ) -> tuple[SegmentRecord, ...]:
+        """The lines of a chunk's pictures, each (start, end, what was read), as segments by start.
+
+        A picture of which nothing is said shows the lines of the one before.
+        """
+        over: list[_Line] = []
+        begun = [(line, line.end_seconds) for line in self._open]
+        for start, end, found in pictures:
+            for (
+                line
+            ) in self._open:  # where a run stopped between two pictures, the one before lasted until now
+                line.end_seconds = max(line.end_seconds, start)
+            if found is not None:
+                shown = _followed(self._open, found, start)
+                over += [line for line in self._open if line not in shown]
+                self._open = shown
+            for line in self._open:
+                line.end_seconds = end
+        longer = [
+            SegmentRecord(ended, line.end_seconds, line.finding.text, line.finding.attributes, continues=True)
+            for line, ended in begun
+            if line.end_seconds > ended
+        ]
+        new = [line for line in (*over, *self._open) if not line.is_kept]
+        for line in self._open:
+            line.is_kept = True
+        return (
+            *longer,
+            *(
+                SegmentRecord(
+                    line.start_seconds, line.end_seconds, line.finding.text, line.finding.attributes
+                )
+                for line in sorted(new, key=lambda line: line.start_seconds)
+            ),
+        )
+
+
+def _followed(shown: Sequence[_Line], found: Sequence[Finding], start_seconds: float) -> list[_Line]:
+    """The lines that a picture shows: those of the picture before where they are the same, or new ones.
+
+    Lines that say the same are the same wherever they have moved to, the nearest first. One that stays in
+    place may be read a little otherwise; it then says what was read with the higher score.
+    """
+    left = list(shown)
+    lines = []
+    for finding in found:
+        same = [line for line in left if line.finding.text == finding.text]
+        same = same or [line for line in left if _is_same(line.finding, finding)]
+        if not same:
+            lines.append(_Line(finding, start_seconds, start_seconds))
+            continue
+        line = min(same, key=lambda line: _distance(line.finding, finding))
+        left.remove(line)
+        if not line.is_kept and finding.attributes["score"] > line.finding.attributes["score"]:
+            line.finding = finding
+        lines.append(line)
+    return lines
+
+
+def _is_same(one: Finding, other: Finding) -> bool:
+    """Whether two readings are of one line: in one place, with the same digits, and hardly a letter apart."""
+    if _overlap(one, other) < _SAME_PLACE:
+        return False
+    before, now = one.text or "", other.text or ""
+    if [each for each in before if each.isdigit()] != [each for each in now if each.isdigit()]:
+        return False
+    slips = max(len(before), len(now)) // _LETTERS_PER_SLIP
+    return _edits(before, now, at_most=slips) <= slips
+
+
+def _overlap(one: Finding, other: Finding) -> float:
+    """The share of two boxes' union that is in both."""
+    left, top, right, bottom = _box(one)
+    start, above, end, below = _box(other)
+    shared = max(0.0, min(right, end) - max(left, start)) * max(0.0, min(bottom, below) - max(top, above))
+    together = (right - left) * (bottom - top) + (end - start) * (below - above) - shared
+    return shared / max(together, 1e-9)
+
+
+def _distance(one: Finding, other: Finding) -> float:
+    """How far apart the middles of two boxes are, in shares of the picture."""
+    left, top, right, bottom = _box(one)
+    start, above, end, below = _box(other)
+    return abs((left + right) - (start + end)) / 2 + abs((top + bottom) - (above + below)) / 2
+
+
+def _box(finding: Finding) -> tuple[float, float, float, float]:
+    left, top, right, bottom = finding.attributes["box"]
+    return left, top, right, bottom
+
+
+def _edits(one: str, other: str, *, at_most: int) -> int:
+    """The least number of letters to change, add or leave out to make one text of another; more than
+    `at_most` where it is more."""
+    if abs(len(one) - len(other)) > at_most:
+        return at_most + 1
+    row = list(range(len(other) + 1))
+    for number, letter in enumerate(one, start=1):
+        before, row = row, [number]
+        for place, against in enumerate(other, start=1):
+            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (letter != against)))
+        if min(row) > at_most:
+            return at_most + 1
+    return row[-1]
