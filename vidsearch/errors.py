@@ -6,7 +6,9 @@
      │   ├─ DamagedVideo         a video that breaks off or does not decode
      │   ├─ DecodeTimeout        decoding made no progress within its deadline
      │   ├─ NoSound              a video without sound, or without the sound track asked for
-     │   └─ VideoReplaced        the file holds other content than the library knows under its name
+     │   ├─ VideoReplaced        the file holds other content than the library knows under its name
+     │   ├─ SourceMissing        nothing is at an address
+     │   └─ SourceUnavailable    a file elsewhere that does not come for now
      ├─ ModelError               a model that cannot do its work
      │   ├─ ModelUnavailable     weights missing, not reachable, or not what their digest says
      │   └─ ModelOutOfMemory     one image alone does not fit on the device
@@ -78,6 +80,14 @@ class NoSound(MediaError):
 
 class VideoReplaced(MediaError):
     """The file at a video's path holds other content than the library knows under that name."""
+
+
+class SourceMissing(MediaError):
+    """There is nothing at an address any more."""
+
+
+class SourceUnavailable(MediaError):
+    """The server of a file elsewhere does not give it: for now, or not to this user. Not the file's fault."""
 
 
 class ModelError(VidsearchError):

@@ -14,7 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from vidsearch.paths import exists
+from vidsearch.paths import exists, is_elsewhere
 
 if TYPE_CHECKING:
     import numpy as np
@@ -202,11 +202,25 @@ class Fingerprint:
     """A file's content, as far as it is known."""
 
     content_hash: str
-    """Hex digest over the whole file."""
+    """Hex digest over the whole file; for one elsewhere that was not read whole yet, see
+    `store.fingerprint.identify`."""
     quick_key: str
     """Hex digest over the size and some blocks: cheap, equal for equal files, and not proof of equality."""
     size_bytes: int
     mtime_ns: int
+    version: str | None = None
+    """What its server calls it, for a file elsewhere; see `SourceState`."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourceState:
+    """What tells, without reading a file, that it is still the one that it was."""
+
+    size_bytes: int
+    mtime_ns: int
+    """0 where its server does not say."""
+    version: str | None
+    """What changes whenever the content does: a version id or an ETag; on this machine, the inode."""
 
 
 # --- library ----------------------------------------------------------------------------------------
@@ -231,8 +245,9 @@ class Video:
 
     @property
     def path(self) -> Path:
-        """The first path that exists now, else the first."""
-        return next((path for path in self.paths if exists(path)), self.paths[0])
+        """The first path that exists now, else the first. No server is asked: see `paths.exists`."""
+        here_first = sorted(self.paths, key=is_elsewhere) if len(self.paths) > 1 else self.paths
+        return next((path for path in here_first if exists(path)), self.paths[0])
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from typing import Any, NoReturn
 import typer
 
 from vidsearch.errors import ExportError
+from vidsearch.paths import is_elsewhere
 from vidsearch.text import json_text
 from vidsearch.text import printable as printable
 
@@ -175,6 +176,8 @@ def say_table(
 
 def shown_path(path: Path) -> str:
     """Return a path to show: from the working folder where that is shorter, else whole."""
+    if is_elsewhere(path):
+        return printable(str(path))
     return printable(min(str(path), os.path.relpath(path), key=len))
 
 

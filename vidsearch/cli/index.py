@@ -52,7 +52,13 @@ def register(app: typer.Typer) -> None:
 
 def index(
     paths: Annotated[
-        list[Path], typer.Argument(help="Videos, or folders that are searched for them.", show_default=False)
+        list[Path],
+        typer.Argument(
+            parser=options.path_or_address,
+            metavar="PATHS...",
+            help="Videos, or folders that are searched for them; also elsewhere: s3://, gs://, https://, smb://.",
+            show_default=False,
+        ),
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     fps: options.Fps = 1.0,
@@ -121,6 +127,8 @@ def index(
     - `vidsearch index lectures/ --text`
 
     - `vidsearch index ~/Videos --exclude "drafts/" --exclude "*.mkv"`
+
+    - `vidsearch index s3://bucket/lectures https://example.org/film.mp4`
     """
     from vidsearch.cli import progress
     from vidsearch.service.indexing import IndexOptions, index_into
@@ -165,7 +173,15 @@ def index(
 
 
 def watch(
-    folders: Annotated[list[Path], typer.Argument(help="Folders to keep an eye on.", show_default=False)],
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=options.path_or_address,
+            metavar="FOLDERS...",
+            help="Folders to keep an eye on.",
+            show_default=False,
+        ),
+    ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     fps: options.Fps = 1.0,
     models: options.Models = None,

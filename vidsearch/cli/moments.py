@@ -10,7 +10,7 @@ import typer
 from vidsearch.cli import console, options
 from vidsearch.errors import LibraryError, QueryError
 from vidsearch.outputs import OutputRule
-from vidsearch.paths import is_file
+from vidsearch.paths import given_path, is_elsewhere, is_file
 from vidsearch.search.query import FrameReference
 from vidsearch.times import format_time, parse_time
 
@@ -144,11 +144,21 @@ def _rule(library: Path, video: Path, *, overwrite: bool) -> OutputRule:
 
 def _video_file(video: str, library: Path) -> tuple[Path, LibraryModels | None]:
     """A video's file, and the models of the library that it was looked up in."""
+    path = given_path(video)
+    if not is_elsewhere(path) and is_file(path):
+        return path, None
+    try:
+        return _in_library(video, library)
+    except LibraryError:
+        if is_elsewhere(path):
+            return path, None  # it need not be in the library
+        raise
+
+
+def _in_library(video: str, library: Path) -> tuple[Path, LibraryModels | None]:
     from vidsearch import Library
     from vidsearch.store.fingerprint import path_of
 
-    if is_file(Path(video)):
-        return Path(video), None
     with Library.open(library) as opened:
         return path_of(opened.video(video)), opened.store.models
 

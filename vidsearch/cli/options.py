@@ -9,6 +9,7 @@ import typer
 
 from vidsearch.errors import QueryError
 from vidsearch.library_addresses import fit_for_a_path
+from vidsearch.paths import given_path
 from vidsearch.times import parse_time
 
 
@@ -22,6 +23,14 @@ def _time(text: str) -> float:
 def library_path(text: str | Path) -> Path:
     """A library's folder or address, as it was typed."""
     return Path(fit_for_a_path(str(text)))
+
+
+def path_or_address(text: str) -> Path:
+    """What a person names: a path, or an address such as s3://bucket/film.mp4."""
+    try:
+        return given_path(text)
+    except QueryError as error:
+        raise typer.BadParameter(str(error)) from error
 
 
 LIBRARY_HELP = "Folder that holds the library, or postgresql://HOST/DATABASE."

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import DecodeTimeout, MediaError, VidsearchError
 from vidsearch.ingest.work import Picture, PicturesEnd
+from vidsearch.media.source import source_of
+from vidsearch.paths import is_elsewhere
 
 if TYPE_CHECKING:
     from vidsearch.ingest.work import VideoJob
@@ -228,6 +230,6 @@ class Decoders:
 
 def _size_bytes(path: Path) -> int:
     try:
-        return path.stat().st_size
-    except OSError:
+        return source_of(path).state().size_bytes if is_elsewhere(path) else path.stat().st_size
+    except (OSError, MediaError):
         return 0

@@ -14,14 +14,16 @@ from vidsearch.errors import (
     MediaError,
     ModelOutOfMemory,
     NoSound,
+    SourceUnavailable,
     TrackNotFound,
     VideoNotFound,
     VidsearchError,
 )
 from vidsearch.ingest.work import ChunkDone, SoundDone, SoundHeard, VideoDone
 from vidsearch.media.decode import measured_duration
-from vidsearch.paths import stat_in_time
-from vidsearch.store.fingerprint import fingerprint
+from vidsearch.media.source import state_in_time
+from vidsearch.paths import is_elsewhere
+from vidsearch.store.fingerprint import identify
 from vidsearch.tracks import Chunk
 
 if TYPE_CHECKING:
@@ -54,6 +56,8 @@ class OpenVideo:
     """Why its pictures break off, though what decodes of them is kept."""
     sound_error: VidsearchError | None = None
     """Why something is not to be heard in this run."""
+    content_hash: str | None = None
+    """Of a file elsewhere that was read whole for its pictures."""
 
 
 class VideosInWork:
@@ -102,7 +106,9 @@ class VideosInWork:
         self, opened: OpenVideo, job: VideoJob, result: ChunkDone | VideoDone | SoundHeard | SoundDone
     ) -> None:
         try:
-            self._check_unchanged(opened)
+            # To ask a server before each chunk would have all videos wait: it is asked once, at the end.
+            if isinstance(result, VideoDone) or not is_elsewhere(opened.path):
+                self._check_unchanged(opened)
             match result:
                 case ChunkDone():
                     self._keep_chunk(opened, result)
@@ -110,7 +116,8 @@ class VideosInWork:
                     self._keep_heard(opened, result)
                 case SoundDone():
                     self._end_sound(opened, result)
-                case VideoDone(error=None):
+                case VideoDone(error=None, report=report):
+                    opened.content_hash = None if report is None else report.content_hash
                     self._finish(opened, job)
                 case VideoDone(error=error):
                     self._end_early(opened, job, error)
@@ -139,7 +146,8 @@ class VideosInWork:
     def fail(self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0) -> None:
         """Count a file that failed, and remember it where it will fail again."""
         # A model's trouble is not the file's: only what will happen again is remembered.
-        if isinstance(error, (MediaError, ModelOutOfMemory)) and stat_in_time(path) is not None:
+        is_of_file = isinstance(error, (MediaError, ModelOutOfMemory))
+        if is_of_file and not isinstance(error, SourceUnavailable) and state_in_time(path) is not None:
             self._library.record_failure(path, error)
         self._progress.fail(path, error, seconds_kept=seconds_kept)
 
@@ -201,7 +209,7 @@ class VideosInWork:
 
     def _end_early(self, opened: OpenVideo, job: VideoJob, error: VidsearchError | None) -> None:
         assert error is not None
-        if stat_in_time(opened.path) is None:
+        if _is_away(opened.path):
             self._progress.fail(opened.path, went_away(opened.path), seconds_kept=opened.until_seconds)
         elif isinstance(error, DamagedVideo) and opened.num_frames:
             # What decodes is a video, if a shorter one than it says.
@@ -251,10 +259,12 @@ class VideosInWork:
             )
         if opened.sound_error is not None:
             error = opened.sound_error
-            if stat_in_time(opened.path) is None:
+            if _is_away(opened.path):
                 error = went_away(opened.path)
             self.fail(opened.path, error, seconds_kept=opened.until_seconds)
         else:
+            if opened.content_hash is not None:
+                self._library.learn_content(opened.video.id, opened.content_hash)
             covered = opened.until_seconds - max(job.from_seconds, job.plan.start_seconds)
             self._progress.finish(
                 job,
@@ -265,13 +275,14 @@ class VideosInWork:
 
     def _check_unchanged(self, opened: OpenVideo) -> None:
         """Raise MediaError where a file is not any more what its frames are kept under."""
-        now = stat_in_time(opened.path)
+        now = state_in_time(opened.path)
         if now is None:
             return  # gone, but what was open is still the same
         known = opened.fingerprint
-        if (now.st_size, now.st_mtime_ns) == (known.size_bytes, known.mtime_ns):
+        is_same_version = known.version is None or now.version == known.version
+        if (now.size_bytes, now.mtime_ns) == (known.size_bytes, known.mtime_ns) and is_same_version:
             return
-        current = fingerprint(opened.path)
+        current = identify(opened.path)
         if current.content_hash != known.content_hash:
             raise MediaError(
                 "changed while it was being read. Index it again when it has stopped changing",
@@ -286,6 +297,11 @@ class VideosInWork:
 def went_away(path: Path) -> MediaError:
     """The error of a file that is not there any more."""
     return MediaError("went away while it was being read. Index it again when it is back", path=path)
+
+
+def _is_away(path: Path) -> bool:
+    """Whether a file of this machine is gone, or its disk. A server that is gone says so by itself."""
+    return not is_elsewhere(path) and state_in_time(path) is None
 
 
 def was_begun_before(job: VideoJob) -> bool:

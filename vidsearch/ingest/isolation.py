@@ -25,6 +25,7 @@ import vidsearch
 from vidsearch import errors
 from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, VidsearchError
 from vidsearch.ingest.messages import BadMessage, Kind, read_message, write_message
+from vidsearch.paths import as_path
 
 Item = TypeVar("Item")
 
@@ -60,7 +61,7 @@ def isolated(
     assert child.stdin is not None
     assert child.stdout is not None
     watchdog = _Watchdog(child, timeout_seconds)
-    path = Path(name)
+    path = as_path(name)
     try:
         with suppress(BrokenPipeError), child.stdin:
             pickle.dump(call, child.stdin)  # the child may trust us; we do not trust the child

@@ -19,6 +19,7 @@ import numpy as np
 
 from vidsearch.media.completeness import DecodeReport
 from vidsearch.media.container import MAX_PIXELS
+from vidsearch.paths import as_path
 from vidsearch.types import AudioBlock, Frame, Shot, VideoInfo
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def _decoded(value: object, arrays: list[NDArray[Any]]) -> object:
     ((what, how),) = value.items()
     makers: dict[str, Callable[[Any], object]] = {
         "tuple": lambda items: tuple(_decoded(one, arrays) for one in _checked(items, list)),
-        "path": lambda text: Path(_checked(text, str)),
+        "path": lambda text: as_path(_checked(text, str)),
         "datetime": datetime.fromisoformat,
         "array": lambda number: arrays[_checked(number, int)],
     }

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
 class Progress:
     """Counts files, frames and seconds of one run."""
 
-    def __init__(self, paths: Iterable[Path]) -> None:
+    def __init__(self, paths: Iterable[Path], sizes_bytes: Mapping[Path, int] = MappingProxyType({})) -> None:
+        """`sizes_bytes` are those that are known; of files elsewhere no others are asked for."""
         self._lock = threading.Lock()
         self._started = time.monotonic()
-        self._sizes = {path: _size_bytes(path) for path in paths}
+        self._sizes = {path: sizes_bytes.get(path) or _size_bytes(path) for path in paths}
         self._left = dict(self._sizes)
         self._worked_bytes = 0.0
         self._opened: set[Path] = set()

@@ -72,7 +72,7 @@ def ingest(
     if caption_policy.rule == "shot" and plan.sampling != "shots":
         raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
     found = find_videos(paths, exclude=exclude)
-    progress = Progress(found.videos)
+    progress = Progress(found.videos, found.sizes_bytes)
     for path, reason in found.problems:
         progress.fail(path, MediaError(reason, path=path))
     captions = [] if captioner is None else [CaptionAnalyzer(captioner, caption_policy)]

@@ -23,7 +23,7 @@ from vidsearch.ingest.jobs import Wanted, Work, make_job, work_on
 from vidsearch.ingest.report import FileFailure
 from vidsearch.ingest.work import VideoJob
 from vidsearch.media.probe import probe
-from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.fingerprint import identify
 
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer, FrameReader
@@ -122,7 +122,7 @@ class IngestSession:
             self._progress.skip(path, is_as_asked=is_as_asked)
             return None
         assert work is not None
-        print_of_file = state.fingerprint or fingerprint(path)
+        print_of_file = state.fingerprint or identify(path)
         lease = self._library.take_lease(print_of_file.content_hash)
         if lease is None:
             self._wait_for_turn(path)

@@ -53,6 +53,8 @@ class DecodeReport:
     """Where the clock started again, as it does in recordings that were joined; the times go on."""
     lost_spans: tuple[tuple[float, float], ...] = ()
     """[start, end) in seconds for which there are no sound pictures in the file, by start."""
+    content_hash: str | None = None
+    """Of a file elsewhere that was read whole on the way."""
 
     @property
     def is_whole(self) -> bool:

@@ -1,15 +1,13 @@
 """Opens a video file safely, reads its packets and says what time its pictures have.
 
 A file is untrusted: only formats that hold pictures themselves are opened (a playlist could name any other
-file or address), only from the local disk, and no picture larger than `MAX_PIXELS` is ever allocated.
+file or address), only by what opens it here, and no picture larger than `MAX_PIXELS` is ever allocated.
 """
 
 from __future__ import annotations
 
 import errno
 import math
-import os
-import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -28,11 +26,16 @@ from av.video.stream import VideoStream
 from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo, QueryError
 from vidsearch.media.clock import ContinuousClock
 from vidsearch.media.magic import HEAD_BYTES, container_name, picture_name
+from vidsearch.media.source import source_of
+from vidsearch.paths import is_elsewhere
 from vidsearch.times import parse_time
 
 if TYPE_CHECKING:
     from av.packet import Packet
     from av.stream import Stream
+
+    from vidsearch.media.ranges import RangeReader
+    from vidsearch.media.source import Source
 
 MAX_PIXELS = 2**26
 """8192 x 8192. A header may claim any size, and a decoder believes it, once per picture that it keeps."""
@@ -71,6 +74,12 @@ class OpenVideo:
     start_ticks: Fraction
     """The clock at the start of the video: where a player shows 0:00."""
     clock: ContinuousClock
+    file: RangeReader | None = None
+    """What it is read through, where it lies elsewhere."""
+
+    def content_hash(self) -> str | None:
+        """The digest of a file elsewhere, where nearly all of it has passed; else None. Raises MediaError."""
+        return None if self.file is None else self.file.content_hash()
 
     @property
     def clock_may_jump(self) -> bool:
@@ -144,31 +153,29 @@ def open_video(
     and the CPU decodes. Raises NotAVideo, DamagedVideo, DecodeTimeout, or MediaError where the file cannot be
     read at all. FFmpeg's and the system's errors inside the block are turned into these as well.
     """
-    before = _check_regular_file(path)
-    try:
-        with _open_container(path, timeout_seconds, decode_device, on_warning) as container:
-            stream = _picture_track(container, path)
-            context = stream.codec_context
-            context.thread_count = num_threads
-            context.thread_type = "AUTO"
-            context.options = {"max_pixels": str(MAX_PIXELS)}
-            time_base = stream.time_base or Fraction(1, av.time_base)
-            yield OpenVideo(
-                path=path,
-                container=container,
-                stream=stream,
-                time_base=time_base,
-                start_ticks=_start_ticks(container, stream, time_base),
-                clock=ContinuousClock(stream.index),
-            )
-    except (av.error.FFmpegError, OSError) as error:
-        raise media_error(error, path) from error
-    after = _check_regular_file(path)
-    if (before.st_size, before.st_mtime_ns, before.st_ino) != (
-        after.st_size,
-        after.st_mtime_ns,
-        after.st_ino,
-    ):
+    source = source_of(path)
+    before = source.state()
+    with _bytes_of(path, source) as file:
+        try:
+            with _open_container(path, file, timeout_seconds, decode_device, on_warning) as container:
+                stream = _picture_track(container, path)
+                context = stream.codec_context
+                context.thread_count = num_threads
+                context.thread_type = "AUTO"
+                context.options = {"max_pixels": str(MAX_PIXELS)}
+                time_base = stream.time_base or Fraction(1, av.time_base)
+                yield OpenVideo(
+                    path=path,
+                    container=container,
+                    stream=stream,
+                    time_base=time_base,
+                    start_ticks=_start_ticks(container, stream, time_base),
+                    clock=ContinuousClock(stream.index),
+                    file=file,
+                )
+        except (av.error.FFmpegError, OSError) as error:
+            raise media_error(error, path) from error
+    if source.state() != before:
         raise DamagedVideo("changed while it was being read; try again when it is complete", path=path)
 
 
@@ -196,31 +203,44 @@ def _what_ffmpeg_met(error: av.error.FFmpegError) -> str:
             return "its data cannot be read as a video"
 
 
-def _check_regular_file(path: Path) -> os.stat_result:
-    try:
-        status = path.stat()
-        if stat.S_ISREG(status.st_mode):
-            with path.open("rb"):
-                return status
-    except OSError as error:
-        raise MediaError(f"cannot be read: {error.strerror or error}", path=path) from error
-    kind = "a folder" if stat.S_ISDIR(status.st_mode) else "not a regular file"
-    raise NotAVideo(f"is {kind}", path=path)
+@contextmanager
+def _bytes_of(path: Path, source: Source) -> Iterator[RangeReader | None]:
+    """A file object for a file elsewhere. One of this machine needs none: FFmpeg reads it by its path.
+
+    Raises what was met at fetching, as a demuxer may take it for the end of the file.
+    """
+    if not is_elsewhere(path):
+        yield None
+        return
+    with cast("RangeReader", source.open()) as file:
+        try:
+            yield file
+        except Exception as error:
+            if file.error is not None and file.error is not error:
+                raise file.error from error
+            raise
+        if file.error is not None:
+            raise file.error
 
 
 def _open_container(
-    path: Path, timeout_seconds: float | None, decode_device: DecodeDevice, on_warning: OnWarning | None
+    path: Path,
+    file: RangeReader | None,
+    timeout_seconds: float | None,
+    decode_device: DecodeDevice,
+    on_warning: OnWarning | None,
 ) -> InputContainer:
-    with path.open("rb") as file:
-        head = file.read(HEAD_BYTES)
+    head = _head(path, file)
     if not head:
         raise NotAVideo("is empty", path=path)
     _refuse_picture(head, path)
 
     def opened(hwaccel: HWAccel | None) -> InputContainer:
-        # "file:" keeps names like "concat:a" or "http:b" from being taken for an address.
+        if file is not None:
+            file.seek(0)
+        # "file:" keeps names like "concat:a" or "http:b" from being taken for an address: FFmpeg opens none.
         return av.open(
-            f"file:{path}",
+            cast("str", f"file:{path}" if file is None else file),
             options={"max_pixels": str(MAX_PIXELS)},
             container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
             metadata_errors="replace",
@@ -240,6 +260,13 @@ def _open_container(
             return container
     except (av.error.InvalidDataError, av.error.ArgumentError, ValueError) as error:
         raise _not_opened(head, path) from error
+
+
+def _head(path: Path, file: RangeReader | None) -> bytes:
+    if file is not None:
+        return file.read(HEAD_BYTES)
+    with path.open("rb") as opened:
+        return opened.read(HEAD_BYTES)
 
 
 def _not_opened(head: bytes, path: Path) -> MediaError:

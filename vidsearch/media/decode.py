@@ -102,7 +102,7 @@ def frames(
         damage = _breaks_off(decoder) or damage
         if damage is not None and (plan.end_seconds is None or decoder.is_at_end):
             raise damage
-        return decoder.report()
+        return replace(decoder.report(), content_hash=video.content_hash())
 
 
 def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None = None) -> Frame:

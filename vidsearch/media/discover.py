@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.errors import QueryError
+from vidsearch.errors import MediaError, QueryError
+from vidsearch.media.source import source_of
+from vidsearch.paths import Address
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -62,6 +64,8 @@ class Discovery:
     videos: tuple[Path, ...]
     problems: tuple[tuple[Path, str], ...]
     """Paths that gave nothing, each with the reason."""
+    sizes_bytes: Mapping[Path, int] = field(default_factory=dict)
+    """Of the files elsewhere that a listing named."""
 
 
 def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discovery:
@@ -71,6 +75,8 @@ def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discov
     of systems and network drives; folders that hold a `.nomedia`; and files with a suffix of others as well
     (.ts, .mod) that are no video. Links to folders are followed, each real folder once, so that a link to its
     own parent does no harm. A path that is found twice counts once.
+
+    An address that ends in a folder's name is a folder where its server has such; one of the web is a file.
 
     Args:
         paths: Files and folders. A file that is named is taken, whatever it is called.
@@ -82,9 +88,16 @@ def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discov
     excluded = _patterns(exclude)
     videos: dict[Path, None] = {}
     problems: list[tuple[Path, str]] = []
+    sizes_bytes: dict[Path, int] = {}
     for path in paths:
         try:
-            if path.is_dir():
+            if isinstance(path, Address):
+                listed = _list(path, excluded)
+                if not listed:
+                    problems.append((path, "no videos in this folder"))
+                sizes_bytes.update(listed)
+                videos.update(dict.fromkeys(listed))
+            elif path.is_dir():
                 found, unreadable = _walk(path, excluded)
                 problems.extend(unreadable)
                 if not found and not unreadable:
@@ -98,7 +111,9 @@ def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discov
                 problems.append((path, "no such file or folder"))
         except OSError as error:
             problems.append((path, _reason(error)))
-    return Discovery(tuple(videos), tuple(problems))
+        except MediaError as error:
+            problems.append((path, error.reason))
+    return Discovery(tuple(videos), tuple(problems), sizes_bytes)
 
 
 def is_found_in(folder: Path, path: Path, *, exclude: Sequence[str] = ()) -> bool:
@@ -151,6 +166,27 @@ def _walk(folder: Path, excluded: GitIgnoreSpec) -> tuple[list[Path], list[tuple
     return sorted(found), problems
 
 
+def _list(address: Address, excluded: GitIgnoreSpec) -> dict[Path, int]:
+    """The videos at an address, with their sizes: itself, or by suffix those below it. Raises MediaError."""
+    from vidsearch.media.remote import RemoteFile
+
+    files = RemoteFile(address).files_below()
+    if files is None:
+        return {address: 0}
+    root = str(address).rstrip("/") + "/"
+    inside = {file: str(file).removeprefix(root) for file, _ in files}
+    unseen = {name.rpartition("/")[0] for name in inside.values() if name.endswith("/" + _NO_MEDIA)}
+    return {
+        file: size_bytes
+        for file, size_bytes in files
+        if _is_video_name(file.name)
+        and not any(_is_passed_over(part) for part in inside[file].split("/")[:-1])
+        and not excluded.match_file(inside[file])
+        and not any(inside[file].startswith(folder + "/") for folder in unseen)
+        and _may_be_video(file)
+    }
+
+
 def _is_video_name(name: str) -> bool:
     return not _is_passed_over(name) and Path(name).suffix.lower() in VIDEO_SUFFIXES
 
@@ -164,9 +200,9 @@ def _may_be_video(path: Path) -> bool:
     if path.suffix.lower() not in _AMBIGUOUS_SUFFIXES:
         return True
     try:
-        with path.open("rb") as file:
+        with source_of(path).open() as file:
             head = file.read(_SNIFFED_BYTES)
-    except OSError:
+    except (OSError, MediaError):
         return True  # whoever opens it says why it cannot be read
     if head.startswith(_PROGRAM_STREAM_START):
         return True

@@ -20,6 +20,7 @@ from av.subtitles.subtitle import AssSubtitle
 from vidsearch.errors import MediaError
 from vidsearch.media.container import open_video
 from vidsearch.media.discover import VIDEO_SUFFIXES
+from vidsearch.paths import is_elsewhere
 from vidsearch.types import TimedText
 
 if TYPE_CHECKING:
@@ -126,8 +127,10 @@ def find_sidecars(video_path: Path) -> list[tuple[Path, str | None]]:
     """Find subtitle files beside a video, each with its language as BCP 47 where the name says it.
 
     Of "film.mp4" these are "film.srt", "film.en.srt", "film.pt-BR.forced.vtt" and "film.mp4.srt"; not
-    "film.en.srt" where there is a "film.en.mp4", to which it then belongs.
+    "film.en.srt" where there is a "film.en.mp4", to which it then belongs. None for a video elsewhere.
     """
+    if is_elsewhere(video_path):
+        return []  # a listing of its folder for each video would take longer than the videos
     try:
         names = _names_in(video_path.parent, video_path.parent.stat().st_mtime_ns)
     except OSError:

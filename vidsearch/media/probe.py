@@ -13,6 +13,7 @@ from vidsearch.media.container import OpenVideo, open_video
 from vidsearch.media.decode import measured_duration
 from vidsearch.media.orientation import orientation_of
 from vidsearch.media.picture import display_size
+from vidsearch.media.source import source_of
 from vidsearch.types import VideoInfo
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
             width, height = height, width
         rate = video.frame_rate
         return VideoInfo(
-            size_bytes=path.stat().st_size,
+            size_bytes=source_of(path).state().size_bytes,
             container=video.container.format.name.split(",")[0],
             codec=video.codec,
             width=width,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from vidsearch.errors import LibraryNotFound, QueryError, VidsearchError
 from vidsearch.library_addresses import server_url
+from vidsearch.paths import given_path
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
 from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.store.store import Store
@@ -331,7 +332,11 @@ def _report_of_nothing(problems: Iterable[tuple[Path, str]]) -> IngestReport:
 
 
 def as_paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
-    """Return one path or several as a list."""
+    """Return one path or address, or several, as a list.
+
+    Raises:
+        QueryError: An address with credentials in it.
+    """
     if isinstance(paths, str | os.PathLike):
-        return [Path(paths)]
-    return [Path(path) for path in paths]
+        return [given_path(paths)]
+    return [given_path(path) for path in paths]

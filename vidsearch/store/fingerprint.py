@@ -11,18 +11,25 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from vidsearch.errors import MediaError, VideoReplaced
-from vidsearch.types import Fingerprint, Video
+from vidsearch.media.source import source_of
+from vidsearch.paths import is_elsewhere
+from vidsearch.types import Fingerprint, SourceState, Video
+
+if TYPE_CHECKING:
+    from vidsearch.media.ranges import RangeReader
 
 BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 1024 * 1024
 _DIGEST_BYTES = 20
+_BY_VERSION = "version:"
+"""What the content hash of a file elsewhere begins with, as long as it was not read whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +39,15 @@ class Glance:
     size_bytes: int
     mtime_ns: int
     quick_key: str
+    version: str | None = None
+    """What its server calls it, for a file elsewhere."""
 
 
 def glance(path: Path) -> Glance:
     """Look at a file's size, modification time and quick key. Raises MediaError."""
-    with _open(path) as file:
-        status = os.fstat(file.fileno())
-        return Glance(status.st_size, status.st_mtime_ns, _quick_key(file, status.st_size))
+    with _open(path) as (file, state):
+        seen = state()
+        return Glance(seen.size_bytes, seen.mtime_ns, _quick_key(file, seen.size_bytes), seen.version)
 
 
 def quick_key(path: Path) -> str:
@@ -48,21 +57,57 @@ def quick_key(path: Path) -> str:
 
 def fingerprint(path: Path) -> Fingerprint:
     """Read a whole file and say what it holds. Raises MediaError, also where it changes while being read."""
-    with _open(path) as file:
-        before = os.fstat(file.fileno())
+    with _open(path) as (file, state):
+        before = state()
         digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
         while block := file.read(_READ_BYTES):
             digest.update(block)
-        key = _quick_key(file, before.st_size)
-        after = os.fstat(file.fileno())
-    if (before.st_size, before.st_mtime_ns) != (after.st_size, after.st_mtime_ns):
-        raise MediaError("changed while it was being read. Try again when it has stopped growing", path=path)
+        key = _quick_key(file, before.size_bytes)
+        if state() != before:
+            raise MediaError(
+                "changed while it was being read. Try again when it has stopped growing", path=path
+            )
     return Fingerprint(
         content_hash=digest.hexdigest(),
         quick_key=key,
-        size_bytes=before.st_size,
-        mtime_ns=before.st_mtime_ns,
+        size_bytes=before.size_bytes,
+        mtime_ns=before.mtime_ns,
+        version=before.version,
     )
+
+
+def identify(path: Path, seen: Glance | None = None) -> Fingerprint:
+    """Say what a video at `path` is known by before it is read.
+
+    For a file of this machine that is its content. One elsewhere would be fetched twice for it, so that it is
+    known by its size, its quick key and its server's version of it until all of it has passed. That version
+    is no digest of the content: the ETag of an S3 object that was uploaded in parts depends on the parts.
+
+    Args:
+        path: The file.
+        seen: What it looks like, where that is known.
+
+    Raises:
+        MediaError: It cannot be read.
+    """
+    if not is_elsewhere(path):
+        return fingerprint(path)
+    seen = seen or glance(path)
+    digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
+    # Without a version, the time is the next best thing.
+    digest.update(f"{seen.size_bytes} {seen.quick_key} {seen.version or seen.mtime_ns}".encode())
+    return Fingerprint(
+        content_hash=_BY_VERSION + digest.hexdigest(),
+        quick_key=seen.quick_key,
+        size_bytes=seen.size_bytes,
+        mtime_ns=seen.mtime_ns,
+        version=seen.version,
+    )
+
+
+def is_read_whole(content_hash: str) -> bool:
+    """Whether a content hash is one of the content, and not of a version that a server told of."""
+    return not content_hash.startswith(_BY_VERSION)
 
 
 def check_is_video(path: Path, video: Video) -> None:
@@ -91,7 +136,8 @@ def path_of(video: Video) -> Path:
         MediaError: None of its files is there or can be read.
     """
     problem: MediaError | None = None
-    for path in video.paths:
+    # A file of this machine is asked before any server is.
+    for path in sorted(video.paths, key=is_elsewhere):
         try:
             check_is_video(path, video)
         except MediaError as error:
@@ -103,7 +149,7 @@ def path_of(video: Video) -> Path:
     raise problem
 
 
-def _quick_key(file: BinaryIO, size_bytes: int) -> str:
+def _quick_key(file: BinaryIO | RangeReader, size_bytes: int) -> str:
     digest = hashlib.blake2b(size_bytes.to_bytes(8, "big"), digest_size=_DIGEST_BYTES)
     last = max(0, size_bytes - BLOCK_BYTES)
     for offset in (0, last // 2, last):
@@ -113,12 +159,22 @@ def _quick_key(file: BinaryIO, size_bytes: int) -> str:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[BinaryIO]:
+def _open(path: Path) -> Iterator[tuple[BinaryIO | RangeReader, Callable[[], SourceState]]]:
+    """Open a file, with a question that says what it looks like now."""
+    if is_elsewhere(path):
+        source = source_of(path)
+        with source.open() as file:
+            yield file, source.state
+        return
     try:
         # Opening a pipe would wait for somebody to write into it.
         if not stat.S_ISREG(path.stat().st_mode):
             raise MediaError("is not a file", path=path)
         with path.open("rb") as file:
-            yield file
+            yield file, lambda: _state(os.fstat(file.fileno()))
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}", path=path) from error
+
+
+def _state(status: os.stat_result) -> SourceState:
+    return SourceState(status.st_size, status.st_mtime_ns, None)

@@ -6,25 +6,20 @@ Each function is one transaction on a catalog. A video is its content; its paths
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from vidsearch.errors import MediaError, TrackNotFound, VideoNotFound, VidsearchError
-from vidsearch.paths import exists
+from vidsearch.media.source import is_gone
+from vidsearch.paths import absolute, is_elsewhere
 from vidsearch.store import lease_rows, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.connection import Connection
-from vidsearch.store.fingerprint import fingerprint, glance
+from vidsearch.store.fingerprint import fingerprint, glance, identify
 from vidsearch.store.records import FileState, Lease, OpenedVideo
 from vidsearch.tracks import WINDOW_KINDS, Chunk, SegmentRecord, Track, TrackSpec
 from vidsearch.types import EmbeddingSpace, Fingerprint, Video, VideoInfo
-
-
-def absolute(path: Path) -> Path:
-    """A path as the catalog knows it: absolute, links not followed."""
-    return Path(os.path.abspath(path))  # noqa: PTH100  (Path.absolute keeps "..", Path.resolve follows links)
 
 
 def lookup(catalog: Catalog, path: Path) -> FileState:
@@ -46,19 +41,24 @@ def lookup(catalog: Catalog, path: Path) -> FileState:
         if (
             before is not None
             and there is not None
-            and there[1:] == (seen.size_bytes, seen.mtime_ns)
+            and there[1:] == (seen.size_bytes, seen.mtime_ns, seen.version)
             and video_rows.quick_key_of(connection, before.id) == seen.quick_key
         ):
-            return replace(_state(connection, before), is_known_here=True)
+            return replace(state_of(connection, before), is_known_here=True)
         if not video_rows.has_quick_key(connection, seen.quick_key):
             return FileState("new", replaces=before)
+        if is_elsewhere(path):
+            by_version = identify(path, seen)
+            video = video_rows.video_by_hash(connection, by_version.content_hash)
+            if video is not None:
+                return replace(state_of(connection, video), fingerprint=by_version, replaces=before)
     # Some video looks like this file. Only its whole content tells whether it is the same.
     whole = fingerprint(path)
     with catalog.read() as connection:
         video = video_rows.video_by_hash(connection, whole.content_hash)
         if video is None:
             return FileState("new", fingerprint=whole, replaces=before)
-        state = replace(_state(connection, video), fingerprint=whole)
+        state = replace(state_of(connection, video), fingerprint=whole)
     return replace(state, replaces=before) if before is not None and before.id != video.id else state
 
 
@@ -68,7 +68,7 @@ def lookup_content(catalog: Catalog, whole: Fingerprint) -> FileState:
         video = video_rows.video_by_hash(connection, whole.content_hash)
         if video is None:
             return FileState("new", fingerprint=whole)
-        return replace(_state(connection, video), fingerprint=whole)
+        return replace(state_of(connection, video), fingerprint=whole)
 
 
 def add_path(catalog: Catalog, video_id: int, path: Path, known: Fingerprint | None) -> Video:
@@ -89,7 +89,8 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
     gone = []
     if missing:
         with catalog.read() as connection:
-            gone = [path for path, *_ in video_rows.paths(connection) if not exists(path)]
+            known = [path for path, *_ in video_rows.paths(connection)]
+        gone = [path for path in known if is_gone(path)]
     with catalog.write() as connection:
         for path in gone:
             video_rows.delete_path(connection, path)
@@ -101,7 +102,7 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
                 track for track in tracks if track.spec.is_made_by_people and track.num_segments
             ]
             if not made_by_people:
-                _remove(connection, video.id)
+                remove_rows(connection, video.id)
                 pruned.append(video)
                 continue
             made_by_models = [track for track in tracks if not track.spec.is_made_by_people]
@@ -294,7 +295,7 @@ def remove_if_empty(catalog: Catalog, video_id: int, lease: Lease | None) -> Non
 
 def _remove_if_empty(connection: Connection, video_id: int) -> None:
     if all(track.num_segments == 0 for track in track_rows.tracks_of(connection, video_id)):
-        _remove(connection, video_id)
+        remove_rows(connection, video_id)
 
 
 def show(connection: Connection, track_id: int) -> None:
@@ -320,7 +321,7 @@ def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
     with catalog.write() as connection:
         for video_id in video_ids:
             existing(connection, video_id)
-            _remove(connection, video_id)
+            remove_rows(connection, video_id)
 
 
 def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
@@ -352,7 +353,8 @@ def _end_seconds(track: Track, duration_seconds: float | None) -> float:
     return min((end for end in ends if end is not None), default=track.done_until_seconds)
 
 
-def _state(connection: Connection, video: Video) -> FileState:
+def state_of(connection: Connection, video: Video) -> FileState:
+    """What is known of a video, as the state of its file."""
     tracks = tuple(track_rows.tracks_of(connection, video.id))
     frames = [track for track in tracks if track.kind == "frames" and track.state == "active"]
     spaces = [each for track in frames for each in vector_rows.spaces_of_track(connection, track.id)]
@@ -364,7 +366,8 @@ def _state(connection: Connection, video: Video) -> FileState:
     )
 
 
-def _remove(connection: Connection, video_id: int) -> None:
+def remove_rows(connection: Connection, video_id: int) -> None:
+    """Remove a video and all that belongs to it."""
     for track in track_rows.tracks_of(connection, video_id):
         _delete_track(connection, track)
     video_rows.delete_video(connection, video_id)

@@ -3,7 +3,7 @@
 A name is tried as, in this order:
 
 1. `#12`, the number of a video in its library;
-2. a path, or a path from the working folder;
+2. a path, or a path from the working folder, or an address;
 3. a file name, with or without its suffix;
 4. a folder: every video below it;
 5. a glob over the path or the file name, as in `*.mkv` or `holiday/*`;
@@ -16,7 +16,6 @@ accents are composed.
 
 from __future__ import annotations
 
-import os
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +24,7 @@ from fnmatch import translate
 from pathlib import Path
 
 from vidsearch.errors import VideoNotFound
+from vidsearch.paths import absolute, as_path
 from vidsearch.types import Video
 
 _NUMBER = re.compile(r"#0*([0-9]+)")
@@ -89,7 +89,7 @@ def is_glob(name: str) -> bool:
 def _ways(name: str) -> Iterator[Callable[[Path], bool]]:
     plain = _plain(name)
     try:
-        at = Path(os.path.abspath(name))  # noqa: PTH100  (Path.absolute keeps "..", Path.resolve follows links)
+        at = absolute(as_path(name.rstrip("/") if "://" in name else name))
     except OSError:  # the working folder is gone
         at = Path(name)
     yield lambda path: path == at
@@ -110,6 +110,6 @@ def _not_found(name: str, videos: Sequence[Video]) -> str:
     if not videos:
         return f"There is no video {name!r}: the library is empty."
     names = {video.path.name: video for video in videos}
-    near = get_close_matches(Path(name).name, names, n=3, cutoff=0.4)
+    near = get_close_matches(as_path(name).name, names, n=3, cutoff=0.4)
     hint = f" Did you mean {' or '.join(near)}?" if near else " `vidsearch list` shows what there is."
     return f"There is no video {name!r} in the library.{hint}"

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import TrackNotFound, VideoNotFound
+from vidsearch.paths import absolute, is_elsewhere
 from vidsearch.store import (
     caption_rows,
+    elsewhere,
     filters,
     frame_rows,
     ledger,
@@ -282,7 +284,9 @@ class StoreReading:
 
         Raises MediaError where it cannot be read.
         """
-        return ledger.lookup(self._catalog, path)
+        path = absolute(path)
+        known = elsewhere.known_version(self._catalog, path) if is_elsewhere(path) else None
+        return known or ledger.lookup(self._catalog, path)
 
     def lookup_content(self, fingerprint: Fingerprint) -> FileState:
         """What is known of some content, wherever its file is."""

@@ -44,4 +44,10 @@ CREATE TABLE concept_vectors (
     vector BLOB NOT NULL,
     PRIMARY KEY (example_id, space_id)
 ) STRICT;
+
+-- What its server called a file elsewhere when it was read: a version id, or an ETag.
+CREATE TABLE path_versions (
+    path_id INTEGER PRIMARY KEY REFERENCES video_paths (id) ON DELETE CASCADE,
+    version TEXT NOT NULL
+) STRICT;
 """

@@ -14,8 +14,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from vidsearch.errors import VidsearchError
+from vidsearch.paths import absolute
 from vidsearch.store import (
     caption_rows,
+    elsewhere,
     leases,
     ledger,
     line_vectors,
@@ -178,7 +180,7 @@ class Store(StoreReading):
     def forget_failure(self, path: Path) -> None:
         """Forget that a file failed, so that it is tried again."""
         with self._catalog.write() as connection:
-            video_rows.delete_failure(connection, ledger.absolute(path))
+            video_rows.delete_failure(connection, absolute(path))
 
     # --- indexing: one transaction each -------------------------------------------------------------
 
@@ -238,6 +240,14 @@ class Store(StoreReading):
             lease=lease,
             gives_back=gives_back,
         )
+
+    def learn_content(self, video_id: int, content_hash: str) -> Video | None:
+        """Note the content hash of a video elsewhere, now that all of it was read.
+
+        Where the library has that content already, the video goes, and its paths are those of the other one,
+        which is returned. Raises VideoNotFound, LibraryNotWritable.
+        """
+        return elsewhere.learn_content(self._catalog, video_id, content_hash)
 
     def take_back(
         self,

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.errors import MediaError
-from vidsearch.paths import exists
-from vidsearch.store import frame_rows, ledger, line_vectors, track_rows, vector_rows, video_rows
+from vidsearch.errors import MediaError, SourceMissing
+from vidsearch.paths import exists, is_elsewhere
+from vidsearch.store import elsewhere, frame_rows, ledger, line_vectors, track_rows, vector_rows, video_rows
 from vidsearch.store.catalog import Catalog
-from vidsearch.store.fingerprint import fingerprint, glance
+from vidsearch.store.fingerprint import fingerprint, glance, identify, is_read_whole
 from vidsearch.store.records import Problem
 from vidsearch.store.vectors import Vectors
 from vidsearch.store.verify_values import damaged_values
@@ -114,9 +114,11 @@ def _remake_thumbnail(catalog: Catalog, video: Video, frame_id: int, time_second
     from vidsearch.media.images import thumbnail
 
     try:
-        if fingerprint(video.path).content_hash != video.content_hash:
+        path = video.path
+        whole = fingerprint(path) if is_read_whole(video.content_hash) else identify(path)
+        if whole.content_hash != video.content_hash:
             return None
-        jpeg = thumbnail(frame_at(video.path, time_seconds).image)
+        jpeg = thumbnail(frame_at(path, time_seconds).image)
     except MediaError:
         return None
     with catalog.write() as connection:
@@ -138,6 +140,8 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             what, kind = f"{path} is not there.", "file-missing"
         else:
             try:
+                if is_elsewhere(path) and elsewhere.known_version(catalog, path) is not None:
+                    continue
                 seen = glance(path)
                 if (seen.size_bytes, seen.mtime_ns) == (size_bytes, mtime_ns):
                     with catalog.read() as connection:
@@ -148,10 +152,12 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                         ledger.add_path(catalog, video_id, path, whole)
                     continue
                 what, kind = f"{path} has changed since it was indexed.", "file-changed"
+            except SourceMissing:
+                what, kind = f"{path} is not there.", "file-missing"
             except MediaError as error:
                 what, kind = str(error), "file-unreadable"
-        is_elsewhere = any(other != path and exists(other) for other in video.paths)
-        if repair and kind != "file-unreadable" and is_elsewhere:
+        is_at_another = any(other != path and exists(other) for other in video.paths)
+        if repair and kind != "file-unreadable" and is_at_another:
             with catalog.write() as connection:
                 video_rows.delete_path(connection, path)
             yield Problem(kind, what, "forgot the path: the video is at another one, too")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from vidsearch.paths import as_path
 from vidsearch.store.connection import LISTED, Connection, Cursor, by_name
 from vidsearch.store.values import PathBytes, json_object, plan_of, time_of
 from vidsearch.types import Failure, Fingerprint, Video, VideoInfo
@@ -44,7 +45,7 @@ def value_path(value: object) -> Path:
     """The path that `path_value` was made of; a damaged value is a path at which nothing is."""
     if isinstance(value, str) and _HEX_PATH.fullmatch(value):
         value = bytes.fromhex(value[2:])
-    return Path(os.fsdecode(value) if isinstance(value, str | bytes) else str(value))
+    return as_path(os.fsdecode(value) if isinstance(value, str | bytes) else str(value))
 
 
 def now() -> str:
@@ -130,6 +131,11 @@ def set_duration(connection: Connection, video_id: int, duration_seconds: float)
     connection.execute("UPDATE videos SET duration_seconds = ? WHERE id = ?", (duration_seconds, video_id))
 
 
+def set_content_hash(connection: Connection, video_id: int, content_hash: str) -> None:
+    """Note what a video's content turned out to be."""
+    connection.execute("UPDATE videos SET content_hash = ? WHERE id = ?", (content_hash, video_id))
+
+
 def delete_video(connection: Connection, video_id: int) -> None:
     """Remove a video, and all that belongs to it."""
     connection.execute("DELETE FROM videos WHERE id = ?", (video_id,))
@@ -138,9 +144,12 @@ def delete_video(connection: Connection, video_id: int) -> None:
 # --- paths ------------------------------------------------------------------------------------------
 
 
-def path_row(connection: Connection, path: Path) -> tuple[int, int, int] | None:
-    """The video at a path, and the size in bytes and modification time (ns) that its file had there."""
-    query = "SELECT video_id, size_bytes, mtime_ns FROM video_paths WHERE path = ?"
+def path_row(connection: Connection, path: Path) -> tuple[int, int, int, str | None] | None:
+    """The video at a path, and its file's size in bytes, modification time (ns) and version there."""
+    query = """
+        SELECT p.video_id, p.size_bytes, p.mtime_ns, v.version
+        FROM video_paths p LEFT JOIN path_versions v ON v.path_id = p.id WHERE p.path = ?
+    """
     row = connection.execute(query, (path_value(path),)).fetchone()
     return tuple(row) if row else None
 
@@ -149,14 +158,25 @@ def put_path(connection: Connection, video_id: int, path: Path, fingerprint: Fin
     """Note that a video is at a path; a video that was there before loses the path."""
     value = path_value(path)
     connection.execute("DELETE FROM video_paths WHERE path = ? AND video_id <> ?", (value, video_id))
-    connection.execute(
+    row = connection.execute(
         """
         INSERT INTO video_paths (path, video_id, size_bytes, mtime_ns) VALUES (?, ?, ?, ?)
         ON CONFLICT (path) DO UPDATE SET size_bytes = excluded.size_bytes, mtime_ns = excluded.mtime_ns
+        RETURNING id
         """,
         (value, video_id, fingerprint.size_bytes, fingerprint.mtime_ns),
-    )
+    ).fetchone()
+    connection.execute("DELETE FROM path_versions WHERE path_id = ?", (row[0],))
+    if fingerprint.version is not None:
+        connection.execute(
+            "INSERT INTO path_versions (path_id, version) VALUES (?, ?)", (row[0], fingerprint.version)
+        )
     connection.execute("UPDATE videos SET last_path = ? WHERE id = ?", (value, video_id))
+
+
+def move_paths(connection: Connection, from_video_id: int, to_video_id: int) -> None:
+    """Note that all paths of a video hold another one, which has the same content."""
+    connection.execute("UPDATE video_paths SET video_id = ? WHERE video_id = ?", (to_video_id, from_video_id))
 
 
 def delete_path(connection: Connection, path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from vidsearch.paths import exists
 from vidsearch.times import format_duration
 from vidsearch.web.files import frame_url
 from vidsearch.web.page_library import PageLibrary, Span, TimedFrame
@@ -120,7 +121,7 @@ def frame_card(video: Video, frame: IndexedFrame, *, mark: str | None = None) ->
 def _state(video: Video) -> str | None:
     if not video.is_complete:
         return f"Indexed up to {format_duration(video.indexed_until_seconds)} so far"
-    return None if video.path.exists() else "The file is gone"
+    return None if exists(video.path) else "The file is gone"
 
 
 def _frames(strip: Iterable[TimedFrame]) -> list[dict[str, str]]:

@@ -10,6 +10,8 @@ No path comes from a request.
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlencode
 
@@ -19,6 +21,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import Route
 
 from vidsearch.errors import VidsearchError
+from vidsearch.media.source import source_of
+from vidsearch.paths import is_elsewhere
 from vidsearch.service.clips import ClipFiles
 from vidsearch.store.fingerprint import path_of
 from vidsearch.web.ids import parse_id
@@ -42,6 +46,8 @@ _LAST_PREVIEW_SECOND = 10**9
 _MEDIA_TYPES = {"mp4": "video/mp4", "mov": "video/mp4", "m4v": "video/mp4", "webm": "video/webm"}
 _PLAYED_CODECS = frozenset({"h264", "vp8", "vp9", "av1"})
 """Those that Chromium and Firefox both decode everywhere; HEVC depends on the machine."""
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_PART_BYTES = 4 * 2**20
 _SAFE = {
     "Content-Security-Policy": "default-src 'none'; media-src 'self'; img-src 'self'; sandbox",
 }
@@ -97,7 +103,11 @@ def routes(library: Callable[[], PageLibrary]) -> list[Route]:
         suffix = found.path.suffix.lower().lstrip(".")
         if suffix not in _MEDIA_TYPES:
             raise HTTPException(404)
-        return FileResponse(path_of(found), media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
+        path = await run_in_threadpool(path_of, found)
+        if is_elsewhere(path):
+            asked = request.headers.get("range", "")
+            return await run_in_threadpool(_found, lambda: _part(path, asked, _MEDIA_TYPES[suffix]))
+        return FileResponse(path, media_type=_MEDIA_TYPES[suffix], headers=_SAFE)
 
     async def preview(request: Request) -> Response:
         found = await run_in_threadpool(_video, library(), _id(request, "video_id"))
@@ -135,6 +145,21 @@ def _video(library: PageLibrary, video_id: int) -> Video:
     found = _found(lambda: library.ask(lambda opened: opened.video(video_id)))
     _found(lambda: path_of(found))
     return found
+
+
+def _part(path: Path, asked: str, media_type: str) -> Response:
+    """The part of a file elsewhere that a player asks for: no more than it can use now, as HTTP allows."""
+    with source_of(path).open() as file:
+        size = file.seek(0, 2)
+        span = _RANGE.fullmatch(asked)
+        start = min(int(span[1]), size) if span else 0
+        end = min(int(span[2]) + 1 if span and span[2] else size, start + _PART_BYTES, size)
+        if start >= size:
+            raise HTTPException(416)
+        file.seek(start)
+        data = file.read(end - start)
+    headers = {**_SAFE, "Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{end - 1}/{size}"}
+    return Response(data, 206, headers=headers, media_type=media_type)
 
 
 def _found(question: Callable[[], Answer]) -> Answer:

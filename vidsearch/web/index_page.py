@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vidsearch.captions.export.document import path_text
+from vidsearch.errors import QueryError
 from vidsearch.media.discover import find_videos
+from vidsearch.paths import given_path
 from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration
 from vidsearch.web import jobs, show
@@ -93,7 +95,11 @@ def _start(chosen: str, options: list[str]) -> None:
     if not chosen.strip():
         st.warning("Name a folder or a video first.")
         return
-    path = Path(chosen.strip()).expanduser().absolute()
+    try:
+        path = given_path(chosen.strip()).expanduser().absolute()
+    except QueryError as error:
+        st.warning(show.plain(str(error)))
+        return
     found = find_videos([path])
     for problem, reason in found.problems:
         st.warning(show.plain(f"{path_text(problem)}: {reason}"))

@@ -13,6 +13,7 @@ import streamlit as st
 from vidsearch.captions.export import safe_name
 from vidsearch.errors import MediaError
 from vidsearch.media.clip import cut_clip
+from vidsearch.paths import is_elsewhere
 from vidsearch.store.fingerprint import path_of
 from vidsearch.text import one_line
 from vidsearch.times import format_duration
@@ -169,6 +170,8 @@ def _chapters(video: Video) -> list[dict[str, Any]]:
 
 def _problem(video: Video) -> str | None:
     """Why the video cannot be played; None where it can."""
+    if all(is_elsewhere(path) for path in video.paths):
+        return None  # its server is asked once it is to play: a moment opens without it
     try:
         path_of(video)
     except MediaError as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from vidsearch.media.discover import find_videos
+from vidsearch.paths import as_path, is_elsewhere
 
 if TYPE_CHECKING:
     from vidsearch.web.jobs import Job
@@ -81,7 +82,10 @@ def run_progress(library: PageLibrary, job: Job) -> RunProgress:
 def _files_of(job: Job) -> tuple[tuple[Path, int], ...]:
     """The files that a run looks at, with their sizes, as they were when it was first asked about."""
     found = []
-    for path in find_videos([Path(path) for path in job.paths]).videos:
+    for path in find_videos([as_path(path) for path in job.paths]).videos:
+        if is_elsewhere(path):
+            found.append((path, 0))
+            continue
         try:
             found.append((path.absolute(), path.stat().st_size))
         except OSError:
