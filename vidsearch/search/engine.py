@@ -19,6 +19,7 @@ from vidsearch.search.composition import QueryComposer
 from vidsearch.search.fusion import Moment, rank_moments, rank_segments
 from vidsearch.search.hits import HitMaker, fold_duplicates
 from vidsearch.search.kinds import PICTURES
+from vidsearch.search.meaning import line_views
 from vidsearch.search.rerank import rerank
 from vidsearch.search.retrievers import RETRIEVERS, FrameRanking, Question, Retriever, SegmentRanking
 from vidsearch.search.sequence import best_sequences
@@ -138,7 +139,8 @@ class Searcher:
         notes: list[str] = []
         for clause, (own_views, _) in zip(query.clauses, by_clause, strict=True):
             windows, silent = window_views(clause, self.library, self.composer, self._timeline)
-            questions.append(Question(self.library, clause, own_views, timeline, among, windows))
+            lines = line_views(clause, self.library, self.composer)
+            questions.append(Question(self.library, clause, own_views, timeline, among, windows, lines))
             notes += silent
         if len(questions) > 1 and len(timeline):
             moments = _joint_moments(query, questions, maker)
@@ -238,7 +240,8 @@ class Searcher:
                 if own and not views and clause.looked_at == (PICTURES,):
                     raise own[0]
                 windows, _ = window_views(clause, self.library, self.composer, self._timeline)
-                questions.append(Question(self.library, clause, views, timeline, among, windows))
+                lines = line_views(clause, self.library, self.composer)
+                questions.append(Question(self.library, clause, views, timeline, among, windows, lines))
             steps.append(Step(text, tuple(questions)))
         if any(len(step.questions) > 1 or needs_words(step.questions[0]) for step in steps):
             steps = [replace(step, parts=tuple(map(frame_evidence, step.questions))) for step in steps]

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Float64: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 Item = TypeVar("Item")
+SAYS_IT = 0.5
+"""From this confidence on words with times of their own are a moment; below it, where they say more than the
+pictures do."""
 
 Weights: TypeAlias = "Callable[[Int64], Float64]"
 """Of the frames at rows: -log(1 - p), p being the probability by their pictures alone; 0 without pictures."""
@@ -67,8 +70,8 @@ def rank_moments(
 ) -> list[Moment]:
     """Fuse rankings of frames, and maybe of segments, into at most `limit` moments, best first.
 
-    Segments with spans of their own are moments with their own times. Around others, and around frames, the
-    curve says how far a moment reaches.
+    Segments with spans of their own that are likely, or likelier than their pictures, are moments with their
+    own times. Around others, and around frames, the curve says how far a moment reaches.
 
     Args:
         frames: Rankings of frames by their pictures.
@@ -95,9 +98,11 @@ def rank_moments(
 
     own = [_all(ranking, limit) for ranking in segments if ranking.kind.has_own_span]
     for segment in _in_turns(own):
-        take(segment)
+        if segment.confidence >= SAYS_IT:
+            take(segment)
     others = [ranking for ranking in segments if not ranking.kind.has_own_span]
     candidates: list[Sequence[int | RankedSegment]] = [
+        *(_candidates(ranking, weights, limit) for ranking in segments if ranking.kind.has_own_span),
         *(_candidates(ranking, weights, at_most) for ranking in others if ranking.kind.comes_first),
         *(ranking.rows.tolist() for ranking in frames),
         *(_candidates(ranking, weights, at_most) for ranking in others if not ranking.kind.comes_first),

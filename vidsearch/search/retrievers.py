@@ -7,7 +7,7 @@ Pictures rank frames, words rank segments of tracks. All rankings are laid on on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 import numpy as np
 
 from vidsearch.search.kinds import PICTURES, TEXT_KINDS, WINDOWS, EvidenceKind
+from vidsearch.search.meaning import judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
 
+    from vidsearch.search.meaning import LineView
     from vidsearch.search.query import Query
     from vidsearch.search.timeline import Timeline
     from vidsearch.search.views import View
     from vidsearch.store.store import Store
+    from vidsearch.tracks import TrackKind
     from vidsearch.types import Float32, Int64
 
     Float64: TypeAlias = NDArray[np.float64]
@@ -50,6 +53,8 @@ class Question:
     """Ids of the frames that the query's filter leaves, ascending; None for all."""
     windows: Sequence[View] = ()
     """The query in each space of windows that a model is at hand for."""
+    lines: Mapping[TrackKind, LineView] = field(default_factory=dict)
+    """The query in the space of each kind of lines that have vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,17 +153,28 @@ class PictureRetriever:
 
 @dataclass(frozen=True, slots=True)
 class WordRetriever:
-    """Ranks the segments of one kind by their words."""
+    """Ranks the segments of one kind by their words, and by what they mean where that is known."""
 
     question: Question
     kind: EvidenceKind
 
     def rank(self, depth: int) -> SegmentRanking:
         asked, count = self.question.query, depth // _FRAMES_PER_SEGMENT
-        ids, scores, shares = self.question.library.match_scores(
+        library = self.question.library
+        ids, scores, shares = library.match_scores(
             asked.words, count, kinds=self.kind.tracks, where=asked.filter
         )
-        return _laid_out(self.question, self.kind, ids, scores, shares, is_exhausted=len(ids) < count)
+        sure, is_exhausted = self.kind.confidences(shares), len(ids) < count
+        lines = self.question.lines
+        views = [
+            lines[kind] for kind in dict.fromkeys(each.kind for each in self.kind.tracks) if kind in lines
+        ]
+        if views:
+            found = dict(zip(ids.tolist(), zip(shares.tolist(), sure.tolist(), strict=True), strict=True))
+            judged = judge(library, views, found, count, asked.filter)
+            ids, sure = judged.ids, judged.confidences
+            scores, is_exhausted = -np.log1p(-sure), is_exhausted and judged.is_exhausted
+        return _laid_out(self.question, self.kind, ids, scores, sure, is_exhausted=is_exhausted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +197,7 @@ class WindowRetriever:
             self.kind,
             ids[0][is_there][:telling],
             scores[0][is_there][:telling].astype(np.float64),
-            shares[:telling],
+            self.kind.confidences(shares[:telling]),
             is_exhausted=telling < count,
         )
 
@@ -191,7 +207,7 @@ def _laid_out(
     kind: EvidenceKind,
     ids: Int64,
     scores: Float64,
-    shares: Float64,
+    sure: Float64,
     *,
     is_exhausted: bool,
 ) -> SegmentRanking:
@@ -214,7 +230,7 @@ def _laid_out(
         firsts,
         end_rows,
         scores,
-        kind.confidences(shares),
+        sure,
         is_exhausted=is_exhausted,
     )
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
-from vidsearch.search.fusion import Moment, best_by_span
+from vidsearch.search.fusion import SAYS_IT, Moment, best_by_span
 from vidsearch.search.kinds import PICTURES
 from vidsearch.search.moments import Span, SpanSet
 from vidsearch.search.retrievers import RETRIEVERS, Question, RankedSegment, SegmentRanking
@@ -32,8 +32,6 @@ DEPTH = 1 << 17
 """How far down the rankings of words are followed."""
 UNLIKELY = 0.02
 """What a part is given where nothing speaks for it: a moment with most of the parts is still found."""
-SAYS_IT = 0.5
-"""From this confidence on, words decide that a step is looked for in words as well as in pictures."""
 _FEW = 64
 """How far down rankings are followed to see whether there is anything."""
 _KEPT_SHARE = 0.5

@@ -201,12 +201,13 @@ class Indexer:
             LibraryNotWritable, ModelUnavailable: What was committed before stays.
         """
         from vidsearch.ingest import PipelineOptions, ingest, parse_policy
+        from vidsearch.ingest.lines import read_lines
 
         options = self.options
         check_models(store, self._chosen)
         if store.models != self._chosen:
             store.set_models(self._chosen)
-        return ingest(
+        report = ingest(
             store,
             paths,
             embedders=self.loaded.embedders,
@@ -224,6 +225,9 @@ class Indexer:
             on_progress=on_progress,
             stop=stop,
         )
+        if not report.interrupted:
+            read_lines(store, stop=stop)
+        return report
 
 
 def _text_reader() -> FrameReader:

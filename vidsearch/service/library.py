@@ -366,6 +366,7 @@ class Library(LibraryExporter):
             SubtitleError: The file cannot be read.
             VideoNotFound: The name fits no video, or several.
         """
+        from vidsearch.ingest.lines import read_lines
         from vidsearch.media.subtitle_files import read_subtitles
 
         path = Path(file)
@@ -376,6 +377,7 @@ class Library(LibraryExporter):
             TrackSpec("subtitle", FILE, {"name": one_line(name or path.stem) or "subtitles"}),
             [SegmentRecord(cue.start_seconds, cue.end_seconds, cue.text) for cue in read.cues],
         )
+        read_lines(self.store)
         return read
 
     def verify(self, *, repair: bool = False) -> list[Problem]:

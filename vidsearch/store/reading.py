@@ -223,7 +223,7 @@ class StoreReading:
     def marked(self, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
         """What segments say, with the words that answer marked: of ids with their scores, in this order.
 
-        Segments that have none of the words, or are gone, are left out.
+        Segments that are gone are left out.
         """
         with self._catalog.read() as connection:
             return word_ranking.marked(connection, words, scores)

@@ -114,12 +114,11 @@ def matches(
 def marked(connection: Connection, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
     """What segments say, with the words that answer marked: of ids with their scores, in this order.
 
-    Segments that have none of the words are left out.
+    Segments that are gone are left out.
     """
-    expression = any_word_expression(words)
-    if expression is None or not scores:
+    if not scores:
         return []
-    rows = _texts(connection, expression, scores)
+    rows = _texts(connection, any_word_expression(words), scores)
     found = []
     for segment_id, score in scores.items():
         if segment_id not in rows:
@@ -283,15 +282,16 @@ def _best(ranked: Ranked, k: int) -> Ranked:
 
 
 def _texts(
-    connection: Connection, expression: str, found: Iterable[int]
+    connection: Connection, expression: str | None, found: Iterable[int]
 ) -> dict[int, tuple[int, int, float, float, str, str]]:
     """Of each segment: its track, its video, its start and end, its text, and the text with its matches
-    marked."""
+    marked: none where it answers by what it means."""
     query = f"""
         SELECT s.id, t.id, t.video_id, s.start_seconds, s.end_seconds, s.text
         FROM segments s JOIN tracks t ON t.id = s.track_id
         WHERE s.id IN {LISTED} AND t.state = 'active' AND s.text IS NOT NULL
     """
     rows = {row[0]: row[1:] for row in connection.execute(query, (json.dumps(list(found)),))}
-    marked = highlighted(expression, {segment_id: row[-1] for segment_id, row in rows.items()})
-    return {segment_id: (*rows[segment_id], text) for segment_id, text in marked.items()}
+    texts = {segment_id: row[-1] for segment_id, row in rows.items()}
+    marked = {} if expression is None else highlighted(expression, texts)
+    return {segment_id: (*row, marked.get(segment_id, row[-1])) for segment_id, row in rows.items()}

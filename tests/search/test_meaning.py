@@ -1,0 +1,121 @@
+"""Lines of words that are found by what they mean, with `mini`'s own text model."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.search.libraries import COLOUR, add_video
+from vidsearch.ingest.lines import read_lines
+from vidsearch.models.mini import MiniTextEncoder
+from vidsearch.search.engine import Searcher
+from vidsearch.search.kinds import reason
+from vidsearch.search.query import Query
+from vidsearch.store.store import Store
+from vidsearch.tracks import SegmentRecord, TrackSpec
+from vidsearch.types import FrameFilter
+
+TRANSCRIPT = TrackSpec("transcript", "whisper")
+TALK = (
+    "Revenue grew by twelve percent compared with the spring quarter.",
+    "Two suppliers raised their prices in June.",
+    "The office in Hamburg will move to a bigger building.",
+    "Please send me your vacation days until Friday.",
+    "The printer on the third floor is broken again.",
+)
+PARAPHRASES = (
+    "sales went up since the previous period",
+    "vendors charge us more since the summer",
+    "our northern branch is relocating",
+    "tell me when you will be on holiday",
+    "a machine for paper does not work",
+)
+
+
+@pytest.fixture(scope="module")
+def mini():
+    return MiniTextEncoder(num_threads=1)
+
+
+@pytest.fixture
+def library(tmp_path):
+    with Store.open(tmp_path / "library", create=True) as library:
+        yield library
+
+
+def say(library, path, lines, spec=TRANSCRIPT):
+    """A blue video in which these lines are said, three seconds each."""
+    video = add_video(library, path, ["blue"] * (3 * len(lines)))
+    library.put_track(
+        video.id, spec, [SegmentRecord(3.0 * n, 3.0 * n + 2.5, line) for n, line in enumerate(lines)]
+    )
+    return video
+
+
+def found(library, mini, text, **options):
+    searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
+    hits = searcher.search(Query(text=text, kinds=("speech", "subtitles"), **options)).hits
+    return [hit.evidence[0].text for hit in hits]
+
+
+def test_a_line_is_found_by_other_words_for_the_same(library, mini):
+    say(library, "/videos/a.mp4", TALK)
+    assert found(library, mini, PARAPHRASES[2]) == []
+    assert read_lines(library, encoder=mini) == len(TALK)
+    assert read_lines(library, encoder=mini) == 0
+    assert [found(library, mini, words)[0] for words in PARAPHRASES[1:]] == list(TALK[1:])
+    (hit, *_) = (
+        Searcher(library, encoders={mini.space: mini}).search(Query(text="said:(an office moves)")).hits
+    )
+    assert reason(hit.evidence[0]) == f'said "{TALK[2]}" at 0:06'
+
+
+def test_its_own_words_find_it_before_what_means_something_like_it(library, mini):
+    say(library, "/videos/a.mp4", [*TALK, "The copying machine does not work either."])
+    read_lines(library, encoder=mini)
+    assert found(library, mini, "printer broken")[0] == TALK[4]
+    assert found(library, mini, '"copying machine"') == ["The copying machine does not work either."]
+
+
+def test_words_in_quotes_are_not_looked_for_by_what_they_mean(library, mini):
+    say(library, "/videos/a.mp4", TALK)
+    read_lines(library, encoder=mini)
+    assert found(library, mini, f'"{PARAPHRASES[0]}"') == []
+
+
+def test_a_line_that_is_gone_is_not_found_and_a_new_one_is_read_next(library, mini):
+    video = say(library, "/videos/a.mp4", TALK)
+    read_lines(library, encoder=mini)
+    assert found(library, mini, PARAPHRASES[2])[0] == TALK[2]
+    library.put_track(video.id, TRANSCRIPT, [SegmentRecord(0.0, 2.0, TALK[0])])
+    assert TALK[2] not in found(library, mini, PARAPHRASES[2])
+    assert read_lines(library, encoder=mini) == 1
+    assert found(library, mini, PARAPHRASES[0])[0] == TALK[0]
+    library.remove(video.id)
+    say(library, "/videos/b.mp4", ["The weather is fine."])
+    assert found(library, mini, PARAPHRASES[0]) == []
+
+
+def test_a_filter_holds_for_what_lines_mean(library, mini):
+    say(library, "/videos/a.mp4", TALK)
+    say(library, "/videos/b.mp4", TALK[:2])
+    read_lines(library, encoder=mini)
+    assert found(library, mini, PARAPHRASES[2], filter=FrameFilter(video_glob="*b.mp4")) == []
+    assert found(library, mini, PARAPHRASES[2], filter=FrameFilter(before_seconds=5)) == []
+    assert found(library, mini, PARAPHRASES[2], filter=FrameFilter(after_seconds=5))[0] == TALK[2]
+
+
+def test_every_kind_of_lines_is_read_and_captions_are_not(library, mini):
+    for kind in ("transcript", "ocr", "subtitle", "chapter", "caption"):
+        say(library, f"/videos/{kind}.mp4", TALK[:1], TrackSpec(kind, "x"))
+    assert read_lines(library, encoder=mini) == 4
+
+
+def test_lines_do_not_hide_the_picture_that_was_asked_for(library, mini):
+    """A line far from the query is near to it by chance, and takes no place of a picture's moment."""
+    say(library, "/videos/talk.mp4", TALK)
+    video = add_video(library, "/videos/fire.mp4", ["green"] * 5 + ["red"] * 5)
+    library.put_track(video.id, TRANSCRIPT, [SegmentRecord(4.0, 7.0, "Please send me the other form.")])
+    read_lines(library, encoder=mini)
+    searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
+    best = searcher.search(Query(text="something red over there")).hits[0]
+    assert (best.video.path.name, best.start_seconds, best.end_seconds) == ("fire.mp4", 5.0, 10.0)

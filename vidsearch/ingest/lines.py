@@ -1,0 +1,55 @@
+"""What lines of words mean, as vectors: made by `mini`'s text model for the lines that have none yet."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.models.known import MINI
+from vidsearch.models.mini.weights import space as mini_space
+from vidsearch.models.registry import load_text_encoder
+
+if TYPE_CHECKING:
+    from vidsearch.models.protocols import TextEncoder
+    from vidsearch.store.store import Store
+    from vidsearch.tracks import TrackKind
+
+LINE_KINDS: tuple[TrackKind, ...] = ("transcript", "ocr", "subtitle", "chapter")
+"""Kinds of tracks whose lines are found by what they mean. Captions are not: they say what the pictures' own
+vectors say, and less well."""
+_LINES_AT_ONCE = 256
+
+
+def read_lines(
+    library: Store,
+    *,
+    encoder: TextEncoder | None = None,
+    stop: threading.Event | None = None,
+) -> int:
+    """Give vectors to all lines that lack one, and return how many lines that were.
+
+    What was committed stays where it is ended by `stop` or an error; the next run goes on from there.
+
+    Args:
+        library: Whose lines to read.
+        encoder: What reads them; None for `mini`, which is loaded where there are such lines.
+        stop: Ends it after the commit in hand, once it is set.
+
+    Raises:
+        LibraryNotWritable: Nobody may write.
+    """
+    space = encoder.space if encoder is not None else mini_space()
+    count = 0
+    for kind in LINE_KINDS:
+        of_kind = space.of(kind)
+        while not (stop and stop.is_set()) and (lines := library.lines_lacking(of_kind, _LINES_AT_ONCE)):
+            if encoder is None:
+                encoder = load_text_encoder(MINI)
+            texts = list(dict.fromkeys(text for _, text in lines))
+            vectors = dict(zip(texts, encoder.embed_texts(texts), strict=True))
+            rows = np.stack([vectors[text] for _, text in lines])
+            library.add_line_vectors(of_kind, [line_id for line_id, _ in lines], rows)
+            count += len(lines)
+    return count
