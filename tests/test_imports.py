@@ -19,6 +19,7 @@ LAYERS = (
     {"captions", "bench", "evaluation"},
     {"service"},
     {"web", "api"},
+    {"mcp"},
     {"cli"},
 )
 """A part may import itself, and whatever is in the layers before its own."""

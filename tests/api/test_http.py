@@ -34,7 +34,7 @@ def test_an_answer_is_the_one_of_the_library(reader, sample_folder):
 
     with Library.open(sample_folder) as library:
         expected = library.search("a cup of coffee", num_hits=3).to_dict()
-    assert reply.json() == {**expected, "num_found": len(expected["hits"]), "next_cursor": None}
+    assert reply.json() == {**expected, "first": 0, "num_found": len(expected["hits"]), "next_cursor": None}
 
 
 def test_parts_of_an_answer_are_the_answer_though_the_library_grows_meanwhile(writer):

@@ -9,7 +9,7 @@ import pytest
 
 from tests.cli.test_help import COMMANDS
 
-NO_JSON = {"serve", "ui"}
+NO_JSON = {"mcp", "serve", "ui"}
 """Commands that print no result."""
 
 

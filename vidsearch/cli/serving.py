@@ -1,4 +1,4 @@
-"""`vidsearch serve`: the library for other programs."""
+"""`vidsearch serve` and `mcp`: the library for other programs, and for assistants."""
 
 from __future__ import annotations
 
@@ -29,6 +29,7 @@ Token = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(serve)
+    app.command()(mcp)
 
 
 def serve(
@@ -64,23 +65,87 @@ def serve(
 
     - `vidsearch serve --read-only --port 9000`
     """
-    from vidsearch.addresses import url_of
     from vidsearch.api.serve import serve as run
-    from vidsearch.api.tokens import own_token, token_file
 
     host = host.strip("[]")
-    secret, is_new = own_token(token)
-    say_who_may_ask(host)
-    if is_new:
-        console.say(f"Token: {secret}")
-        console.note(f"It is shown this once, and kept in {token_file()}.")
-    elif token is None:
-        console.note(f"Requests must carry the token in {token_file()}.")
-    console.say(f"Serving {library} at {url_of(host, port)}, described at {url_of(host, port)}/docs")
+    secret = _say_token(token)
+    _say_who_may_ask(host)
+    console.say(f"Serving {library} at {_url(host, port)}, described at {_url(host, port)}/docs")
     run(library, token=secret, host=host, port=port, read_only=read_only, index_folders=allow_index or ())
 
 
-def say_who_may_ask(host: str) -> None:
+def mcp(
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    http: Annotated[
+        bool,
+        typer.Option(
+            "--http", help="Listen for streamable HTTP; else stdin and stdout.", rich_help_panel=_SERVER_PANEL
+        ),
+    ] = False,
+    host: Host = "127.0.0.1",
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=_SERVER_PANEL)
+    ] = 8511,
+    token: Token = None,
+    allow_write: Annotated[
+        bool,
+        typer.Option("--allow-write", help="Let captions be corrected.", rich_help_panel=_ACCESS_PANEL),
+    ] = False,
+    clips: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Let clips be cut, into this folder alone.", rich_help_panel=_ACCESS_PANEL
+        ),
+    ] = None,
+) -> None:
+    """Let an assistant search the library and look at it, by the Model Context Protocol.
+
+    The assistant's program starts this itself: docs/mcp.md says how for Claude Desktop, VS Code and others.
+
+    Examples:
+
+    - `vidsearch mcp --library ~/library`
+
+    - `vidsearch mcp --library ~/library --clips ~/Clips --allow-write`
+
+    - `vidsearch mcp --library ~/library --http`
+    """
+    from vidsearch.errors import VidsearchError
+
+    try:
+        from vidsearch.mcp.server import PATH, run_http, run_stdio
+    except ImportError as error:
+        raise VidsearchError("The Model Context Protocol needs: pip install 'vidsearch[mcp]'.") from error
+    if not http:
+        run_stdio(library, allow_write=allow_write, clip_folder=clips)
+        return
+    host = host.strip("[]")
+    secret = _say_token(token)
+    _say_who_may_ask(host)
+    console.say(f"Serving {library} at {_url(host, port)}{PATH}")
+    run_http(library, token=secret, host=host, port=port, allow_write=allow_write, clip_folder=clips)
+
+
+def _url(host: str, port: int) -> str:
+    from vidsearch.addresses import url_of
+
+    return url_of(host, port)
+
+
+def _say_token(given: str | None) -> str:
+    """Return what requests must carry, and say where it is; itself only when it is made."""
+    from vidsearch.api.tokens import own_token, token_file
+
+    secret, is_new = own_token(given)
+    if is_new:
+        console.say(f"Token: {secret}")
+        console.note(f"It is shown this once, and kept in {token_file()}.")
+    elif given is None:
+        console.note(f"Requests must carry the token in {token_file()}.")
+    return secret
+
+
+def _say_who_may_ask(host: str) -> None:
     """Say who reaches a server that is bound to `host`."""
     from vidsearch.addresses import is_local
 

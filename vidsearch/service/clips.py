@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
-from vidsearch.media.clip import cut_clip
+from vidsearch.media.clip import Clip, cut_clip
+from vidsearch.outputs import OutputRule
 from vidsearch.store.fingerprint import path_of
 
 if TYPE_CHECKING:
+    from vidsearch.service.library import Library
+    from vidsearch.service.reading import VideoName
     from vidsearch.types import Video
 
 MAX_SECONDS = 600.0
@@ -59,10 +62,7 @@ class ClipFiles:
             MediaError: The video does not decode, or is gone.
             ExportError: The file cannot be written.
         """
-        if end_seconds - start_seconds > MAX_SECONDS:
-            raise QueryError(
-                f"{end_seconds - start_seconds:g} s are too long for a clip: give {MAX_SECONDS:g} at most."
-            )
+        _check_length(start_seconds, end_seconds)
         key = f"{video.content_hash} {start_seconds!r} {end_seconds!r} {reencode}"
         name = hashlib.sha256(key.encode()).hexdigest()[:32]
         with self._one_at_a_time:
@@ -87,3 +87,42 @@ class ClipFiles:
         while len(self._sizes) > 1 and sum(self._sizes.values()) > self._max_bytes:
             oldest, _ = self._sizes.popitem(last=False)
             oldest.unlink(missing_ok=True)
+
+
+def cut_into(
+    folder: Path, library: Library, video: VideoName, start_seconds: float, end_seconds: float
+) -> Clip:
+    """Cut [start, end) of a video into a new file of a folder, named for both. Nothing is replaced.
+
+    Args:
+        folder: The folder.
+        library: The library.
+        video: Names one video.
+        start_seconds: The clip's first instant.
+        end_seconds: At most `MAX_SECONDS` later.
+
+    Raises:
+        VideoNotFound: The name fits no video, or several.
+        QueryError: No span of this video, or too long a one.
+        MediaError: The video does not decode, or is gone.
+        ExportError: The file cannot be written, or is there.
+    """
+    from vidsearch.captions.export.files import safe_name
+
+    found = library.video(video)
+    _check_length(start_seconds, end_seconds)
+    name = safe_name(f"{found.path.stem} {start_seconds:.2f}-{end_seconds:.2f}")
+    return cut_clip(
+        path_of(found),
+        folder / f"{name}.mp4",
+        start_seconds=start_seconds,
+        end_seconds=end_seconds,
+        rule=OutputRule.for_library(library.store),
+    )
+
+
+def _check_length(start_seconds: float, end_seconds: float) -> None:
+    if end_seconds - start_seconds > MAX_SECONDS:
+        raise QueryError(
+            f"{end_seconds - start_seconds:g} s are too long for a clip: give {MAX_SECONDS:g} at most."
+        )

@@ -69,6 +69,8 @@ class HealthSchema(msgspec.Struct, frozen=True, kw_only=True):
 class SearchPage(AnswerSchema, frozen=True, kw_only=True):
     """A part of an answer, best hits first."""
 
+    first: int
+    """How many hits come before these."""
     num_found: int
     """Hits of the whole answer."""
     next_cursor: str | None
@@ -77,7 +79,12 @@ class SearchPage(AnswerSchema, frozen=True, kw_only=True):
     def cut(cls, answer: AnswerSchema, first: int, end: int, next_cursor: str | None) -> Self:
         """Return the hits [first, end) of an answer."""
         return schema_of(
-            cls, answer, hits=answer.hits[first:end], num_found=len(answer.hits), next_cursor=next_cursor
+            cls,
+            answer,
+            hits=answer.hits[first:end],
+            first=first,
+            num_found=len(answer.hits),
+            next_cursor=next_cursor,
         )
 
 

@@ -1,0 +1,248 @@
+"""The tools: each asks the library, and answers with words, pictures and links."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, ParamSpec
+
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, ContentBlock, ImageContent, ResourceLink, TextContent
+from pydantic import Field
+
+from vidsearch.errors import VidsearchError
+from vidsearch.mcp import wording
+from vidsearch.search.query import FrameReference
+from vidsearch.service.answer_pages import AnswerPages
+from vidsearch.service.answer_schemas import HitSchema
+from vidsearch.service.clips import cut_into
+from vidsearch.service.library import Library
+from vidsearch.service.paging import read_cursor, write_cursor
+from vidsearch.times import format_moment
+
+Arguments = ParamSpec("Arguments")
+
+FRAME_URI = "vidsearch://videos/{video_id}/frames/{time_seconds}"
+VIDEO_URI = "vidsearch://videos/{video_id}"
+
+_MAX_FOUND = 100
+_MAX_CHARACTERS = 6000
+"""About 1,500 tokens of words in one answer."""
+_VIDEOS_AT_ONCE = 50
+_PICTURE_PIXELS = 768
+"""The longer side of a picture: what models look at without scaling it down."""
+_WORDS = ("transcript", "subtitle", "ocr")
+
+VideoName = Annotated[
+    str, Field(description='A video: its number as in "#2", its file name, or a unique part of it.')
+]
+Seconds = Annotated[float, Field(ge=0, le=1e9, description="Seconds from the start of the video.")]
+Cursor = Annotated[str | None, Field(description="From the answer before, to go on after it.")]
+NumMoments = Annotated[int, Field(ge=1, le=20, description="How many moments in this answer.")]
+WithPictures = Annotated[bool, Field(description="Show the picture of each moment.")]
+
+
+def in_words(tool: Callable[Arguments, CallToolResult]) -> Callable[Arguments, CallToolResult]:
+    """Let a tool's errors be told to the model: they say what to do."""
+
+    @functools.wraps(tool)
+    def telling(*args: Arguments.args, **kwargs: Arguments.kwargs) -> CallToolResult:
+        try:
+            return tool(*args, **kwargs)
+        except VidsearchError as error:
+            raise ToolError(str(error)) from error
+
+    return telling
+
+
+class Tools:
+    """The tools on one library.
+
+    Args:
+        library: The library.
+        clip_folder: Where clips are cut to; None where none may be.
+    """
+
+    def __init__(self, library: Library, *, clip_folder: Path | None = None) -> None:
+        self._library = library
+        self._answers = AnswerPages(library)
+        self._clip_folder = clip_folder
+
+    @in_words
+    def search(
+        self,
+        text: Annotated[
+            str,
+            Field(min_length=1, max_length=2000, description="What is to be seen or said, in own words."),
+        ],
+        video: Annotated[
+            str | None, Field(description="Only in these videos: name, part of it, glob, #number or folder.")
+        ] = None,
+        then: Annotated[
+            list[str] | None, Field(description="What happens next in the same video, step by step.")
+        ] = None,
+        min_confidence: Annotated[float | None, Field(ge=0, le=1)] = None,
+        limit: NumMoments = 5,
+        pictures: WithPictures = True,
+        cursor: Cursor = None,
+    ) -> CallToolResult:
+        """Find moments in the videos by describing them: what is seen, said, or written on the screen.
+
+        Answers with times, how sure the search is, why each moment fits, and its picture.
+        """
+        query: dict[str, object] = {"text": text, "num_hits": _MAX_FOUND, "min_confidence": min_confidence}
+        if video is not None:
+            query["filter"] = {"video_glob": video}
+        if then:
+            query["then"] = then
+        return self._found(query, limit, cursor, pictures=pictures)
+
+    @in_words
+    def find_similar(
+        self,
+        video: VideoName,
+        time_seconds: Seconds,
+        limit: NumMoments = 5,
+        pictures: WithPictures = True,
+        cursor: Cursor = None,
+    ) -> CallToolResult:
+        """Find moments that look like the one that a video shows at a time."""
+        found = self._library.video(video)
+        query: dict[str, object] = {"like": [f"#{found.id}@{time_seconds!r}"], "num_hits": _MAX_FOUND}
+        return self._found(query, limit, cursor, pictures=pictures)
+
+    def _found(
+        self, query: dict[str, object], limit: int, cursor: str | None, *, pictures: bool
+    ) -> CallToolResult:
+        source = json.dumps(query)
+        page = self._answers.page(source, limit=limit, cursor=cursor)
+        content: list[ContentBlock] = [_text(wording.answer_text(page, page.first + 1))]
+        for number, hit in enumerate(page.hits, start=page.first + 1):
+            content += self._shown(number, hit) if pictures else [_link(hit)]
+        return CallToolResult(content=content)
+
+    def _shown(self, number: int, hit: HitSchema) -> list[ContentBlock]:
+        """A moment's picture and link. One without a picture has its link alone."""
+        try:
+            jpeg = self._library.thumbnail(hit.frame_id)
+        except VidsearchError:
+            return [_link(hit)]
+        return [_text(f"Picture of {number}:"), _image(jpeg), _link(hit)]
+
+    @in_words
+    def list_videos(
+        self,
+        name: Annotated[
+            str | None, Field(description="Only these: name, part of it, glob or folder. All without it.")
+        ] = None,
+        cursor: Cursor = None,
+    ) -> CallToolResult:
+        """List the videos of the library: number, file name, length, size, date."""
+        after = read_cursor(cursor, "videos", name)
+        left = [video for video in self._library.videos(name) if video.id > after]
+        shown = left[:_VIDEOS_AT_ONCE]
+        next_cursor = write_cursor(shown[-1].id, "videos", name) if len(left) > len(shown) else None
+        lines = [wording.video_line(video) for video in shown] or ["There are no such videos."]
+        return _words([*lines, *wording.more(next_cursor, len(left) - len(shown))])
+
+    @in_words
+    def describe_video(
+        self,
+        video: VideoName,
+        level: Annotated[
+            Literal["video", "chapter", "shot"],
+            Field(description="One line, or one a chapter or shot."),
+        ] = "chapter",
+        start_seconds: Annotated[float, Field(ge=0, description="Words that are said from here on.")] = 0.0,
+        end_seconds: Annotated[float | None, Field(description="Words that are said up to here.")] = None,
+        cursor: Cursor = None,
+    ) -> CallToolResult:
+        """Say what a video shows, part by part, and what is said or written in it.
+
+        Long answers come in parts.
+        """
+        found = self._library.video(video)
+        lines = wording.described(self._library.captions(found, level=level))
+        words = [
+            wording.word_line(track, segment)
+            for track, segment in self._library.segments(
+                found, after_seconds=start_seconds or None, before_seconds=end_seconds
+            )
+            if track.kind in _WORDS and segment.text
+        ]
+        if words:
+            lines += ["Said or written:", *words]
+        scope = ("describe", found.id, level, start_seconds, end_seconds)
+        first = read_cursor(cursor, *scope)
+        end = first + wording.within(lines[first:], _MAX_CHARACTERS)
+        next_cursor = write_cursor(end, *scope) if end < len(lines) else None
+        return _words([*lines[first:end], *wording.more(next_cursor)])
+
+    @in_words
+    def look(self, video: VideoName, time_seconds: Seconds) -> CallToolResult:
+        """Look at what a video shows at any time: the frame as a picture."""
+        found = self._library.video(video)
+        jpeg = self._library.picture(
+            FrameReference(f"#{found.id}", time_seconds), side_pixels=_PICTURE_PIXELS
+        )
+        said = f"{found.path.name} (#{found.id}) at {format_moment(time_seconds)}"
+        return CallToolResult(content=[_text(said), _image(jpeg)])
+
+    @in_words
+    def cut_clip(self, video: VideoName, start_seconds: Seconds, end_seconds: Seconds) -> CallToolResult:
+        """Cut a span out of a video, with its sound, into a new MP4 file in the folder for clips."""
+        assert self._clip_folder is not None
+        clip = cut_into(self._clip_folder, self._library, video, start_seconds, end_seconds)
+        return _words([f"Wrote {clip.path}, {clip.end_seconds - clip.start_seconds:.2f} s long."])
+
+    @in_words
+    def correct_caption(
+        self,
+        video: VideoName,
+        time_seconds: Seconds,
+        text: Annotated[str, Field(min_length=1, max_length=2000, description="What is to be seen there.")],
+    ) -> CallToolResult:
+        """Put the caption at a time of a video right, for the run of look-alike frames there.
+
+        Search finds the new words at once. Only do this when the person asks for it.
+        """
+        found = self._library.video(video)
+        done = self._library.correct(FrameReference(f"#{found.id}", time_seconds), text)
+        span = f"{format_moment(done.start_seconds)} to {format_moment(done.end_seconds)}"
+        return _words([f"{found.path.name} (#{found.id}), {span}, now says: {done.text}"])
+
+    # --- resources ----------------------------------------------------------------------------------
+
+    def frame(self, video_id: int, time_seconds: float) -> bytes:
+        """What a video shows at a time: a JPEG."""
+        moment = FrameReference(f"#{video_id}", time_seconds)
+        return self._library.picture(moment, side_pixels=_PICTURE_PIXELS)
+
+    def video(self, video_id: int) -> str:
+        """What a video shows, chapter by chapter."""
+        return "\n".join(wording.described(self._library.captions(video_id, level="chapter")))
+
+
+def _words(lines: list[str]) -> CallToolResult:
+    return CallToolResult(content=[_text("\n".join(lines))])
+
+
+def _text(text: str) -> TextContent:
+    return TextContent(type="text", text=text)
+
+
+def _image(jpeg: bytes) -> ImageContent:
+    return ImageContent(type="image", data=base64.b64encode(jpeg).decode(), mime_type="image/jpeg")
+
+
+def _link(hit: HitSchema) -> ResourceLink:
+    return ResourceLink(
+        type="resource_link",
+        uri=FRAME_URI.format(video_id=hit.video_id, time_seconds=f"{hit.time_seconds:.3f}"),
+        name=f"{wording.name_of(hit.path)} at {format_moment(hit.time_seconds)}",
+        description=hit.caption,
+        mime_type="image/jpeg",
+    )

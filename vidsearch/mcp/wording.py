@@ -1,0 +1,89 @@
+"""What tools answer, as a model reads it: few words, times as people write them, and how to ask on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidsearch.times import format_moment
+
+if TYPE_CHECKING:
+    from vidsearch.service.answer_schemas import HitSchema
+    from vidsearch.service.captions import VideoCaptions
+    from vidsearch.service.server_schemas import SearchPage
+    from vidsearch.tracks import Segment, Track
+    from vidsearch.types import Video
+
+
+def name_of(path: str) -> str:
+    """Return a file's name without its folders, which say much of a person and nothing of the video."""
+    return path.replace("\\", "/").rpartition("/")[2]
+
+
+def hit_line(number: int, hit: HitSchema) -> str:
+    """Return a moment in one line."""
+    at = f"{format_moment(hit.start_seconds)} to {format_moment(hit.end_seconds)}"
+    sure = "" if hit.confidence is None else f", {hit.confidence:.0%}"
+    why = "; ".join(dict.fromkeys(each.reason for each in hit.evidence[:3]))
+    line = f"{number}. {name_of(hit.path)} (#{hit.video_id}), {at}, best at {hit.time_seconds:.2f} s{sure}"
+    steps = [f"   then {step.text!r} at {step.time_seconds:.2f} s" for step in hit.steps]
+    caption = [f"   caption: {hit.caption}"] if hit.caption else []
+    return "\n".join([line, *caption, *([f"   why: {why}"] if why else []), *steps])
+
+
+def answer_text(page: SearchPage, first: int) -> str:
+    """Return a part of an answer, whose first hit is number `first`."""
+    verdict = {"found": "Found.", "unsure": "Unsure: look at the pictures before you rely on these."}
+    head = verdict.get(page.verdict, "Nothing here fits well; these are the nearest.")
+    if not page.hits:
+        head = "Nothing was found."
+    lines = [head, *page.notes, *(hit_line(first + number, hit) for number, hit in enumerate(page.hits))]
+    return "\n".join([*lines, *more(page.next_cursor, page.num_found - first + 1 - len(page.hits))])
+
+
+def video_line(video: Video) -> str:
+    """Return a video in one line."""
+    length = video.info.duration_seconds
+    parts = [
+        f"#{video.id} {video.path.name}",
+        "length unknown" if length is None else format_moment(length),
+        f"{video.info.width}x{video.info.height}",
+        *([f"recorded {video.info.created_at:%Y-%m-%d}"] if video.info.created_at else []),
+        *([] if video.is_complete else ["not indexed to its end yet"]),
+    ]
+    return ", ".join(parts)
+
+
+def described(captions: VideoCaptions) -> list[str]:
+    """Return a video's line and its parts."""
+    whole = captions.summary.caption.text if captions.summary else "has no captions"
+    return [
+        f"{video_line(captions.video)}: {whole}",
+        *(
+            f"{format_moment(each.start_seconds)} to {format_moment(each.end_seconds)}: {each.caption.text}"
+            for each in captions.sections
+        ),
+    ]
+
+
+def word_line(track: Track, segment: Segment) -> str:
+    """Return what is said or written, with its time."""
+    return f"{format_moment(segment.start_seconds)} ({track.kind}) {segment.text}"
+
+
+def within(lines: Sequence[str], max_characters: int) -> int:
+    """Return how many of the first lines have at most so many characters together; one at least."""
+    total = 0
+    for number, line in enumerate(lines):
+        total += len(line) + 1
+        if total > max_characters and number > 0:
+            return number
+    return len(lines)
+
+
+def more(cursor: str | None, num_left: int | None = None) -> list[str]:
+    """Return how to ask for the rest, where there is one."""
+    if cursor is None:
+        return []
+    left = "More" if num_left is None else f"{num_left} more"
+    return [f"{left}: ask the same again with cursor={cursor!r}."]
