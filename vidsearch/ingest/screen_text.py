@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 from vidsearch.ingest.analyzers import Finding, Legible
+from vidsearch.ngrams import edits
 from vidsearch.tracks import SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
@@ -136,7 +137,7 @@ def _is_same(one: Finding, other: Finding) -> bool:
     if [each for each in before if each.isdigit()] != [each for each in now if each.isdigit()]:
         return False
     slips = max(len(before), len(now)) // _LETTERS_PER_SLIP
-    return _edits(before, now, at_most=slips) <= slips
+    return edits(before, now, at_most=slips) <= slips
 
 
 def _overlap(one: Finding, other: Finding) -> float:
@@ -158,18 +159,3 @@ def _distance(one: Finding, other: Finding) -> float:
 def _box(finding: Finding) -> tuple[float, float, float, float]:
     left, top, right, bottom = finding.attributes["box"]
     return left, top, right, bottom
-
-
-def _edits(one: str, other: str, *, at_most: int) -> int:
-    """The least number of letters to change, add or leave out to make one text of another; more than
-    `at_most` where it is more."""
-    if abs(len(one) - len(other)) > at_most:
-        return at_most + 1
-    row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, start=1):
-        before, row = row, [number]
-        for place, against in enumerate(other, start=1):
-            row.append(min(before[place] + 1, row[-1] + 1, before[place - 1] + (letter != against)))
-        if min(row) > at_most:
-            return at_most + 1
-    return row[-1]

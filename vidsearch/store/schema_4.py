@@ -50,4 +50,34 @@ CREATE TABLE path_versions (
     path_id INTEGER PRIMARY KEY REFERENCES video_paths (id) ON DELETE CASCADE,
     version TEXT NOT NULL
 ) STRICT;
+
+-- Three letters of the text on the screen at a time, to find words that were read slightly wrong. Spaces
+-- around it make a line's first and last letters like those of other words.
+CREATE VIEW legible_segments AS
+    SELECT s.id, ' ' || s.text || ' ' AS text FROM segments s JOIN tracks t ON t.id = s.track_id
+    WHERE t.state = 'active' AND t.kind = 'ocr' AND s.text IS NOT NULL;
+CREATE VIRTUAL TABLE segments_trigrams USING fts5 (
+    text, content = 'legible_segments', content_rowid = 'id', tokenize = 'trigram', detail = 'none'
+);
+CREATE TRIGGER segments_trigrams_insert AFTER INSERT ON segments
+WHEN new.text IS NOT NULL
+    AND (SELECT kind || ' ' || state FROM tracks WHERE id = new.track_id) = 'ocr active' BEGIN
+    INSERT INTO segments_trigrams (rowid, text) VALUES (new.id, ' ' || new.text || ' ');
+END;
+CREATE TRIGGER segments_trigrams_delete AFTER DELETE ON segments
+WHEN old.text IS NOT NULL
+    AND (SELECT kind || ' ' || state FROM tracks WHERE id = old.track_id) = 'ocr active' BEGIN
+    INSERT INTO segments_trigrams (segments_trigrams, rowid, text)
+        VALUES ('delete', old.id, ' ' || old.text || ' ');
+END;
+CREATE TRIGGER tracks_trigrams_off AFTER UPDATE OF state ON tracks
+WHEN old.kind = 'ocr' AND old.state = 'active' AND new.state <> 'active' BEGIN
+    INSERT INTO segments_trigrams (segments_trigrams, rowid, text)
+        SELECT 'delete', id, ' ' || text || ' ' FROM segments WHERE track_id = new.id AND text IS NOT NULL;
+END;
+CREATE TRIGGER tracks_trigrams_on AFTER UPDATE OF state ON tracks
+WHEN old.kind = 'ocr' AND old.state <> 'active' AND new.state = 'active' BEGIN
+    INSERT INTO segments_trigrams (rowid, text)
+        SELECT id, ' ' || text || ' ' FROM segments WHERE track_id = new.id AND text IS NOT NULL;
+END;
 """

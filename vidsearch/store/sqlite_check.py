@@ -14,7 +14,7 @@ from vidsearch.store.records import Problem
 if TYPE_CHECKING:
     from vidsearch.store.sqlite_catalog import SqliteCatalog
 
-_FULL_TEXT_TABLES = ("segments_fts",)
+_FULL_TEXT_TABLES = ("segments_fts", "segments_trigrams")
 
 
 def check(catalog: SqliteCatalog, *, repair: bool) -> Iterator[Problem]:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import numpy as np
 
-from vidsearch.store import caption_rows, segment_ids
+from vidsearch.store import caption_rows, misread, segment_ids
 from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.fts import highlighted
 from vidsearch.store.ids import is_in, selected_ids, union
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidsearch.store.connection import Connection
+    from vidsearch.tracks import TrackKind
     from vidsearch.types import Int64
 
     Float64: TypeAlias = NDArray[np.float64]
@@ -38,6 +39,8 @@ _WORDS_IN_SETS = 4
 """Of a longer query this many words, its most common ones, are looked for in sets: 15 of them. All segments
 with one of its rarer words are read."""
 _ALL = 2**62
+_MISREAD: TrackKind = "ocr"
+"""The kind of track whose words may be read slightly wrong."""
 _WEIGHT_STEP = 2.0**-20
 """Weights are whole numbers of these, so that the same words make the same sum in whatever order."""
 
@@ -118,7 +121,11 @@ def marked(connection: Connection, words: str, scores: Mapping[int, float]) -> l
     """
     if not scores:
         return []
-    rows = _texts(connection, any_word_expression(words), scores)
+    expression = any_word_expression(words)
+    kinds = {segment_ids.kind_of(segment_id) for segment_id in scores}
+    if likenesses := _likenesses(connection, telling_terms(words), [WordKind(*kind) for kind in kinds]):
+        expression = " OR ".join(likenesses)
+    rows = _texts(connection, expression, scores)
     found = []
     for segment_id, score in scores.items():
         if segment_id not in rows:
@@ -169,14 +176,59 @@ def best_scores(
         return _NONE
     terms = telling_terms(words)
     weights = _weights(connection, terms, kinds, ranges)
-    if not weights:
+    likenesses = _likenesses(connection, terms, kinds)
+    if not weights and not likenesses:
         return _NONE
     hidden = np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
     parts = [_best_of(connection, each, weights, k + len(hidden)) for each in ranges]
+    if likenesses:
+        parts.append(_best_like(connection, likenesses, kinds, ranges, k))
     ids, scores, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
+    if likenesses:
+        ids, scores, counts = _each_once(ids, scores, counts)
     is_shown = ~is_in(ids, hidden)
     best = _best(Ranked(ids[is_shown], scores[is_shown], counts[is_shown]), k)
     return best._replace(shares=best.shares / len(terms))
+
+
+def _likenesses(connection: Connection, terms: Sequence[str], kinds: Sequence[WordKind]) -> list[str]:
+    """For text on the screen, FTS5 expressions for each of the terms and the words that look like it; empty
+    where none does."""
+    if not any(kind.kind == _MISREAD for kind in kinds):
+        return []
+    like = [misread.words_like(connection, term.strip('"')) for term in terms]
+    if not any(like):
+        return []
+    return [
+        "({})".format(" OR ".join([term, *(f'"{word}"' for word in words)]))
+        for term, words in zip(terms, like, strict=True)
+    ]
+
+
+def _best_like(
+    connection: Connection,
+    likenesses: Sequence[str],
+    kinds: Sequence[WordKind],
+    ranges: Sequence[_Range],
+    k: int,
+) -> Ranked:
+    """The k best lines on the screen by words that may be read slightly wrong, which count a little less."""
+    first, end = segment_ids.id_range(_MISREAD)
+    of_text = [each for each in ranges if each.first == first and each.end == end]
+    weights = _weights(connection, likenesses, kinds, of_text) if of_text else {}
+    if not weights:
+        return _NONE
+    (within,) = of_text
+    best = _best_of(connection, within, weights, k)
+    return Ranked(best.ids, best.scores * misread.LIKENESS, best.shares * misread.LIKENESS)
+
+
+def _each_once(ids: Int64, scores: Float64, counts: Float64) -> tuple[Int64, Float64, Float64]:
+    """Segments that were found twice, by their better score alone."""
+    order = np.lexsort((-scores, ids))
+    is_first = np.append(True, np.diff(ids[order]) != 0)[: len(ids)]
+    kept = order[is_first]
+    return ids[kept], scores[kept], counts[kept]
 
 
 def _has_any(within: _Range) -> bool:

@@ -48,7 +48,7 @@ def exact_phrases(words: str) -> list[tuple[str, ...]]:
     """The phrases in quotes, each as its words in small letters; one that a star follows ends in "*"."""
     found = []
     for phrase, star, _ in _TERM.findall(words):
-        tokens = _tokens(phrase)
+        tokens = words_of(phrase)
         if tokens:
             found.append((*tokens, "*") if star else tokens)
     return found
@@ -56,7 +56,7 @@ def exact_phrases(words: str) -> list[tuple[str, ...]]:
 
 def has_phrase(text: str, phrase: tuple[str, ...]) -> bool:
     """Whether a text has the words of a phrase as they are, one after the other."""
-    tokens = _tokens(text)
+    tokens = words_of(text)
     whole, begins = (phrase[:-1], True) if phrase[-1] == "*" else (phrase, False)
     for start in range(len(tokens) - len(whole) + 1):
         found = tokens[start : start + len(whole)]
@@ -65,7 +65,8 @@ def has_phrase(text: str, phrase: tuple[str, ...]) -> bool:
     return False
 
 
-def _tokens(text: str) -> tuple[str, ...]:
+def words_of(text: str) -> tuple[str, ...]:
+    """The words of a text, in small letters."""
     return tuple(_WORD.findall(text.casefold()))
 
 

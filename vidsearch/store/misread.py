@@ -1,0 +1,60 @@
+"""Words of the text on the screen that look like a word that is asked for: it may be one read slightly wrong.
+
+An index of three letters at a time finds lines that share some of a word's; their words are then compared
+with it, letter by letter.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import unicodedata
+from typing import TYPE_CHECKING
+
+from vidsearch.ngrams import edits
+from vidsearch.store.words import words_of
+
+if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
+
+LIKENESS = 0.8
+"""What a word that is only like the one asked for counts, next to the word itself."""
+_SHORTEST = 4
+"""Shorter words are like too many others."""
+_LETTERS_PER_SLIP = 6
+"""One wrong letter in so many is a slip; a word of four has one, too."""
+_MAX_LINES = 256
+"""So many lines, those that share most with the word, are compared with it."""
+_MAX_WORDS = 16
+
+
+def words_like(connection: Connection, word: str) -> list[str]:
+    """Words on the screen of any video that look like a word, without it, the most alike first.
+
+    Empty in a catalog without the index, on a PostgreSQL server.
+    """
+    asked = _plain(word)
+    if not isinstance(connection, sqlite3.Connection) or len(asked) < _SHORTEST or not asked.isalnum():
+        return []
+    spaced = f" {asked} "
+    trigrams = dict.fromkeys(spaced[start : start + 3] for start in range(len(asked)))
+    query = """
+        SELECT s.text FROM segments_trigrams t JOIN segments s ON s.id = t.rowid
+        WHERE segments_trigrams MATCH ? ORDER BY t.rank LIMIT ?
+    """
+    expression = " OR ".join(f'"{trigram}"' for trigram in trigrams)
+    at_most = max(1, len(asked) // _LETTERS_PER_SLIP)
+    found: dict[str, int] = {}
+    for (text,) in connection.execute(query, (expression, _MAX_LINES)):
+        for each in words_of(text):
+            plain = _plain(each)
+            if plain != asked and each not in found:
+                found[each] = edits(asked, plain, at_most=at_most)
+    return sorted((each for each in found if found[each] <= at_most), key=lambda each: found[each])[
+        :_MAX_WORDS
+    ]
+
+
+def _plain(word: str) -> str:
+    """A word in small letters without accents, as the index of words has it."""
+    split = unicodedata.normalize("NFD", word.casefold())
+    return "".join(character for character in split if not unicodedata.combining(character))
