@@ -157,6 +157,8 @@ class MotionEmbedder:
 
     def embed_clips(self, clips: Sequence[Clip]) -> Float32:
         self.clips += [tuple(clip) for clip in clips]
+        if any(len(clip) != self.num_frames for clip in clips):
+            raise ValueError(f"a clip has {self.num_frames} frames")
         return _unit_rows_or_mean(np.array([self._motion(clip) for clip in clips]))
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
@@ -178,10 +180,15 @@ def _unit_rows_or_mean(rows: np.ndarray) -> Float32:
     return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), dtype=np.float32)
 
 
-class PitchEmbedder:
-    """Embeds a window of sound as whether it is high or low: above or below 1000 Hz, by zero crossings.
+def _crossings(samples: Float32) -> float:
+    """The share of samples at which a wave crosses zero."""
+    return float(np.mean(np.diff(np.signbit(samples)) != 0)) if len(samples) > 1 else 0.0
 
-    `lengths` holds how many samples each window had.
+
+class PitchEmbedder:
+    """Embeds a window of sound as how high it is: (pitch, 1000 Hz), by zero crossings, of length one.
+
+    "high" is (1, 0) and "low" is (0, 1). `lengths` holds how many samples each window had.
     """
 
     def __init__(self, name: str = "pitch", *, window_seconds: float = 2.0) -> None:
@@ -192,12 +199,11 @@ class PitchEmbedder:
 
     def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
         self.lengths += [len(sound) for sound in sounds]
-        rows = []
-        for sound in sounds:
-            loud = sound[np.abs(sound) > 0.01]
-            pitch = np.mean(np.diff(np.signbit(loud)) != 0) * self.sample_rate / 2
-            rows.append([1.0, 0.0] if pitch > 1000 else [0.0, 1.0])
-        return np.array(rows, dtype=np.float32).reshape(-1, 2)
+        if any(len(sound) > self.window_seconds * self.sample_rate for sound in sounds):
+            raise ValueError("more samples than a window has")
+        pitches = np.array([_crossings(sound[np.abs(sound) > 0.01]) for sound in sounds])
+        rows = np.stack([pitches * self.sample_rate / 2, np.full(len(sounds), 1000.0)], axis=1)
+        return np.asarray(rows / np.linalg.norm(rows, axis=1, keepdims=True), np.float32)
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         rows = [[float("high" in text), float("low" in text)] for text in texts]

@@ -167,6 +167,10 @@ class LibraryModels:
 
     embedders: tuple[str, ...]
     captioner: str | None
+    moving: tuple[str, ...] = ()
+    """Those that look at several frames of a few seconds at once."""
+    sounds: tuple[str, ...] = ()
+    """Those that hear."""
 
 
 # --- captions ---------------------------------------------------------------------------------------

@@ -178,6 +178,16 @@ class VideoEmbedderContract(TextEncoderContract):
         with pytest.raises(ValueError, match="frames"):
             embedder.embed_clips(clips(1, embedder.num_frames + 1))
 
+    def test_frames_may_come_one_by_one_and_of_several_sizes(self, embedder):
+        """As a decoder gives them: a stream may change its size in the middle of a window."""
+        (clip,) = clips(1, embedder.num_frames)
+        frames = [
+            np.repeat(np.repeat(frame, 2, axis=0), 2, axis=1) if n else frame for n, frame in enumerate(clip)
+        ]
+        apart = embedder.embed_clips([tuple(clip), tuple(frames)])
+        np.testing.assert_allclose(apart[:1], embedder.embed_clips([clip]), atol=1e-5)
+        assert np.isfinite(apart).all()
+
     def test_a_window_is_a_few_seconds(self, embedder):
         assert 1 <= embedder.window_seconds <= 30
         assert embedder.num_frames >= 2

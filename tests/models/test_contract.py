@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes import ColourCaptioner, ColourEmbedder
+from tests.fakes import ColourCaptioner, ColourEmbedder, MotionEmbedder, PitchEmbedder
 from tests.models.conftest import CPU
 from tests.models.contract import (
     CaptionerContract,
@@ -53,6 +53,18 @@ class TestTinyModelsOfToday(EmbedderContract):
     @pytest.fixture
     def embedder(self, tiny, family):
         return load_embedder(str(getattr(tiny, family)), device=CPU)
+
+
+class TestMotionEmbedder(VideoEmbedderContract):
+    @pytest.fixture
+    def embedder(self):
+        return MotionEmbedder()
+
+
+class TestPitchEmbedder(SoundEmbedderContract):
+    @pytest.fixture
+    def embedder(self):
+        return PitchEmbedder()
 
 
 class TestTinyXclip(VideoEmbedderContract):

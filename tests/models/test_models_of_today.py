@@ -25,6 +25,7 @@ from vidsearch.models.registry import (
     load_video_embedder,
     resolve_models,
 )
+from vidsearch.types import LibraryModels
 
 
 def _unit(rows: torch.Tensor) -> np.ndarray:
@@ -106,5 +107,7 @@ def test_an_embedder_of_clips_is_none_of_images(tiny):
     with pytest.raises(ModelUnavailable, match="single images"):
         load_video_embedder(str(tiny.clip), device=CPU)
     for name in ("xclip", str(tiny.xclip)):
-        with pytest.raises(ModelUnavailable, match="clips of several frames"):
+        with pytest.raises(ModelUnavailable, match="no single frames"):
             resolve_models(name)
+    chosen = resolve_models(f"clip,{tiny.xclip},{tiny.clap}").models
+    assert chosen == LibraryModels(("clip",), None, (str(tiny.xclip),), (str(tiny.clap),))

@@ -46,6 +46,9 @@ class TestChoosing:
             ("clip,siglip,blip-large", None, LibraryModels(("clip", "siglip"), "blip-large")),
             ("blip", "clip,blip", LibraryModels(("clip", "blip"), "blip")),
             ("blip-large", "siglip2", LibraryModels(("siglip2",), "blip-large")),
+            ("clip,blip,xclip,clap", None, LibraryModels(("clip",), "blip", ("xclip",), ("clap",))),
+            ("xclip,mini", None, LibraryModels(("mini",), "mini", ("xclip",))),
+            ("clap", "clip", LibraryModels(("clip",), None, (), ("clap",))),
         ],
     )
     def test_names_mean_models(self, no_hub, name, embedder, expected):
@@ -55,11 +58,13 @@ class TestChoosing:
         ("name", "embedder", "reason"),
         [
             ("no-such-model", None, "no model 'no-such-model'"),
-            ("blip-large", None, "embeds nothing"),
+            ("blip-large", None, "embeds no single frames"),
             ("blip,mini", None, "one captioner"),
             ("", None, "No model is named"),
             ("mini", ",", "No model is named"),
             ("mini", "blip-large", "blip-large is no embedder"),
+            ("xclip", None, "embeds no single frames to search by"),
+            ("clip,smolvlm", None, "recaption VIDEO --captioner smolvlm"),
             ("./no/such/folder", None, "is not a folder"),
             ("../../etc/passwd", None, "is not a folder"),
         ],

@@ -34,6 +34,25 @@ CaptionEvery = Annotated[
 ]
 
 
+Moving = Annotated[
+    bool | None,
+    typer.Option(
+        "--moving/--no-moving",
+        help="A vector for each few seconds of moving pictures, too: finds what no single frame shows. "
+        "[default: what the library has]",
+        rich_help_panel=options.MODEL_PANEL,
+    ),
+]
+Sounds = Annotated[
+    bool | None,
+    typer.Option(
+        "--sounds/--no-sounds",
+        help="A vector for each few seconds of sound, too. [default: what the library has]",
+        rich_help_panel=options.MODEL_PANEL,
+    ),
+]
+
+
 Exclude = Annotated[
     list[str] | None,
     typer.Option(
@@ -79,6 +98,15 @@ def index(
             help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
         ),
     ] = None,
+    moving: Moving = None,
+    moving_model: Annotated[
+        str,
+        typer.Option(help="What looks at several frames at once.", rich_help_panel=options.MODEL_PANEL),
+    ] = "xclip",
+    sounds: Sounds = None,
+    sound_model: Annotated[
+        str, typer.Option(help="What hears sounds.", rich_help_panel=options.MODEL_PANEL)
+    ] = "clap",
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Text = False,
@@ -126,6 +154,8 @@ def index(
 
     - `vidsearch index lectures/ --text`
 
+    - `vidsearch index ~/Videos --models clip,blip --moving --sounds`
+
     - `vidsearch index ~/Videos --exclude "drafts/" --exclude "*.mkv"`
 
     - `vidsearch index s3://bucket/lectures https://example.org/film.mp4`
@@ -139,6 +169,10 @@ def index(
             "models": models,
             "embedder": embedder,
             "captions": captions,
+            "moving": moving,
+            "moving_model": moving_model,
+            "sounds": sounds,
+            "sound_model": sound_model,
             "caption_every": caption_every,
             "text": text,
             "fps": fps,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.tracks import Track
-    from vidsearch.types import Failure, Video
+    from vidsearch.types import EmbeddingSpace, Failure, Video
 
 
 def register(app: typer.Typer) -> None:
@@ -141,11 +141,18 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
             ("captions", f"{facts.num_captions:,}"),
             ("failed files", f"{facts.num_failures:,}"),
             ("models", describe_models(facts.models) if facts.models else "none yet"),
-            *(("space", f"{space.model}, {space.dim} dimensions") for space in facts.spaces),
+            *(("space", _described(space)) for space in facts.spaces),
             ("on disk", f"{facts.size_bytes / 1e6:,.1f} MB, format {facts.format_version}"),
         ),
         header=("library", str(facts.path)),
     )
+
+
+_OF_KIND = {"frames": "", "clip": ", of moving pictures", "sound": ", of sound"}
+
+
+def _described(space: EmbeddingSpace) -> str:
+    return f"{space.model}, {space.dim} dimensions{_OF_KIND.get(space.kind, f', of {space.kind} lines')}"
 
 
 def tracks(

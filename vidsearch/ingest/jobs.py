@@ -14,13 +14,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from vidsearch.ingest.analyzers import Finding
 from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
 from vidsearch.ingest.work import Analysis, Hearing, Reading, VideoJob
-from vidsearch.tracks import SegmentRecord, TrackSpec
+from vidsearch.tracks import WINDOW_KINDS, SegmentRecord, TrackSpec
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer, FrameReader
+    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer, FrameReader
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.store.records import FileState, OpenedVideo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Track
@@ -42,7 +43,7 @@ class Wanted:
     plan: SamplingPlan
     spaces: tuple[EmbeddingSpace, ...] = ()
     analyzers: tuple[FrameAnalyzer, ...] = ()
-    audio_analyzers: tuple[AudioAnalyzer, ...] = ()
+    audio_analyzers: tuple[StreamAnalyzer, ...] = ()
     reader: FrameReader | None = None
     file_analyzers: tuple[FileAnalyzer, ...] = ()
     redo: Redo = "missing"
@@ -129,8 +130,9 @@ def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
 
 def _is_heard(spec: TrackSpec, tracks: Sequence[Track], redo: Redo, *, reindex: bool) -> bool:
     """Whether what a video's sound says need not be heard again. Another sampling plan changes none of it,
-    but whoever indexes again with another model, or for another language, wants that one's track."""
-    if reindex and redo == "missing":
+    but whoever indexes again with another model, or for another language, wants that one's track. Windows of
+    other weights, or of another length, have no vectors that this run's model could be searched by."""
+    if redo == "missing" and (reindex or spec.kind in WINDOW_KINDS):
         return any(track.spec == spec and track.state == "active" and track.is_complete for track in tracks)
     return _is_made(spec, tracks, redo)
 

@@ -1,7 +1,7 @@
-"""Threads that listen to the sound of videos while others look at the pictures.
+"""Threads that listen to videos, or watch what moves in them, while others look at the sampled pictures.
 
-Each audio analyzer has a thread, which takes one video after the other: a slow one keeps neither the picture
-models nor another analyzer waiting. What comes out is plain data, as of the pictures.
+Each such analyzer has a thread, which decodes one video after the other for itself: a slow one keeps neither
+the picture models nor another analyzer waiting. What comes out is plain data, as of the pictures.
 """
 
 from __future__ import annotations
@@ -11,17 +11,21 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
 from vidsearch.ingest.isolation import isolated
+from vidsearch.ingest.windows import ClipAnalyzer
 from vidsearch.ingest.work import SoundDone, SoundHeard
 from vidsearch.media.audio import audio_blocks
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer
+    from vidsearch.ingest.analyzers import AudioAnalyzer, AudioFindings
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.ingest.work import Hearing, VideoJob
     from vidsearch.types import AudioBlock
+
+Item = TypeVar("Item")
 
 MAX_VIDEOS_WAITING = 32
 """Videos whose pictures may be done before their sound is: each of them is open, and leased."""
@@ -32,7 +36,7 @@ class Listeners:
 
     def __init__(
         self,
-        analyzers: Sequence[AudioAnalyzer],
+        analyzers: Sequence[StreamAnalyzer],
         *,
         is_wanted: Callable[[VideoJob], bool],
         timeout_seconds: float | None = None,
@@ -120,9 +124,8 @@ class Listeners:
                 self._results.put(None)  # whoever waits looks again
 
     def _listen(self, job: VideoJob, hearing: Hearing) -> SoundDone:
-        analyzer = self._analyzers[hearing.analyzer]
         try:
-            for findings in analyzer.analyze(self._blocks(job, hearing, analyzer)):
+            for findings in self._findings(job, hearing):
                 if not self._is_of_use(job):
                     break
                 self._results.put(SoundHeard(job, hearing, findings))
@@ -136,6 +139,18 @@ class Listeners:
             return SoundDone(job, hearing, failure)
         return SoundDone(job, hearing)
 
+    def _findings(self, job: VideoJob, hearing: Hearing) -> Iterator[AudioFindings]:
+        analyzer = self._analyzers[hearing.analyzer]
+        if isinstance(analyzer, ClipAnalyzer):
+            decode = analyzer.read(
+                job.path,
+                job.plan,
+                from_seconds=hearing.from_seconds,
+                timeout_seconds=self._timeout_seconds,
+            )
+            return analyzer.analyze(self._while_of_use(job, decode))
+        return analyzer.analyze(self._blocks(job, hearing, analyzer))
+
     def _blocks(self, job: VideoJob, hearing: Hearing, analyzer: AudioAnalyzer) -> Iterator[AudioBlock]:
         decode = partial(
             audio_blocks,
@@ -146,7 +161,10 @@ class Listeners:
             end_seconds=job.plan.end_seconds,
             timeout_seconds=self._timeout_seconds,
         )
-        blocks: Iterator[AudioBlock]
+        return self._while_of_use(job, decode)
+
+    def _while_of_use(self, job: VideoJob, decode: Callable[[], Iterator[Item]]) -> Iterator[Item]:
+        blocks: Iterator[Item]
         if job.is_isolated:
             blocks = isolated(decode, name=job.path, timeout_seconds=self._timeout_seconds)
         else:

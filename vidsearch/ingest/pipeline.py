@@ -25,8 +25,9 @@ from vidsearch.store.similarity import is_unit
 from vidsearch.times import format_time
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer, FrameReader
+    from vidsearch.ingest.analyzers import FrameAnalyzer, FrameReader
     from vidsearch.ingest.listeners import Listeners
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.media.container import DecodeDevice, OnWarning
     from vidsearch.models.protocols import Embedder
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
@@ -103,7 +104,7 @@ def process(
     *,
     embedders: Sequence[Embedder],
     analyzers: Sequence[FrameAnalyzer] = (),
-    audio_analyzers: Sequence[AudioAnalyzer] = (),
+    audio_analyzers: Sequence[StreamAnalyzer] = (),
     is_wanted: Callable[[VideoJob], bool] = lambda _: True,
     reader: FrameReader | None = None,
     options: PipelineOptions = PipelineOptions(),

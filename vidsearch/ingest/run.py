@@ -25,8 +25,9 @@ from vidsearch.store.leases import Heartbeat
 from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FileAnalyzer, FrameAnalyzer, FrameReader
+    from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.ingest.report import IngestReport, ProgressState
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.store.store import Store
     from vidsearch.types import Video
@@ -41,7 +42,7 @@ def ingest(
     plan: SamplingPlan = SamplingPlan(),
     caption_policy: LookPolicy = NOVEL,
     analyzers: Sequence[FrameAnalyzer] = (),
-    audio_analyzers: Sequence[AudioAnalyzer] = (),
+    audio_analyzers: Sequence[StreamAnalyzer] = (),
     reader: FrameReader | None = None,
     file_analyzers: Sequence[FileAnalyzer] = (EmbeddedText(),),
     exclude: Sequence[str] = (),
@@ -102,7 +103,7 @@ def add_tracks(
     *,
     embedders: Sequence[Embedder] = (),
     analyzers: Sequence[FrameAnalyzer] = (),
-    audio_analyzers: Sequence[AudioAnalyzer] = (),
+    audio_analyzers: Sequence[StreamAnalyzer] = (),
     redo: Redo = "others",
     shows: bool = True,
     options: PipelineOptions = PipelineOptions(),

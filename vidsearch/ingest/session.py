@@ -26,8 +26,9 @@ from vidsearch.media.probe import probe
 from vidsearch.store.fingerprint import identify
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.analyzers import AudioAnalyzer, FrameAnalyzer, FrameReader
+    from vidsearch.ingest.analyzers import FrameAnalyzer, FrameReader
     from vidsearch.ingest.progress import Progress
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.store.records import Lease, OpenedVideo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Track
@@ -72,7 +73,7 @@ class IngestSession:
         return self._wanted.analyzers
 
     @property
-    def audio_analyzers(self) -> tuple[AudioAnalyzer, ...]:
+    def audio_analyzers(self) -> tuple[StreamAnalyzer, ...]:
         return self._wanted.audio_analyzers
 
     @property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _AUTO_EMBEDDER = "clip"
 _AUTO_CAPTIONER = "blip"
+_OF_WINDOWS: tuple[Role, ...] = ("video embedder", "sound embedder")
+_FOR_EXAMPLE = {"video embedder": "xclip", "sound embedder": "clap"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,35 @@ def resolve_models(name: str = "auto", *, embedder: str | None = None) -> ModelC
 
     `name` is "auto" or a comma list of names, hub ids and folders. With "auto", `clip` and `blip` are taken
     where their weights are cached or the hub answers for them, else `mini`. "blip" and "mini" both embed and
-    caption; beside another embedder they only caption. `embedder`, a comma list, replaces the embedders.
+    caption; beside another embedder they only caption. Models of several frames ("xclip") and of sound
+    ("clap") come beside these. `embedder`, a comma list, replaces the embedders.
     Raises ModelUnavailable for a name that means nothing, several captioners, or no embedder.
     """
-    embedders, captioner, reason = _auto() if name == "auto" else _named(_split(name), embedder is not None)
-    if embedder is not None:
-        embedders = tuple(_canonical(each, "embedder") for each in _split(embedder))
-    return ModelChoice(LibraryModels(embedders=embedders, captioner=captioner), reason)
+    if name == "auto":
+        embedders, captioner, reason = _auto()
+        return ModelChoice(LibraryModels(_embedders(embedder) or embedders, captioner), reason)
+    names = _split(name)
+    roles = {each: _role(each) for each in names}
+    moving, sounds = (
+        tuple(_canonical(each, role) for each in names if roles[each] == role) for role in _OF_WINDOWS
+    )
+    rest = {each: role for each, role in roles.items() if role not in _OF_WINDOWS}
+    embedders, captioner, reason = _named(rest, names, embedder is not None)
+    return ModelChoice(LibraryModels(_embedders(embedder) or embedders, captioner, moving, sounds), reason)
+
+
+def window_model(name: str, role: Role) -> str:
+    """Return the name of a model of windows, a "video embedder" or a "sound embedder".
+
+    Raises ModelUnavailable where it is none.
+    """
+    if _role(name) != role:
+        raise ModelUnavailable(f"{name} is no {role}: name one, such as {_FOR_EXAMPLE[role]}.")
+    return _canonical(name, role)
+
+
+def _embedders(names: str | None) -> tuple[str, ...]:
+    return () if names is None else tuple(_canonical(each, "embedder") for each in _split(names))
 
 
 def uses_torch(names: Iterable[str]) -> bool:
@@ -62,16 +86,18 @@ def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
     return (MINI,), MINI, reason
 
 
-def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...], str | None, str | None]:
-    roles = {name: _role(name) for name in names}
+def _named(
+    roles: Mapping[str, Role | None], names: tuple[str, ...], has_embedder: bool
+) -> tuple[tuple[str, ...], str | None, str | None]:
+    """The embedders and the captioner among the models that are not of windows, and what to say of them."""
     for name, role in roles.items():
-        if role == "video embedder":
+        if role == "describer":
             raise ModelUnavailable(
-                f"{name} embeds clips of several frames, and a library is searched by single frames: name "
-                f"an embedder of images, such as clip."
+                f"{name} reads several frames at once, for chapters and whole videos: `vidsearch recaption "
+                f"VIDEO --captioner {name} --caption-level chapter`, after indexing with other models."
             )
-    embedders = [name for name in names if roles[name] == "embedder"]
-    others = [name for name in names if name not in embedders]
+    embedders = [name for name, role in roles.items() if role == "embedder"]
+    others = [name for name in roles if name not in embedders]
     captioners = [_canonical(name, "captioner") for name in others]
     if len(captioners) > 1:
         raise ModelUnavailable(f"A library has one captioner, and not {', '.join(captioners)}.")
@@ -79,7 +105,8 @@ def _named(names: tuple[str, ...], has_embedder: bool) -> tuple[tuple[str, ...],
         embedders = [name for name in others if name in (MINI, "blip")]
     if not embedders and not has_embedder:
         raise ModelUnavailable(
-            f"{', '.join(names)} embeds nothing to search by: add an embedder (--models clip,{names[0]})."
+            f"{', '.join(names)} embeds no single frames to search by: add an embedder (--models "
+            f"clip,{names[0]})."
         )
     reason = None if captioners else "no captions, as no captioner is named (--models clip,blip has one)"
     chosen = tuple(_canonical(name, "embedder") for name in embedders)

@@ -71,9 +71,9 @@ TEXT_KINDS: Mapping[str, EvidenceKind] = MappingProxyType(
 )
 """By name, those of other kinds first that say more. `captions` are a model's, `corrections` a person's."""
 
-_MOST_BY_WINDOWS = 0.55
-"""What windows alone are trusted at most, which is short of "found": how well their models tell was not
-measured."""
+_MOST_BY_WINDOWS = 0.35
+"""What windows of one kind are trusted at most: moving pictures and sound together fall short of "found". How
+well their models tell was not measured."""
 WINDOWS: Mapping[str, EvidenceKind] = MappingProxyType(
     {
         kind.name: kind

@@ -39,6 +39,15 @@ class IndexSettings(TypedDict, total=False):
     """Whether to write captions. Default: True."""
     text: bool
     """Whether to read the text on the screen. Default: False. Needs the extra "text"."""
+    moving: bool | None
+    """Whether each few seconds of moving pictures get a vector, for what no single frame shows. Default: what
+    the library has."""
+    moving_model: str
+    """What looks at several frames at once. Default: "xclip"."""
+    sounds: bool | None
+    """Whether each few seconds of sound get a vector. Default: what the library has."""
+    sound_model: str
+    """What hears them. Default: "clap"."""
     caption_every: str | int
     """"novel" (when the picture has changed, the default), "frame", "shot", or N for every Nth frame."""
     fps: float
@@ -213,6 +222,7 @@ class Indexer:
             embedders=self.loaded.embedders,
             captioner=self.loaded.captioner,
             reader=self._reader,
+            audio_analyzers=self.loaded.stream_analyzers(),
             plan=options.plan,
             caption_policy=parse_policy(options.caption_every),
             exclude=self.exclude(store),

@@ -8,14 +8,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import LibraryError, QueryError
 
 if TYPE_CHECKING:
+    from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.models.device import Device
-    from vidsearch.models.protocols import Captioner, CaptionExplainer, Embedder, Explainer
+    from vidsearch.models.protocols import (
+        Captioner,
+        CaptionExplainer,
+        Embedder,
+        Explainer,
+        SoundEmbedder,
+        VideoEmbedder,
+    )
     from vidsearch.store.store import Store
     from vidsearch.types import LibraryModels
 
@@ -36,6 +44,12 @@ class ModelOptions:
     batch_size: int | None = None
     num_beams: int | None = None
     prompt: str | None = None
+    moving: bool | None = None
+    """Whether moving pictures get vectors of their own; None for what the library has."""
+    moving_model: str = "xclip"
+    sounds: bool | None = None
+    """Whether sound gets vectors; None for what the library has."""
+    sound_model: str = "clap"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +59,16 @@ class LoadedModels:
     embedders: Sequence[Embedder]
     captioner: Captioner | None
     device: Device
+    moving: Sequence[VideoEmbedder] = ()
+    sounds: Sequence[SoundEmbedder] = ()
+
+    def stream_analyzers(self) -> list[StreamAnalyzer]:
+        """What embeds windows of moving pictures and of sound."""
+        if not self.moving and not self.sounds:
+            return []
+        from vidsearch.ingest.windows import ClipAnalyzer, SoundAnalyzer
+
+        return [*map(ClipAnalyzer, self.moving), *map(SoundAnalyzer, self.sounds)]
 
 
 def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
@@ -62,19 +86,43 @@ def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
 
     kept = None if store is None else store.models
     if kept is not None and options.models is None and options.embedder is None:
-        return kept
+        return _with_windows(kept, kept, options)
     asked = resolve_models(options.models or "auto", embedder=options.embedder)
+    models = _with_windows(asked.models, kept, options)
     if store is not None:
-        check_models(store, asked.models)
-    if asked.reason and asked.models != kept:
+        check_models(store, models)
+    if asked.reason and models != kept:
         logger.info(asked.reason)
-    return asked.models
+    return models
+
+
+def _with_windows(models: LibraryModels, kept: LibraryModels | None, options: ModelOptions) -> LibraryModels:
+    """Models with those of moving pictures and of sound: asked for, or else those that the library has."""
+    from vidsearch.models.choosing import window_model
+
+    moving, sounds = models.moving, models.sounds
+    if options.moving and not moving:
+        moving = (window_model(options.moving_model, "video embedder"),)
+    if options.sounds and not sounds:
+        sounds = (window_model(options.sound_model, "sound embedder"),)
+    if kept is not None:
+        moving, sounds = moving or kept.moving, sounds or kept.sounds
+    return replace(
+        models,
+        moving=() if options.moving is False else moving,
+        sounds=() if options.sounds is False else sounds,
+    )
 
 
 def check_models(store: Store, models: LibraryModels) -> None:
-    """Raise LibraryError where the library's videos were indexed with other models than these."""
+    """Raise LibraryError where the library's videos were indexed with other models than these.
+
+    Models of moving pictures and of sound may come and go: what they make stands beside the rest.
+    """
     kept = store.models
-    if kept is not None and kept != models and store.videos():
+    if kept is None or not store.videos():
+        return
+    if (kept.embedders, kept.captioner) != (models.embedders, models.captioner):
         raise LibraryError(
             f"The library at {store.address} was made with {describe_models(kept)}, "
             f"not with {describe_models(models)}. "
@@ -85,7 +133,7 @@ def check_models(store: Store, models: LibraryModels) -> None:
 def describe_models(models: LibraryModels) -> str:
     """Return one short line: "clip, blip (captions by blip)"."""
     captions = f"captions by {models.captioner}" if models.captioner else "no captions"
-    return f"{', '.join(models.embedders)} ({captions})"
+    return f"{', '.join((*models.embedders, *models.moving, *models.sounds))} ({captions})"
 
 
 def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
@@ -94,9 +142,15 @@ def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
     Raises:
         ModelUnavailable: Weights are missing, or the device is.
     """
-    from vidsearch.models.registry import load_captioner, load_embedder
+    from vidsearch.models.registry import (
+        load_captioner,
+        load_embedder,
+        load_sound_embedder,
+        load_video_embedder,
+    )
 
-    names = (*models.embedders, *([models.captioner] if models.captioner else []))
+    captioners = [models.captioner] if models.captioner else []
+    names = (*models.embedders, *captioners, *models.moving, *models.sounds)
     device = pick_device(*names, device=options.device, precision=options.precision)
     embedders = [
         load_embedder(name, device=device, batch_size=options.batch_size) for name in models.embedders
@@ -110,7 +164,13 @@ def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
             num_beams=options.num_beams,
             prompt=options.prompt,
         )
-    return LoadedModels(embedders=embedders, captioner=captioner, device=device)
+    return LoadedModels(
+        embedders=embedders,
+        captioner=captioner,
+        device=device,
+        moving=[load_video_embedder(name, device=device) for name in models.moving],
+        sounds=[load_sound_embedder(name, device=device) for name in models.sounds],
+    )
 
 
 def load_library_captioner(store: Store, options: ModelOptions) -> tuple[Captioner, Device]:

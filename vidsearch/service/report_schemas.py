@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.records import LibraryInfo, Problem
     from vidsearch.tracks import Track
-    from vidsearch.types import Failure
+    from vidsearch.types import Failure, LibraryModels
 
 
 class FailureSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,6 +109,17 @@ class ModelsSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     embedders: list[str]
     captioner: str | None
+    moving: list[str]
+    sounds: list[str]
+
+    @classmethod
+    def of(cls, models: LibraryModels) -> Self:
+        return cls(
+            embedders=list(models.embedders),
+            captioner=models.captioner,
+            moving=list(models.moving),
+            sounds=list(models.sounds),
+        )
 
 
 class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -118,6 +129,7 @@ class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
     weights_digest: str
     preprocessing: str
     dim: int
+    kind: str
     key: str
 
 
@@ -142,7 +154,7 @@ class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(
             cls,
             info,
-            models=models and ModelsSchema(embedders=list(models.embedders), captioner=models.captioner),
+            models=models and ModelsSchema.of(models),
             spaces=[schema_of(SpaceSchema, space) for space in info.spaces],
         )
 
@@ -190,7 +202,7 @@ class UpgradeSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, done: Upgrade) -> Self:
-        models = ModelsSchema(embedders=list(done.models.embedders), captioner=done.models.captioner)
+        models = ModelsSchema.of(done.models)
         return schema_of(cls, done, models=models, report=ReportSchema.of(done.report, device=None))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
@@ -68,13 +68,14 @@ def upgrade(
     if choice.reason:
         logger.info(choice.reason)
     loaded = load_models(choice.models, options)
-    spaces = [embedder.space for embedder in loaded.embedders]
+    spaces = [embedder.space for embedder in (*loaded.embedders, *loaded.moving, *loaded.sounds)]
     store.prepare_upgrade(spaces)
     report = add_tracks(
         store,
         store.videos(),
         embedders=loaded.embedders,
         analyzers=[CaptionAnalyzer(loaded.captioner, policy)] if loaded.captioner else [],
+        audio_analyzers=loaded.stream_analyzers(),
         redo="others",
         shows=False,
         on_progress=on_progress,
@@ -83,7 +84,11 @@ def upgrade(
     is_whole = not report.interrupted and (skip_failed or not report.failures)
     if not is_whole:
         return Upgrade(choice.models, report, is_switched=False)
-    store.switch_models(choice.models, spaces)
+    kept = store.models
+    models = choice.models
+    if kept is not None:  # what no other model takes the place of stays
+        models = replace(models, moving=models.moving or kept.moving, sounds=models.sounds or kept.sounds)
+    store.switch_models(models, spaces)
     num_pruned = store.prune_superseded() if prune else 0
     store.refresh_vectors()
     return Upgrade(choice.models, report, is_switched=True, num_pruned=num_pruned)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from vidsearch.errors import LibraryDamaged
@@ -42,20 +43,21 @@ def models(connection: Connection) -> LibraryModels | None:
     if text is None:
         return None
     value = json_object(text, "the library's models")
-    embedders, captioner = value.get("embedders"), value.get("captioner")
-    is_sound = isinstance(embedders, list) and all(isinstance(name, str) for name in embedders)
+    lists = [value.get("embedders"), value.get("moving", []), value.get("sounds", [])]
+    captioner = value.get("captioner")
+    is_sound = all(isinstance(each, list) and all(isinstance(name, str) for name in each) for each in lists)
     if not is_sound or not isinstance(captioner, str | None):
         raise LibraryDamaged(
             f"The catalog holds {text[:60]!r} for the library's models, which are none. "
             "`vidsearch verify --repair` forgets them; the next `vidsearch index` chooses them again."
         )
-    return LibraryModels(embedders=tuple(embedders or ()), captioner=captioner)
+    embedders, moving, sounds = (tuple(each or ()) for each in lists)
+    return LibraryModels(embedders, captioner, moving, sounds)
 
 
 def put_models(connection: Connection, models: LibraryModels) -> None:
     """Remember the models that a library is made with."""
-    text = json.dumps({"embedders": list(models.embedders), "captioner": models.captioner})
-    put(connection, MODELS, text)
+    put(connection, MODELS, json.dumps(asdict(models)))
 
 
 def exclude(connection: Connection) -> tuple[str, ...]:

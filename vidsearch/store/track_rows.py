@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from vidsearch.store import line_vectors, segment_ids
 from vidsearch.store.values import json_object, seconds_of, time_of
 from vidsearch.store.video_rows import now
-from vidsearch.tracks import Segment, SegmentRecord, Track, TrackSpec
+from vidsearch.tracks import WINDOW_KINDS, Segment, SegmentRecord, Track, TrackSpec
 
 if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _ONE_A_START = ("frames", "caption", "shot")
 """Kinds of which no two segments of a track begin at once: a start that is there is the same segment."""
-_WITH_OWN_ENDS = ("transcript", "sound")
+_WITH_OWN_ENDS = ("transcript", *WINDOW_KINDS)
 """Kinds whose segments end where they were heard to end, and not where the next one begins."""
 SEVERAL_AT_ONCE = ("ocr",)
 """Kinds of which several segments of a track may hold at once, each with an end of its own."""

@@ -43,6 +43,13 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
             """,
             (models.captioner,),
         ).fetchall()
+        windows = connection.execute(
+            """
+            SELECT t.id, k.space_id FROM tracks t JOIN track_spaces k ON k.track_id = t.id
+            WHERE t.kind <> 'frames' AND t.state = 'building' AND t.is_complete = 1
+            """
+        ).fetchall()
+        built += [(track_id,) for track_id, space_id in windows if space_id in wanted]
         for (track_id,) in built:
             ledger.show(connection, track_id)
         setting_rows.put_models(connection, models)

@@ -1,0 +1,101 @@
+"""Moving pictures and sound, from the settings of `Library.index` to an answer: with tiny models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.ingest.clips import colour_clip
+from tests.sounds import beeps, with_sound
+from vidsearch import Library
+from vidsearch.errors import ModelUnavailable
+from vidsearch.types import LibraryModels
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folders of an X-CLIP of four frames, "xclip", and a CLAP, "clap"; and one to keep exports in."""
+    import torch
+
+    from tests import tiny_models
+
+    torch.set_num_threads(1)
+    root = tmp_path_factory.mktemp("tiny")
+    tiny_models.save_tiny_xclip(root / "xclip")
+    tiny_models.save_tiny_clap(root / "clap")
+    return root
+
+
+@pytest.fixture
+def video(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eight seconds that change and beep."""
+    monkeypatch.setenv("VIDSEARCH_CACHE", str(tiny / "cache"))
+    pictures = colour_clip(tmp_path / "silent.mkv", ["red", "blue", "green", "yellow"] * 2)
+    sound = beeps(*np.arange(0.5, 8, 0.5), seconds=8)
+    (tmp_path / "films").mkdir()
+    return with_sound(tmp_path / "films" / "a.mkv", sound, codec="flac", still=pictures)
+
+
+def made(library: Library) -> dict[str, list[tuple[float, float]]]:
+    store = library.store
+    return {
+        track.kind: [(each.start_seconds, round(each.end_seconds, 2)) for each in store.segments(track.id)]
+        for track in store.tracks(1)
+        if track.kind in ("clip", "sound") and track.state == "active"
+    }
+
+
+def test_windows_are_added_to_what_is_indexed_remembered_and_searched(
+    tmp_path: Path, tiny: Path, video: Path
+):
+    xclip, clap = str(tiny / "xclip"), str(tiny / "clap")
+    with Library.create(tmp_path / "library") as library:
+        library.index(video, models="mini")
+        assert made(library) == {}
+        report = library.index(
+            video, moving=True, moving_model=xclip, sounds=True, sound_model=clap, device="cpu"
+        )
+        assert (report.num_indexed, report.failures, report.warnings) == (1, (), ())
+        assert made(library) == {"clip": [(0.0, 4.0), (4.0, 8.0)], "sound": [(0.0, 8.0)]}
+        assert library.store.models == LibraryModels(("mini",), "mini", (xclip,), (clap,))
+
+        assert library.index(video).num_skipped == 1  # the models are remembered
+        answer = library.search("a red dog", kinds=("moving", "sounds"))
+        assert {each.kind for hit in answer for each in hit.evidence} <= {"moving", "sounds"}
+        assert library.verify() == []
+
+        library.index(video, sounds=False)
+        assert library.store.models == LibraryModels(("mini",), "mini", (xclip,))
+        assert made(library)["sound"] == [(0.0, 8.0)]
+        upgraded = library.upgrade("mini")
+        assert upgraded.is_switched
+        assert library.store.models == LibraryModels(("mini",), "mini", (xclip,))
+    # No torch to search: the text halves run on ONNX Runtime.
+    code = (
+        "import sys; from vidsearch import Library; "
+        f"library = Library.open({str(tmp_path / 'library')!r}); "
+        "answer = library.search('a red dog'); "
+        "assert not answer.notes, answer.notes; assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+
+
+def test_models_of_the_list_are_taken_by_what_they_do(tmp_path: Path, tiny: Path, video: Path):
+    with Library.create(tmp_path / "library") as library:
+        library.index(video, models=f"mini,{tiny / 'xclip'},{tiny / 'clap'}", captions=False, device="cpu")
+        assert sorted(made(library)) == ["clip", "sound"]
+        (frames, *_) = library.store.spaces()
+        assert frames.model == "mini"
+
+
+def test_another_kind_of_model_is_refused_before_anything_is_made(tmp_path: Path, tiny: Path, video: Path):
+    with Library.create(tmp_path / "library") as library:
+        with pytest.raises(ModelUnavailable, match="is no video embedder: name one, such as xclip"):
+            library.index(video, models="mini", moving=True, moving_model=str(tiny / "clap"))
+        with pytest.raises(ModelUnavailable, match="is no sound embedder: name one, such as clap"):
+            library.index(video, models="mini", sounds=True, sound_model="mini")
+        assert library.store.models is None
