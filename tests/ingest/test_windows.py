@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -161,6 +163,31 @@ def test_a_run_that_goes_on_makes_the_same_windows(tmp_path: Path):
     assert [start for start, _, _ in whole] == [0.0, 2.0, 4.0, 5.0]
     for number, from_seconds in ((0, 2.0), (1, 4.0), (2, 6.0)):
         assert made(from_seconds) == whole[number:]
+
+
+@pytest.mark.parametrize("num_batches", [1, 2])
+def test_a_run_that_is_stopped_goes_on_where_it_was(library: Store, tmp_path: Path, num_batches: int):
+    path = write_video(tmp_path / "a.mp4", numbered, num_frames=150, frame_rate=10)
+    stop = threading.Event()
+
+    class Stopping(MotionEmbedder):
+        def embed_clips(self, clips: Any) -> Any:
+            if len(self.clips) >= 2 * num_batches:
+                stop.set()
+                time.sleep(0.5)  # what was made before is on its way into the library
+            return super().embed_clips(clips)
+
+    interrupted = index(library, path, audio_analyzers=[ClipAnalyzer(Stopping())], stop=stop)
+    assert interrupted.interrupted
+    kept = windows(library, "clip")
+    assert len(kept) <= 2 * (num_batches + 1)
+    assert library.verify() == []
+    embedder = MotionEmbedder()
+    again = index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
+    assert (again.interrupted, again.failures) == (False, ())
+    assert windows(library, "clip") == [*((2.0 * n, 2.0 * n + 2) for n in range(7)), (13.0, 15.0)]
+    assert len(embedder.clips) == 8 - len(kept)
+    assert library.verify() == []
 
 
 def test_other_weights_are_another_track_and_the_same_are_not_made_twice(library: Store, tmp_path: Path):

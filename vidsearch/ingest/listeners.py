@@ -148,7 +148,7 @@ class Listeners:
                 from_seconds=hearing.from_seconds,
                 timeout_seconds=self._timeout_seconds,
             )
-            return analyzer.analyze(self._while_of_use(job, decode))
+            return analyzer.analyze(self._while_of_use(job, decode), from_seconds=hearing.from_seconds)
         return analyzer.analyze(self._blocks(job, hearing, analyzer))
 
     def _blocks(self, job: VideoJob, hearing: Hearing, analyzer: AudioAnalyzer) -> Iterator[AudioBlock]:

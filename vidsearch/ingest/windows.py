@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 Content = TypeVar("Content")
 
 _DEFAULT_BATCH = 4
+_ROUNDING_SECONDS = 1e-6
 _MOST_WAITING = 64
 """Windows, with and without content, after which what was found is kept."""
 _SHORTEST_SOUND_SECONDS = 1.0
@@ -72,7 +73,7 @@ class ClipAnalyzer:
     ) -> Callable[[], Iterator[Frame]]:
         """What decodes the frames of the windows from a time on, at the model's own rate.
 
-        It begins a window earlier, which is made a second time: the last window may reach back there.
+        It begins a window earlier, as the last window may reach back there.
         """
         start_seconds = max(plan.start_seconds, from_seconds - self._embedder.window_seconds)
         return partial(
@@ -86,11 +87,12 @@ class ClipAnalyzer:
             timeout_seconds=timeout_seconds,
         )
 
-    def analyze(self, stream: Iterator[Frame]) -> Iterator[AudioFindings]:
-        """Embed the windows of what `read` gives."""
-        windows = clip_windows(_whole(stream), num_frames=self._embedder.num_frames, fps=self._fps)
+    def analyze(self, stream: Iterator[Frame], *, from_seconds: float = 0.0) -> Iterator[AudioFindings]:
+        """Embed the windows of what `read` gives, but for those that end by `from_seconds`."""
         embedder = self._embedder
-        yield from _findings(windows, embedder.embed_clips, embedder.space, lambda: _batch_size(embedder))
+        windows = clip_windows(_whole(stream), num_frames=embedder.num_frames, fps=self._fps)
+        new = (window for window in windows if window.end_seconds > from_seconds + _ROUNDING_SECONDS)
+        yield from _findings(new, embedder.embed_clips, embedder.space, lambda: _batch_size(embedder))
 
 
 class SoundAnalyzer:
