@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import typer
 
 from vidsearch.cli import console, options, stopping
+from vidsearch.cli import workers as ray_workers
 from vidsearch.times import format_duration
 from vidsearch.types import Sampling
 
@@ -136,6 +137,10 @@ def index(
         bool,
         typer.Option("--reindex", help="Index again what is here with other options, such as another --fps."),
     ] = False,
+    on: ray_workers.On = None,
+    workers: ray_workers.Workers = None,
+    gpus_per_worker: ray_workers.GpusPerWorker = 0.0,
+    path_map: ray_workers.PathMap = None,
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
@@ -157,6 +162,8 @@ def index(
     - `vidsearch index ~/Videos --models clip,blip --moving --sounds`
 
     - `vidsearch index ~/Videos --exclude "drafts/" --exclude "*.mkv"`
+
+    - `vidsearch index /mnt/videos --on ray://head:10001 --workers 8 --gpus-per-worker 1`
 
     - `vidsearch index s3://bucket/lectures https://example.org/film.mp4`
     """
@@ -191,6 +198,7 @@ def index(
             "timeout_seconds": timeout,
             "isolate": isolate,
             "reindex": reindex,
+            "workers": ray_workers.ray_options(on, workers, gpus_per_worker, path_map or []),
         }
     )
     with progress.shown(quiet=quiet) as on_progress:
@@ -347,6 +355,8 @@ def _print_work(report: IngestReport, device: Device | None) -> None:
     ]
     if any(made):
         console.say(f"  {', '.join(filter(None, made))}")
+    for worker, num_frames in report.shares:
+        console.say(f"  {worker}: {_count(num_frames, 'frame')}")
 
 
 def _known(number: int) -> str:

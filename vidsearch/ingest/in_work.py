@@ -17,6 +17,7 @@ from vidsearch.errors import (
     SourceUnavailable,
     TrackNotFound,
     VideoNotFound,
+    VideoReplaced,
     VidsearchError,
 )
 from vidsearch.ingest.work import ChunkDone, SoundDone, SoundHeard, VideoDone
@@ -79,6 +80,14 @@ class VideosInWork:
         """Whether results of a job would still be kept."""
         return job.key in self._open_videos
 
+    def quick_key_of(self, job: VideoJob) -> str:
+        """What a job's file looks like, for those who read it elsewhere."""
+        return self._open_videos[job.key].fingerprint.quick_key
+
+    def take_out(self, job: VideoJob) -> OpenVideo | None:
+        """Take out a video that nobody works on any more, with its lease; None where it was given up."""
+        return self._open_videos.pop(job.key, None)
+
     def seconds_of(self, job: VideoJob) -> float | None:
         """How much of a job's video this run has to cover, where that is known."""
         opened = self._open_videos.get(job.key)
@@ -100,7 +109,7 @@ class VideosInWork:
             self._keep(opened, result.job, result)
         except LeaseLost:
             self._progress.leave_to_others(opened.path)
-            del self._open_videos[result.job.key]
+            self._open_videos.pop(result.job.key, None)
 
     def _keep(
         self, opened: OpenVideo, job: VideoJob, result: ChunkDone | VideoDone | SoundHeard | SoundDone
@@ -119,6 +128,8 @@ class VideosInWork:
                 case VideoDone(error=None, report=report):
                     opened.content_hash = None if report is None else report.content_hash
                     self._finish(opened, job)
+                case VideoDone(error=VideoReplaced() as error):  # so says a worker that read it elsewhere
+                    raise error
                 case VideoDone(error=error):
                     self._end_early(opened, job, error)
         except MediaError as error:

@@ -37,6 +37,7 @@ class Progress:
         self._fractions: dict[Path, float] = {}
         self._current: Path | None = None
         self._num_frames_advanced = 0
+        self._shares: dict[str, int] = {}
         self._num_indexed = 0
         self._num_resumed = 0
         self._num_skipped = 0
@@ -52,6 +53,8 @@ class Progress:
     def open(self, path: Path, *, seconds: float | None) -> None:
         """Count a video that is worked on, and the seconds of it that are to come, where known."""
         with self._lock:
+            if path in self._opened:
+                return  # its worker was lost, and another goes on with it
             self._opened.add(path)
             if seconds is None:
                 self._has_unknown_length = True
@@ -64,6 +67,8 @@ class Progress:
         with self._lock:
             self._current = job.path
             self._num_frames_advanced += advanced.num_frames
+            if advanced.worker is not None:
+                self._shares[advanced.worker] = self._shares.get(advanced.worker, 0) + advanced.num_frames
             self._cover(job, None, advanced.until_seconds, seconds)
 
     def hear(self, heard: SoundHeard | SoundDone, *, seconds: float | None) -> None:
@@ -166,6 +171,7 @@ class Progress:
                 wall_seconds=time.monotonic() - self._started,
                 interrupted=interrupted,
                 warnings=(*self._warnings, *map(_remark, self._unheard.items())),
+                shares=tuple(sorted(self._shares.items())),
             )
 
     def _cover(self, job: VideoJob, part: int | None, until_seconds: float, seconds: float | None) -> None:

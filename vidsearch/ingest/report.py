@@ -92,6 +92,8 @@ class IngestReport:
     """True where the run was stopped before its end: another one goes on from there."""
     warnings: tuple[str, ...] = ()
     """What else the user should know: a GPU asked for that cannot decode."""
+    shares: tuple[tuple[str, int], ...] = ()
+    """Workers elsewhere, by name, and how many frames each has made."""
 
     @property
     def num_failed(self) -> int:

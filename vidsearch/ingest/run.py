@@ -14,11 +14,12 @@ from vidsearch.errors import LibraryNotWritable, MediaError, QueryError
 from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.embedded_text import EmbeddedText
 from vidsearch.ingest.jobs import Redo, Wanted
-from vidsearch.ingest.pipeline import PipelineOptions, process
+from vidsearch.ingest.pipeline import PipelineOptions
 from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.progress import Progress
+from vidsearch.ingest.runner import ThisMachine
 from vidsearch.ingest.session import IngestSession
-from vidsearch.ingest.work import SoundDone, SoundHeard, VideoAdvanced
+from vidsearch.ingest.work import SoundDone, SoundHeard, VideoAdvanced, WorkerLost
 from vidsearch.ingest.writer import Writer
 from vidsearch.media.discover import find_videos
 from vidsearch.store.leases import Heartbeat
@@ -27,6 +28,7 @@ from vidsearch.types import SamplingPlan
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FileAnalyzer, FrameAnalyzer, FrameReader
     from vidsearch.ingest.report import IngestReport, ProgressState
+    from vidsearch.ingest.runner import Runner
     from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.models.protocols import Captioner, Embedder
     from vidsearch.store.store import Store
@@ -50,6 +52,7 @@ def ingest(
     reindex: bool = False,
     isolate: bool = False,
     options: PipelineOptions = PipelineOptions(),
+    runner: Runner | None = None,
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
@@ -61,6 +64,8 @@ def ingest(
     under another plan is sampled again; what takes the place of something is built beside it, and shown once
     it is whole. With `isolate` every file is decoded in a process of its own, as is, in any case, one at
     which an earlier run died.
+
+    The work is done here, or by another `runner` whose workers have these very models.
 
     A KeyboardInterrupt, or `stop` being set from another thread, ends the run after the commit in hand; what
     was committed stays, and the next run continues from there. `on_progress` is called in this thread.
@@ -92,9 +97,11 @@ def ingest(
         retry_failed=retry_failed,
         reindex=reindex,
         isolate=isolate,
+        is_read_here=runner is None,
         timeout_seconds=options.timeout_seconds,
     )
-    return _run(session, library, found.videos, embedders, progress, options, on_progress, stop)
+    runner = runner or ThisMachine(embedders, options)
+    return _run(session, library, found.videos, runner, progress, on_progress, stop)
 
 
 def add_tracks(
@@ -135,35 +142,26 @@ def add_tracks(
         retry_failed=True,
         timeout_seconds=options.timeout_seconds,
     )
-    return _run(session, library, paths, embedders, progress, options, on_progress, stop)
+    runner = ThisMachine(embedders, options)
+    return _run(session, library, paths, runner, progress, on_progress, stop)
 
 
 def _run(
     session: IngestSession,
     library: Store,
     paths: Sequence[Path],
-    embedders: Sequence[Embedder],
+    runner: Runner,
     progress: Progress,
-    options: PipelineOptions,
     on_progress: Callable[[ProgressState], None] | None,
     stop: threading.Event | None,
 ) -> IngestReport:
     stop = stop or threading.Event()
 
     def work_on(videos: Sequence[Path], writer: Writer) -> None:
-        for result in process(
-            videos,
-            session.open,
-            embedders=embedders,
-            analyzers=session.analyzers,
-            audio_analyzers=session.audio_analyzers,
-            is_wanted=session.in_work.is_open,
-            reader=session.reader,
-            options=options,
-            on_warning=progress.warn,
-            stop=stop,
-        ):
-            if isinstance(result, VideoAdvanced):
+        for result in runner.results(videos, session, on_warning=progress.warn, stop=stop):
+            if isinstance(result, WorkerLost):
+                writer.submit(partial(session.go_on, result))  # after what it has sent
+            elif isinstance(result, VideoAdvanced):
                 progress.advance(result, seconds=session.in_work.seconds_of(result.job))
             else:
                 if isinstance(result, (SoundHeard, SoundDone)):

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.errors import MediaError, VideoReplaced
+from vidsearch.errors import LeaseLost, MediaError, VideoReplaced
 from vidsearch.ingest.in_work import (
     OpenVideo,
     VideosInWork,
@@ -21,7 +21,7 @@ from vidsearch.ingest.in_work import (
 from vidsearch.ingest.isolation import isolated
 from vidsearch.ingest.jobs import Wanted, Work, make_job, work_on
 from vidsearch.ingest.report import FileFailure
-from vidsearch.ingest.work import VideoJob
+from vidsearch.ingest.work import VideoJob, WorkerLost
 from vidsearch.media.probe import probe
 from vidsearch.store.fingerprint import identify
 
@@ -53,6 +53,7 @@ class IngestSession:
         reindex: bool = False,
         adds_videos: bool = True,
         isolate: bool = False,
+        is_read_here: bool = True,
         timeout_seconds: float | None = None,
     ) -> None:
         self._library = library
@@ -62,6 +63,7 @@ class IngestSession:
         self._reindex = reindex
         self._adds_videos = adds_videos
         self._isolate = isolate
+        self._is_read_here = is_read_here
         self._timeout_seconds = timeout_seconds
         self._keys = itertools.count()
         self.in_work = VideosInWork(library, progress, shows=wanted.shows)
@@ -94,6 +96,28 @@ class IngestSession:
             self.in_work.fail(path, error)
             return None
 
+    def go_on(self, lost: WorkerLost) -> None:
+        """Make a job of what is left of one whose worker was lost. In the thread that writes.
+
+        What that worker still sends is refused: its job is closed, and its lease has another epoch.
+        """
+        opened = self.in_work.take_out(lost.job)
+        job = None
+        if opened is not None:
+            lease = opened.lease
+            try:
+                if lost.has_begun:
+                    lease = self._library.note_death(lease)
+                job = self._open_leased(opened.path, opened.fingerprint, lease)
+            except MediaError as error:
+                self.in_work.fail(opened.path, error)
+            except LeaseLost:
+                self._progress.leave_to_others(opened.path)
+            finally:
+                if job is None:
+                    self._library.give_back(lease)
+        lost.go_on(job)
+
     def forget_replaced(self) -> None:
         """Remove the videos whose files hold something else now, once every file had its turn to be found."""
         self._progress.replace(len(self._library.prune()))
@@ -124,7 +148,7 @@ class IngestSession:
             return None
         assert work is not None
         print_of_file = state.fingerprint or identify(path)
-        lease = self._library.take_lease(print_of_file.content_hash)
+        lease = self._library.take_lease(print_of_file.content_hash, is_read_here=self._is_read_here)
         if lease is None:
             self._wait_for_turn(path)
             return None

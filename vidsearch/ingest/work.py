@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, TypeAlias
 from vidsearch.ingest.report import Counts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from vidsearch.errors import VidsearchError
     from vidsearch.ingest.analyzers import AudioFindings, Finding
     from vidsearch.ingest.policy import LookMemory
@@ -135,6 +137,8 @@ class VideoAdvanced:
     job: VideoJob
     until_seconds: float
     num_frames: int
+    worker: str | None = None
+    """Who made them, where not this process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,4 +181,15 @@ class SoundDone:
     """Why it ended before the end of the sound; NoSound where there is none."""
 
 
-WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone
+@dataclass(frozen=True, slots=True)
+class WorkerLost:
+    """Whoever worked on a job died, or gives no sign of life."""
+
+    job: VideoJob
+    has_begun: bool
+    """Whether it may have died of the file."""
+    go_on: Callable[[VideoJob | None], None]
+    """Takes the job that goes on from what was kept, or None where there is to be none."""
+
+
+WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone | WorkerLost

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
@@ -20,6 +21,9 @@ from vidsearch.types import Sampling, SamplingPlan
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.ingest.analyzers import FrameReader
+    from vidsearch.ingest.pipeline import PipelineOptions
+    from vidsearch.ingest.ray_runner import RayOptions, RayRunner
+    from vidsearch.ingest.ray_worker import Models as WorkerModels
     from vidsearch.media.container import DecodeDevice
     from vidsearch.models.device import Device
     from vidsearch.types import LibraryModels
@@ -83,6 +87,8 @@ class IndexSettings(TypedDict, total=False):
     are; an empty list forgets them."""
     reindex: bool
     """Index again what is here with other settings."""
+    workers: RayOptions | None
+    """Workers on a Ray cluster. Default: this machine alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +107,8 @@ class IndexOptions:
     exclude: tuple[str, ...] | None = None
     """Patterns of files to pass over; None for those that the library keeps."""
     reindex: bool = False
+    workers: RayOptions | None = None
+    """Workers on a Ray cluster; None for this machine alone."""
 
     @classmethod
     def of(cls, settings: IndexSettings) -> IndexOptions:
@@ -180,6 +188,30 @@ class Indexer:
         chosen = choose_models(store, options.models)
         return cls(options, chosen, load_models(chosen, options.models))
 
+    def worker_models(self) -> WorkerModels:
+        """Return the loaded models as a worker uses them."""
+        from vidsearch.ingest import parse_policy
+        from vidsearch.ingest.analyzers import CaptionAnalyzer
+        from vidsearch.ingest.ray_worker import Models
+
+        captioner = self.loaded.captioner
+        policy = parse_policy(self.options.caption_every)
+        analyzers = () if captioner is None else (CaptionAnalyzer(captioner, policy),)
+        listening = tuple(self.loaded.stream_analyzers())
+        return Models(self.loaded.embedders, analyzers, listening, self._reader)
+
+    def _on_ray(self, workers: RayOptions, pipeline_options: PipelineOptions) -> RayRunner:
+        from vidsearch.ingest.ray_runner import RayRunner
+        from vidsearch.ingest.ray_worker import Introduction
+
+        own = replace(self.options, workers=None)
+        return RayRunner(
+            partial(_worker_models, own, self._chosen),
+            Introduction.of(self.worker_models()),
+            ray_options=workers,
+            options=pipeline_options,
+        )
+
     def exclude(self, store: Store) -> tuple[str, ...]:
         """Return the patterns of files to pass over: those asked for, which the library keeps, or its own.
 
@@ -213,6 +245,9 @@ class Indexer:
         from vidsearch.ingest.lines import read_lines
 
         options = self.options
+        pipeline_options = PipelineOptions(
+            timeout_seconds=options.timeout_seconds, decode_device=options.decode_device
+        )
         check_models(store, self._chosen)
         if store.models != self._chosen:
             store.set_models(self._chosen)
@@ -229,15 +264,19 @@ class Indexer:
             retry_failed=options.retry_failed,
             reindex=options.reindex,
             isolate=options.isolate,
-            options=PipelineOptions(
-                timeout_seconds=options.timeout_seconds, decode_device=options.decode_device
-            ),
+            options=pipeline_options,
+            runner=None if options.workers is None else self._on_ray(options.workers, pipeline_options),
             on_progress=on_progress,
             stop=stop,
         )
         if not report.interrupted:
             read_lines(store, stop=stop)
         return report
+
+
+def _worker_models(options: IndexOptions, chosen: LibraryModels) -> WorkerModels:
+    """The models of a run, loaded where this is called."""
+    return Indexer(options, chosen, load_models(chosen, options.models)).worker_models()
 
 
 def _text_reader() -> FrameReader:

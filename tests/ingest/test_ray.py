@@ -1,0 +1,227 @@
+"""Workers on a Ray cluster whose nodes are processes of this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import psutil
+import pytest
+
+from tests.conftest import REPOSITORY
+from tests.fakes import ColourCaptioner, ColourEmbedder
+from tests.ingest.clips import colour_clip
+from vidsearch.errors import QueryError
+from vidsearch.ingest import IngestReport, PipelineOptions, ingest
+from vidsearch.ingest.analyzers import CaptionAnalyzer
+from vidsearch.ingest.ray_runner import RayOptions, RayRunner, parse_path_map
+from vidsearch.ingest.ray_worker import Introduction, Models, Worker
+from vidsearch.ingest.work import ChunkDone
+from vidsearch.store.store import Store
+from vidsearch.types import SamplingPlan
+
+PLAN = SamplingPlan(fps=2)
+OPTIONS = PipelineOptions(chunk_frames=2, timeout_seconds=60.0)
+
+
+class SlowEmbedder(ColourEmbedder):
+    """Takes so long that a worker can be killed in the middle of a film."""
+
+    def embed_images(self, images: Any) -> Any:
+        time.sleep(0.05 * len(images))
+        return super().embed_images(images)
+
+
+def models() -> Models:
+    return Models([ColourEmbedder()], [CaptionAnalyzer(ColourCaptioner())])
+
+
+def slow_models() -> Models:
+    return Models([SlowEmbedder()], [CaptionAnalyzer(ColourCaptioner())])
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """A head and a second node."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    opened = Cluster(initialize_head=True, head_node_args={"num_cpus": 2})
+    opened.add_node(num_cpus=2)
+    ray.init(address=opened.address, log_to_driver=False, logging_level="ERROR")
+    yield opened
+    ray.shutdown()
+    opened.shutdown()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    colours = ["red", "green", "blue", "yellow", "cyan", "magenta"]
+    for number in range(4):
+        own = [colours[(number + place) % 6] for place in range(8)]
+        colour_clip(folder / f"{number}.mp4", own, start=number)
+    return folder
+
+
+def index(library: Store, folder: Path, runner: RayRunner | None = None, **options: Any) -> IngestReport:
+    return ingest(
+        library,
+        [folder],
+        embedders=[ColourEmbedder()],
+        captioner=ColourCaptioner(),
+        plan=PLAN,
+        options=OPTIONS,
+        runner=runner,
+        **options,
+    )
+
+
+def runner_of(load: Any = models, *, num_workers: int = 2, **options: Any) -> RayRunner:
+    environment = {"PYTHONPATH": str(REPOSITORY)}
+    return RayRunner(
+        load,
+        Introduction.of(models()),
+        ray_options=RayOptions(num_workers=num_workers, environment=environment, **options),
+        options=OPTIONS,
+    )
+
+
+def contents(library: Store) -> dict[str, list[tuple[float, str | None, bytes]]]:
+    """All frames with their captions and vectors, by file."""
+    (space,) = library.spaces()
+    found = {}
+    for video in library.videos():
+        assert video.is_complete
+        frames = library.frames(video.id)
+        ids, rows = library.vectors(space, [frame.id for frame in frames])
+        vectors = dict(zip(ids.tolist(), rows, strict=True))
+        found[video.path.name] = [
+            (
+                frame.time_seconds,
+                frame.caption.text if frame.caption else None,
+                np.round(vectors[frame.id], 6).tobytes(),
+            )
+            for frame in frames
+        ]
+    return found
+
+
+@pytest.fixture
+def wanted(folder: Path, tmp_path: Path) -> dict[str, list[tuple[float, str | None, bytes]]]:
+    with Store.open(tmp_path / "here", create=True) as library:
+        index(library, folder)
+        return contents(library)
+
+
+def kill_a_worker() -> bool:
+    """Kill one actor's process of this test's cluster, by SIGKILL; False where there is none."""
+    for process in psutil.Process().children(recursive=True):
+        with suppress(psutil.Error):
+            if "ray::Worker" in " ".join(process.cmdline()):
+                os.kill(process.pid, signal.SIGKILL)
+                return True
+    return False
+
+
+def test_workers_make_what_this_machine_makes_also_after_one_was_killed(cluster, folder, tmp_path, wanted):
+    """Exactly once: whichever worker made it, and whoever died on the way."""
+    has_killed = False
+
+    def on_progress(state: Any) -> None:
+        nonlocal has_killed
+        if state.num_frames > 4 and not has_killed:
+            has_killed = kill_a_worker()
+
+    with Store.open(tmp_path / "library", create=True) as library:
+        report = index(library, folder, runner_of(slow_models), on_progress=on_progress)
+
+        assert has_killed
+        assert (report.num_indexed, report.failures) == (4, ())
+        assert contents(library) == wanted
+        assert any("was lost" in warning for warning in report.warnings)
+        assert sum(num_frames for _, num_frames in report.shares) >= 64
+        assert library.verify() == []
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_weights_is_refused(cluster, folder, tmp_path):
+    import dataclasses
+
+    from vidsearch.errors import ModelUnavailable
+
+    own = Introduction.of(models())
+    space = dataclasses.replace(own.spaces[0], weights_digest="0" * 40)
+    runner = RayRunner(
+        models,
+        dataclasses.replace(own, spaces=(space,)),
+        ray_options=RayOptions(num_workers=1, environment={"PYTHONPATH": str(REPOSITORY)}),
+    )
+    with Store.open(tmp_path / "library", create=True) as library:
+        with pytest.raises(ModelUnavailable, match="has other weights"):
+            index(library, folder, runner)
+        assert library.videos() == []
+
+
+@pytest.mark.slow
+def test_workers_that_see_the_files_elsewhere(cluster, folder, tmp_path, wanted):
+    seen_at = tmp_path / "seen"
+    seen_at.symlink_to(folder)
+    runner = runner_of(path_map={str(tmp_path / "seen"): str(folder)})
+    with Store.open(tmp_path / "library", create=True) as library:
+        index(library, seen_at, runner)
+
+        assert contents(library) == wanted
+        assert {video.path.parent for video in library.videos()} == {seen_at}
+
+
+def test_a_worker_gives_plain_data_and_nothing_before_it_is_asked(folder):
+    from tests.ingest.jobs import job_of
+    from vidsearch.store.fingerprint import quick_key
+
+    path = folder / "0.mp4"
+    worker = Worker(models, OPTIONS)
+    assert worker.begin(job_of(path, ColourEmbedder().space, PLAN), quick_key(path)) is None
+    chunks = []
+    is_through = False
+    while not is_through:
+        sent, is_through = worker.more()
+        chunks += [each for each in sent if isinstance(each, ChunkDone)]
+
+    assert sum(chunk.counts.num_frames for chunk in chunks) == 16
+
+
+def test_a_worker_that_sees_another_file_says_so(folder):
+    from tests.ingest.jobs import job_of
+
+    worker = Worker(models, OPTIONS)
+
+    error = worker.begin(job_of(folder / "0.mp4", ColourEmbedder().space, PLAN), "other")
+
+    assert error is not None
+    assert "--path-map" in error.reason
+
+
+def test_only_a_worker_that_fits_is_given_work():
+    import dataclasses
+
+    own = Introduction.of(models())
+
+    assert own.differs_from(dataclasses.replace(own, host="another")) is None
+    assert "runs vidsearch" in str(own.differs_from(dataclasses.replace(own, version="0.0.1")))
+    other = dataclasses.replace(own.spaces[0], weights_digest="0" * 40)
+    assert "other weights" in str(dataclasses.replace(own, spaces=(other,)).differs_from(own))
+    assert dataclasses.replace(own, producers=()).differs_from(own) == "has other models"
+
+
+@pytest.mark.parametrize("pair", ["/a", "=/b", "/a="])
+def test_a_path_map_has_two_sides(pair):
+    with pytest.raises(QueryError, match="LOCAL=REMOTE"):
+        parse_path_map([pair])

@@ -1,0 +1,58 @@
+"""Options of commands whose work may be done by workers on Ray."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from vidsearch.ingest.ray_runner import RayOptions
+
+_PANEL = "Workers on Ray"
+
+On = Annotated[
+    str | None,
+    typer.Option(
+        "--on",
+        metavar="ray[://HEAD:10001]",
+        help="Have workers on a Ray cluster do the work.",
+        rich_help_panel=_PANEL,
+    ),
+]
+Workers = Annotated[
+    int | None,
+    typer.Option(min=1, help="How many. [default: one on each node]", rich_help_panel=_PANEL),
+]
+GpusPerWorker = Annotated[float, typer.Option(min=0.0, help="0.5: two share one.", rich_help_panel=_PANEL)]
+PathMap = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="LOCAL=REMOTE",
+        help="Where workers see what lies in a folder here. Repeatable.",
+        rich_help_panel=_PANEL,
+    ),
+]
+
+
+def ray_options(
+    on: str | None, workers: int | None, gpus_per_worker: float, path_map: list[str]
+) -> RayOptions | None:
+    """Return what these options ask for; None for this machine alone.
+
+    Raises:
+        QueryError: A path map that maps nothing.
+        typer.BadParameter: Workers are described, and no cluster.
+    """
+    if on is None:
+        if workers is not None or gpus_per_worker or path_map:
+            raise typer.BadParameter("Workers on Ray are asked for with --on ray.", param_hint="--workers")
+        return None
+    from vidsearch.ingest.ray_runner import RayOptions, parse_path_map
+
+    return RayOptions(
+        address=on,
+        num_workers=workers,
+        gpus_per_worker=gpus_per_worker,
+        path_map=parse_path_map(path_map),
+    )

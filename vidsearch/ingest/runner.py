@@ -1,0 +1,68 @@
+"""Where the work of an ingest is done: on this machine, or by workers elsewhere.
+
+A runner asks the session for jobs and gives back what is made of them. The session alone touches the library,
+wherever the work is done.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from vidsearch.ingest.pipeline import PipelineOptions, process
+
+if TYPE_CHECKING:
+    from vidsearch.ingest.session import IngestSession
+    from vidsearch.ingest.work import WorkResult
+    from vidsearch.media.container import OnWarning
+    from vidsearch.models.protocols import Embedder
+
+
+class Runner(Protocol):
+    """Does the jobs of a session."""
+
+    def results(
+        self,
+        paths: Sequence[Path],
+        session: IngestSession,
+        *,
+        on_warning: OnWarning,
+        stop: threading.Event,
+    ) -> Iterator[WorkResult]:
+        """Yield what is made of the files, as `pipeline.process` does; it ends once `stop` is set.
+
+        `session.open` may be called in several threads at once.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ThisMachine:
+    """Does the jobs here, in threads of this process."""
+
+    embedders: Sequence[Embedder]
+    options: PipelineOptions
+
+    def results(
+        self,
+        paths: Sequence[Path],
+        session: IngestSession,
+        *,
+        on_warning: OnWarning,
+        stop: threading.Event,
+    ) -> Iterator[WorkResult]:
+        return process(
+            paths,
+            session.open,
+            embedders=self.embedders,
+            analyzers=session.analyzers,
+            audio_analyzers=session.audio_analyzers,
+            is_wanted=session.in_work.is_open,
+            reader=session.reader,
+            options=self.options,
+            on_warning=on_warning,
+            stop=stop,
+        )
