@@ -16,7 +16,7 @@ LAYERS = (
     {"store"},
     {"concepts"},
     {"ingest", "search"},
-    {"captions", "bench", "evaluation"},
+    {"captions", "labels", "bench", "evaluation"},
     {"service"},
     {"web", "api"},
     {"mcp"},

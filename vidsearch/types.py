@@ -297,6 +297,8 @@ class FrameFilter:
     max_duration_seconds: float | None = None
     caption_words: str | None = None
     """Frames whose caption contains all of these words (stemmed)."""
+    label: str | None = None
+    """Frames where this label was seen, see `Library.labels`."""
 
     @property
     def is_empty(self) -> bool:

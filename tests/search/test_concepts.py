@@ -54,7 +54,7 @@ def test_a_name_means_its_examples_alone_and_beside_words(library):
 
     assert best(library, text="Minka") == ("lights.mp4", 5.0)
     assert best(library, text="minka blue", num_hits=1) == ("night.mp4", 5.0)  # red and blue: magenta
-    assert best(library, text="blue", plus=()) != ("lights.mp4", 5.0)
+    assert best(library, text="blue") != ("lights.mp4", 5.0)
 
 
 def test_a_name_works_in_steps(library):

@@ -136,6 +136,13 @@ def search(
             help="Only frames whose caption has all of these words.",
         ),
     ] = None,
+    label: Annotated[
+        str | None,
+        typer.Option(
+            rich_help_panel=options.FILTER_PANEL,
+            help="Only where this label was seen; see `vidsearch label`.",
+        ),
+    ] = None,
     mode: Annotated[
         Mode,
         typer.Option(
@@ -231,6 +238,7 @@ def search(
         min_duration_seconds=min_duration,
         max_duration_seconds=max_duration,
         caption_words=caption_has,
+        label=label,
     )
     if queries is not None:
         _check_many(text=text, save=save, explain=explain, export=export, refine=refine)

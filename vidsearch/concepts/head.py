@@ -33,6 +33,8 @@ WORDS_WEIGHT = 2.0
 """Of words that the examples bear out, against one example; it falls with the root of their number."""
 NEAR_IDENTICAL_COSINE = 0.96
 """Examples at least this alike are one picture."""
+ALIKE_COSINE = 0.85
+"""A frame at least this like an example may well show the same thing."""
 _LEAST_DEVIATION = 1e-3
 
 
@@ -45,7 +47,7 @@ class Head:
     height_left_out: float | None
     """How far examples stand above the frames, in deviations, by the other examples alone; None for one."""
     ranks_left_out: tuple[float | None, ...]
-    """For each example: the share of the frames that stand at least as high, by the other examples alone;
+    """For each example: the share of frames of other things that stand as high, by the other examples alone;
     None where it is the only one. Examples that look the same are left out together: frames of one second
     would vouch for each other."""
     words_share: float
@@ -73,6 +75,8 @@ class HeadMaker:
         examples, against = examples.astype(np.float64), against.astype(np.float64)
         share = self._words_share(examples, words)
         direction = self._direction(examples, against, words, share)
+        # Other frames of what the examples show stand as high as they do, and say nothing against them.
+        is_other = (self._background @ examples.T).max(axis=1) < ALIKE_COSINE
         ranks: list[float | None] = []
         heights: list[float] = []
         for example in examples:
@@ -83,7 +87,7 @@ class HeadMaker:
                 by_others = self._direction(others, against, words, self._words_share(others, words))
                 scores = self._background @ by_others
                 own = float(example @ by_others)
-                ranks.append(float((scores >= own - 1e-9).mean()))
+                ranks.append(float((is_other & (scores >= own - 1e-9)).mean()))
                 heights.append((own - scores.mean()) / max(scores.std(), _LEAST_DEVIATION))
         return Head(
             direction.astype(np.float32),

@@ -368,7 +368,7 @@ def _check_filter(frames: FrameFilter) -> None:
     for video_id in frames.video_ids or ():
         if not 0 <= video_id <= MAX_ID:
             raise QueryError(f"There is no video #{video_id}.")
-    for text in (frames.video_glob, frames.caption_words):
+    for text in (frames.video_glob, frames.caption_words, frames.label):
         if text is not None and (len(text) > MAX_CHARACTERS or _NOT_TEXT.search(text)):
             raise QueryError(f"A filter cannot look for {text[:40]!r}: it is too long, or no text.")
     for low, high, what in (

@@ -30,6 +30,8 @@ KINDS: Mapping[str, TrackKind] = MappingProxyType(
         "chapters": "chapter",
         "sound": "sound",
         "sounds": "sound",
+        "label": "label",
+        "labels": "label",
     }
 )
 """The kinds of tracks that have words, by the names that people may give them."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from vidsearch.errors import QueryError, TrackNotFound
 from vidsearch.service.reading import ALL, LARGEST_ID, StrPath, VideoName
-from vidsearch.service.taking import LibraryExporter
+from vidsearch.service.searching import LibrarySearcher
 from vidsearch.store.store import Store
 from vidsearch.text import one_line
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
@@ -19,10 +19,8 @@ if TYPE_CHECKING:
     from vidsearch.captions.rewrite import Correction
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.media.subtitle_files import SubtitleFile
-    from vidsearch.search.engine import Searcher
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
-    from vidsearch.service.concepts import Concepts
     from vidsearch.service.describing import DescribeSettings
     from vidsearch.service.indexing import Indexer, IndexOptions, IndexSettings
     from vidsearch.service.queries import SearchOptions
@@ -32,7 +30,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Video
 
 
-class Library(LibraryExporter):
+class Library(LibrarySearcher):
     """Videos that can be searched, in one folder.
 
         with Library.create("library") as library:
@@ -46,7 +44,6 @@ class Library(LibraryExporter):
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
-        self._searcher: Searcher | None = None
         self._indexer: Indexer | None = None
 
     @classmethod
@@ -153,22 +150,10 @@ class Library(LibraryExporter):
         named = query.filter.video_glob
         if named is not None:
             query = with_videos(query, [video.id for video in self.store.videos(named)])
+        if query.filter.label is not None:
+            self.labels.check(query.filter.label)
         with self._lock:
             return Answer.of(self._searching().search(query))
-
-    def _searching(self) -> Searcher:
-        if self._searcher is None:
-            from vidsearch.search.engine import Searcher
-
-            self._searcher = Searcher(self.store)
-        return self._searcher
-
-    @property
-    def concepts(self) -> Concepts:
-        """What the library was taught: names of your own, by examples."""
-        from vidsearch.service.concepts import Concepts
-
-        return Concepts(self, self._searching())
 
     # --- changing -----------------------------------------------------------------------------------
 

@@ -55,6 +55,8 @@ class SearchOptions(TypedDict, total=False):
     min_duration_seconds: float | None
     max_duration_seconds: float | None
     caption_words: str | None
+    label: str | None
+    """Only where this label was seen."""
 
 
 _FILTERS = frozenset(field.name for field in fields(FrameFilter)) - {"video_glob", "video_ids"}

@@ -54,6 +54,7 @@ class FilterSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     min_duration_seconds: float | None = None
     max_duration_seconds: float | None = None
     caption_words: str | None = None
+    label: str | None = None
 
 
 class QuerySchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -73,6 +73,7 @@ def filtered_ids(
             require(f"v.{column} {comparison} ?", seconds)
     require("v.duration_seconds >= ?", where.min_duration_seconds)
     require("v.duration_seconds <= ?", where.max_duration_seconds)
+    require(_IS_LABELLED, where.label)
     query = f"""
         SELECT s.id AS id FROM tracks t
         JOIN videos v ON v.id = t.video_id JOIN segments s ON s.track_id = t.id
@@ -85,6 +86,15 @@ def segments_left(connection: Connection, where: FrameFilter, kind: TrackKind) -
     """Ids of the segments of a kind, by models and by people, for which all of a filter holds."""
     found = [filtered_ids(connection, where, kind, is_human=is_human) for is_human in (False, True)]
     return np.concatenate(found)  # people's have the greater ids
+
+
+_IS_LABELLED = """
+    EXISTS (
+        SELECT 1 FROM tracks lt JOIN segments l ON l.track_id = lt.id
+        WHERE lt.video_id = t.video_id AND lt.kind = 'label' AND lt.state = 'active' AND l.text = ?
+            AND l.start_seconds < s.end_seconds AND l.end_seconds > s.start_seconds
+    )
+"""
 
 
 def _recorded(time: datetime) -> tuple[str, float]:

@@ -26,6 +26,7 @@ from vidsearch.store import (
 )
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.concepts import ConceptStore
+from vidsearch.store.labels import LabelStore
 from vidsearch.store.naming import find_video_named, find_videos_named
 from vidsearch.store.records import (
     CaptionVersion,
@@ -61,6 +62,8 @@ class StoreReading:
         self._catalog = catalog
         self.concepts = ConceptStore(catalog)
         """What the library was taught."""
+        self.labels = LabelStore(catalog)
+        """What is looked for in every frame, and where it was seen."""
 
     @property
     def path(self) -> Path:
@@ -133,6 +136,11 @@ class StoreReading:
                 return found[0]
             videos = video_rows.all_videos(connection)
         return find_video_named(ref, videos)
+
+    def recorded_local_seconds(self) -> dict[int, float]:
+        """When each video was recorded, as the clock of that place showed it, in seconds since 1970."""
+        with self._catalog.read() as connection:
+            return video_rows.recorded_local_seconds(connection)
 
     def video_of_content(self, content_hash: str) -> Video | None:
         """The video of this content; None where the library has none."""

@@ -121,6 +121,11 @@ def insert_video(connection: Connection, path: Path, fingerprint: Fingerprint, i
     return int(video_id)
 
 
+def recorded_local_seconds(connection: Connection) -> dict[int, float]:
+    """By video: when it was recorded, as the clock of that place showed it, in seconds since 1970."""
+    return dict(connection.execute("SELECT id, recorded_local_seconds FROM videos").fetchall())
+
+
 def touch(connection: Connection, video_id: int) -> None:
     """Note that something of a video has changed here."""
     connection.execute("UPDATE videos SET indexed_at = ? WHERE id = ?", (now(), video_id))

@@ -1,0 +1,263 @@
+"""Where in a library labels fit: every frame against every label, in blocks of bounded size.
+
+The confidence of a frame is the one that a search gives (`search.calibration`): its log-odds are linear in
+the cosine, so that a label is one scaled direction, an offset and a threshold, and a block of frames is one
+product of matrices.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidsearch.errors import ModelUnavailable, QueryError
+from vidsearch.search.views import View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from vidsearch.search.engine import Searcher
+    from vidsearch.search.timeline import Timeline
+    from vidsearch.store.store import Store
+    from vidsearch.types import EmbeddingSpace, Float32, Int64
+
+JOIN_SECONDS = 2.5
+"""Spans of a label closer than this are one: at a frame a second, two frames in between may not fit."""
+_BLOCK_FRAMES = 4096
+_BLOCK_LABELS = 1024
+_LEAST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Where a label fits: [start, end) of a video."""
+
+    label: int
+    """Its number among those asked for."""
+    video_id: int
+    start_seconds: float
+    end_seconds: float
+    best_frame_id: int
+    best_seconds: float
+    confidence: float
+    """Of the best frame."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Weights:
+    """Labels in one space: log-odds are `rows @ vectors + offsets`."""
+
+    timeline: Timeline
+    rows: Float32
+    offsets: Float32
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """Runs of rows that fit, (n,) each: rows [first, end) of the leading timeline."""
+
+    labels: Int64
+    firsts: Int64
+    ends: Int64
+    bests: Int64
+    log_odds: NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, order: Int64) -> _Runs:
+        return _Runs(
+            self.labels[order], self.firsts[order], self.ends[order], self.bests[order], self.log_odds[order]
+        )
+
+
+class LabelScorer:
+    """Labels made ready to be looked for.
+
+    Args:
+        searcher: The library, with its models.
+        labels: Words, or names of concepts.
+        min_confidence: From when on a frame counts; None for what each label's map calls found.
+
+    Raises:
+        QueryError: A label that mixes a concept with words, which has no threshold.
+        ConceptNotFound: `concept:` before a name that nobody taught.
+        ModelUnavailable: No model at hand reads the labels.
+    """
+
+    def __init__(
+        self, searcher: Searcher, labels: Sequence[str], *, min_confidence: float | None = None
+    ) -> None:
+        self._store: Store = searcher.library
+        searcher.composer.concepts.look()
+        self._spaces: list[_Weights] = []
+        thresholds: list[Float32] = []
+        problems: list[ModelUnavailable] = []
+        for space, timeline in searcher.timelines().items():
+            try:
+                weights, found = _weights(searcher, labels, space, timeline)
+            except ModelUnavailable as error:
+                problems.append(error)
+                continue
+            self._spaces.append(weights)
+            thresholds.append(found)
+        if problems and not self._spaces:
+            raise problems[0]
+        self.models: tuple[str, ...] = tuple(space.model for space in searcher.timelines())
+        least = np.mean(thresholds, axis=0) if thresholds else np.empty(0, np.float32)
+        if min_confidence is not None:
+            least = np.full(len(least), _logit(min_confidence))
+        self._thresholds: Float32 = least.astype(np.float32)
+
+    @property
+    def timeline(self) -> Timeline | None:
+        """The frames that are looked at, in order; None where the library has none."""
+        return self._spaces[0].timeline if self._spaces else None
+
+    def spans(self, rows: tuple[int, int] | None = None, *, join_seconds: float = JOIN_SECONDS) -> list[Span]:
+        """Where the labels fit, by label, then by video and time.
+
+        Args:
+            rows: Look at these rows [first, end) of `timeline` alone.
+            join_seconds: Spans of a label that are less far apart are one.
+        """
+        timeline = self.timeline
+        if timeline is None:
+            return []
+        first, end = rows or (0, len(timeline))
+        parts = [
+            runs
+            for start in range(first, end, _BLOCK_FRAMES)
+            for runs in self._block(timeline, start, min(start + _BLOCK_FRAMES, end))
+        ]
+        return self._as_spans(timeline, _joined(timeline, parts, join_seconds)) if parts else []
+
+    def _block(self, timeline: Timeline, first: int, end: int) -> Iterator[_Runs]:
+        """The runs in rows [first, end), some labels at a time."""
+        rows = np.arange(first, end)
+        vectors = [self._spaces[0].timeline.vectors(rows)]
+        known = [np.ones(len(rows), dtype=bool)]
+        for other in self._spaces[1:]:
+            at = other.timeline.rows(timeline.frame_ids[first:end])
+            vectors.append(other.timeline.vectors(np.maximum(at, 0)))
+            known.append(at >= 0)
+        count = np.sum(known, axis=0)
+        is_new_video = np.ones(len(rows), dtype=bool)
+        is_new_video[1:] = timeline.video_ids[first + 1 : end] != timeline.video_ids[first : end - 1]
+        for start in range(0, len(self._thresholds), _BLOCK_LABELS):
+            part = slice(start, start + _BLOCK_LABELS)
+            total = self._spaces[0].rows[part] @ vectors[0].T + self._spaces[0].offsets[part, None]
+            for space, own, is_known in zip(self._spaces[1:], vectors[1:], known[1:], strict=True):
+                total += (space.rows[part] @ own.T + space.offsets[part, None]) * is_known
+            if len(self._spaces) > 1:
+                total /= count
+            # A vector that is damaged on disk gives NaN, which is no more than any threshold.
+            fits = np.flatnonzero(total >= self._thresholds[part, None])
+            if len(fits):
+                yield _runs(fits, total, is_new_video, first_row=first, first_label=start)
+
+    def _as_spans(self, timeline: Timeline, runs: _Runs) -> list[Span]:
+        ends = _end_seconds(self._store, timeline.frame_ids[runs.ends - 1])
+        starts, best_seconds = timeline.times[runs.firsts], timeline.times[runs.bests]
+        sure = 1 / (1 + np.exp(-runs.log_odds))
+        columns = (
+            runs.labels,
+            timeline.video_ids[runs.firsts],
+            starts,
+            np.maximum(ends, starts),
+            timeline.frame_ids[runs.bests],
+            best_seconds,
+            sure,
+        )
+        return [Span(*values) for values in zip(*(column.tolist() for column in columns), strict=True)]
+
+
+def _weights(
+    searcher: Searcher, labels: Sequence[str], space: EmbeddingSpace, timeline: Timeline
+) -> tuple[_Weights, Float32]:
+    """Labels in one space, and from which log-odds on each counts as found there."""
+    rows = np.empty((len(labels), space.dim), np.float32)
+    offsets, found = np.empty(len(labels), np.float32), np.empty(len(labels), np.float32)
+    directions = searcher.composer.text_directions(labels, space, timeline)
+    for number, (label, direction) in enumerate(zip(labels, directions, strict=True)):
+        view = View.of(space, timeline, direction)
+        fitted, reference = view.calibration, view.reference
+        if fitted is None:
+            raise QueryError(
+                f"The label {label!r} names a concept among other words, and no threshold is known for a "
+                "mixture. Label the concept alone, or teach what you mean by examples."
+            )
+        slope = fitted.per_height / reference.deviation
+        rows[number] = direction.vector * np.float32(slope)
+        at_mean = float(fitted.log_odds(np.zeros(()), reference.usual_height, timeline.num_distinct))
+        offsets[number] = at_mean - slope * reference.mean
+        found[number] = _logit(fitted.found)
+    return _Weights(timeline, rows, offsets), found
+
+
+def _runs(
+    fits: Int64, log_odds: Float32, is_new_video: NDArray[np.bool_], *, first_row: int, first_label: int
+) -> _Runs:
+    """Runs among the places of a (labels, rows) table that fit, ascending."""
+    labels, rows = np.divmod(fits, log_odds.shape[1])
+    begins = np.ones(len(fits), dtype=bool)
+    begins[1:] = (np.diff(fits) != 1) | (rows[1:] == 0) | is_new_video[rows[1:]]
+    starts = np.flatnonzero(begins)
+    scores = log_odds.ravel()[fits].astype(np.float64)
+    tops = np.maximum.reduceat(scores, starts)
+    run_of = np.cumsum(begins) - 1
+    is_top = np.flatnonzero(scores == tops[run_of])
+    _, first_top = np.unique(run_of[is_top], return_index=True)
+    lasts = np.append(starts[1:], len(fits)) - 1
+    return _Runs(
+        labels[starts] + first_label,
+        rows[starts] + first_row,
+        rows[lasts] + first_row + 1,
+        rows[is_top[first_top]] + first_row,
+        tops,
+    )
+
+
+def _joined(timeline: Timeline, parts: Sequence[_Runs], join_seconds: float) -> _Runs:
+    """All runs in order of label and row, those of one video that are nearly one made so."""
+    names = ("labels", "firsts", "ends", "bests", "log_odds")
+    runs = _Runs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+    runs = runs[np.lexsort((runs.firsts, runs.labels))]
+    # From the first frame that does not fit to the next one that does; 0 where a block ended in between.
+    after = np.minimum(runs.ends[:-1], len(timeline) - 1)
+    gaps = timeline.times[runs.firsts[1:]] - timeline.times[after]
+    is_next = (
+        (runs.labels[1:] == runs.labels[:-1])
+        & (timeline.video_ids[runs.firsts[1:]] == timeline.video_ids[runs.firsts[:-1]])
+        & (gaps < max(join_seconds, _LEAST))
+    )
+    starts = np.flatnonzero(np.append(True, ~is_next))
+    group = np.cumsum(np.append(True, ~is_next)) - 1
+    best = np.lexsort((-runs.log_odds, group))[starts]
+    lasts = np.append(starts[1:], len(runs)) - 1
+    return _Runs(
+        runs.labels[starts], runs.firsts[starts], runs.ends[lasts], runs.bests[best], runs.log_odds[best]
+    )
+
+
+def _end_seconds(store: Store, frame_ids: Int64) -> NDArray[np.float64]:
+    """When frames end, which a timeline does not say of a video's last one."""
+    unique, places = np.unique(frame_ids, return_inverse=True)
+    return np.asarray(store.positions(unique)[2][places])
+
+
+def _logit(probability: float) -> float:
+    inside = min(max(probability, _LEAST), 1 - _LEAST)
+    return math.log(inside / (1 - inside))
+
+
+def by_video(spans: Sequence[Span]) -> Mapping[int, list[Span]]:
+    """Spans by their video."""
+    found: dict[int, list[Span]] = {}
+    for span in spans:
+        found.setdefault(span.video_id, []).append(span)
+    return found

@@ -1,0 +1,69 @@
+"""The JSON schema of labels; what the names mean is in `vidsearch.service.schemas`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import msgspec
+
+if TYPE_CHECKING:
+    from vidsearch.service.labels import Labelled, ReportLine
+    from vidsearch.store.label_rows import LabelSpan
+
+
+class SeenSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A label, and how many spans it has."""
+
+    label: str
+    count: int
+
+
+class LabelledSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run of labels did."""
+
+    num_labels: int
+    num_videos: int
+    num_frames: int
+    num_spans: int
+    models: list[str]
+    seen: list[SeenSchema]
+
+    @classmethod
+    def of(cls, done: Labelled) -> Self:
+        return cls(
+            num_labels=done.num_labels,
+            num_videos=done.num_videos,
+            num_frames=done.num_frames,
+            num_spans=done.num_spans,
+            models=list(done.models),
+            seen=[SeenSchema(label=label, count=count) for label, count in done.seen],
+        )
+
+
+class LabelSpanSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A label where it was seen."""
+
+    label: str
+    video_id: int
+    start_seconds: float
+    end_seconds: float
+    confidence: float | None
+
+    @classmethod
+    def of(cls, span: LabelSpan) -> Self:
+        return cls(**{name: getattr(span, name) for name in cls.__struct_fields__})
+
+
+class ReportLineSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A label, and how much of it there is."""
+
+    label: str
+    where: str
+    count: int
+    seconds: float
+    share: float
+    surest: float
+
+    @classmethod
+    def of(cls, line: ReportLine) -> Self:
+        return cls(**{name: getattr(line, name) for name in cls.__struct_fields__})

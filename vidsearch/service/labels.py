@@ -1,0 +1,232 @@
+"""Labels over a whole library: where each is seen, how long, and how often."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidsearch.errors import QueryError
+from vidsearch.tracks import SegmentRecord
+
+if TYPE_CHECKING:
+    from vidsearch.search.engine import Searcher
+    from vidsearch.service.label_choices import ReportBy
+    from vidsearch.service.reading import LibraryReader, VideoName
+    from vidsearch.store.label_rows import LabelSpan
+    from vidsearch.types import Video
+
+
+@dataclass(frozen=True, slots=True)
+class Labelled:
+    """What a run of labels did."""
+
+    num_labels: int
+    num_videos: int
+    num_frames: int
+    num_spans: int
+    models: tuple[str, ...]
+    seen: tuple[tuple[str, int], ...]
+    """Each label and the number of its spans, in the order of the labels."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReportLine:
+    """A label, and how much of it there is: in all, on a day, in a video or a folder."""
+
+    label: str
+    where: str
+    """The day, the video's path or the folder; empty where the line is about all of the library."""
+    count: int
+    """How often it was seen: spans that are parted by more than the seconds that join them."""
+    seconds: float
+    share: float
+    """Of the seconds of video that the line is about, in [0, 1]."""
+    surest: float
+    """The highest confidence of any span."""
+
+
+class Labels:
+    """The labels of a library: `Library.labels`."""
+
+    def __init__(self, library: LibraryReader, searcher: Searcher) -> None:
+        self._library = library
+        self._searcher = searcher
+
+    def names(self) -> list[str]:
+        """Return the labels that were looked for last."""
+        return self._library.store.labels.names()
+
+    def apply(
+        self,
+        labels: str | Iterable[str] | None = None,
+        *,
+        min_confidence: float | None = None,
+        join_seconds: float | None = None,
+    ) -> Labelled:
+        """Look for labels in every frame, and keep where each is seen as a track of each video.
+
+        What was known of labels before is replaced, video by video.
+
+        Args:
+            labels: Words, or names of concepts; "concepts" for every concept. None for those of the last
+                time.
+            min_confidence: From when on a frame counts; None for what a search calls found.
+            join_seconds: Spans less far apart are one; None for 2.5 seconds.
+
+        Raises:
+            QueryError: No label, or one that means nothing.
+            ModelUnavailable: No model at hand reads the labels.
+        """
+        from vidsearch.labels.names import checked_labels, parse_labels
+        from vidsearch.labels.scoring import JOIN_SECONDS, LabelScorer, by_video
+
+        if labels is None:
+            names = self.names()
+            if not names:
+                raise QueryError("No labels were looked for yet. Give some, as in --labels forklift,smoke.")
+        elif labels == "concepts":
+            names = [concept.name for concept in self._library.store.concepts.all()]
+            if not names:
+                raise QueryError(
+                    "The library was taught no concepts yet: vidsearch teach NAME --from VIDEO@TIME"
+                )
+        else:
+            given = [*parse_labels(labels)] if isinstance(labels, str) else labels
+            names = checked_labels(given, where="The labels")
+        if min_confidence is not None and not 0 < min_confidence < 1:
+            raise QueryError(f"The least confidence is {min_confidence:g}; it must be between 0 and 1.")
+        scorer = LabelScorer(self._searcher, names, min_confidence=min_confidence)
+        spans = scorer.spans(join_seconds=JOIN_SECONDS if join_seconds is None else join_seconds)
+        counts = [0] * len(names)
+        for span in spans:
+            counts[span.label] += 1
+        records = {
+            video_id: [
+                SegmentRecord(
+                    span.start_seconds,
+                    span.end_seconds,
+                    names[span.label],
+                    {"confidence": round(span.confidence, 4), "best_seconds": span.best_seconds},
+                )
+                for span in own
+            ]
+            for video_id, own in by_video(spans).items()
+        }
+        videos = self._library.store.videos()
+        self._library.store.labels.put(names, records, [video.id for video in videos], models=scorer.models)
+        return Labelled(
+            num_labels=len(names),
+            num_videos=len(videos),
+            num_frames=0 if scorer.timeline is None else len(scorer.timeline),
+            num_spans=len(spans),
+            models=scorer.models,
+            seen=tuple(zip(names, counts, strict=True)),
+        )
+
+    def spans(self, video: VideoName | None = None) -> list[LabelSpan]:
+        """Return where labels were seen, by video and time.
+
+        Args:
+            video: Names one video; None for all of the library.
+
+        Raises:
+            VideoNotFound: The name fits no video, or several.
+        """
+        return self._library.store.labels.spans(None if video is None else self._library.video(video).id)
+
+    def check(self, label: str) -> None:
+        """Raise QueryError for a label that was not looked for; the message has those that are near."""
+        known = self.names()
+        if label in known:
+            return
+        near = get_close_matches(label, known, n=3, cutoff=0.4)
+        hint = (
+            f"Did you mean {' or '.join(near)}?"
+            if near
+            else f"Look for it: vidsearch label --labels {label!r}"
+        )
+        raise QueryError(f"The label {label!r} was not looked for in this library. {hint}")
+
+    def report(self, by: ReportBy = "label") -> list[ReportLine]:
+        """Return how often and how long each label was seen, by label, then by day, video or folder."""
+        videos = {video.id: video for video in self._library.store.videos()}
+        totals: dict[tuple[str, str], list[LabelSpan]] = {}
+        for span in self._library.store.labels.spans():
+            if span.video_id in videos:
+                totals.setdefault((span.label, _where(by, span, videos[span.video_id])), []).append(span)
+        lengths = self._lengths(by, videos.values())
+        order = {label: number for number, label in enumerate(self.names())}
+        return [
+            ReportLine(
+                label=label,
+                where=where,
+                count=len(spans),
+                seconds=round(sum(span.end_seconds - span.start_seconds for span in spans), 3),
+                share=min(
+                    1.0,
+                    sum(span.end_seconds - span.start_seconds for span in spans)
+                    / max(lengths.get(where, 0.0), 1e-9),
+                ),
+                surest=max((span.confidence or 0.0 for span in spans), default=0.0),
+            )
+            for (label, where), spans in sorted(
+                totals.items(), key=lambda item: (order.get(item[0][0], len(order)), item[0])
+            )
+        ]
+
+    def _lengths(self, by: ReportBy, videos: Iterable[Video]) -> dict[str, float]:
+        """Seconds of video for each line's place."""
+        found: dict[str, float] = {}
+        recorded = self._library.store.recorded_local_seconds() if by == "day" else {}
+        for video in videos:
+            where = _where_video(by, video, recorded.get(video.id, 0.0))
+            found[where] = found.get(where, 0.0) + (
+                video.info.duration_seconds or video.indexed_until_seconds
+            )
+        return found
+
+
+def _where(by: ReportBy, span: LabelSpan, video: Video) -> str:
+    return _where_video(by, video, span.recorded_local_seconds + (span.start_seconds if by == "day" else 0.0))
+
+
+def _where_video(by: ReportBy, video: Video, recorded_local_seconds: float) -> str:
+    match by:
+        case "day":
+            day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=recorded_local_seconds)
+            return day.date().isoformat()
+        case "video":
+            return str(video.path)
+        case "camera":
+            return str(video.path.parent)
+    return ""
+
+
+def write_report(
+    lines: Sequence[ReportLine],
+    path: str | os.PathLike[str],
+    library: LibraryReader,
+    *,
+    overwrite: bool = False,
+) -> None:
+    """Write a report as a table (.csv) or a plot (.svg), by the file's suffix.
+
+    Raises:
+        ExportError: The file may not, or cannot, be written, or has another suffix.
+    """
+    from vidsearch.errors import ExportError
+    from vidsearch.labels.report import report_csv, report_svg
+    from vidsearch.outputs import OutputRule
+
+    file = Path(path)
+    makers = {".csv": report_csv, ".svg": report_svg}
+    maker = makers.get(file.suffix.lower())
+    if maker is None:
+        raise ExportError(f"{file} is no table and no plot: name a file that ends in .csv or .svg.")
+    rows = [(each.label, each.where, each.count, each.seconds, each.share, each.surest) for each in lines]
+    OutputRule.for_library(library.store, overwrite=overwrite).write(file, maker(rows))
