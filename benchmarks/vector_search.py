@@ -21,19 +21,23 @@ from __future__ import annotations
 import argparse
 import os
 import resource
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from vidsearch.store import vector_files
 from vidsearch.store import vectors as index_vectors
+from vidsearch.store.matrix import POSITION, Rows
 from vidsearch.store.sqlite_catalog import SqliteCatalog
-from vidsearch.store.vector_files import POSITION
-from vidsearch.store.vector_rows import ensure_space, note_change
+from vidsearch.store.vector_rows import ensure_space, note_change, note_removal
 from vidsearch.store.vectors import Vectors, catch_up_index
 from vidsearch.types import EmbeddingSpace
 
@@ -106,7 +110,7 @@ def independent(
     return unit(num_queries), blocks
 
 
-def exact(vectors: Float32, queries: Float32) -> Int64:
+def exact(vectors: Rows, queries: Float32) -> Int64:
     """The ten nearest rows of each query."""
     scores, rows = [], []
     for start in range(0, len(vectors), _BLOCK_ROWS):
@@ -118,7 +122,9 @@ def exact(vectors: Float32, queries: Float32) -> Int64:
     return np.take_along_axis(np.concatenate(rows, axis=1), order, axis=1)
 
 
-def measure(name: str, folder: Path, dim: int, queries: Float32, blocks: Iterator[Float32]) -> Measured:
+def measure(
+    name: str, folder: Path, num_vectors: int, dim: int, queries: Float32, blocks: Iterator[Float32]
+) -> Measured:
     """Write the vectors as a library does, and search them."""
     space = EmbeddingSpace(model=name, weights_digest="made up", preprocessing="none", dim=dim)
     catalog = SqliteCatalog(folder, create=True)
@@ -132,14 +138,15 @@ def measure(name: str, folder: Path, dim: int, queries: Float32, blocks: Iterato
         frame_id = 1
         for block in blocks:
             positions = np.empty(len(block), POSITION)
-            positions["frame_id"] = np.arange(frame_id, frame_id + len(block))
-            positions["video_id"] = positions["frame_id"] // _VIDEO_FRAMES
-            positions["time_seconds"] = positions["frame_id"] % _VIDEO_FRAMES
+            positions["segment_id"] = np.arange(frame_id, frame_id + len(block))
+            positions["video_id"] = positions["segment_id"] // _VIDEO_FRAMES
+            positions["time_seconds"] = positions["segment_id"] % _VIDEO_FRAMES
             frame_id += len(block)
             yield positions, block
 
     started = time.perf_counter()
-    manifest = files.rewrite(positioned(), revision=1, index=None)
+    row_type = "<f2" if num_vectors > vector_files.HALF_ROWS else "<f4"
+    manifest = files.rewrite(positioned(), revision=1, row_type=row_type)
     write_seconds = time.perf_counter() - started
     started = time.perf_counter()
     manifest = catch_up_index(files, manifest)
@@ -159,18 +166,40 @@ def measure(name: str, folder: Path, dim: int, queries: Float32, blocks: Iterato
     cpu_seconds = time.process_time() - cpu_started
     measured = Measured(
         name=name,
-        num_vectors=len(everything.frame_ids),
+        num_vectors=len(everything),
         recall_at_10=num_found / expected.size,
         p50_milliseconds=1e3 * float(np.median(seconds)),
         p99_milliseconds=1e3 * float(np.quantile(seconds, 0.99)),
         cpu_milliseconds=1e3 * cpu_seconds / len(queries),
         write_seconds=write_seconds,
         index_seconds=index_seconds,
-        index_megabytes=(manifest.index.size_bytes if manifest.index else 0) / 1e6,
+        index_megabytes=sum(entry.size_bytes for entry in manifest.shards) / 1e6,
         rows_megabytes=everything.vectors.nbytes / 1e6,
     )
     catalog.close()
     return measured
+
+
+def measure_cold(name: str, folder: Path, dim: int, queries: Float32) -> None:
+    """Print what a new process takes for its first answer, and for the first after a video was removed."""
+    asked = folder / "queries.npy"
+    np.save(asked, queries)
+    script = Path(__file__).with_name("vector_first_answer.py")
+    command = [sys.executable, str(script), str(folder), name, str(dim), str(asked)]
+    print(
+        "A new process:", subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    )
+    with closing(SqliteCatalog(folder)) as catalog:
+        started = time.perf_counter()
+        with catalog.write() as connection:
+            space = EmbeddingSpace(model=name, weights_digest="made up", preprocessing="none", dim=dim)
+            first = 10 * _VIDEO_FRAMES
+            note_removal(connection, [ensure_space(connection, space)], [(first, first + _VIDEO_FRAMES)])
+        Vectors(catalog, library_id="benchmark").nearest(space, queries[:1], K)
+        print(f"A video removed, and a search without it: {time.perf_counter() - started:.2f} s")
+    print(
+        "A new process:", subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    )
 
 
 def main() -> None:
@@ -183,6 +212,9 @@ def main() -> None:
     parser.add_argument(
         "--folder", type=Path, default=None, help="where to write; needs about 3 GB a million"
     )
+    parser.add_argument(
+        "--cold", action="store_true", help="also what a new process does first, and after a removal"
+    )
     options = parser.parse_args()
     kinds = {"clustered": clustered, "independent": independent}
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}; exact up to {index_vectors.EXACT_ROWS:,}")
@@ -193,7 +225,11 @@ def main() -> None:
             queries, blocks = kinds[name](
                 options.num_vectors, options.dim, options.num_queries, np.random.default_rng(0)
             )
-            result = measure(name, Path(folder) / "library", options.dim, queries, blocks)
+            result = measure(
+                name, Path(folder) / "library", options.num_vectors, options.dim, queries, blocks
+            )
+            if options.cold:
+                measure_cold(name, Path(folder) / "library", options.dim, queries)
         cells = (
             f"{result.num_vectors:,} {name}, {options.dim}-d",
             f"{result.recall_at_10:.3f}",

@@ -63,7 +63,7 @@ def index(library: Store, *paths: Path, **options: Any) -> IngestReport:
 def rows_of(library: Store) -> tuple[list[float], np.ndarray]:
     (space,) = library.spaces()
     matrix = library.matrix(space)
-    return matrix.times.tolist(), np.array(matrix.vectors)
+    return matrix.times.tolist(), np.array(matrix.vectors[:])
 
 
 def test_a_video_elsewhere_becomes_what_its_file_becomes(server, library, tmp_path):

@@ -25,10 +25,10 @@ def many(tmp_path, monkeypatch):
 
 
 def test_where_the_index_gives_too_few_rows_all_are_compared(many):
-    _, _, _, rows = many.matrix(COLOUR.space)
+    rows = many.matrix(COLOUR.space).vectors
     query = np.array([[1.0, 0.0, 0.0]], dtype=np.float32)
     ids, scores = many.nearest(COLOUR.space, query, 950)
-    expected = np.sort(rows @ query[0])[::-1][:950]
+    expected = np.sort(rows[:] @ query[0])[::-1][:950]
     np.testing.assert_allclose(scores[0], expected, atol=1e-6)
     assert len(set(ids[0].tolist())) == 950
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -12,6 +14,7 @@ from vidsearch.search import kinds
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import Query
 from vidsearch.search.retrievers import RETRIEVERS
+from vidsearch.store.matrix import Rows
 from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import FrameFilter
@@ -274,10 +277,11 @@ def test_steps_pass_over_vectors_that_a_space_lacks(library):
 
 
 def test_a_stored_vector_that_is_damaged_is_no_hit_and_spoils_no_other(talk, monkeypatch):
-    ids, videos, times, vectors = talk.matrix(COLOUR.space)
-    broken = np.array(vectors)
+    matrix = talk.matrix(COLOUR.space)
+    ids, broken = matrix.segment_ids, np.array(matrix.vectors[:])
     broken[4] = np.nan
-    monkeypatch.setattr(talk, "matrix", lambda space: (ids, videos, times, broken))
+    damaged = replace(matrix, vectors=Rows(broken))
+    monkeypatch.setattr(talk, "matrix", lambda space: damaged)
 
     def nearest(space, queries, k, *, among=None):
         scores = queries @ broken.T

@@ -55,8 +55,9 @@ def finish(library: Store, opened: OpenedVideo) -> OpenedVideo:
 
 def places(library: Store, space: EmbeddingSpace) -> list[tuple[int, float, list[float]]]:
     """What a space holds, by segment: video, start, vector."""
-    _, video_ids, times, vectors = library.matrix(space)
-    return list(zip(video_ids.tolist(), times.tolist(), vectors.tolist(), strict=True))
+    held = library.matrix(space)
+    columns = (held.video_ids.tolist(), held.times.tolist(), held.vectors[:].tolist())
+    return list(zip(*columns, strict=True))
 
 
 def found(library: Store, space: EmbeddingSpace, vector: np.ndarray, *, k: int = 1) -> list[int]:
@@ -260,9 +261,9 @@ def test_words_of_people_come_after_those_of_models(library: Store, tmp_path: Pa
     )
     (line,) = library.segments(caption.id)
     library.add_line_vectors(space, [line.id], axis(1)[None])
-    assert library.matrix(space).frame_ids.tolist() == [line.id, human]
+    assert library.matrix(space).segment_ids.tolist() == [line.id, human]
     library.add_human_caption(opened.video.id, 0.0, 1.0, "by hand, again")
-    assert library.matrix(space).frame_ids.tolist() == [line.id]
+    assert library.matrix(space).segment_ids.tolist() == [line.id]
 
 
 def test_verify_removes_an_unsound_vector_of_a_line(library: Store, tmp_path: Path):

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Matcher
     from vidsearch.search.encoders import Embedders, TextEncoders
     from vidsearch.search.query import Query
+    from vidsearch.store.matrix import Matrix
     from vidsearch.store.store import Store
     from vidsearch.types import EmbeddingSpace, Float32, Int64, SearchHit
 
@@ -94,7 +95,7 @@ class Searcher:
             load_encoder=models.load_text_encoder if encoders is None else models.loader(encoders),
             load_embedder=models.load_embedder if embedders is None else models.loader(embedders),
         )
-        self._timelines: dict[EmbeddingSpace, tuple[Int64, Timeline]] = {}
+        self._timelines: dict[EmbeddingSpace, tuple[Matrix, Timeline]] = {}
 
     def search(self, query: Query) -> SearchAnswer:
         """Answer a query. Raises QueryError, VideoNotFound, ModelError, LibraryError."""
@@ -256,10 +257,10 @@ class Searcher:
 
     def _timeline(self, space: EmbeddingSpace) -> Timeline:
         """The space's timeline, built again when the library hands out another matrix."""
-        frame_ids, video_ids, times, vectors = self.library.matrix(space)
+        matrix = self.library.matrix(space)
         known = self._timelines.get(space)
-        if known is None or known[0] is not frame_ids:
-            self._timelines[space] = known = (frame_ids, Timeline(frame_ids, video_ids, times, vectors))
+        if known is None or known[0] is not matrix:
+            self._timelines[space] = known = (matrix, Timeline.of(matrix))
         return known[1]
 
 

@@ -75,9 +75,9 @@ class LineView:
         """The cosines of lines; NaN for those that are of another kind, or have no vector yet."""
         lines = library.matrix(self.space)
         found = np.full(len(ids), np.nan)
-        if len(lines.frame_ids):
-            at = np.minimum(np.searchsorted(lines.frame_ids, ids), len(lines.frame_ids) - 1)
-            is_there = lines.frame_ids[at] == ids
+        if len(lines):
+            at = np.minimum(np.searchsorted(lines.segment_ids, ids), len(lines) - 1)
+            is_there = lines.segment_ids[at] == ids
             found[is_there] = similarities(lines.vectors[at[is_there]], self.vector)
         return found
 
@@ -135,7 +135,7 @@ def judge(
     sure = alone.copy()
     for view in views:
         cosines = view.cosines(library, ids)
-        num_lines = len(library.matrix(view.space).frame_ids)
+        num_lines = len(library.matrix(view.space))
         judged = LINES.confidences(cosines, shares, num_lines)
         sure = np.fmax(sure, judged)
     is_telling = (shares > 0) | (sure >= LEAST)

@@ -6,15 +6,17 @@ Built over what `Library.matrix` returns, without copying vectors: they are addr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from vidsearch.store.matrix import order_of
 from vidsearch.store.similarity import similarities
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vidsearch.store.matrix import Matrix, Order, Rows
     from vidsearch.types import Float32, Int64
 
 _SAMPLE_BLOCKS = 128
@@ -29,23 +31,28 @@ class Timeline:
     """One space's frames by (video, time). A *row* is a position in that order: [0, num_frames)."""
 
     def __init__(
-        self, frame_ids: Int64, video_ids: Int64, times: NDArray[np.float64], vectors: Float32
+        self,
+        segment_ids: Int64,
+        video_ids: Int64,
+        times: NDArray[np.float64],
+        vectors: Rows | Float32,
+        order: Order | None = None,
     ) -> None:
-        in_order = bool(
-            np.all(
-                (video_ids[1:] > video_ids[:-1])
-                | ((video_ids[1:] == video_ids[:-1]) & (times[1:] >= times[:-1]))
-            )
-        )
-        self._order: Int64 | None = None if in_order else np.lexsort((times, video_ids))
+        """Lay out rows by ascending segment id; with an `order` they need not be sorted."""
+        order = order or order_of(segment_ids, video_ids, times)
+        self._by_id = segment_ids
+        self._order = order
         self._vectors = vectors
-        self.frame_ids = frame_ids if self._order is None else frame_ids[self._order]
-        self.video_ids = video_ids if self._order is None else video_ids[self._order]
-        self.times = times if self._order is None else times[self._order]
-        by_id = np.all(self.frame_ids[1:] > self.frame_ids[:-1])
-        self._by_id: Int64 | None = None if by_id else np.argsort(self.frame_ids, kind="stable")
+        self.frame_ids = segment_ids if order is None else order.segment_ids
+        self.video_ids = video_ids if order is None else order.video_ids
+        self.times = times if order is None else order.times
         self._sample: Float32 | None = None
         self._num_distinct: float | None = None
+
+    @classmethod
+    def of(cls, matrix: Matrix) -> Self:
+        """Return the timeline of all vectors of a space."""
+        return cls(matrix.segment_ids, matrix.video_ids, matrix.times, matrix.vectors, matrix.order)
 
     def __len__(self) -> int:
         return len(self.frame_ids)
@@ -54,12 +61,9 @@ class Timeline:
         """Rows of frames, -1 for those that have no vector here."""
         if len(self) == 0:
             return np.full(len(frame_ids), -1, dtype=np.int64)
-        if self._by_id is None:
-            found = np.minimum(np.searchsorted(self.frame_ids, frame_ids), len(self) - 1)
-        else:
-            sorted_at = np.searchsorted(self.frame_ids, frame_ids, sorter=self._by_id)
-            found = self._by_id[np.minimum(sorted_at, len(self) - 1)]
-        return np.where(self.frame_ids[found] == frame_ids, found, -1)
+        by_id = np.minimum(np.searchsorted(self._by_id, frame_ids), len(self) - 1)
+        found = by_id if self._order is None else self._order.places[by_id]
+        return np.where(self._by_id[by_id] == frame_ids, found, -1)
 
     def known_rows(self, frame_ids: Int64) -> Int64:
         """Rows of those of the frames that have a vector here, ascending."""
@@ -93,14 +97,14 @@ class Timeline:
 
     def vectors(self, rows: Int64) -> Float32:
         """Vectors at rows, float32 (n, dim); without copying them where they lie side by side."""
-        at = rows if self._order is None else self._order[rows]
+        at = rows if self._order is None else self._order.rows[rows]
         if len(at) and at[-1] - at[0] == len(at) - 1 and np.all(np.diff(at) == 1):
             return self._vectors[at[0] : at[-1] + 1]
         return np.asarray(self._vectors[at], dtype=np.float32)
 
     def scores(self, vector: Float32, first: int, end: int) -> Float32:
         """Cosines of the frames at [first, end) with a unit vector."""
-        at = slice(first, end) if self._order is None else self._order[first:end]
+        at = slice(first, end) if self._order is None else self._order.rows[first:end]
         return similarities(self._vectors[at], vector)
 
     def scores_at(self, rows: Int64, vectors: Float32) -> Float32:

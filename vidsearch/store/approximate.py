@@ -19,6 +19,7 @@ import numpy as np
 from vidsearch.store.exact import few_threads, selector
 
 if TYPE_CHECKING:
+    from vidsearch.store.matrix import Rows
     from vidsearch.types import Float32, Int64
 
 _TRAINING_ROWS_PER_LIST = 50
@@ -30,22 +31,23 @@ _BLOCK_ROWS = 32768
 
 
 class ApproximateIndex:
-    """Ids of vectors by near_duplicates. Not for use from several threads at once."""
+    """Ids of vectors by how near they are. Not for use from several threads at once."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
     @classmethod
-    def train(cls, vectors: Float32) -> Self:
-        """An empty index for vectors like these: float32 (n, dim). The same vectors train the same index."""
-        num_lists = 2 ** round(math.log2(math.sqrt(max(1, len(vectors)))))
+    def train(cls, rows: Rows, first: int, end: int) -> Self:
+        """An empty index for vectors like the rows [first, end). The same rows train the same index."""
+        count = end - first
+        num_lists = 2 ** round(math.log2(math.sqrt(max(1, count))))
         index: Any = faiss.index_factory(
-            vectors.shape[1], f"IVF{num_lists},RaBitQfs", faiss.METRIC_INNER_PRODUCT
+            rows.shape[1], f"IVF{num_lists},RaBitQfs", faiss.METRIC_INNER_PRODUCT
         )
         index.cp.niter = _TRAINING_ROUNDS
-        num_samples = min(len(vectors), num_lists * _TRAINING_ROWS_PER_LIST)
-        sample = np.random.default_rng(0).choice(len(vectors), num_samples, replace=False)
-        index.train(np.ascontiguousarray(vectors[np.sort(sample)]))
+        num_samples = min(count, num_lists * _TRAINING_ROWS_PER_LIST)
+        sample = np.random.default_rng(0).choice(count, num_samples, replace=False)
+        index.train(np.ascontiguousarray(rows[first + np.sort(sample)]))
         return cls(index)
 
     @classmethod
@@ -66,11 +68,11 @@ class ApproximateIndex:
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
-    def add(self, ids: Int64, vectors: Float32) -> None:
-        """Add vectors, float32 (n, dim), under ids, int64 (n,)."""
-        for start in range(0, len(ids), _BLOCK_ROWS):
-            block = slice(start, start + _BLOCK_ROWS)
-            self._index.add_with_ids(np.ascontiguousarray(vectors[block]), np.ascontiguousarray(ids[block]))
+    def add(self, ids: Int64, rows: Rows, first: int, end: int) -> None:
+        """Add the rows [first, end) under their ids, int64 (n,), of all rows."""
+        for start in range(first, end, _BLOCK_ROWS):
+            block = slice(start, min(end, start + _BLOCK_ROWS))
+            self._index.add_with_ids(np.ascontiguousarray(rows[block]), np.ascontiguousarray(ids[block]))
 
     def ids(self) -> Int64:
         """The ids of all vectors, ascending."""
@@ -79,10 +81,12 @@ class ApproximateIndex:
         parts = [faiss.rev_swig_ptr(lists.get_ids(number), size) for number, size in enumerate(sizes) if size]
         return np.sort(np.concatenate([np.empty(0, np.int64), *parts]))
 
-    def candidates(self, queries: Float32, k: int, *, among: Int64 | None = None) -> Int64:
-        """Ids that probably have the k best of each query among them: (q, some), -1 where there are fewer.
+    def candidates(
+        self, queries: Float32, count: int, *, among: Int64 | None = None
+    ) -> tuple[Float32, Int64]:
+        """What is probably nearest to each query: estimated scores and ids, (q, count or fewer).
 
-        `among`: the ids, ascending, that alone are looked at.
+        Ids are -1 where there are fewer. `among`: the ids, ascending, that alone are looked at.
         """
         share, selected = 1.0, None
         if among is not None:
@@ -92,7 +96,11 @@ class ApproximateIndex:
         num_lists = min(self._index.nlist, math.ceil(self._index.nlist * _LISTS_LOOKED_INTO / share))
         make_parameters: Any = faiss.IVFRaBitQSearchParameters  # its stub knows no keywords
         parameters = make_parameters(nprobe=num_lists, sel=selected)
-        count = max(_FEWEST_CANDIDATES, _CANDIDATES_PER_ANSWER * k)
         with few_threads(len(queries)):
-            _, ids = self._index.search(queries, min(count, len(self)), params=parameters)
-        return np.asarray(ids)
+            scores, ids = self._index.search(queries, min(count, len(self)), params=parameters)
+        return np.asarray(scores), np.asarray(ids)
+
+
+def num_candidates(k: int) -> int:
+    """How many candidates are compared exactly for the k best."""
+    return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_ANSWER * k)

@@ -10,6 +10,7 @@ import faiss
 import numpy as np
 
 if TYPE_CHECKING:
+    from vidsearch.store.matrix import Rows
     from vidsearch.types import Float32, Int64
 
 _FEW_QUERIES = 20
@@ -17,20 +18,40 @@ _FEW_QUERIES = 20
 thread, and starting the others costs more than it saves (on a busy machine, many times more)."""
 
 
-def best_rows(
-    vectors: Float32, queries: Float32, k: int, *, among: Int64 | None = None
-) -> tuple[Float32, Int64]:
+_BLOCK_ROWS = 8192
+"""Half-precision rows that are turned into float32 at a time."""
+
+
+def best_rows(rows: Rows, queries: Float32, k: int, *, among: Int64 | None = None) -> tuple[Float32, Int64]:
     """The k rows with the largest inner product with each query: scores (q, k) and rows (q, k).
 
-    vectors: float32 (n, dim); queries: float32 (q, dim). `among`: the rows, ascending, that alone are looked
-    at. k is at most the number of rows looked at. Best first, equal scores by row.
+    queries: float32 (q, dim). `among`: the rows, ascending, that alone are looked at. k is at most the number
+    of rows looked at. Best first, equal scores by row.
     """
     with few_threads(len(queries)):
-        if among is None:
-            scores, rows = faiss.knn(queries, vectors, k, metric=faiss.METRIC_INNER_PRODUCT)
+        if not rows.is_exact:
+            return _best_by_block(rows, queries, k, among)
+        if rows.living is not None:
+            at = rows.living if among is None else rows.living[among]
+            scores, stored = _best_among(rows.stored, queries, k, at)
+            best = np.searchsorted(rows.living, stored)
+        elif among is not None:
+            scores, best = _best_among(rows.stored, queries, k, among)
         else:
-            scores, rows = _best_among(vectors, queries, k, among)
-    return ordered(scores, rows)
+            scores, best = faiss.knn(queries, rows.stored, k, metric=faiss.METRIC_INNER_PRODUCT)
+    return ordered(scores, best)
+
+
+def _best_by_block(rows: Rows, queries: Float32, k: int, among: Int64 | None) -> tuple[Float32, Int64]:
+    among = np.arange(len(rows)) if among is None else among
+    best_scores = np.empty((len(queries), 0), np.float32)
+    best = np.empty((len(queries), 0), np.int64)
+    for start in range(0, len(among), _BLOCK_ROWS):
+        at = among[start : start + _BLOCK_ROWS]
+        scores, found = faiss.knn(queries, rows[at], min(k, len(at)), metric=faiss.METRIC_INNER_PRODUCT)
+        scores, found = ordered(np.hstack((best_scores, scores)), np.hstack((best, at[found])))
+        best_scores, best = scores[:, :k], found[:, :k]
+    return best_scores, best
 
 
 def ordered(scores: Float32, rows: Int64) -> tuple[Float32, Int64]:

@@ -375,6 +375,7 @@ def remove_rows(connection: Connection, video_id: int) -> None:
 
 def _delete_track(connection: Connection, track: Track) -> None:
     changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
+    removed = track_rows.runs_of_ids(connection, track.id) if changed else []
     track_rows.delete_track(connection, track.id)
     if track.state == "active":
-        vector_rows.note_change(connection, changed, rewrites=True)
+        vector_rows.note_removal(connection, changed, removed)

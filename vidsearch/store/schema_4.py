@@ -80,4 +80,13 @@ WHEN old.kind = 'ocr' AND old.state <> 'active' AND new.state = 'active' BEGIN
     INSERT INTO segments_trigrams (rowid, text)
         SELECT id, ' ' || text || ' ' FROM segments WHERE track_id = new.id AND text IS NOT NULL;
 END;
+
+-- Whose vectors went, so that a cache need not be made anew for them.
+CREATE TABLE vector_removals (
+    space_id INTEGER NOT NULL REFERENCES spaces (id),
+    revision INTEGER NOT NULL,
+    first_segment_id INTEGER NOT NULL,
+    end_segment_id INTEGER NOT NULL,
+    PRIMARY KEY (space_id, revision, first_segment_id)
+) STRICT, WITHOUT ROWID;
 """

@@ -40,7 +40,7 @@ from vidsearch.types import (
 )
 
 if TYPE_CHECKING:
-    from vidsearch.store.vector_files import Matrix
+    from vidsearch.store.matrix import Matrix
     from vidsearch.store.vectors import Vectors
     from vidsearch.types import Float32, Int64
 
@@ -113,10 +113,9 @@ class Store(StoreReading):
             return vector_rows.vectors_by_frame(connection, space_id, space.dim, frame_ids)
 
     def matrix(self, space: EmbeddingSpace) -> Matrix:
-        """All vectors of a space, by frame id: (frame_ids, video_ids, times, vectors).
+        """All vectors of a space, by segment id.
 
-        int64 (n,), int64 (n,), float64 (n,) seconds, float32 (n, dim) with unit rows. The same arrays until
-        the library changes, mapped from disk where possible; they cannot be written.
+        The same object until the library changes, mapped from disk where possible; it cannot be written.
         """
         return self._index.matrix(space)
 

@@ -132,6 +132,20 @@ def set_state(connection: Connection, track_id: int, state: TrackState) -> None:
     connection.execute("UPDATE tracks SET state = ? WHERE id = ?", (state, track_id))
 
 
+def runs_of_ids(connection: Connection, track_id: int) -> list[tuple[int, int]]:
+    """The ids of a track's segments as ranges [first, end), ascending."""
+    rows = connection.execute(
+        """
+        SELECT min(id), max(id) + 1 FROM
+            (SELECT id, id - row_number() OVER (ORDER BY id) AS run FROM segments WHERE track_id = ?)
+            AS numbered
+        GROUP BY run ORDER BY 1
+        """,
+        (track_id,),
+    )
+    return [(first, end) for first, end in rows]
+
+
 def delete_track(connection: Connection, track_id: int) -> None:
     """Remove a track, and all that belongs to it."""
     line_vectors.note_change(connection, track_id)

@@ -1,10 +1,11 @@
 """A space's vectors as files that are mapped into memory: a cache, made from the catalog at any time.
 
-Two files grow side by side: the rows (float32, as they lie in memory) and whose rows they are (frame,
-video, time), by frame id. A third, for large spaces, is an approximate index in FAISS's own format. A
-manifest says how much of them is good, and of which revision of the catalog; it is written beside and renamed
-*after* the rest is on disk. So a kill leaves rows that no manifest speaks of, never a manifest that speaks of
-rows that are not there, and who has the files mapped keeps what they see. Knows files, not the catalog.
+Four files grow side by side, by segment id: the rows, as they lie in memory, and whose rows they are
+(segment, video, time). Beside them, for large spaces, lie approximate indexes in FAISS's own format, and
+the order of the rows by video and time. A manifest says how much of them is good, which rows were removed,
+and of which revision of the catalog that is; it is written beside and renamed *after* the rest is on disk.
+So a kill leaves rows that no manifest speaks of, never a manifest that speaks of rows that are not there,
+and who has the files mapped keeps what they see.
 """
 
 from __future__ import annotations
@@ -13,50 +14,53 @@ import json
 import os
 import secrets
 import zlib
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
 from vidsearch.store.approximate import ApproximateIndex
+from vidsearch.store.matrix import Matrix, Order, RowRange, Rows, in_memory, joined, order_of, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from vidsearch.types import Float32, Int64
+    from vidsearch.types import Float32
 
-FORMAT = 1
-POSITION = np.dtype([("frame_id", "<i8"), ("video_id", "<i8"), ("time_seconds", "<f8")])
-_ROW = np.dtype("<f4")
+FORMAT = 2
+HALF_ROWS = 2_000_000
+"""Above this many vectors the rows are half-precision: they are read at random, so they should fit memory.
+A score then differs by 4e-5 at most from the one of float32 (`benchmarks/vector_search.py`)."""
+_COLUMNS = {"segments": np.dtype("<i8"), "videos": np.dtype("<i8"), "times": np.dtype("<f8")}
+_POSITION_FIELDS = {"segments": "segment_id", "videos": "video_id", "times": "time_seconds"}
 _READ_BYTES = 1 << 20
-
-
-class Matrix(NamedTuple):
-    """All vectors of a space, by frame id: one row per frame. Read-only, mapped from disk where possible."""
-
-    frame_ids: Int64
-    """(n,), ascending."""
-    video_ids: Int64
-    """(n,)"""
-    times: NDArray[np.float64]
-    """(n,), seconds."""
-    vectors: Float32
-    """(n, dim), unit rows."""
+_COMPACTED_ROWS = 4096
+"""Rows at a time when files are written anew from those before."""
 
 
 @dataclass(frozen=True, slots=True)
 class IndexFile:
-    """An approximate index over the first vectors of a space."""
+    """An approximate index over the segments of a range of ids."""
 
     name: str
     size_bytes: int
     crc32: int
     num_trained_on: int
-    last_frame_id: int
-    """It has every vector up to this frame; it may have some that were removed since."""
+    first_segment_id: int
+    last_segment_id: int
+    """It has every vector of the range; it may have some that were removed since."""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFile:
+    """The order of the first rows by video and time."""
+
+    name: str
+    crc32: int
+    num_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +73,24 @@ class Manifest:
     revision: int
     generation: str
     """Part of the names of the files that this speaks of."""
-    num_vectors: int = 0
-    rows_crc32: int = 0
-    positions_crc32: int = 0
-    index: IndexFile | None = None
+    row_type: str = "<f4"
+    num_rows: int = 0
+    crc32: tuple[int, ...] = (0,) * (1 + len(_COLUMNS))
+    """Of the rows, then of each column."""
+    removed: tuple[RowRange, ...] = ()
+    """Rows that are in the files, and in the library no longer."""
+    shards: tuple[IndexFile, ...] = ()
+    order: OrderFile | None = None
     format: int = FORMAT
+
+    @property
+    def num_removed(self) -> int:
+        return sum(end - first for first, end in self.removed)
+
+    @property
+    def num_vectors(self) -> int:
+        """The vectors that the space has."""
+        return self.num_rows - self.num_removed
 
 
 class VectorFiles:
@@ -89,79 +106,77 @@ class VectorFiles:
     def manifest(self) -> Manifest | None:
         """What the files hold; None where they are missing, torn, or another library's."""
         try:
-            fields = json.loads(self.manifest_path.read_text())
-            index = fields.pop("index")
-            manifest = Manifest(**fields, index=IndexFile(**index) if index else None)
+            manifest = _manifest(json.loads(self.manifest_path.read_text()))
             expected = (FORMAT, self._library, self._space, self._dim)
             if (manifest.format, manifest.library, manifest.space, manifest.dim) != expected:
                 return None
-            rows, positions = self._paths(manifest)
-            whole = (
-                rows.stat().st_size >= manifest.num_vectors * self._dim * _ROW.itemsize
-                and positions.stat().st_size >= manifest.num_vectors * POSITION.itemsize
+            is_whole = all(
+                path.stat().st_size >= manifest.num_rows * size for path, size in self._row_sizes(manifest)
             )
         except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
             return None
-        return manifest if whole else None
+        return manifest if is_whole else None
 
     def load(self, manifest: Manifest) -> Matrix:
         """Map what a manifest speaks of. Raises OSError or ValueError where the files are gone meanwhile."""
-        rows, positions = self._paths(manifest)
-        count = manifest.num_vectors
-        if count == 0:
-            return matrix(np.empty(0, POSITION), np.empty((0, self._dim), np.float32))
-        return matrix(
-            np.memmap(positions, POSITION, "r", shape=(count,)),
-            np.memmap(rows, _ROW, "r", shape=(count, self._dim)),
+        if manifest.num_rows == 0:  # nothing to map
+            return in_memory(self._dim)
+        paths = self._paths(manifest)
+        rows = _map(paths[0], manifest.row_type, (manifest.num_rows, self._dim))
+        columns = (
+            _map(path, kind, (manifest.num_rows,))
+            for path, kind in zip(paths[1:], _COLUMNS.values(), strict=True)
         )
-
-    def last_frame_id(self, manifest: Manifest) -> int:
-        """The frame of the last row; -1 where there is none. Raises OSError, ValueError."""
-        if manifest.num_vectors == 0:
-            return -1
-        offset = (manifest.num_vectors - 1) * POSITION.itemsize
-        last = np.fromfile(self._paths(manifest)[1], POSITION, count=1, offset=offset)
-        return int(last["frame_id"][0])
+        segment_ids, video_ids, times = columns
+        everything = Matrix(segment_ids, video_ids, times, Rows(rows), self._load_order(manifest))
+        return without(manifest.removed, everything)
 
     def append(
         self, manifest: Manifest, batches: Iterable[tuple[NDArray[np.void], Float32]], *, revision: int
     ) -> Manifest:
         """Add rows after those that a manifest speaks of, a batch at a time. Raises OSError."""
-        rows_path, positions_path = self._paths(manifest)
-        count = manifest.num_vectors
-        rows_crc, positions_crc = manifest.rows_crc32, manifest.positions_crc32
-        with _open_at(rows_path, count * self._dim * _ROW.itemsize) as rows:
-            with _open_at(positions_path, count * POSITION.itemsize) as positions:
-                for new_positions, new_rows in batches:
-                    rows_bytes = new_rows.astype(_ROW, copy=False).tobytes()
-                    positions_bytes = new_positions.tobytes()
-                    rows.write(rows_bytes)
-                    positions.write(positions_bytes)
-                    rows_crc = zlib.crc32(rows_bytes, rows_crc)
-                    positions_crc = zlib.crc32(positions_bytes, positions_crc)
-                    count += len(new_rows)
-                _sync(positions)
-            _sync(rows)
-        grown = replace(
-            manifest,
-            revision=revision,
-            num_vectors=count,
-            rows_crc32=rows_crc,
-            positions_crc32=positions_crc,
-        )
+        count, crcs = manifest.num_rows, list(manifest.crc32)
+        with ExitStack() as opened:
+            files = [
+                opened.enter_context(_open_at(path, count * size)) for path, size in self._row_sizes(manifest)
+            ]
+            for positions, rows in batches:
+                parts = [rows.astype(manifest.row_type, copy=False)]
+                parts += [positions[field] for field in _POSITION_FIELDS.values()]
+                for number, (file, part) in enumerate(zip(files, parts, strict=True)):
+                    content = part.tobytes()
+                    file.write(content)
+                    crcs[number] = zlib.crc32(content, crcs[number])
+                count += len(rows)
+            for file in files:
+                _sync(file)
+        grown = replace(manifest, revision=revision, num_rows=count, crc32=tuple(crcs))
         self._write(grown)
         return grown
+
+    def remove(self, manifest: Manifest, segment_ids: Iterable[tuple[int, int]]) -> Manifest:
+        """Note that the segments in ranges [first, end) of ids are gone; `append` writes it down."""
+        stored = self.load(replace(manifest, removed=(), order=None)).segment_ids
+        bounds = ((int(a), int(b)) for a, b in (np.searchsorted(stored, ids) for ids in segment_ids))
+        return replace(manifest, removed=joined([*manifest.removed, *bounds]))
+
+    def last_segment_id(self, manifest: Manifest) -> int:
+        """The segment of the last row; -1 where there is none. Raises OSError, ValueError."""
+        if manifest.num_rows == 0:
+            return -1
+        return int(_map(self._paths(manifest)[1], _COLUMNS["segments"], (manifest.num_rows,))[-1])
 
     def rewrite(
         self,
         batches: Iterable[tuple[NDArray[np.void], Float32]],
         *,
         revision: int,
-        index: IndexFile | None,
+        row_type: str = "<f4",
+        shards: Sequence[IndexFile] = (),
     ) -> Manifest:
         """Write all rows into new files, then drop the old ones. Raises OSError.
 
-        `index`: the approximate index, to be kept if it has all of the rows that it should.
+        `shards`: the approximate indexes so far; those that have all of the rows that they should are kept.
         """
         fresh = Manifest(
             library=self._library,
@@ -169,34 +184,52 @@ class VectorFiles:
             dim=self._dim,
             revision=revision,
             generation=secrets.token_hex(4),
+            row_type=row_type,
         )
         for path in self._paths(fresh):
             path.parent.mkdir(exist_ok=True)
             path.touch()
         manifest = self.append(fresh, batches, revision=revision)
-        with_index = replace(manifest, index=index)
-        if self._has_all_rows(with_index):
-            manifest = with_index
-            self._write(manifest)
+        if shards:
+            manifest = self.with_shards(manifest, [each for each in shards if self._has_all(each, manifest)])
         self.sweep(manifest)
         return manifest
 
-    def load_index(self, manifest: Manifest) -> ApproximateIndex | None:
-        """The approximate index; None where there is none, or its file is not what was written."""
-        if manifest.index is None:
-            return None
-        path = self._folder / manifest.index.name
+    def compact(self, manifest: Manifest) -> Manifest:
+        """Write the living rows into new files, as small as their number asks for. Raises OSError."""
+        everything = self.load(replace(manifest, order=None))
+
+        def batches() -> Iterable[tuple[NDArray[np.void], Float32]]:
+            for start in range(0, len(everything), _COMPACTED_ROWS):
+                part = slice(start, start + _COMPACTED_ROWS)
+                yield everything.positions(part), everything.vectors[part]
+
+        row_type = "<f2" if len(everything) > HALF_ROWS else manifest.row_type
+        return self.rewrite(batches(), revision=manifest.revision, row_type=row_type, shards=manifest.shards)
+
+    # --- approximate indexes, and the order -------------------------------------------------------------
+
+    def load_index(self, entry: IndexFile) -> ApproximateIndex | None:
+        """An approximate index; None where its file is not what was written."""
+        path = self._folder / entry.name
         try:
-            if path.stat().st_size != manifest.index.size_bytes or _crc32(path) != manifest.index.crc32:
+            if path.stat().st_size != entry.size_bytes or _crc32(path) != entry.crc32:
                 return None
             return ApproximateIndex.load(path)
         except (OSError, ValueError):
             return None
 
     def save_index(
-        self, manifest: Manifest, index: ApproximateIndex, *, num_trained_on: int, last_frame_id: int
+        self,
+        manifest: Manifest,
+        index: ApproximateIndex,
+        *,
+        num_trained_on: int,
+        first_segment_id: int,
+        last_segment_id: int,
+        instead_of: IndexFile | None = None,
     ) -> Manifest:
-        """Write an approximate index in a file of its own, and drop the one before. Raises OSError."""
+        """Write an approximate index in a file of its own. Raises OSError."""
         path = self._folder / f"{self._space}.{secrets.token_hex(4)}.faiss"
         try:
             index.save(path)
@@ -207,62 +240,100 @@ class VectorFiles:
                 size_bytes=path.stat().st_size,
                 crc32=_crc32(path),
                 num_trained_on=num_trained_on,
-                last_frame_id=last_frame_id,
+                first_segment_id=first_segment_id,
+                last_segment_id=last_segment_id,
             )
-            updated = replace(manifest, index=entry)
-            self._write(updated)
+            others = [each for each in manifest.shards if each != instead_of]
+            return self.with_shards(manifest, [*others, entry])
         except BaseException:
             path.unlink(missing_ok=True)
             raise
+
+    def with_shards(self, manifest: Manifest, shards: Iterable[IndexFile]) -> Manifest:
+        """Keep these approximate indexes, and drop the files of others. Raises OSError."""
+        in_order = tuple(sorted(shards, key=lambda entry: entry.first_segment_id))
+        if in_order == manifest.shards:
+            return manifest
+        updated = replace(manifest, shards=in_order)
+        self._write(updated)
+        self.sweep(updated)
+        return updated
+
+    def save_order(self, manifest: Manifest) -> Manifest:
+        """Write down the order of all rows by video and time, where they do not lie so. Raises OSError."""
+        stored = self.load(replace(manifest, removed=(), order=None))
+        order = order_of(stored.segment_ids, stored.video_ids, stored.times)
+        entry = None
+        if order is not None:
+            path = self._folder / f"{self._space}.{secrets.token_hex(4)}.order"
+            with path.open("wb") as file:
+                for column in (order.rows, order.places, order.segment_ids, order.video_ids, order.times):
+                    file.write(np.ascontiguousarray(column).data)
+                _sync(file)
+            entry = OrderFile(path.name, _crc32(path), manifest.num_rows)
+        updated = replace(manifest, order=entry)
+        self._write(updated)
         self.sweep(updated)
         return updated
 
     def sweep(self, manifest: Manifest) -> None:
         """Remove the files that a manifest does not speak of: superseded, or left by a kill."""
-        keep = {path.name for path in self._paths(manifest)}
-        if manifest.index is not None:
-            keep.add(manifest.index.name)
-        for pattern in ("{}.*.rows", "{}.*.positions", "{}.*.faiss", ".{}.json.*"):
-            for path in self._folder.glob(pattern.format(self._space)):
+        keep = {path.name for path in self._paths(manifest)} | {entry.name for entry in manifest.shards}
+        if manifest.order is not None:
+            keep.add(manifest.order.name)
+        patterns = [
+            f"{self._space}.*.{suffix}" for suffix in ("rows", *_COLUMNS, "faiss", "order", "positions")
+        ]
+        for pattern in (*patterns, f".{self._space}.json.*"):
+            for path in self._folder.glob(pattern):
                 if path.name not in keep:
                     with suppress(OSError):  # Windows keeps what somebody has mapped; the next sweep takes it
                         path.unlink()
 
     def is_sound(self, manifest: Manifest) -> bool:
         """Read all that a manifest speaks of, and compare digests. Raises OSError."""
-        rows, positions = self._paths(manifest)
-        count = manifest.num_vectors
+        order = manifest.order
         return (
-            _crc32(rows, count * self._dim * _ROW.itemsize) == manifest.rows_crc32
-            and _crc32(positions, count * POSITION.itemsize) == manifest.positions_crc32
-            and (manifest.index is None or self.load_index(manifest) is not None)
+            all(
+                _crc32(path, manifest.num_rows * size) == crc
+                for (path, size), crc in zip(self._row_sizes(manifest), manifest.crc32, strict=True)
+            )
+            and all(self.load_index(entry) is not None for entry in manifest.shards)
+            and (order is None or _crc32(self._folder / order.name) == order.crc32)
         )
 
-    def _has_all_rows(self, manifest: Manifest) -> bool:
-        index = self.load_index(manifest)
-        if index is None or manifest.index is None:
+    def _has_all(self, entry: IndexFile, manifest: Manifest) -> bool:
+        """Whether an approximate index has all vectors of its range of segments."""
+        index = self.load_index(entry)
+        if index is None:
             return False
-        frame_ids = self.load(manifest).frame_ids
-        expected = frame_ids[: np.searchsorted(frame_ids, manifest.index.last_frame_id, side="right")]
-        return bool(np.isin(expected, index.ids()).all())
+        ids = self.load(manifest).segment_ids
+        first, end = np.searchsorted(ids, (entry.first_segment_id, entry.last_segment_id + 1))
+        return bool(np.isin(ids[first:end], index.ids()).all())
+
+    def _load_order(self, manifest: Manifest) -> Order | None:
+        """The order of a manifest's rows, where it is written down for all of them."""
+        entry = manifest.order
+        if entry is None or entry.num_rows != manifest.num_rows:
+            return None
+        path = self._folder / entry.name
+        if path.stat().st_size != 5 * 8 * entry.num_rows:
+            return None
+        whole = _map(path, "<i8", (5, entry.num_rows))
+        return Order(whole[0], whole[1], whole[2], whole[3], whole[4].view("<f8"))
 
     def _write(self, manifest: Manifest) -> None:
         write_beside(self.manifest_path, json.dumps(asdict(manifest), indent=1).encode())
 
-    def _paths(self, manifest: Manifest) -> tuple[Path, Path]:
+    def _paths(self, manifest: Manifest) -> tuple[Path, ...]:
         stem = f"{self._space}.{manifest.generation}"
-        return self._folder / f"{stem}.rows", self._folder / f"{stem}.positions"
+        return tuple(self._folder / f"{stem}.{suffix}" for suffix in ("rows", *_COLUMNS))
 
-
-def matrix(positions: NDArray[np.void], rows: Float32) -> Matrix:
-    """A matrix over positions (of type POSITION) and their rows."""
-    return Matrix(
-        # Contiguous copies: 24 bytes a frame, and searched much faster than every third number of a table.
-        frame_ids=np.ascontiguousarray(positions["frame_id"], dtype=np.int64),
-        video_ids=np.ascontiguousarray(positions["video_id"], dtype=np.int64),
-        times=np.ascontiguousarray(positions["time_seconds"], dtype=np.float64),
-        vectors=np.asarray(rows),  # a plain view of what is mapped: slicing a memmap takes its time
-    )
+    def _row_sizes(self, manifest: Manifest) -> list[tuple[Path, int]]:
+        """Each file, and the bytes in it for each row."""
+        sizes = [self._dim * np.dtype(manifest.row_type).itemsize]
+        sizes += [kind.itemsize for kind in _COLUMNS.values()]
+        return list(zip(self._paths(manifest), sizes, strict=True))
 
 
 def write_beside(path: Path, content: bytes) -> None:
@@ -275,6 +346,21 @@ def write_beside(path: Path, content: bytes) -> None:
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def _manifest(fields: Any) -> Manifest:
+    if fields["row_type"] not in ("<f4", "<f2"):
+        raise ValueError("not a type of rows")
+    fields["crc32"] = tuple(fields["crc32"])
+    fields["removed"] = tuple((int(first), int(end)) for first, end in fields["removed"])
+    fields["shards"] = tuple(IndexFile(**entry) for entry in fields["shards"])
+    fields["order"] = OrderFile(**fields["order"]) if fields["order"] else None
+    return Manifest(**fields)
+
+
+def _map(path: Path, kind: str | np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    """A file's first numbers, mapped, read-only; a plain view, as slicing a memmap takes its time."""
+    return np.asarray(np.memmap(path, dtype=kind, mode="r", shape=shape))
 
 
 def _crc32(path: Path, num_bytes: int | None = None) -> int:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
 
 _BLOB = np.dtype("<f4")
+_MOST_REMOVALS = 10_000
+"""Ranges of removed segments that are remembered for a space; a cache further behind is made anew."""
 _SPACE_COLUMNS = """
     s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.kind, s.revision,
     s.rewritten_at_revision, s.state
@@ -188,6 +190,7 @@ def delete_space(connection: Connection, space_id: int) -> int:
     """Remove a space with its vectors. Returns how many that were."""
     num_vectors = connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,)).rowcount
     connection.execute("DELETE FROM track_spaces WHERE space_id = ?", (space_id,))
+    connection.execute("DELETE FROM vector_removals WHERE space_id = ?", (space_id,))
     connection.execute("DELETE FROM spaces WHERE id = ?", (space_id,))
     return num_vectors
 
@@ -254,6 +257,46 @@ def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: b
         connection.execute("UPDATE spaces SET revision = revision + 1 WHERE id = ?", (space_id,))
         if rewrites:
             connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
+
+
+def note_removal(
+    connection: Connection, space_ids: Iterable[int], segments: Sequence[tuple[int, int]]
+) -> None:
+    """Count a transaction that does nothing to the vectors of these spaces but take some away.
+
+    Args:
+        connection: The catalog's.
+        space_ids: The spaces.
+        segments: Ranges [first, end) of ids, of segments that are gone.
+    """
+    for space_id in space_ids:
+        note_change(connection, [space_id], rewrites=False)
+        (revision,) = connection.execute("SELECT revision FROM spaces WHERE id = ?", (space_id,)).fetchone()
+        connection.executemany(
+            """
+            INSERT INTO vector_removals (space_id, revision, first_segment_id, end_segment_id)
+            VALUES (?, ?, ?, ?)
+            """,
+            [(space_id, revision, first, end) for first, end in segments],
+        )
+        (noted,) = connection.execute(
+            "SELECT count(*) FROM vector_removals WHERE space_id = ?", (space_id,)
+        ).fetchone()
+        if noted > _MOST_REMOVALS:
+            connection.execute("DELETE FROM vector_removals WHERE space_id = ?", (space_id,))
+            connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
+
+
+def removals_after(connection: Connection, space_id: int, revision: int) -> list[tuple[int, int]]:
+    """Ranges [first, end) of segments whose vectors in a space were removed after a revision."""
+    rows = connection.execute(
+        """
+        SELECT first_segment_id, end_segment_id FROM vector_removals
+        WHERE space_id = ? AND revision > ? ORDER BY first_segment_id
+        """,
+        (space_id, revision),
+    )
+    return [(first, end) for first, end in rows]
 
 
 def count(connection: Connection, space_id: int) -> int:

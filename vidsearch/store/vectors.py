@@ -5,8 +5,10 @@ Brings the vector files up to date with the catalog, and searches them. A query 
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,13 +16,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryNotWritable
-from vidsearch.store import vector_rows
-from vidsearch.store.approximate import ApproximateIndex
+from vidsearch.store import shards as sharding
+from vidsearch.store import vector_files, vector_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.exact import best_rows
 from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS, try_lock
+from vidsearch.store.matrix import POSITION, Matrix, in_memory
+from vidsearch.store.shards import Shard, Shards
 from vidsearch.store.similarity import similarities
-from vidsearch.store.vector_files import POSITION, IndexFile, Manifest, Matrix, VectorFiles, matrix
+from vidsearch.store.vector_files import Manifest, VectorFiles
 from vidsearch.store.vector_rows import SpaceRow
 
 if TYPE_CHECKING:
@@ -34,8 +38,10 @@ LOCK_FILE = "refresh.lock"
 EXACT_ROWS = 200_000
 """Up to this many vectors, search is exhaustive: 20 ms for 512-d ones."""
 NEWER_ROWS = 10_000
-"""Up to this many vectors may be newer than the approximate index; these are searched exhaustively."""
+"""Up to this many vectors may be in no approximate index; these are searched exhaustively."""
 _BATCH_ROWS = 4096
+_MOST_REMOVED = 4
+"""Files are written anew when more than one in so many of their rows was removed."""
 _SEARCH_TIMEOUT_SECONDS = 1.0
 """A search that finds another process at work on the files takes the vectors from the catalog instead."""
 _STILL_COMPLETE = "The library is complete without these files; searching it is slower."
@@ -45,8 +51,7 @@ _STILL_COMPLETE = "The library is complete without these files; searching it is 
 class _Loaded:
     revision: int
     matrix: Matrix
-    index: ApproximateIndex | None = None
-    index_file: IndexFile | None = None
+    shards: Shards | None = None
 
 
 class Vectors:
@@ -78,13 +83,13 @@ class Vectors:
                 f"Queries of {space.model} have {space.dim} numbers each, not {queries.shape[1:]}."
             )
         loaded = self._current(space)
-        candidates = None if among is None else rows_of(loaded.matrix.frame_ids, among)
-        count = max(0, min(k, len(loaded.matrix.frame_ids) if candidates is None else len(candidates)))
+        candidates = None if among is None else loaded.matrix.rows_of(among)
+        count = max(0, min(k, len(loaded.matrix) if candidates is None else len(candidates)))
         ids = np.full((len(queries), max(0, k)), -1, np.int64)
         scores = np.full((len(queries), max(0, k)), -np.inf, np.float32)
         if count and len(queries):
             best_scores, best = self._best(loaded, queries, count, candidates)
-            ids[:, :count] = loaded.matrix.frame_ids[best]
+            ids[:, :count] = loaded.matrix.segment_ids[best]
             scores[:, :count] = best_scores
         return ids, scores
 
@@ -115,7 +120,7 @@ class Vectors:
             with self._catalog.read() as connection:
                 row = vector_rows.space_row(connection, space)
             if row is None or row.state != "active":  # of other models, not searched yet or any more
-                return _Loaded(0, matrix(np.empty(0, POSITION), np.empty((0, space.dim), np.float32)))
+                return _Loaded(0, in_memory(space.dim))
             loaded = self._loaded.get(space.key)
             if loaded is None or loaded.revision < row.revision:
                 loaded = self._load(row, loaded)
@@ -130,33 +135,37 @@ class Vectors:
                 self._catch_up(row, _SEARCH_TIMEOUT_SECONDS, with_index=False)
                 manifest = files.manifest()
             if manifest is not None and manifest.revision >= row.revision:
-                if before is not None and before.index_file == manifest.index:
-                    index = before.index
-                else:
-                    index = files.load_index(manifest)
-                return _Loaded(manifest.revision, files.load(manifest), index, manifest.index)
+                return self._map(files, manifest, before)
         return self._in_memory(row.space)
+
+    def _map(self, files: VectorFiles, manifest: Manifest, before: _Loaded | None) -> _Loaded:
+        """Map what a manifest speaks of; shards that were read before are kept."""
+        known = None if before is None else before.shards
+        everything = files.load(manifest)
+        if known is not None and known.files == manifest.shards:
+            read = list(known.shards)
+        else:
+            read = _read_shards(files, manifest)
+        shards = Shards(read, everything.segment_ids) if read else None
+        return _Loaded(manifest.revision, everything, shards)
 
     def _best(
         self, loaded: _Loaded, queries: Float32, k: int, candidates: Int64 | None
     ) -> tuple[Float32, Int64]:
         """The k best rows for each query, of these rows or of all: scores and rows, (q, k)."""
-        everything, index, index_file = loaded.matrix, loaded.index, loaded.index_file
-        num_rows = len(everything.frame_ids) if candidates is None else len(candidates)
-        if index is None or index_file is None or num_rows <= EXACT_ROWS:
+        everything, shards = loaded.matrix, loaded.shards
+        num_rows = len(everything) if candidates is None else len(candidates)
+        if shards is None or num_rows <= EXACT_ROWS:
             return best_rows(everything.vectors, queries, k, among=candidates)
-        allowed = None if candidates is None else everything.frame_ids[candidates]
+        allowed = None if candidates is None else everything.segment_ids[candidates]
         with self._lock:
-            likely = index.candidates(queries, k, among=allowed)
-        newer = np.arange(
-            np.searchsorted(everything.frame_ids, index_file.last_frame_id, side="right"),
-            len(everything.frame_ids),
-        )
+            likely = shards.candidates(queries, k, among=allowed)
+        uncovered = shards.uncovered
         if candidates is not None:
-            newer = np.intersect1d(newer, candidates, assume_unique=True)
+            uncovered = np.intersect1d(uncovered, candidates, assume_unique=True)
         best_scores, best = [], []
         for query, ids in zip(queries, likely, strict=True):
-            rows = np.concatenate((rows_of(everything.frame_ids, np.sort(ids)), newer))
+            rows = np.concatenate((everything.rows_of(np.sort(ids)), uncovered))
             if len(rows) < k:  # too many of its vectors were removed since it was made
                 return best_rows(everything.vectors, queries, k, among=candidates)
             of_query = similarities(everything.vectors[rows], query)
@@ -183,22 +192,27 @@ class Vectors:
         with self._catalog.read() as connection:
             now = vector_rows.space_row(connection, row.space) or row
             if manifest is None or manifest.revision < now.rewritten_at_revision:
-                batches = _all_after(connection, now, -1)
+                is_many = vector_rows.count(connection, now.id) > vector_files.HALF_ROWS
                 return files.rewrite(
-                    batches, revision=now.revision, index=manifest.index if manifest else None
+                    _all_after(connection, now, -1),
+                    revision=now.revision,
+                    row_type="<f2" if is_many else "<f4",
+                    shards=manifest.shards if manifest else (),
                 )
             if manifest.revision >= now.revision:
                 return manifest
-            batches = _all_after(connection, now, files.last_frame_id(manifest))
-            return files.append(manifest, batches, revision=now.revision)
+            removed = vector_rows.removals_after(connection, now.id, manifest.revision)
+            manifest = files.remove(manifest, removed) if removed else manifest
+            batches = _all_after(connection, now, files.last_segment_id(manifest))
+            manifest = files.append(manifest, batches, revision=now.revision)
+        is_hollow = manifest.num_removed * _MOST_REMOVED > manifest.num_rows
+        return files.compact(manifest) if is_hollow else manifest
 
     def _in_memory(self, space: EmbeddingSpace) -> _Loaded:
         with self._catalog.read() as connection:
             row = vector_rows.space_row(connection, space)
-            batches = [] if row is None else list(_all_after(connection, row, -1))
-        positions = [np.empty(0, POSITION), *(positions for positions, _ in batches)]
-        rows = [np.empty((0, space.dim), np.float32), *(rows for _, rows in batches)]
-        return _Loaded(row.revision if row else 0, matrix(np.concatenate(positions), np.concatenate(rows)))
+            everything = in_memory(space.dim, () if row is None else _all_after(connection, row, -1))
+        return _Loaded(row.revision if row else 0, everything)
 
 
 def _all_after(
@@ -210,32 +224,26 @@ def _all_after(
         yield np.array(places, dtype=POSITION), rows
 
 
-def rows_of(frame_ids: Int64, among: Int64) -> Int64:
-    """The rows of those among these frames (ascending) that have a vector."""
-    among = np.asarray(among, dtype=np.int64)
-    rows = np.searchsorted(frame_ids, among)
-    is_there = rows < len(frame_ids)
-    is_there[is_there] = frame_ids[rows[is_there]] == among[is_there]
-    return rows[is_there]
-
-
 def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
-    """Have an approximate index where there are too many rows for an exhaustive search. Raises OSError.
+    """Have approximate indexes where there are too many rows for an exhaustive search. Raises OSError."""
+    if manifest.num_vectors > vector_files.HALF_ROWS and manifest.row_type != "<f2":
+        manifest = files.compact(manifest)
+    manifest = sharding.catch_up(files, manifest, exact_rows=EXACT_ROWS, newer_rows=NEWER_ROWS)
+    is_ordered = manifest.order is not None and manifest.order.num_rows == manifest.num_rows
+    if manifest.num_vectors > EXACT_ROWS and not is_ordered:
+        manifest = files.save_order(manifest)
+    return manifest
 
-    It is trained once, grows by what is new, and is trained again when the space has doubled or lost half.
-    """
-    everything = files.load(manifest)
-    num_rows = len(everything.frame_ids)
-    if num_rows <= EXACT_ROWS:
-        return manifest
-    entry, index = manifest.index, files.load_index(manifest)
-    if entry is not None and index is not None and num_rows < 2 * entry.num_trained_on < 4 * num_rows:
-        first_new = int(np.searchsorted(everything.frame_ids, entry.last_frame_id, side="right"))
-        if num_rows - first_new <= NEWER_ROWS:
-            return manifest
-        num_trained_on = entry.num_trained_on
-    else:
-        index, first_new, num_trained_on = ApproximateIndex.train(everything.vectors), 0, num_rows
-    index.add(everything.frame_ids[first_new:], everything.vectors[first_new:])
-    last_frame_id = int(everything.frame_ids[-1])
-    return files.save_index(manifest, index, num_trained_on=num_trained_on, last_frame_id=last_frame_id)
+
+def _read_shards(files: VectorFiles, manifest: Manifest) -> list[Shard]:
+    """A manifest's shards, read side by side, as each is checked whole. None of them where one is broken."""
+    if not manifest.shards:
+        return []
+    with ThreadPoolExecutor(min(len(manifest.shards), os.cpu_count() or 1)) as threads:
+        indexes = list(threads.map(files.load_index, manifest.shards))
+    made = [
+        Shard(entry, index)
+        for entry, index in zip(manifest.shards, indexes, strict=True)
+        if index is not None
+    ]
+    return made if len(made) == len(indexes) else []

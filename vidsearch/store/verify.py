@@ -205,6 +205,7 @@ def _caches(catalog: Catalog, vectors: Vectors, *, repair: bool) -> Iterator[Pro
 
 def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> bool:
     everything = vectors.matrix(row.space)
+    stored = everything.vectors.stored.dtype
     start = 0
     with catalog.read() as connection:
         for places, rows in vector_rows.batches(
@@ -214,11 +215,11 @@ def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> b
             start += len(rows)
             ids = np.array([place[0] for place in places])
             if not (
-                np.array_equal(everything.frame_ids[part], ids)
-                and np.array_equal(everything.vectors[part], rows, equal_nan=True)
+                np.array_equal(everything.segment_ids[part], ids)
+                and np.array_equal(everything.vectors[part], rows.astype(stored), equal_nan=True)
             ):
                 return False
-    return start == len(everything.frame_ids)
+    return start == len(everything)
 
 
 def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:

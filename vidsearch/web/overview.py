@@ -100,7 +100,8 @@ def overview(library: Store, *, max_points: int) -> Overview:
     space = first_space(library)
     if space is None:
         return Overview()
-    ids, _, _, vectors = library.matrix(space)
+    matrix = library.matrix(space)
+    ids, vectors = matrix.segment_ids, matrix.vectors
     if len(ids) == 0:
         return Overview()
     rows = np.unique(np.linspace(0, len(ids) - 1, min(max_points, len(ids))).astype(np.int64))
@@ -114,7 +115,7 @@ def overview(library: Store, *, max_points: int) -> Overview:
     if len(rows) == 0:
         return Overview()
     frames = [known[int(frame_id)] for frame_id in ids[rows]]
-    chosen = np.asarray(vectors[rows], dtype=np.float32)
+    chosen = vectors[rows]
     captions = [frame.caption.text if frame.caption else "" for frame in frames]
     labels, nearness = _clusters(chosen, max(1, min(MAX_CLUSTERS, len(rows) // _FRAMES_PER_CLUSTER)))
     sizes = np.bincount(labels)
@@ -207,7 +208,8 @@ def duplicates(library: Store, *, limit: int) -> list[Twins]:
     space = first_space(library)
     if space is None:
         return []
-    ids, video_ids, _, vectors = library.matrix(space)
+    matrix = library.matrix(space)
+    ids, video_ids, vectors = matrix.segment_ids, matrix.video_ids, matrix.vectors
     step = max(1, -(-len(ids) // _MAX_COMPARED))
     video_of = dict(zip(ids.tolist(), video_ids.tolist(), strict=True))
     best: dict[tuple[int, int], tuple[float, int, int]] = {}

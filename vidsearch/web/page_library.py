@@ -265,7 +265,9 @@ class _FrameRows:
             self.ids = self.video_ids = np.zeros(0, dtype=np.int64)
             self.times = np.zeros(0)
         else:
-            self.ids, self.video_ids, self.times, self._vectors = library.matrix(space)
+            matrix = library.matrix(space)
+            self.ids, self.video_ids, self.times = matrix.segment_ids, matrix.video_ids, matrix.times
+            self._vectors = matrix.vectors
 
     def of_video(self, video_id: int) -> np.ndarray:
         """Rows of a video's frames, by time."""
