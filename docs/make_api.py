@@ -26,6 +26,7 @@ MODULES = (
     "vidsearch.search.query",
     "vidsearch.service.answer",
     "vidsearch.service.captions",
+    "vidsearch.service.index_settings",
     "vidsearch.service.indexing",
     "vidsearch.service.library",
     "vidsearch.service.queries",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidsearch.errors import VidsearchError
     from vidsearch.search.query import Query
     from vidsearch.service.answer import Answer
-    from vidsearch.service.indexing import IndexSettings
+    from vidsearch.service.index_settings import IndexSettings
     from vidsearch.service.library import Library
     from vidsearch.service.queries import SearchOptions
     from vidsearch.types import FrameFilter, SearchHit, Video
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Answer": "vidsearch.service.answer",
     "FrameFilter": "vidsearch.types",
-    "IndexSettings": "vidsearch.service.indexing",
+    "IndexSettings": "vidsearch.service.index_settings",
     "Library": "vidsearch.service.library",
     "Query": "vidsearch.search.query",
     "SearchHit": "vidsearch.types",

@@ -72,6 +72,17 @@ class SamplingPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class SpokenWord:
+    """A word as it was heard, in seconds from the start of the sound."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    """With the space before it, in languages that have spaces."""
+    probability: float
+
+
+@dataclass(frozen=True, slots=True)
 class AudioBlock:
     """Some seconds of sound."""
 

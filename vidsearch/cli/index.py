@@ -111,6 +111,10 @@ def index(
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Text = False,
+    speech: options.Speech = None,
+    speech_model: options.SpeechModel = "whisper",
+    language: options.Language = "auto",
+    audio_track: options.AudioTrack = None,
     num_beams: options.NumBeams = None,
     prompt: options.Prompt = None,
     device: options.Device = "auto",
@@ -157,7 +161,9 @@ def index(
 
     - `vidsearch index lectures/ --max-frames 50 --no-captions`
 
-    - `vidsearch index lectures/ --text`
+    - `vidsearch index lectures/ --text --speech`
+
+    - `vidsearch index interviews/ --speech --speech-model whisper-turbo --language de`
 
     - `vidsearch index ~/Videos --models clip,blip --moving --sounds`
 
@@ -182,6 +188,10 @@ def index(
             "sound_model": sound_model,
             "caption_every": caption_every,
             "text": text,
+            "speech": speech,
+            "speech_model": speech_model,
+            "language": language,
+            "audio_track": audio_track,
             "fps": fps,
             "max_frames": max_frames,
             "start_seconds": start or 0.0,
@@ -230,6 +240,10 @@ def watch(
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Text = False,
+    speech: options.Speech = None,
+    speech_model: options.SpeechModel = "whisper",
+    language: options.Language = "auto",
+    audio_track: options.AudioTrack = None,
     exclude: Exclude = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
@@ -263,6 +277,10 @@ def watch(
             "captions": captions,
             "caption_every": caption_every,
             "text": text,
+            "speech": speech,
+            "speech_model": speech_model,
+            "language": language,
+            "audio_track": audio_track,
             "fps": fps,
             "exclude": exclude,
             "device": device,
@@ -350,6 +368,7 @@ def _print_work(report: IngestReport, device: Device | None) -> None:
         f"{_count(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
         f"{counts.num_captions_carried_over} carried over" if counts.num_captions_carried_over else "",
         f"{_count(counts.num_lines_read, 'line')} of text read" if counts.num_lines_read else "",
+        f"{_count(counts.num_sentences_heard, 'sentence')} heard" if counts.num_sentences_heard else "",
         f"{_count(counts.num_blank, 'blank frame')}" if counts.num_blank else "",
         f"{_count(counts.num_near_duplicates, 'near-duplicate')}" if counts.num_near_duplicates else "",
     ]

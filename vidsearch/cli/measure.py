@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(no_args_is_help=True, help="Measure models on data sets that you have.")
     group.callback()(lambda: None)
     group.command()(retrieval)
+    group.command()(speech)
     app.add_typer(group, name="eval")
 
 
@@ -191,3 +192,61 @@ def retrieval(
         width = max(map(len, rows))
         console.say_table([(*row, *[""] * (width - len(row))) for row in rows], header=[""] * width)
         console.say()
+
+
+def speech(
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Sound files, and their words: metadata.csv with name|words in each line, or a .txt beside "
+            "each."
+        ),
+    ],
+    models: Annotated[
+        str,
+        typer.Option(
+            help="Whispers, with commas: whisper-tiny,whisper.", rich_help_panel=options.SPEECH_PANEL
+        ),
+    ] = "whisper",
+    language: Annotated[
+        str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.SPEECH_PANEL)
+    ] = "auto",
+    device: options.Device = "auto",
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure how much of what is said is written down right: the word error rate, with a 95% interval.
+
+    Examples:
+
+    - `vidsearch eval speech LJSpeech/ --models whisper-tiny`
+
+    - `vidsearch eval speech interviews/ --models whisper,whisper-turbo --language de --json`
+    """
+    from vidsearch.evaluation.speech import evaluate_speech, open_speech
+    from vidsearch.service.listening import speech_analyzer
+
+    utterances = open_speech(folder)
+    names = [name.strip() for name in models.split(",") if name.strip()]
+    reports = [
+        evaluate_speech(utterances, speech_analyzer(name, language=language, device=device)) for name in names
+    ]
+    if as_json:
+        console.say_json([report.as_dict() for report in reports])
+        return
+    console.say(f"{folder}: {len(utterances):,} files, {reports[0].num_words:,} words", bold=True)
+    console.say_table(
+        (
+            (
+                report.model,
+                f"{report.word_error_rate:.1%}",
+                f"{report.low:.1%} to {report.high:.1%}",
+                f"{report.times_real_time:.1f}",
+            )
+            for report in reports
+        ),
+        header=("model", "word errors", "95% interval", "x real time"),
+        right=frozenset({1, 2, 3}),
+    )
+    for report in reports:
+        for name, rate, written in report.worst:
+            console.say(f"  {report.model}, {name}: {rate:.0%}: {written}")

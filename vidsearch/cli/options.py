@@ -36,6 +36,7 @@ def path_or_address(text: str) -> Path:
 LIBRARY_HELP = "Folder that holds the library, or postgresql://HOST/DATABASE."
 LIBRARY_PANEL = "Library"
 MODEL_PANEL = "Models"
+SPEECH_PANEL = "Speech"
 OUTPUT_PANEL = "Output"
 SAMPLING_PANEL = "Which frames"
 FILTER_PANEL = "Filters"
@@ -135,5 +136,40 @@ Before = Annotated[
         metavar="TIME",
         help="Moments before this time of their video.",
         rich_help_panel=FILTER_PANEL,
+    ),
+]
+
+Speech = Annotated[
+    bool | None,
+    typer.Option(
+        "--speech/--no-speech",
+        help="Write down what is said (extra: speech). "
+        "[default: in a new library, and with --models auto, where Whisper is on this machine]",
+        show_default=False,
+        rich_help_panel=SPEECH_PANEL,
+    ),
+]
+SpeechModel = Annotated[
+    str,
+    typer.Option(
+        help="whisper, whisper-tiny, whisper-base, whisper-turbo, a hub id or a folder.",
+        rich_help_panel=SPEECH_PANEL,
+    ),
+]
+Language = Annotated[
+    str,
+    typer.Option(
+        help="The language that is spoken: en, de ...; auto hears which.",
+        rich_help_panel=SPEECH_PANEL,
+    ),
+]
+AudioTrack = Annotated[
+    int | None,
+    typer.Option(
+        min=1,
+        metavar="N",
+        help="Listen to a file's Nth sound track. [default: the one that a player takes]",
+        show_default=False,
+        rich_help_panel=SPEECH_PANEL,
     ),
 ]

@@ -20,6 +20,7 @@ from vidsearch.errors import (
     VideoReplaced,
     VidsearchError,
 )
+from vidsearch.ingest.report import Counts
 from vidsearch.ingest.work import ChunkDone, SoundDone, SoundHeard, VideoDone
 from vidsearch.media.decode import measured_duration
 from vidsearch.media.source import state_in_time
@@ -174,6 +175,8 @@ class VideosInWork:
         self._library.append(opened.video.id, chunk, lease=opened.lease)
         if not heard.job.has_pictures:
             opened.until_seconds = findings.until_seconds
+        sentences = [segment for segment in findings.segments if segment.text]
+        self._progress.commit(Counts(num_sentences_heard=len(sentences)))
         for note in findings.notes:
             self._progress.warn(f"{opened.path}: {note}")
 

@@ -54,6 +54,7 @@ class Counts:
     """By a model, in this run."""
     num_captions_carried_over: int = 0
     num_lines_read: int = 0
+    num_sentences_heard: int = 0
     """Of text on the screen."""
 
     def __add__(self, other: Counts) -> Counts:
@@ -64,6 +65,7 @@ class Counts:
             num_captions_written=self.num_captions_written + other.num_captions_written,
             num_captions_carried_over=self.num_captions_carried_over + other.num_captions_carried_over,
             num_lines_read=self.num_lines_read + other.num_lines_read,
+            num_sentences_heard=self.num_sentences_heard + other.num_sentences_heard,
         )
 
 

@@ -14,7 +14,9 @@ from vidsearch.types import EmbeddingSpace
 if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
 
-Role: TypeAlias = Literal["embedder", "captioner", "video embedder", "sound embedder", "describer"]
+Role: TypeAlias = Literal[
+    "embedder", "captioner", "video embedder", "sound embedder", "describer", "transcriber"
+]
 
 _BLIP_MAX_TOKENS = 35
 """Texts were cut here when BLIP's retrieval model was trained (salesforce/BLIP,
@@ -81,8 +83,15 @@ def is_smolvlm(checkpoint: Checkpoint) -> bool:
     return checkpoint.config.get("model_type") == SMOLVLM
 
 
+def is_whisper(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a Whisper in CTranslate2's layout."""
+    return "alignment_heads" in checkpoint.config
+
+
 def role_of(checkpoint: Checkpoint) -> Role:
     """Return what a checkpoint is for. Raises ModelUnavailable for BLIP models for other tasks."""
+    if is_whisper(checkpoint):
+        return "transcriber"
     if is_florence(checkpoint):
         return "captioner"
     if is_clap(checkpoint):
@@ -200,7 +209,8 @@ def check_readable(checkpoint: Checkpoint) -> None:
 
         check_smolvlm(checkpoint)
         return
-    role_of(checkpoint)
+    if role_of(checkpoint) == "transcriber":
+        return
     config = read_config(checkpoint)
     read_preprocessing(checkpoint, config)
     load_tokenizer(checkpoint, _token_rules(config), config)

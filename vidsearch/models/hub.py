@@ -17,11 +17,13 @@ from vidsearch.models.downloads import RemoteFile, download, missing_bytes
 from vidsearch.models.hub_errors import hub_errors, too_little_space, unavailable, with_retries
 from vidsearch.models.known import is_folder_name
 from vidsearch.models.weights import (
+    WHISPER_WEIGHTS,
     Checkpoint,
     cached,
     check_hub_id,
     from_folder,
     is_open_clip,
+    is_whisper,
     missing_files,
     missing_parts,
     read_shard_names,
@@ -132,7 +134,9 @@ def _list_files(hub_id: str) -> dict[str, RemoteFile]:
 
 def _weight_names(checkpoint: Checkpoint, files: dict[str, RemoteFile]) -> list[str]:
     """Choose a repository's weights: safetensors before pickled ones. Raises ModelUnavailable."""
-    if is_open_clip(files):
+    if is_whisper(files):
+        chosen = [name for name in (WHISPER_WEIGHTS,) if name in files]
+    elif is_open_clip(files):
         chosen = [name for name in open_clip.WEIGHT_FILES if name in files][:1]
     else:
         chosen = next(

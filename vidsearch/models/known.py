@@ -44,6 +44,10 @@ KNOWN_MODELS = (
     KnownModel("florence2-large", "captioner", "florence-community/Florence-2-large", 1560, "MIT"),
     KnownModel("smolvlm", "describer", "HuggingFaceTB/SmolVLM2-500M-Video-Instruct", 1020, "Apache-2.0"),
     KnownModel("smolvlm-large", "describer", "HuggingFaceTB/SmolVLM2-2.2B-Instruct", 4500, "Apache-2.0"),
+    KnownModel("whisper", "transcriber", "Systran/faster-whisper-small", 490, "MIT"),
+    KnownModel("whisper-tiny", "transcriber", "Systran/faster-whisper-tiny", 80, "MIT"),
+    KnownModel("whisper-base", "transcriber", "Systran/faster-whisper-base", 150, "MIT"),
+    KnownModel("whisper-turbo", "transcriber", "mobiuslabsgmbh/faster-whisper-large-v3-turbo", 1630, "MIT"),
     KnownModel("blip-itm", "embedder", "Salesforce/blip-itm-base-coco", 900, "BSD-3-Clause"),
 )
 
@@ -54,7 +58,7 @@ class ModelEntry:
 
     name: str
     kind: str
-    """"embedder", "captioner", both, "video embedder", "sound embedder" or "describer"."""
+    """"embedder", "captioner", both, "video embedder", "sound embedder", "describer" or "transcriber"."""
     source: str
     """Hub id, or where else it comes from."""
     size_bytes: int

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias
 if TYPE_CHECKING:
     from vidsearch.models.ocr import ReadText
     from vidsearch.models.relevance import Relevance
-    from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, UInt8Image
+    from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, SpokenWord, UInt8Image
 
     Clip: TypeAlias = UInt8Image | Sequence[UInt8Image]
     """Images in the order of time, or one array of them, (frames, height, width, 3)."""
@@ -87,6 +87,35 @@ class SoundEmbedder(TextEncoder, Protocol):
 
         Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
         """
+        ...
+
+
+class Transcriber(Protocol):
+    """Sound to words. Sounds are mono, float32 (samples,) in [-1, 1], `sample_rate` a second."""
+
+    @property
+    def model(self) -> str:
+        """Registry name, hub id or folder."""
+        ...
+
+    @property
+    def sample_rate(self) -> int: ...
+
+    @property
+    def languages(self) -> Sequence[str]:
+        """The languages that it knows, as BCP 47; one where it need not be told which."""
+        ...
+
+    def speech(self, sound: Float32) -> list[tuple[float, float]]:
+        """Find where somebody speaks: [start, end) in seconds, by start, apart from each other."""
+        ...
+
+    def language(self, sound: Float32) -> tuple[str, float]:
+        """Tell which language is spoken, and how probable that is."""
+        ...
+
+    def words(self, sound: Float32, *, language: str) -> list[SpokenWord]:
+        """Write down what is said in up to 30 seconds of speech. Raises ModelOutOfMemory."""
         ...
 
 

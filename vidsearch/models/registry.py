@@ -304,7 +304,7 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
     )
     if name == "blip":
         pull_model("blip-itm", show_progress=show_progress, tell=tell)
-    if role_of(checkpoint) not in ("captioner", "describer"):
+    if role_of(checkpoint) not in ("captioner", "describer", "transcriber"):
         _pull_text_half(checkpoint, tell)
     return checkpoint.folder
 

@@ -22,6 +22,8 @@ from vidsearch.models import open_clip
 TOKENIZER_FILES = ("tokenizer.json", "spiece.model", "vocab.json", "vocab.txt")
 """A checkpoint has one of these; the first that is there counts."""
 
+WHISPER_WEIGHTS = "model.bin"
+
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 _FILE_NAME = re.compile(r"[\w-][\w.-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -162,10 +164,17 @@ def is_open_clip(names: Iterable[str]) -> bool:
     return open_clip.CONFIG_FILE in names and "config.json" not in names
 
 
+def is_whisper(names: Iterable[str]) -> bool:
+    """Return whether these files are a Whisper in CTranslate2's layout, as faster-whisper runs it."""
+    return not {"vocabulary.txt", "vocabulary.json"}.isdisjoint(names)
+
+
 def missing_files(names: Collection[str]) -> list[str]:
     """Return what files of these names lack, weights apart, to be a checkpoint; in words."""
     parts: dict[str, tuple[str, ...]] = {"a tokenizer (tokenizer.json)": TOKENIZER_FILES}
-    if not is_open_clip(names):
+    if is_whisper(names):
+        parts = {"config.json": ("config.json",), **parts}
+    elif not is_open_clip(names):
         parts = {
             "config.json": ("config.json",),
             "preprocessor_config.json": ("preprocessor_config.json", "processor_config.json"),
@@ -179,9 +188,11 @@ def missing_parts(folder: Path) -> list[str]:
 
     Raises ModelUnavailable for a broken index of shards.
     """
-    missing = missing_files({path.name for path in folder.iterdir() if path.is_file()})
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    missing = missing_files(names)
     if not find_weight_files(folder):
-        missing.append("weights (model.safetensors or pytorch_model.bin)")
+        usual = "model.safetensors or pytorch_model.bin"
+        missing.append(f"weights ({WHISPER_WEIGHTS if is_whisper(names) else usual})")
     return missing
 
 
@@ -192,6 +203,8 @@ def find_weight_files(folder: Path) -> tuple[Path, ...]:
     """
     if is_open_clip(path.name for path in folder.iterdir()):
         return next(((folder / name,) for name in open_clip.WEIGHT_FILES if (folder / name).is_file()), ())
+    if is_whisper(path.name for path in folder.iterdir()):
+        return (folder / WHISPER_WEIGHTS,) if (folder / WHISPER_WEIGHTS).is_file() else ()
     for whole in ("model.safetensors", "pytorch_model.bin"):
         index = folder / f"{whole}.index.json"
         if (folder / whole).is_file():

@@ -17,7 +17,7 @@ from vidsearch.errors import JobNotFound, PathNotAllowed, QueryError, VidsearchE
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
-    from vidsearch.service.indexing import IndexSettings
+    from vidsearch.service.index_settings import IndexSettings
     from vidsearch.service.library import Library
 
 logger = logging.getLogger("vidsearch")

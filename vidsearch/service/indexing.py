@@ -8,15 +8,17 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
 from vidsearch.errors import LibraryNotFound, QueryError, VidsearchError
 from vidsearch.library_addresses import server_url
 from vidsearch.paths import given_path
+from vidsearch.service.index_settings import IndexSettings
+from vidsearch.service.listening import has_speech_model, speech_analyzer
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
 from vidsearch.store.sqlite_catalog import CATALOG_FILE
 from vidsearch.store.store import Store
-from vidsearch.types import Sampling, SamplingPlan
+from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
@@ -24,71 +26,13 @@ if TYPE_CHECKING:
     from vidsearch.ingest.pipeline import PipelineOptions
     from vidsearch.ingest.ray_runner import RayOptions, RayRunner
     from vidsearch.ingest.ray_worker import Models as WorkerModels
+    from vidsearch.ingest.speech import SpeechAnalyzer
     from vidsearch.media.container import DecodeDevice
     from vidsearch.models.device import Device
     from vidsearch.types import LibraryModels
 
 
 PathLike = str | os.PathLike[str]
-
-
-class IndexSettings(TypedDict, total=False):
-    """What `Library.index` takes beside the paths; `vidsearch index` has the same settings as options."""
-
-    models: str | None
-    """"auto", "mini", "clip,blip", a hub id or a folder. Default: the library's own, else "auto"."""
-    embedder: str | None
-    """Embedders alone, separated by commas."""
-    captions: bool
-    """Whether to write captions. Default: True."""
-    text: bool
-    """Whether to read the text on the screen. Default: False. Needs the extra "text"."""
-    moving: bool | None
-    """Whether each few seconds of moving pictures get a vector, for what no single frame shows. Default: what
-    the library has."""
-    moving_model: str
-    """What looks at several frames at once. Default: "xclip"."""
-    sounds: bool | None
-    """Whether each few seconds of sound get a vector. Default: what the library has."""
-    sound_model: str
-    """What hears them. Default: "clap"."""
-    caption_every: str | int
-    """"novel" (when the picture has changed, the default), "frame", "shot", or N for every Nth frame."""
-    fps: float
-    """Frames looked at per second of video. Default: 1."""
-    max_frames: int | None
-    """At most so many frames of each video, spread evenly."""
-    start_seconds: float
-    """Begin at this time of each video."""
-    end_seconds: float | None
-    """End before this time."""
-    sampling: Sampling
-    """"uniform" (the default), "shots" or "keyframes"; see `SamplingPlan`."""
-    device: str
-    """"auto", "cpu", "cuda" or "mps"."""
-    precision: str
-    """"auto", "fp32", "bf16" or "fp16"."""
-    batch_size: int | None
-    """Images per model call. Default: fitted to the device."""
-    num_beams: int | None
-    """Beams for captions; 1 is greedy. Default: the model's own number."""
-    prompt: str | None
-    """Words that every caption starts with."""
-    decode_device: DecodeDevice
-    """"cpu", or "cuda" where FFmpeg can."""
-    retry_failed: bool
-    """Try files again that failed before."""
-    timeout_seconds: float
-    """A video that makes no progress for so long is given up. Default: 120."""
-    isolate: bool
-    """Decode each file in a process of its own."""
-    exclude: Sequence[str] | None
-    """Patterns, as in a .gitignore, of files in folders to pass over. Kept for later runs, whose default they
-    are; an empty list forgets them."""
-    reindex: bool
-    """Index again what is here with other settings."""
-    workers: RayOptions | None
-    """Workers on a Ray cluster. Default: this machine alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +44,10 @@ class IndexOptions:
     caption_every: str = "novel"
     """"novel", "frame", "shot", or N for every Nth frame."""
     text: bool = False
+    speech: bool | None = None
+    speech_model: str = "whisper"
+    language: str = "auto"
+    audio_track: int | None = None
     decode_device: DecodeDevice = "cpu"
     retry_failed: bool = False
     timeout_seconds: float = 120.0
@@ -157,15 +105,20 @@ def sampling_plan(**values: Any) -> SamplingPlan:
 class Indexer:
     """Models that are loaded once, and every run that indexes with them into one library."""
 
-    def __init__(self, options: IndexOptions, chosen: LibraryModels, loaded: LoadedModels) -> None:
-        """Take models that are loaded; load the one that reads text, where it is to be read.
+    def __init__(
+        self, options: IndexOptions, chosen: LibraryModels, loaded: LoadedModels, *, listens: bool = False
+    ) -> None:
+        """Take models that are loaded; load those that read text and that listen, where they are wanted.
 
-        Raises ModelUnavailable.
+        Raises ModelUnavailable, QueryError.
         """
         self.options = options
         self.loaded = loaded
         self._chosen = chosen
+        self._listens = listens
         self._reader = _text_reader() if options.text else None
+        listener = _speech_listener(options) if listens else None
+        self._listening = (*filter(None, [listener]), *loaded.stream_analyzers())
 
     @classmethod
     def load(cls, options: IndexOptions, *, store: Store | None) -> Indexer:
@@ -186,7 +139,12 @@ class Indexer:
         if policy.rule == "shot" and options.plan.sampling != "shots":
             raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
         chosen = choose_models(store, options.models)
-        return cls(options, chosen, load_models(chosen, options.models))
+        listens = options.speech
+        if listens is None:
+            is_new = store is None or store.models is None
+            is_auto = options.models.models == "auto" or (options.models.models is None and is_new)
+            listens = is_auto and has_speech_model(options.speech_model)
+        return cls(options, chosen, load_models(chosen, options.models), listens=listens)
 
     def worker_models(self) -> WorkerModels:
         """Return the loaded models as a worker uses them."""
@@ -197,14 +155,13 @@ class Indexer:
         captioner = self.loaded.captioner
         policy = parse_policy(self.options.caption_every)
         analyzers = () if captioner is None else (CaptionAnalyzer(captioner, policy),)
-        listening = tuple(self.loaded.stream_analyzers())
-        return Models(self.loaded.embedders, analyzers, listening, self._reader)
+        return Models(self.loaded.embedders, analyzers, self._listening, self._reader)
 
     def _on_ray(self, workers: RayOptions, pipeline_options: PipelineOptions) -> RayRunner:
         from vidsearch.ingest.ray_runner import RayRunner
         from vidsearch.ingest.ray_worker import Introduction
 
-        own = replace(self.options, workers=None)
+        own = replace(self.options, workers=None, speech=self._listens)
         return RayRunner(
             partial(_worker_models, own, self._chosen),
             Introduction.of(self.worker_models()),
@@ -257,7 +214,7 @@ class Indexer:
             embedders=self.loaded.embedders,
             captioner=self.loaded.captioner,
             reader=self._reader,
-            audio_analyzers=self.loaded.stream_analyzers(),
+            audio_analyzers=self._listening,
             plan=options.plan,
             caption_policy=parse_policy(options.caption_every),
             exclude=self.exclude(store),
@@ -276,7 +233,18 @@ class Indexer:
 
 def _worker_models(options: IndexOptions, chosen: LibraryModels) -> WorkerModels:
     """The models of a run, loaded where this is called."""
-    return Indexer(options, chosen, load_models(chosen, options.models)).worker_models()
+    loaded = load_models(chosen, options.models)
+    return Indexer(options, chosen, loaded, listens=bool(options.speech)).worker_models()
+
+
+def _speech_listener(options: IndexOptions) -> SpeechAnalyzer:
+    """What writes down what is said. Raises ModelUnavailable, QueryError."""
+    return speech_analyzer(
+        options.speech_model,
+        language=options.language,
+        audio_track=options.audio_track,
+        device=options.models.device,
+    )
 
 
 def _text_reader() -> FrameReader:

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from vidsearch.search.query import FrameReference, Query
     from vidsearch.service.answer import Answer
     from vidsearch.service.describing import DescribeSettings
-    from vidsearch.service.indexing import Indexer, IndexOptions, IndexSettings
+    from vidsearch.service.index_settings import IndexSettings
+    from vidsearch.service.indexing import Indexer, IndexOptions
     from vidsearch.service.queries import SearchOptions
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.records import Problem

@@ -60,6 +60,7 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
     num_captions_written: int
     num_captions_carried_over: int
     num_lines_read: int
+    num_sentences_heard: int
     failures: list[FileFailureSchema]
     warnings: list[str]
     video_seconds: float

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vidsearch.ingest import ProgressState
     from vidsearch.models.known import ModelEntry
     from vidsearch.service.index_jobs import IndexJob
-    from vidsearch.service.indexing import IndexSettings
+    from vidsearch.service.index_settings import IndexSettings
     from vidsearch.tracks import Segment
 
 _PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1000)]

@@ -1,0 +1,261 @@
+"""What is said in a video: its sound, through a `Transcriber`, to a track of sentences.
+
+The sound comes in windows of about a minute, cut where nobody speaks, so that a run that goes on at the end
+of one makes the very windows that an uninterrupted run makes.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from vidsearch.ingest.analyzers import AudioFindings, span_params
+from vidsearch.tracks import SegmentRecord, TrackSpec
+from vidsearch.types import SpokenWord
+
+if TYPE_CHECKING:
+    from vidsearch.models.protocols import Transcriber
+    from vidsearch.types import AudioBlock, Float32, SamplingPlan
+
+    Span = tuple[float, float]
+
+AUTO = "auto"
+"""The language that is heard."""
+
+_WINDOW_SECONDS = 60.0
+_LEAST_WINDOW_SECONDS = 20.0
+_PASSAGE_SECONDS = 28.0
+"""Whisper hears 30 s at once: spans of speech with short pauses between them are heard together."""
+_LONG_PAUSE_SECONDS = 2.0
+"""In a longer one, Whisper would find words that nobody says."""
+_MARGIN_SECONDS = 0.2
+"""Heard before and after a passage."""
+_SENTENCE_SECONDS = 12.0
+_SENTENCE_PAUSE_SECONDS = 1.5
+"""A sentence does not go on after a longer one."""
+_OTHER_LANGUAGE_PROBABILITY = 0.8
+"""How sure a passage must be to be in another language than the rest."""
+_SURE_LANGUAGE_PROBABILITY = 0.5
+
+_SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)]*$")
+_CLAUSE_END = re.compile(r"[,;:，、；：–—][\"'”’»)]*$")
+_ABBREVIATION = re.compile(r"^\s*(?:[A-Z]|Mr|Mrs|Ms|Dr|St|vs|etc|No)\.$")
+
+
+class SpeechAnalyzer:
+    """Makes a transcript: a segment for each sentence, of about 12 s at most, with the times of its words."""
+
+    def __init__(
+        self, transcriber: Transcriber, *, language: str = AUTO, audio_track: int | None = None
+    ) -> None:
+        self._transcriber = transcriber
+        self._language = language
+        self.audio_track = audio_track
+
+    @property
+    def sample_rate(self) -> int:
+        return self._transcriber.sample_rate
+
+    def track(self, plan: SamplingPlan) -> TrackSpec:
+        params: dict[str, Any] = span_params(plan)
+        if self.audio_track is not None:
+            params["audio_track"] = self.audio_track
+        language = None if self._language == AUTO else self._language
+        return TrackSpec("transcript", self._transcriber.model, params, language)
+
+    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
+        listener = _Listener(self._transcriber, self._language)
+        for start_seconds, samples, is_last in _windows(sound, self.sample_rate, self._cut):
+            segments = listener.sentences(samples, start_seconds)
+            until_seconds = start_seconds + len(samples) / self.sample_rate
+            yield AudioFindings(until_seconds, tuple(segments), listener.notes() if is_last else ())
+
+    def _cut(self, samples: Float32) -> int:
+        """Where to end a window: after the last pause, at the end where nobody speaks there."""
+        spans = self._transcriber.speech(samples)
+        rate = self.sample_rate
+        if not spans or spans[-1][1] < len(samples) / rate - _MARGIN_SECONDS:
+            return len(samples)
+        for (_, before), (after, _) in reversed(list(itertools.pairwise(spans))):
+            if before < _LEAST_WINDOW_SECONDS:
+                break
+            return round((before + after) / 2 * rate)
+        return len(samples)
+
+
+def _windows(
+    sound: Iterator[AudioBlock], rate: int, cut: Callable[[Float32], int]
+) -> Iterator[tuple[float, Float32, bool]]:
+    """Windows of sound: their start, their samples, and whether they are the last."""
+    waiting: list[Float32] = []
+    num_waiting = 0
+    start_seconds: float | None = None
+    size = round(_WINDOW_SECONDS * rate)
+    for block in sound:
+        start_seconds = block.start_seconds if start_seconds is None else start_seconds
+        waiting.append(block.samples)
+        num_waiting += len(block.samples)
+        while num_waiting > size:
+            samples = np.concatenate(waiting)
+            end = cut(samples[:size])
+            yield start_seconds, samples[:end], False
+            start_seconds += end / rate
+            waiting, num_waiting = [samples[end:]], num_waiting - end
+    if start_seconds is not None:
+        yield start_seconds, np.concatenate(waiting), True
+
+
+class _Listener:
+    """What one video says: remembers, from window to window, which language it is in."""
+
+    def __init__(self, transcriber: Transcriber, language: str) -> None:
+        self._transcriber = transcriber
+        known = transcriber.languages
+        self._fixed = language if language != AUTO else known[0] if len(known) == 1 else None
+        self._votes: dict[str, float] = {}
+        """Seconds in each language, times how probable it was."""
+        self._seconds = 0.0
+
+    def sentences(self, samples: Float32, start_seconds: float) -> Iterator[SegmentRecord]:
+        """Write down what is said in a window that begins at `start_seconds`."""
+        rate = self._transcriber.sample_rate
+        spans = self._transcriber.speech(samples)
+        passages = list(_passages(spans))
+        begins = [max(0.0, passage[0][0] - _MARGIN_SECONDS) for passage in passages]
+        sounds = [
+            samples[round(begin * rate) : round((passage[-1][1] + _MARGIN_SECONDS) * rate)]
+            for begin, passage in zip(begins, passages, strict=True)
+        ]
+        languages = self._languages(sounds)
+        for begin, passage, sound, language in zip(begins, passages, sounds, languages, strict=True):
+            words = [
+                replace(word, start_seconds=word.start_seconds + begin, end_seconds=word.end_seconds + begin)
+                for word in self._transcriber.words(sound, language=language)
+            ]
+            for sentence in _sentences(list(_within(words, passage))):
+                yield _record(sentence, start_seconds, language)
+
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said of the language once all was heard."""
+        if self._fixed is not None or not self._votes:
+            return ()
+        language = max(self._votes, key=self._votes.__getitem__)
+        probability = self._votes[language] / self._seconds
+        if probability >= _SURE_LANGUAGE_PROBABILITY:
+            return ()
+        return (
+            f"which language is spoken is not certain ({language}, with a probability of {probability:.0%}): "
+            "say it with --language",
+        )
+
+    def _languages(self, sounds: Sequence[Float32]) -> list[str]:
+        """The language of each passage: the file's, but where a passage is surely in another one."""
+        if self._fixed is not None:
+            return [self._fixed] * len(sounds)
+        found = [self._transcriber.language(sound) for sound in sounds]
+        for (language, probability), sound in zip(found, sounds, strict=True):
+            seconds = len(sound) / self._transcriber.sample_rate
+            self._votes[language] = self._votes.get(language, 0.0) + probability * seconds
+            self._seconds += seconds
+        if not found:
+            return []
+        usual = max(self._votes, key=self._votes.__getitem__)
+        return [
+            language if probability >= _OTHER_LANGUAGE_PROBABILITY else usual
+            for language, probability in found
+        ]
+
+
+def _passages(spans: Sequence[Span]) -> Iterator[list[Span]]:
+    """Spans of speech that are heard together."""
+    passage: list[Span] = []
+    for start, end in spans:
+        if passage and (
+            start - passage[-1][1] > _LONG_PAUSE_SECONDS or end - passage[0][0] > _PASSAGE_SECONDS
+        ):
+            yield passage
+            passage = []
+        passage.append((start, end))
+    if passage:
+        yield passage
+
+
+def _within(words: Sequence[SpokenWord], spans: Sequence[Span]) -> Iterator[SpokenWord]:
+    """Words with their times cut to where somebody speaks: a first word is often given the pause before it,
+    and a last one the pause after."""
+    last = spans[0][0]
+    for word in words:
+        spoken = [
+            (start, end) for start, end in spans if start < word.end_seconds and word.start_seconds < end
+        ]
+        start, end = word.start_seconds, word.end_seconds
+        if spoken:
+            # The span that holds most of the word.
+            most = max(spoken, key=lambda span: min(end, span[1]) - max(start, span[0]))
+            start, end = max(start, most[0]), min(end, most[1])
+        start = max(start, last)
+        end = max(end, start + 0.01)
+        last = end
+        yield replace(word, start_seconds=start, end_seconds=end)
+
+
+def _sentences(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
+    """Split words after the ends of sentences and at long pauses; what is too long, at its best place."""
+    sentence: list[SpokenWord] = []
+    for word in words:
+        if sentence and (
+            _ends_sentence(sentence[-1])
+            or word.start_seconds - sentence[-1].end_seconds > _SENTENCE_PAUSE_SECONDS
+        ):
+            yield from _split(sentence)
+            sentence = []
+        sentence.append(word)
+    if sentence:
+        yield from _split(sentence)
+
+
+def _ends_sentence(word: SpokenWord) -> bool:
+    return bool(_SENTENCE_END.search(word.text)) and not _ABBREVIATION.match(word.text)
+
+
+def _split(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
+    """Halve what is too long, at the end of a clause or at the longest pause, near the middle."""
+    length = words[-1].end_seconds - words[0].start_seconds
+    if length <= _SENTENCE_SECONDS or len(words) < 2:
+        yield words
+        return
+    middle = words[0].start_seconds + length / 2
+
+    def merit(place: int) -> float:
+        before, after = words[place - 1], words[place]
+        pause = min(1.0, after.start_seconds - before.end_seconds)
+        clause = 1.0 if _CLAUSE_END.search(before.text) else 0.0
+        return clause + pause - abs(before.end_seconds - middle) / length * 2
+
+    place = max(range(1, len(words)), key=merit)
+    yield from _split(words[:place])
+    yield from _split(words[place:])
+
+
+def _record(words: Sequence[SpokenWord], start_seconds: float, language: str) -> SegmentRecord:
+    def at(seconds: float) -> float:
+        return round(start_seconds + seconds, 3)
+
+    return SegmentRecord(
+        start_seconds=at(words[0].start_seconds),
+        end_seconds=at(words[-1].end_seconds),
+        text="".join(word.text for word in words).strip(),
+        attributes={
+            "language": language,
+            "probability": round(sum(word.probability for word in words) / len(words), 3),
+            "words": [
+                [at(word.start_seconds), at(word.end_seconds), word.text.strip(), round(word.probability, 3)]
+                for word in words
+            ],
+        },
+    )
