@@ -266,11 +266,18 @@ def test_exports_are_what_the_library_writes(reader, sample_folder):
 def test_every_error_is_problem_details(reader):
     assert problem(reader.get("/v1/nothing"), 404)["type"] == "about:blank"
     assert problem(reader.get("/v1/videos/99"), 404)["type"] == "/docs#VideoNotFound"
-    refused = reader.delete("/v1/videos/1")
-    problem(refused, 405)
-    assert refused.headers["allow"] == "GET, HEAD"
+    for address, allowed in (
+        ("videos/1", "GET, HEAD"),
+        ("search", "GET, HEAD, POST"),
+        ("jobs", "GET, HEAD, POST"),
+    ):
+        refused = reader.delete(f"/v1/{address}")
+        problem(refused, 405)
+        assert refused.headers["allow"] == allowed
     faults = problem(reader.get("/v1/videos?limit=0"), 422)["faults"]
     assert faults == [{"at": "limit", "message": "Input should be greater than or equal to 1"}]
+    found = problem(reader.get("/v1/videos?lmit=3&name=cat"), 422)["detail"]
+    assert found == "The request does not fit: lmit: There is no such parameter; did you mean 'limit'."
     problem(reader.post("/v1/search", content=b"{", headers={"Content-Type": "application/json"}), 422)
     problem(reader.post("/v1/search", content=b"\xff", headers={"Content-Type": "application/json"}), 400)
     problem(reader.post("/v1/search", data={"text": "a cat"}), 415)

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,7 +16,7 @@ from starlette.routing import Route
 from vidsearch import __version__
 from vidsearch.api import about, documents, jobs, media, problems, searching, videos
 from vidsearch.api.guard import Guard
-from vidsearch.api.serving import Served
+from vidsearch.api.serving import Served, only_known_parameters
 from vidsearch.errors import VidsearchError
 
 OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/v1/health"})
@@ -60,6 +60,7 @@ def create_app(served: Served, *, token: str, names: frozenset[str] | None) -> F
             Exception: problems.of_defect,
         },
         redirect_slashes=False,
+        dependencies=[Depends(only_known_parameters)],
     )
     app.state.served = served
     for module in (searching, videos, media, jobs, about):

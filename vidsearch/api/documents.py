@@ -78,7 +78,7 @@ def described(
     content = (
         {"application/json": {"schema": _reference(gives)}}
         if isinstance(gives, type)
-        else {each: {"schema": _BINARY} for each in ([gives] if isinstance(gives, str) else gives)}
+        else {each: {} for each in ([gives] if isinstance(gives, str) else gives)}
     )
     responses: dict[int, dict[str, Any]] = {status: {"description": "The answer.", "content": content}}
     if has_ranges:
@@ -98,9 +98,6 @@ def described(
             "content": {problems.MEDIA_TYPE: {"schema": _reference(server_schemas.Problem)}},
         }
     return {"response_model": None, "status_code": status, "responses": responses, "openapi_extra": body}
-
-
-_BINARY = {"type": "string", "format": "binary"}
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from starlette.responses import Response
+from starlette.routing import Match
 
 from vidsearch import errors
 from vidsearch.service.server_schemas import Fault, Problem
@@ -86,7 +87,7 @@ async def of_validation(request: Request, error: Exception) -> Response:
     """Answer parameters that are not what the OpenAPI description says."""
     found: Sequence[Any] = error.errors() if hasattr(error, "errors") else ()
     faults = [Fault(at=".".join(map(str, each["loc"][1:])), message=each["msg"]) for each in found]
-    said = "; ".join(f"{fault.at}: {fault.message}" for fault in faults)
+    said = "; ".join(f"{fault.at}: {fault.message.rstrip('.?')}" for fault in faults)
     return problem(
         _MEANINGLESS, f"The request does not fit: {said}.", faults=faults, instance=request.url.path
     )
@@ -101,9 +102,21 @@ async def of_http(request: Request, error: Exception) -> Response:
     }
     detail = said.get(status) or str(getattr(error, "detail", "") or HTTPStatus(status).description)
     headers = dict(getattr(error, "headers", None) or {})
-    if headers.get("Allow") == "GET":
-        headers["Allow"] = "GET, HEAD"
+    if status == 405:
+        headers["Allow"] = ", ".join(sorted(_methods_at(request)))
     return problem(status, detail, headers=headers, instance=request.url.path)
+
+
+def _methods_at(request: Request) -> set[str]:
+    """What is possible at the path of a request: each method there may have a route of its own."""
+    return {
+        method
+        for method in ("GET", "HEAD", "POST")
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    }
 
 
 async def of_defect(request: Request, error: Exception) -> Response:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from vidsearch.api.serving import Served
 
 DEFAULT_PORT = 8510
+_SECONDS_KEPT_OPEN = 75
+"""Longer than clients keep an unused connection: nothing is sent into one that the server is closing."""
 _SECONDS_TO_FINISH = 30
 """For answers under way when the server is stopped."""
 
@@ -76,6 +78,7 @@ def serve(
             log_level="warning",
             access_log=False,
             server_header=False,
+            timeout_keep_alive=_SECONDS_KEPT_OPEN,
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
         _server(config, served).run()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -79,6 +80,19 @@ class Served:
 async def _served(request: Request) -> Served:
     served: Served = request.app.state.served
     return served
+
+
+async def only_known_parameters(request: Request) -> None:
+    """Refuse parameters that a route does not have: one that is misspelt would be passed over in silence."""
+    known = [each.alias for each in request.scope["route"].dependant.query_params]
+    faults = []
+    for name in request.query_params:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known) or 'none'}"
+            faults.append({"loc": ("query", name), "msg": f"There is no such parameter; {hint}"})
+    if faults:
+        raise RequestValidationError(faults)
 
 
 TheServed: TypeAlias = Annotated[Served, Depends(_served)]
