@@ -114,7 +114,7 @@ def test_captions_are_listed_by_frame_and_summed_up(run, sample_library):
     result = run("captions", "cat.mp4", "--library", sample_library)
 
     lines = result.stdout.splitlines()
-    assert [line[:9] for line in lines[:3]] == ["0:00:00.0", "0:00:01.0", "0:00:02.0"]
+    assert [line.split()[0] for line in lines[:3]] == ["0:00", "0:01", "0:02"]
     assert len(lines) == 18
     assert lines[-1].startswith("Whole video: ")
 
@@ -297,7 +297,7 @@ def test_clip_cuts_a_moment_out(run, sample_videos, tmp_path):
     result = run("clip", f"{sample_videos / 'cat.mp4'}@4-6.5", "-o", tmp_path / "cat.mp4")
 
     assert result.exit_code == 0, result.output
-    assert "0:00:04.0 to 0:00:06.5" in result.stderr
+    assert "0:04 to 0:06.5" in result.stderr
 
 
 def test_a_correction_is_found_and_outlives_recaptioning(run, own_library):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.cli import console
-from vidsearch.errors import MediaError
+from vidsearch.cli import console, pictures, players
+from vidsearch.errors import MediaError, QueryError
 from vidsearch.search.kinds import reason
 from vidsearch.times import format_duration, format_moment, format_time
 
@@ -22,8 +23,15 @@ _WORTH_SAYING = 0.2
 """From this confidence on it is said that pictures look like it, beside the words that a hit was found by."""
 
 
-def print_answer(answer: SearchAnswer) -> None:
-    """Say what was found, best first: found, not sure, or merely the closest where nothing was."""
+_THUMBNAIL_PIXELS = 96
+"""How high small pictures are in a terminal: some five lines."""
+
+
+def print_answer(answer: SearchAnswer, *, store: Store | None = None) -> None:
+    """Say what was found, best first: found, not sure, or merely the closest where nothing was.
+
+    With a store, each hit's small picture is drawn below it, in terminals that show pictures.
+    """
     for remark in answer.notes:
         console.note(remark)
     if not answer.hits:
@@ -39,7 +47,16 @@ def print_answer(answer: SearchAnswer) -> None:
         header=("", "time", "span", "sure", "score", "frame", "video", "caption"),
         right=frozenset({0, 3, 4, 5}),
         dim={number for number, (hit, _) in enumerate(rows) if answer.is_doubtful(hit)},
+        optional=(4, 2, 5, 3),
+        ends=frozenset({6}),
+        after={} if store is None else {n: partial(_draw, store, row[5]) for n, (_, row) in enumerate(rows)},
     )
+
+
+def _draw(store: Store, frame_id: object) -> None:
+    """Draw a frame's small picture into the terminal."""
+    if isinstance(frame_id, int):
+        pictures.show_image(store.thumbnail(frame_id), height_pixels=_THUMBNAIL_PIXELS)
 
 
 def _rows(rank: int, hit: SearchHit) -> Iterator[tuple[object, ...]]:
@@ -81,6 +98,21 @@ def _percent(confidence: float | None) -> str:
     return "" if confidence is None else f"{confidence:.0%}"
 
 
+def open_hit(answer: SearchAnswer, number: int) -> None:
+    """Play a hit, by its number in the answer, in the system's player.
+
+    Raises QueryError for a number that no hit has, MediaError where the file is gone, VidsearchError.
+    """
+    from vidsearch.store.fingerprint import path_of
+
+    if number > len(answer.hits):
+        raise QueryError(f"There is no hit {number} to open: the answer has {len(answer.hits)}.")
+    hit = answer.hits[number - 1]
+    player = players.play(path_of(hit.video), hit.start_seconds)
+    start = format_moment(hit.start_seconds)
+    console.note(f"Playing {console.shown_path(hit.video.path)} from {start} in {player}")
+
+
 def save_frames(store: Store, hits: Sequence[SearchHit], folder: Path, rule: OutputRule) -> None:
     """Write each hit's frame in full size, or its thumbnail where the file is gone. Raises ExportError."""
     from vidsearch.captions.export import safe_name
@@ -103,3 +135,17 @@ def save_frames(store: Store, hits: Sequence[SearchHit], folder: Path, rule: Out
             jpeg = store.thumbnail(hit.frame_id)
         rule.write(path, jpeg)
         console.note(f"Wrote {console.shown_path(path)}")
+
+
+def feedback(words: Iterable[str], *, num_hits: int) -> tuple[list[int], list[int]]:
+    """Places in the answer, from 0, that were called right, and wrong. Raises QueryError."""
+    right: list[int] = []
+    wrong: list[int] = []
+    for word in words:
+        rank = word.lstrip("-")
+        if not rank.isdecimal() or not 1 <= int(rank) <= num_hits:
+            raise QueryError(
+                f"{word!r} is not the number of a hit: write 1 to {num_hits}, or -1 to -{num_hits}."
+            )
+        (wrong if word.startswith("-") else right).append(int(rank) - 1)
+    return right, wrong

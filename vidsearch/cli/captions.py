@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from vidsearch.cli import console, options, recaption
 from vidsearch.errors import QueryError
-from vidsearch.times import format_duration, format_time
+from vidsearch.times import format_duration, format_moment
 
 if TYPE_CHECKING:
     from vidsearch import Library
@@ -127,7 +127,7 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
     for frame in captions.frames:
         if frame.caption is not None:
             console.say(
-                f"{format_time(frame.time_seconds)}  {frame.caption.text}", dim=frame.caption.carried_over
+                f"{format_moment(frame.time_seconds)}  {frame.caption.text}", dim=frame.caption.carried_over
             )
     for section in captions.sections:
         span = f"{format_duration(section.start_seconds)}-{format_duration(section.end_seconds)}"
@@ -237,7 +237,7 @@ def find(
     if not matches:
         console.note("No caption, subtitle or chapter has these words.")
     for match in matches:
-        where = f"{console.shown_path(match.video.path)}  {format_time(match.start_seconds)}"
+        where = f"{console.shown_path(match.video.path)}  {format_moment(match.start_seconds)}"
         console.say(f"{where}  ", console.highlighted(match.highlighted))
 
 
@@ -265,5 +265,5 @@ def edit(
 
         console.say_json(plain(CorrectionSchema.of(done)))
         return
-    span = f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}"
+    span = f"{format_moment(done.start_seconds)} to {format_moment(done.end_seconds)}"
     console.note(f"{done.video.path.name}, {span}, now says: {done.text}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.service.concepts import Check
@@ -165,7 +165,7 @@ def show(
                 each.id,
                 "against" if each.is_against else "for",
                 each.source,
-                "" if each.time_seconds is None else format_time(each.time_seconds),
+                "" if each.time_seconds is None else format_moment(each.time_seconds),
                 _versions(each),
                 f"best {max(ranks[each.id], 0.0001):.2%}" if each.id in ranks else "",
             )

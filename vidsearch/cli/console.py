@@ -6,19 +6,20 @@ hide, so callers pass text as it is.
 
 from __future__ import annotations
 
-import base64
 import errno
 import io
 import os
 import re
 import sys
-from collections.abc import Container, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 import typer
 
+from vidsearch.cli import tables
 from vidsearch.errors import ExportError
 from vidsearch.paths import is_elsewhere
 from vidsearch.text import json_text
@@ -148,30 +149,31 @@ def say_table(
     header: Sequence[str],
     right: frozenset[int] = frozenset(),
     dim: Container[int] = (),
+    optional: Sequence[int] = (),
+    ends: frozenset[int] = frozenset(),
+    after: Mapping[int, Callable[[], object]] = MappingProxyType({}),
 ) -> None:
-    """Print a table to stdout; nothing where there are no rows.
+    """Print a table to stdout; nothing where there are no rows. On a terminal it fits its width.
 
     Args:
         rows: Their cells, as many as `header` has.
         header: The columns' names.
         right: Positions of the columns that are aligned right: numbers.
         dim: Positions of the rows that are printed in grey.
+        optional: Positions of the columns that a narrow terminal does without, the least needed first.
+        ends: Positions of the columns of which the end tells most: paths.
+        after: By position of a row, what to do once it is printed.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
         return
-    widths = [max(len(row[i]) for row in (list(header), *cells)) for i in range(len(header))]
-
-    def line(row: Sequence[str]) -> str:
-        padded = (
-            cell.rjust(w) if i in right else cell.ljust(w)
-            for i, (cell, w) in enumerate(zip(row, widths, strict=True))
-        )
-        return "  ".join(padded).rstrip()
-
-    say(line(header), bold=True)
-    for number, row in enumerate(cells):
-        say(line(row), dim=number in dim)
+    head, *lines = tables.lines_of(
+        [list(header), *cells], right=right, optional=optional, ends=ends, width=tables.terminal_width()
+    )
+    say(head, bold=True)
+    for number, line in enumerate(lines):
+        say(line, dim=number in dim)
+        after.get(number, lambda: None)()
 
 
 def shown_path(path: Path) -> str:
@@ -201,24 +203,6 @@ def unmarked(text: str) -> str:
     from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
     return text.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
-
-
-def show_image(png: bytes) -> bool:
-    """Draw a PNG into the terminal by iTerm2's or kitty's protocol. Returns False where it has neither."""
-    if not sys.stdout.isatty():
-        return False
-    data = base64.standard_b64encode(png).decode("ascii")
-    if os.environ.get("TERM_PROGRAM") in ("iTerm.app", "WezTerm"):
-        typer.echo(f"\x1b]1337;File=inline=1;size={len(png)}:{data}\a")
-        return True
-    if "KITTY_WINDOW_ID" in os.environ or os.environ.get("TERM_PROGRAM") == "ghostty":
-        chunks = [data[start : start + 4096] for start in range(0, len(data), 4096)]
-        for number, chunk in enumerate(chunks):
-            head = "a=T,f=100," if number == 0 else ""
-            typer.echo(f"\x1b_G{head}m={int(number < len(chunks) - 1)};{chunk}\x1b\\", nl=False)
-        typer.echo()
-        return True
-    return False
 
 
 def is_interactive() -> bool:

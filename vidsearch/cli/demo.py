@@ -15,7 +15,7 @@ import typer
 from vidsearch.cli import console, options
 from vidsearch.cli.index import print_report, report_as_dict
 from vidsearch.samples import sample_folder
-from vidsearch.times import format_duration, format_time
+from vidsearch.times import format_duration, format_moment
 
 if TYPE_CHECKING:
     from vidsearch.types import SearchHit
@@ -126,7 +126,7 @@ def _print_answer(expected: ExpectedAnswer, hit: SearchHit | None) -> None:
     is_right = expected.is_met_by(hit)
     sure = "" if hit.confidence is None else f", {hit.confidence:.0%} sure"
     caption = f": {console.printable(hit.caption)}" if hit.caption else ""
-    moment = f"{console.printable(hit.video.path.name)} at {format_time(hit.time_seconds)}"
+    moment = f"{console.printable(hit.video.path.name)} at {format_moment(hit.time_seconds)}"
     console.say(
         f"  found      {moment}{sure}{caption}",
         colour="green" if is_right else "red",

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from vidsearch.cli import console, options
+from vidsearch.cli import console, options, pictures
 from vidsearch.errors import LibraryError, QueryError
 from vidsearch.outputs import OutputRule
 from vidsearch.paths import given_path, is_elsewhere, is_file
 from vidsearch.search.query import FrameReference
-from vidsearch.times import format_time, parse_time
+from vidsearch.times import format_moment, parse_time
 
 if TYPE_CHECKING:
     from vidsearch.types import LibraryModels
@@ -77,7 +77,7 @@ def clip(
     how = "copied" if done.is_copy else "re-encoded"
     console.note(
         f"Wrote {console.shown_path(output)}: "
-        f"{format_time(done.start_seconds)} to {format_time(done.end_seconds)}, {how}"
+        f"{format_moment(done.start_seconds)} to {format_moment(done.end_seconds)}, {how}"
     )
 
 
@@ -123,7 +123,7 @@ def explain(
     relevance = explanation.relevance
     if as_json:
         console.say_json(relevance.as_dict())
-    is_shown = not as_json and console.show_image(heatmaps.png(explanation.overlay()))
+    is_shown = not as_json and pictures.show_image(heatmaps.png(explanation.overlay()))
     if output is None and not (is_shown or as_json):
         output = Path("heat.png")
     if output is not None:

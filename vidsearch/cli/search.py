@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
 from contextlib import nullcontext
 from datetime import datetime
 from pathlib import Path
@@ -212,6 +211,22 @@ def search(
         ),
     ] = None,
     overwrite: options.Overwrite = False,
+    play: Annotated[
+        int | None,
+        typer.Option(
+            "--open",
+            min=1,
+            metavar="N",
+            help="Play the Nth hit in your own player, from its time on.",
+            rich_help_panel=options.OUTPUT_PANEL,
+        ),
+    ] = None,
+    thumbnails: Annotated[
+        bool,
+        typer.Option(
+            help="Small pictures, in terminals that show them.", rich_help_panel=options.OUTPUT_PANEL
+        ),
+    ] = True,
 ) -> None:
     """Find moments by describing them.
 
@@ -224,6 +239,8 @@ def search(
     - `vidsearch search "beach" --plus sunset --minus people`
 
     - `vidsearch search "a man opens a door" --then "a dog runs out" --within 20`
+
+    - `vidsearch search 'a man at a whiteboard said:"any questions"' --open 1`
 
     - `vidsearch search --like holiday.mp4@12.5 --save hits/`
 
@@ -241,7 +258,7 @@ def search(
         label=label,
     )
     if queries is not None:
-        _check_many(text=text, save=save, explain=explain, export=export, refine=refine)
+        _check_many(text=text, save=save, explain=explain, export=export, refine=refine, open=play)
     query = Query(
         # With --queries each line brings its own words, and these are never looked at.
         text=str(queries) if queries is not None else text,
@@ -271,10 +288,12 @@ def search(
             return
         answer = _refined(opened, query) if refine else opened.search(query)
         _write_hits(opened, answer, save=save, explain=explain, export=export, overwrite=overwrite)
+        if not (as_json or refine):
+            answers.print_answer(answer, store=opened.store if thumbnails else None)
     if as_json:
         console.say_json(answer.to_dict())
-    elif not refine:
-        answers.print_answer(answer)
+    if play is not None:
+        answers.open_hit(answer, play)
 
 
 def _check_many(**given: object) -> None:
@@ -358,7 +377,7 @@ def _refined(library: Library, query: Query) -> Answer:
         if not said or not answer.hits:
             return answer
         try:
-            more, less = _feedback(said.split(), num_hits=len(answer.hits))
+            more, less = answers.feedback(said.split(), num_hits=len(answer.hits))
         except QueryError as error:
             console.fail(str(error))
             continue
@@ -366,17 +385,3 @@ def _refined(library: Library, query: Query) -> Answer:
             more_like=[answer.hits[rank].frame_id for rank in more],
             less_like=[answer.hits[rank].frame_id for rank in less],
         )
-
-
-def _feedback(words: Iterable[str], *, num_hits: int) -> tuple[list[int], list[int]]:
-    """Places in the answer, from 0, that were called right, and wrong. Raises QueryError."""
-    right: list[int] = []
-    wrong: list[int] = []
-    for word in words:
-        rank = word.lstrip("-")
-        if not rank.isdecimal() or not 1 <= int(rank) <= num_hits:
-            raise QueryError(
-                f"{word!r} is not the number of a hit: write 1 to {num_hits}, or -1 to -{num_hits}."
-            )
-        (wrong if word.startswith("-") else right).append(int(rank) - 1)
-    return right, wrong

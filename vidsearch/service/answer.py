@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from vidsearch.errors import VidsearchError
 from vidsearch.search.answer import SearchAnswer
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -78,7 +78,7 @@ class Answer(SearchAnswer, Sequence["SearchHit"]):
 
 def _shown(hit: SearchHit) -> tuple[str, str, str, str]:
     confidence = "" if hit.confidence is None else f"{hit.confidence:.0%}"
-    return format_time(hit.time_seconds), confidence, hit.video.path.name, hit.caption or ""
+    return format_moment(hit.time_seconds), confidence, hit.video.path.name, hit.caption or ""
 
 
 def _cell(text: str) -> str:
