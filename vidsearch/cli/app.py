@@ -32,6 +32,7 @@ from vidsearch.cli import (
     serving,
     shell,
     stopping,
+    watch,
 )
 from vidsearch.errors import VidsearchError
 
@@ -131,6 +132,7 @@ def _greet(context: typer.Context) -> None:
 
 for _module in (
     index,
+    watch,
     search,
     shell,
     concepts,

@@ -67,7 +67,6 @@ Exclude = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(index)
-    app.command()(watch)
 
 
 def index(
@@ -222,94 +221,6 @@ def index(
         raise typer.Exit(console.EXIT_INTERRUPTED)
     if report.failures and not (report.num_indexed or report.num_skipped):
         raise typer.Exit(console.EXIT_FAILED)
-
-
-def watch(
-    folders: Annotated[
-        list[Path],
-        typer.Argument(
-            parser=options.path_or_address,
-            metavar="FOLDERS...",
-            help="Folders to keep an eye on.",
-            show_default=False,
-        ),
-    ],
-    library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: options.Fps = 1.0,
-    models: options.Models = None,
-    captions: Captions = True,
-    caption_every: CaptionEvery = "novel",
-    text: Text = False,
-    speech: options.Speech = None,
-    speech_model: options.SpeechModel = "whisper",
-    language: options.Language = "auto",
-    audio_track: options.AudioTrack = None,
-    exclude: Exclude = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    settle: Annotated[
-        float,
-        typer.Option(min=0.1, help="Seconds for which a file must not have changed before it is indexed."),
-    ] = 5.0,
-    polling: Annotated[
-        bool,
-        typer.Option(
-            "--polling",
-            help="Look again every half second: for network folders, which report no changes.",
-        ),
-    ] = False,
-    as_json: options.AsJson = False,
-) -> None:
-    """Index what is in folders, and whatever comes or changes there, until Ctrl-C.
-
-    What fails for a passing reason, such as a full disk, is tried again by itself. With --json, each report
-    is one line.
-
-    Example: `vidsearch watch ~/Videos /mnt/cameras`
-    """
-    from vidsearch.errors import VidsearchError
-    from vidsearch.service.indexing import IndexOptions, watch_into
-
-    stopping.stop_on_terminate()
-    settings = IndexOptions.of(
-        {
-            "models": models,
-            "captions": captions,
-            "caption_every": caption_every,
-            "text": text,
-            "speech": speech,
-            "speech_model": speech_model,
-            "language": language,
-            "audio_track": audio_track,
-            "fps": fps,
-            "exclude": exclude,
-            "device": device,
-            "precision": precision,
-        }
-    )
-
-    def show(report: IngestReport, used: Device) -> None:
-        if as_json:
-            console.say_json_line(report_as_dict(report, used))
-        else:
-            print_report(report, used)
-
-    def show_error(error: VidsearchError) -> None:
-        if as_json:
-            console.say_error(error, in_one_line=True)
-        console.fail(str(error))
-
-    watch_into(
-        library,
-        folders,
-        settings,
-        on_ready=lambda: console.note(f"Watching {_count(len(folders), 'folder')}. Ctrl-C stops."),
-        on_report=show,
-        on_error=show_error,
-        settle_seconds=settle,
-        force_polling=polling,
-    )
-    console.note("Stopped watching. What was indexed is kept.")
 
 
 def report_as_dict(report: IngestReport, device: Device | None) -> dict[str, Any]:

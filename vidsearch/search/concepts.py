@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 FROM_ONE = ConfidenceMap(
-    intercept=-4.0, per_height=1.5, per_usual_height=0.0, per_log_frames=-0.3, possible=0.1, found=0.6
+    intercept=-2.521, per_height=1.01, per_usual_height=0.0, per_log_frames=-0.346, possible=0.161, found=0.6
 )
 """For concepts with one example, which nothing can be left out of."""
 FROM_SEVERAL = ConfidenceMap(
-    intercept=-4.0, per_height=1.5, per_usual_height=0.5, per_log_frames=-0.3, possible=0.1, found=0.6
+    intercept=0.145,
+    per_height=1.277,
+    per_usual_height=-0.742,
+    per_log_frames=-0.627,
+    possible=0.189,
+    found=0.6,
 )
-"""For others; `per_usual_height` is per deviation that examples left out stand above the library."""
+"""For others; `per_usual_height` is per deviation that examples left out stand above the library. Both are
+fitted by `benchmarks/concepts.py --choose`."""
 _SAME_SECONDS = 1.0
 """An example's frame may lie this far from its time, where its video was sampled again."""
 

@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidsearch.errors import LibraryNotFound, QueryError, VidsearchError
+from vidsearch.errors import LibraryNotFound, QueryError
 from vidsearch.library_addresses import server_url
 from vidsearch.paths import given_path
 from vidsearch.service.index_settings import IndexSettings
@@ -293,52 +293,6 @@ def index_into(
     with Store.open(folder, create=True) as store:
         indexer = indexer or Indexer.load(options, store=store)
         return indexer.run(store, paths, on_progress=on_progress), indexer.loaded.device
-
-
-def watch_into(
-    folder: Path,
-    watched: Sequence[Path],
-    options: IndexOptions,
-    *,
-    on_ready: Callable[[], None],
-    on_report: Callable[[IngestReport, Device], None],
-    on_error: Callable[[VidsearchError], None],
-    settle_seconds: float,
-    force_polling: bool,
-) -> None:
-    """Index what is in folders, and whatever comes or changes there, until a KeyboardInterrupt.
-
-    Args:
-        folder: The library, which is made where there is none.
-        watched: The folders.
-        options: How to index.
-        on_ready: Called once the folders are there and the models loaded.
-        on_report: Called after each run.
-        on_error: Called where a run fails as a whole; its files are tried again.
-        settle_seconds: How long a file must not have changed before it is indexed.
-        force_polling: For network folders, which tell nobody of their changes.
-
-    Raises:
-        MediaError: A folder is not there; no library is made then.
-        LibraryError, ModelUnavailable: As in `Library.index`.
-    """
-    from vidsearch.ingest.watch import check_folders, watch
-
-    check_folders(watched)
-    indexer = None if has_library(folder) else Indexer.load(options, store=None)
-    on_ready()
-    with Store.open(folder, create=True) as store:
-        indexer = indexer or Indexer.load(options, store=store)
-        run, device = indexer.run, indexer.loaded.device
-        watch(
-            watched,
-            lambda paths: run(store, paths),
-            on_report=lambda report: on_report(report, device),
-            on_error=on_error,
-            settle_seconds=settle_seconds,
-            exclude=indexer.exclude(store),
-            force_polling=force_polling or None,
-        )
 
 
 def _report_of_nothing(problems: Iterable[tuple[Path, str]]) -> IngestReport:

@@ -24,6 +24,7 @@ from vidsearch.store import (
     video_rows,
     word_ranking,
 )
+from vidsearch.store.alerts import AlertStore
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.concepts import ConceptStore
 from vidsearch.store.labels import LabelStore
@@ -62,6 +63,8 @@ class StoreReading:
         self._catalog = catalog
         self.concepts = ConceptStore(catalog)
         """What the library was taught."""
+        self.alerts = AlertStore(catalog)
+        """What `watch` found to tell of, and who was told."""
         self.labels = LabelStore(catalog)
         """What is looked for in every frame, and where it was seen."""
 

@@ -89,4 +89,28 @@ CREATE TABLE vector_removals (
     end_segment_id INTEGER NOT NULL,
     PRIMARY KEY (space_id, revision, first_segment_id)
 ) STRICT, WITHOUT ROWID;
+
+-- Alerts: how far each rule has looked, what it found, and who is still to be told.
+CREATE TABLE alert_rules (
+    rule TEXT PRIMARY KEY,
+    seen_frame_id INTEGER NOT NULL
+) STRICT;
+CREATE TABLE alerts (
+    id TEXT PRIMARY KEY,
+    rule TEXT NOT NULL,
+    content_hash TEXT NOT NULL,
+    start_seconds REAL NOT NULL,
+    end_seconds REAL NOT NULL,
+    event TEXT NOT NULL,
+    created_at TEXT NOT NULL
+) STRICT;
+CREATE INDEX alerts_by_moment ON alerts (rule, content_hash);
+CREATE TABLE alert_deliveries (
+    alert_id TEXT NOT NULL REFERENCES alerts (id) ON DELETE CASCADE,
+    target TEXT NOT NULL,
+    attempts INTEGER NOT NULL DEFAULT 0,
+    due_unix_seconds REAL NOT NULL DEFAULT 0,
+    delivered_at TEXT,
+    PRIMARY KEY (alert_id, target)
+) STRICT;
 """

@@ -1,0 +1,148 @@
+"""`vidsearch watch`: index what comes into folders, and tell of what it shows."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from vidsearch.cli import console, options, stopping
+from vidsearch.cli.index import CaptionEvery, Captions, Exclude, Text, print_report, report_as_dict
+from vidsearch.times import format_duration
+
+if TYPE_CHECKING:
+    from vidsearch.errors import VidsearchError
+    from vidsearch.ingest import IngestReport
+    from vidsearch.models.device import Device
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command()(watch)
+
+
+def watch(
+    folders: Annotated[
+        list[Path],
+        typer.Argument(
+            parser=options.path_or_address,
+            metavar="FOLDERS...",
+            help="Folders to keep an eye on.",
+            show_default=False,
+        ),
+    ],
+    library: options.LibraryPath = options.DEFAULT_LIBRARY,
+    fps: options.Fps = 1.0,
+    models: options.Models = None,
+    captions: Captions = True,
+    caption_every: CaptionEvery = "novel",
+    text: Text = False,
+    speech: options.Speech = None,
+    speech_model: options.SpeechModel = "whisper",
+    language: options.Language = "auto",
+    audio_track: options.AudioTrack = None,
+    exclude: Exclude = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    settle: Annotated[
+        float,
+        typer.Option(min=0.1, help="Seconds for which a file must not have changed before it is indexed."),
+    ] = 5.0,
+    polling: Annotated[
+        bool,
+        typer.Option(
+            "--polling",
+            help="Look again every half second: for network folders, which report no changes.",
+        ),
+    ] = False,
+    alert: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WORDS", help="Tell of new moments of this: words, or concept:Minka. Repeatable."
+        ),
+    ] = None,
+    command: Annotated[
+        str | None, typer.Option("--exec", help="Run this for each alert; the event, JSON, is its stdin.")
+    ] = None,
+    webhook: Annotated[str | None, typer.Option(help="Post each alert to this address, as JSON.")] = None,
+    alert_confidence: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Tell from here on. [default: what a search calls found]"),
+    ] = None,
+    as_json: options.AsJson = False,
+) -> None:
+    """Index what is in folders, and whatever comes or changes there, until Ctrl-C.
+
+    What fails for a passing reason, such as a full disk, is tried again by itself. With --json, each report
+    is one line.
+
+    An alert is told once for a moment, and kept until it is delivered, over restarts and while the other side
+    is down.
+
+    Examples:
+
+    - `vidsearch watch ~/Videos /mnt/cameras`
+
+    - `vidsearch watch /mnt/cameras --alert "smoke in a hall" --webhook https://example.org/alerts`
+    """
+    from vidsearch.service.indexing import IndexOptions
+    from vidsearch.service.watching import AlertOptions, watch_into
+
+    stopping.stop_on_terminate()
+    settings = IndexOptions.of(
+        {
+            "models": models,
+            "captions": captions,
+            "caption_every": caption_every,
+            "text": text,
+            "speech": speech,
+            "speech_model": speech_model,
+            "language": language,
+            "audio_track": audio_track,
+            "fps": fps,
+            "exclude": exclude,
+            "device": device,
+            "precision": precision,
+        }
+    )
+
+    def show(report: IngestReport, used: Device) -> None:
+        if as_json:
+            console.say_json_line(report_as_dict(report, used))
+        else:
+            print_report(report, used)
+
+    def show_error(error: VidsearchError) -> None:
+        if as_json:
+            console.say_error(error, in_one_line=True)
+        console.fail(str(error))
+
+    watch_into(
+        library,
+        folders,
+        settings,
+        on_ready=lambda: console.note(
+            f"Watching {len(folders):,} folder{'' if len(folders) == 1 else 's'}. Ctrl-C stops."
+        ),
+        on_report=show,
+        on_error=show_error,
+        settle_seconds=settle,
+        force_polling=polling,
+        alerts=AlertOptions(tuple(alert or ()), command, webhook, alert_confidence),
+        on_alert=lambda event: _print_alert(event, as_json=as_json),
+        on_delivery_failure=console.warn,
+    )
+    console.note("Stopped watching. What was indexed is kept.")
+
+
+def _print_alert(event: str, *, as_json: bool) -> None:
+    """Print an event, JSON, as a line for people or for programs."""
+    values = json.loads(event)
+    if as_json:
+        console.say_json_line({"event": "alert", **values})
+        return
+    span = f"{format_duration(values['start_seconds'])}-{format_duration(values['end_seconds'])}"
+    path = console.shown_path(Path(values["path"]))
+    console.say(f"Alert: {values['alert']}: {path} {span} ({values['confidence']:.0%})", bold=True)
