@@ -12,6 +12,8 @@ from tests.api.test_http import problem
 from vidsearch import Library
 from vidsearch.errors import JobNotFound
 from vidsearch.service.index_jobs import IndexJobs
+from vidsearch.service.index_settings import IndexSettings
+from vidsearch.service.server_schemas import IndexRequest
 
 
 def events(text: str) -> list[tuple[int, str, dict[str, object]]]:
@@ -83,6 +85,17 @@ def test_a_request_that_does_not_fit_is_refused(writer, body):
 def test_a_setting_that_means_nothing_is_refused_before_the_run(writer, videos_folder):
     body = {"paths": [str(videos_folder)], "start_seconds": 5, "end_seconds": 2}
     problem(writer.post("/v1/jobs", json=body), 422)
+
+
+def test_a_request_says_how_to_index_in_the_words_of_the_library():
+    assert set(IndexRequest.__struct_fields__) - {"paths"} <= set(IndexSettings.__annotations__)
+
+
+def test_no_model_that_listens_is_fetched_because_a_client_asks_for_it(writer, videos_folder, monkeypatch):
+    monkeypatch.setattr("vidsearch.service.listening.has_speech_model", lambda name: False)
+
+    found = problem(writer.post("/v1/jobs", json={"paths": [str(videos_folder)], "speech": True}), 422)
+    assert "vidsearch models pull whisper" in str(found["detail"])
 
 
 def test_an_unknown_run_is_not_found(writer):

@@ -102,11 +102,17 @@ class IndexJobs:
             QueryError: No path, a setting that means nothing, or too many jobs that wait.
         """
         from vidsearch.service.indexing import IndexOptions
+        from vidsearch.service.listening import has_speech_model
 
         if not paths:
             raise QueryError("There is nothing to index: name a file or a folder in paths.")
         allowed = tuple(map(self._allowed, paths))
-        IndexOptions.of(settings)
+        options = IndexOptions.of(settings)
+        if options.speech and not has_speech_model(options.speech_model):
+            raise QueryError(
+                f"The model that listens, {options.speech_model}, is not on the server's machine: fetch it "
+                f"there with `vidsearch models pull {options.speech_model}`."
+            )
         with self._changed:
             if sum(kept.job.state == "waiting" for kept in self._jobs.values()) >= _MAX_WAITING:
                 raise QueryError(f"{_MAX_WAITING} index jobs wait already. Try again when some are done.")

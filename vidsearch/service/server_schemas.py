@@ -44,6 +44,8 @@ class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     sampling: Literal["uniform", "shots", "keyframes"] = "uniform"
     captions: bool = True
     caption_every: str = "novel"
+    speech: bool | None = None
+    text: bool = False
     exclude: list[str] | None = None
     retry_failed: bool = False
     reindex: bool = False
