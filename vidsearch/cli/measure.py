@@ -25,6 +25,7 @@ def register(app: typer.Typer) -> None:
     group.callback()(lambda: None)
     group.command()(retrieval)
     group.command()(speech)
+    group.command()(text)
     app.add_typer(group, name="eval")
 
 
@@ -250,3 +251,30 @@ def speech(
     for report in reports:
         for name, rate, written in report.worst:
             console.say(f"  {report.model}, {name}: {rate:.0%}: {written}")
+
+
+def text(
+    folder: Annotated[
+        Path, typer.Argument(help="Pictures, and beside each a .txt file of what is written in it.")
+    ],
+    as_json: options.AsJson = False,
+) -> None:
+    """Measure how well text in pictures is read: character error rate, with its 95% interval.
+
+    Example: `vidsearch eval text slides/`
+    """
+    from vidsearch.evaluation.reading import evaluate_reading, open_pages
+    from vidsearch.models.ocr import PPOcr
+
+    report = evaluate_reading(open_pages(folder), PPOcr())
+    if as_json:
+        console.say_json(report.as_dict())
+        return
+    console.say(
+        f"{report.model}: character error rate {report.character_error_rate:.2%} ({report.low:.2%} to "
+        f"{report.high:.2%}), {report.num_whole:,} of {report.num_files:,} pictures without an error, "
+        f"{report.seconds_per_picture:.2f} s each"
+    )
+    for name, rate, read in report.worst:
+        if rate:
+            console.say(f"  {name}: {rate:.1%}, read as {read!r}")

@@ -141,3 +141,12 @@ def _weights(num_groups: int, seed: int) -> Floats:
     """How often each group is drawn in each resample: (resamples, groups)."""
     generator = np.random.default_rng(seed)
     return generator.multinomial(num_groups, [1 / num_groups] * num_groups, NUM_RESAMPLES).astype(np.float64)
+
+
+def ratio_interval(parts: Floats, wholes: Floats, *, seed: int = 0) -> tuple[float, float, float]:
+    """A ratio of two sums, and its 95% interval from resampling what both are summed over."""
+    chance = np.random.default_rng(seed)
+    chosen = chance.integers(0, len(parts), (NUM_RESAMPLES, len(parts)))
+    ratios = parts[chosen].sum(axis=1) / np.maximum(wholes[chosen].sum(axis=1), 1)
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return float(parts.sum() / max(1.0, wholes.sum())), float(low), float(high)
