@@ -14,8 +14,10 @@ from tests import tiny_models
 from tests.models.texts import many_texts
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.checkpoints import check_readable, read_config
-from vidsearch.models.tokens import TokenRules, load_tokenizer
+from vidsearch.models.text_onnx import OnnxTextEncoder, read_card, tower_folder
+from vidsearch.models.tokens import TokenRules, load_tokenizer, read_tokenizer
 from vidsearch.models.weights import Checkpoint
+from vidsearch.types import EmbeddingSpace
 
 
 def _ids(folder: Path, *, max_tokens: int, pad_to_max: bool) -> list[list[int]]:
@@ -128,3 +130,19 @@ def test_a_wrong_end_token_is_refused(tmp_path, tiny):
     (folder / "config.json").write_text(json.dumps(config))
     with pytest.raises(ModelUnavailable, match="at the token 17"):
         check_readable(Checkpoint("test", folder))
+
+
+def test_json_that_is_nested_too_deeply_is_one_line(tmp_path, monkeypatch):
+    """Guards against a RecursionError out of a file that somebody made."""
+    deep = "[" * 100_000 + "]" * 100_000
+    (tmp_path / "vocab.json").write_text(deep)
+    (tmp_path / "merges.txt").write_text("")
+    with pytest.raises(ModelUnavailable, match="nested too deeply"):
+        read_tokenizer(tmp_path)
+    monkeypatch.setenv("VIDSEARCH_CACHE", str(tmp_path / "cache"))
+    space = EmbeddingSpace("made up", "1", "none", 4)
+    tower_folder(space).mkdir(parents=True)
+    (tower_folder(space) / "tower.json").write_text(deep)
+    assert read_card(space) is None
+    with pytest.raises(ModelUnavailable, match="is damaged"):
+        OnnxTextEncoder(tower_folder(space))

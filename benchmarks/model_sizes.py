@@ -1,0 +1,145 @@
+"""Processor seconds for a picture, a window or a text, for models at their published sizes.
+
+    python benchmarks/model_sizes.py [NAME ...] [--runs 2] [--json FILE]
+
+Random weights in fp32 on one thread, so that it runs without the weights; the work is the same. One model is
+in memory at a time: `clip-h` takes 4 GB. Processor time of the best run, all else on the machine left out as
+far as the operating system counts it so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidsearch.models.clip_model import ClipModel, SiglipModel
+from vidsearch.models.configs import read_dual_config
+from vidsearch.models.xclip_model import XClipModel
+
+_BASE = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
+_LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24}
+_HUGE = {"hidden_size": 1280, "intermediate_size": 5120, "num_attention_heads": 16, "num_hidden_layers": 32}
+
+
+def _clip(vision: dict[str, Any], text: dict[str, Any], dim: int) -> Callable[[], object]:
+    config = read_dual_config(
+        {"vision_config": vision, "text_config": text, "projection_dim": dim}, family="clip", model="clip"
+    )
+    model = ClipModel(config).eval()
+    pixels = torch.rand(1, 3, config.vision.image_size, config.vision.image_size)
+    return lambda: model.image_features(pixels)
+
+
+def _siglip(vision: dict[str, Any], vocab_size: int) -> Callable[[], object]:
+    sizes = {key: value for key, value in vision.items() if key in _BASE}
+    config = read_dual_config(
+        {"vision_config": vision, "text_config": {**sizes, "vocab_size": vocab_size}},
+        family="siglip",
+        model="siglip",
+    )
+    model = SiglipModel(config).eval()
+    pixels = torch.rand(1, 3, config.vision.image_size, config.vision.image_size)
+    return lambda: model.image_features(pixels)
+
+
+def _xclip() -> Callable[[], object]:
+    config = read_dual_config(
+        {"vision_config": _BASE, "text_config": {}, "projection_dim": 512}, family="xclip", model="xclip"
+    )
+    model = XClipModel(config).eval()
+    pixels = torch.rand(1, 8, 3, 224, 224)
+    return lambda: model.clip_features(pixels)
+
+
+def _clap() -> Callable[[], object]:
+    from transformers import ClapConfig, ClapModel
+
+    model: Any = ClapModel(ClapConfig()).eval()
+    mel = torch.rand(1, 1, 1001, 64)
+    return lambda: model.get_audio_features(input_features=mel)
+
+
+def _smolvlm() -> Callable[[], object]:
+    from transformers import SmolVLMConfig, SmolVLMForConditionalGeneration
+
+    config = SmolVLMConfig(
+        text_config={
+            "model_type": "llama",
+            "hidden_size": 960,
+            "intermediate_size": 2560,
+            "num_hidden_layers": 32,
+            "num_attention_heads": 15,
+            "num_key_value_heads": 5,
+            "head_dim": 64,
+            "vocab_size": 49280,
+            "max_position_embeddings": 8192,
+            "pad_token_id": 2,
+        },
+        vision_config={**_BASE, "image_size": 512, "patch_size": 16},
+        scale_factor=4,
+        image_token_id=49190,
+        pad_token_id=2,
+    )
+    model: Any = SmolVLMForConditionalGeneration(config).eval()
+    num_frames, num_words = 4, 16
+    ids = torch.tensor([[49190] * 64 * num_frames + [5] * 64])
+    pixels = torch.rand(1, num_frames, 3, 512, 512)
+    return lambda: model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values=pixels,
+        max_new_tokens=num_words,
+        min_new_tokens=num_words,
+        do_sample=False,
+    )
+
+
+MODELS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
+    "clip": ("image", lambda: _clip({**_BASE, "patch_size": 32}, {}, 512)),
+    "clip-l": ("image", lambda: _clip({**_LARGE, "patch_size": 14}, {}, 768)),
+    "clip-h": ("image", lambda: _clip({**_HUGE, "patch_size": 14}, _LARGE, 1024)),
+    "siglip": ("image", lambda: _siglip(_BASE, 32_000)),
+    "siglip2-large": ("image", lambda: _siglip({**_LARGE, "image_size": 384}, 256_000)),
+    "xclip": ("window of 8 frames", _xclip),
+    "clap": ("window of 10 s", _clap),
+    "smolvlm": ("4 frames and 16 tokens", _smolvlm),
+}
+
+
+def main() -> None:
+    """Measure, and print a line for each model."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(MODELS)}; else all")
+    parser.add_argument("--runs", type=int, default=2)
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    measured = {}
+    for name in options.names or MODELS:
+        unit, make = MODELS[name]
+        run = make()
+        seconds = []
+        with torch.inference_mode():
+            for _ in range(options.runs + 1):
+                before = time.process_time()
+                run()
+                seconds.append(time.process_time() - before)
+        measured[name] = {"unit": unit, "cpu_seconds": min(seconds[1:])}
+        print(f"{name:14} {min(seconds[1:]):8.3f} CPU seconds for one {unit}", flush=True)
+        del run
+        gc.collect()
+    if options.json:
+        options.json.write_text(json.dumps(measured, indent=1))
+
+
+if __name__ == "__main__":
+    main()
