@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,7 +19,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
-from vidsearch.errors import QueryError
+from vidsearch.errors import LibraryError, QueryError
 from vidsearch.ingest import IngestReport, PipelineOptions, ingest
 from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.ray_runner import RayOptions, RayRunner, parse_path_map
@@ -180,6 +182,47 @@ def test_workers_that_see_the_files_elsewhere(cluster, folder, tmp_path, wanted)
 
         assert contents(library) == wanted
         assert {video.path.parent for video in library.videos()} == {seen_at}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("what", ["driver", "cluster", "both"])
+def test_what_is_killed_is_finished_by_a_plain_run(folder, tmp_path, wanted, what):
+    """Exactly once, with the vectors of an uninterrupted run, whatever SIGKILL took away."""
+    path = tmp_path / "library"
+    driver = subprocess.Popen(
+        [sys.executable, "-m", "tests.ingest.ray_process", str(path), str(folder)],
+        cwd=REPOSITORY,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    deadline = time.monotonic() + 150.0
+    while time.monotonic() < deadline and driver.poll() is None:
+        with suppress(LibraryError), Store.open(path, read_only=True) as library:
+            if sum(video.num_frames for video in library.videos()) >= 8:
+                break
+        time.sleep(0.2)
+    assert driver.poll() is None, "it ended before it could be killed"
+    cluster = psutil.Process(driver.pid).children(recursive=True)
+    doomed = [process.pid for process in cluster] if what != "driver" else []
+    doomed += [driver.pid] if what != "cluster" else []
+    for pid in doomed:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    try:
+        driver.wait(timeout=90.0)
+    finally:
+        driver.kill()
+        driver.wait()
+        for process in cluster:
+            with suppress(psutil.Error):
+                process.kill()
+
+    with Store.open(path) as library:
+        report = index(library, folder)
+
+        assert report.failures == ()
+        assert contents(library) == wanted
+        assert library.verify() == []
 
 
 def test_a_worker_gives_plain_data_and_nothing_before_it_is_asked(folder):
