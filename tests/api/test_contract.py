@@ -30,7 +30,7 @@ SHORT = hypothesis.settings(
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 LONG = hypothesis.settings(SHORT, max_examples=150, derandomize=False)
-HEADERS = {"Authorization": f"Bearer {TOKEN}"}
+CALL: dict[str, Any] = {"headers": {"Authorization": f"Bearer {TOKEN}"}, "timeout": 120}
 MEANINGS = [positive_data_acceptance]
 """Not checked: a query may fit its schema and mean nothing, such as one that says only what to avoid."""
 
@@ -63,7 +63,7 @@ def ask_each(described: Any, settings: hypothesis.settings) -> int:
             @settings
             @hypothesis.given(case=operation.as_strategy(generation_mode=mode))
             def ask(case: Any) -> None:
-                case.call_and_validate(headers=HEADERS, excluded_checks=MEANINGS)
+                case.call_and_validate(**CALL, excluded_checks=MEANINGS)
 
             ask()
     return len(operations)
@@ -81,7 +81,7 @@ def test_every_operation_keeps_to_its_description_for_long(described):
 def follow(described: Any, settings: hypothesis.settings) -> None:
     class Machine(described.as_state_machine()):  # type: ignore[misc]
         def get_call_kwargs(self, case: Any) -> dict[str, Any]:
-            return {"headers": HEADERS}
+            return CALL
 
         def validate_response(self, response: Any, case: Any, **extra: Any) -> None:
             case.validate_response(response, excluded_checks=MEANINGS)
