@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -156,3 +158,14 @@ def test_text_without_the_extra_is_one_clear_line(monkeypatch):
 
     with pytest.raises(ModelUnavailable, match=r"^Reading text .* pip install 'vidsearch\[text\]'\.$"):
         PPOcr()
+
+
+def test_a_run_without_text_loads_no_reader():
+    code = """
+import sys
+from vidsearch.service.indexing import Indexer, IndexOptions
+Indexer.load(IndexOptions.of({"models": "mini"}), store=None)
+print([name for name in ("vidsearch.models.ocr", "rapidocr") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
