@@ -17,6 +17,7 @@ from vidsearch.captions.aggregate import DEFAULT_METHOD, AggregatedCaption, Meth
 from vidsearch.captions.export import CaptionedVideo, CaptionSpan
 from vidsearch.captions.parts import written_parts
 from vidsearch.captions.sections import CHAPTER_PENALTY, SHOT_PENALTY, split
+from vidsearch.captions.transcript import transcript
 from vidsearch.errors import ModelError
 from vidsearch.types import Caption
 
@@ -147,6 +148,10 @@ class Describer:
                 CaptionSpan(part.start_seconds, part.end_seconds, part.caption.text) for part in sections
             ),
             subtitles=tuple(library.subtitles(video.id)),
+            transcript=tuple(
+                CaptionSpan(line.start_seconds, line.end_seconds, line.text)
+                for line in transcript(library, video)
+            ),
             picture=library.thumbnail if "pictures" in needs else None,
             vectors={space: library.vectors(space, ids) for space in library.spaces()}
             if "vectors" in needs

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions
     from vidsearch.types import Video
 
-CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame"]
+CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame", "transcript"]
 
 
 def register(app: typer.Typer) -> None:
@@ -45,7 +45,10 @@ def show(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     level: Annotated[
         CaptionLevel,
-        typer.Option(help="frame: every frame's caption; shot or chapter: a timeline; video: one line."),
+        typer.Option(
+            help="frame: every frame's caption; shot or chapter: a timeline; video: one line; "
+            "transcript: what is said."
+        ),
     ] = "frame",
     every_video: Annotated[
         bool, typer.Option("--all", help="One line for each video, and one for the whole library.")
@@ -66,6 +69,8 @@ def show(
     - `vidsearch captions holiday.mp4` (`show` may be left out)
 
     - `vidsearch captions show holiday.mp4 --level chapter`
+
+    - `vidsearch captions show talk.mp4 --level transcript`
 
     - `vidsearch captions --all --json`
     """
@@ -124,6 +129,9 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
 
         console.say_json(plain(VideoCaptionsSchema.of(captions)))
         return
+    if captions.level == "transcript":
+        _print_transcript(captions)
+        return
     for frame in captions.frames:
         if frame.caption is not None:
             console.say(
@@ -139,6 +147,13 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
     else:
         console.say()
         console.say(f"Whole video: {captions.summary.caption.text}", bold=True)
+
+
+def _print_transcript(captions: VideoCaptions) -> None:
+    for line in captions.transcript:
+        console.say(f"{format_time(line.start_seconds)}  {line.text}{' (yours)' if line.is_human else ''}")
+    if not captions.transcript:
+        console.note("Nothing is said in this video, or nobody listened: `vidsearch index --speech` does.")
 
 
 def caption(
@@ -245,20 +260,36 @@ def edit(
     moment: Annotated[
         str, typer.Argument(metavar="VIDEO@TIME", help="A video and a time: holiday.mp4@12.5.")
     ],
-    text: Annotated[str, typer.Argument(help="What is to be seen, in your words.")],
+    text: Annotated[str, typer.Argument(help="What is to be seen, in your words; or what is said.")],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     only_here: Annotated[
         bool, typer.Option("--only-here", help="This one frame, not the run of look-alike frames around it.")
+    ] = False,
+    speech: Annotated[
+        bool, typer.Option("--speech", help="Put right what is said then: the whole line of the transcript.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
     """Put a caption right, for as long as the picture stays alike. Search finds it, no model overwrites it.
 
-    Example: `vidsearch captions edit holiday.mp4@12.5 "our dog Bello on the beach"`
+    Examples:
+
+    - `vidsearch captions edit holiday.mp4@12.5 "our dog Bello on the beach"`
+
+    - `vidsearch captions edit talk.mp4@1:30 "and that is Bello." --speech`
     """
     from vidsearch import Library
 
     with Library.open(library) as opened:
+        if speech:
+            line = opened.correct_speech(moment, text)
+            if as_json:
+                from vidsearch.service.schemas import SpokenLineSchema, plain
+
+                console.say_json(plain(SpokenLineSchema.of(line)))
+            else:
+                console.note(f"From {format_time(line.start_seconds)}, it now says: {line.text}")
+            return
         done = opened.correct(moment, text, only_here=only_here)
     if as_json:
         from vidsearch.service.schemas import CorrectionSchema, plain

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
+from vidsearch.captions.transcript import transcript
 from vidsearch.search.engine import Searcher
 from vidsearch.search.kinds import TEXT_KINDS
 from vidsearch.search.query import Query
 
 if TYPE_CHECKING:
     from vidsearch.captions.aggregate import AggregatedCaption
-    from vidsearch.captions.describe import Describer, Description, Level
+    from vidsearch.captions.describe import Describer, Description
+    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.store.store import Store
     from vidsearch.types import IndexedFrame, Video
+
+
+CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame", "transcript"]
+"""What a video's words are asked for: a line, the captions of its parts, or what is said in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +27,15 @@ class VideoCaptions:
     """A video in words."""
 
     video: Video
-    level: Level
+    level: CaptionLevel
     summary: Description | None
     """The whole video in one line; None without captions."""
     frames: tuple[IndexedFrame, ...] = ()
     """Every frame, at level "frame"."""
     sections: tuple[Description, ...] = ()
     """The shots or chapters, at those levels."""
+    transcript: tuple[SpokenLine, ...] = ()
+    """What is said, at level "transcript"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +68,7 @@ class WordMatch:
         return self.highlighted.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
 
 
-def read_captions(store: Store, describer: Describer, video: Video, level: Level) -> VideoCaptions:
+def read_captions(store: Store, describer: Describer, video: Video, level: CaptionLevel) -> VideoCaptions:
     """Return a video's captions at a level."""
     return VideoCaptions(
         video=video,
@@ -68,6 +76,7 @@ def read_captions(store: Store, describer: Describer, video: Video, level: Level
         summary=describer.video(video),
         frames=tuple(store.frames(video.id)) if level == "frame" else (),
         sections=tuple(describer.sections(video, level=level)) if level in ("shot", "chapter") else (),
+        transcript=tuple(transcript(store, video)) if level == "transcript" else (),
     )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidsearch.captions.export.document import cues
 from vidsearch.captions.export.tracks import ExportedSegment, ExportedTrack
+from vidsearch.captions.transcript import transcript
 from vidsearch.errors import ExportError
 
 if TYPE_CHECKING:
@@ -62,6 +63,8 @@ def exported_tracks(
     for video in videos:
         if kind == "caption":
             found = [_captions(store, video)]
+        elif kind == "transcript":
+            found = [_transcript(store, video)]
         else:
             shown = [each for each in store.tracks(video.id) if each.state == "active"]
             meant = [each for each in shown if number is None or each.id == int(number[1])]
@@ -88,6 +91,23 @@ def _exported(store: Store, video: Video, track: Track) -> ExportedTrack:
         segments=[
             ExportedSegment(each.start_seconds, each.end_seconds, each.text or "", each.attributes)
             for each in store.segments(track.id)
+        ],
+    )
+
+
+def _transcript(store: Store, video: Video) -> ExportedTrack:
+    """What is said, as it is shown: a person's lines in place of a model's."""
+    made = [each for each in store.tracks(video.id) if each.kind == "transcript" and each.state == "active"]
+    by_model = next((each for each in made if not each.is_human), None)
+    return ExportedTrack(
+        video=video,
+        kind="transcript",
+        name="transcript" if by_model is None else by_model.name,
+        producer="transcript" if by_model is None else by_model.spec.producer,
+        language=None if by_model is None else by_model.language,
+        segments=[
+            ExportedSegment(each.start_seconds, each.end_seconds, each.text, each.attributes)
+            for each in transcript(store, video)
         ],
     )
 

@@ -17,6 +17,7 @@ from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 if TYPE_CHECKING:
     from vidsearch.captions.parts import PartsReport
     from vidsearch.captions.rewrite import Correction
+    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.search.query import FrameReference, Query
@@ -179,6 +180,26 @@ class Library(LibrarySearcher):
         reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
         video = self.video(reference.video)
         return correct(self.store, video, reference.time_seconds, text, only_here=only_here)
+
+    def correct_speech(self, moment: str | FrameReference, text: str) -> SpokenLine:
+        """Put right what is said. Search finds the new words at once, and no model overwrites them.
+
+        Args:
+            moment: A video and a time at which the line is said, as in "talk.mp4@12.5".
+            text: What is said, in place of the whole line.
+
+        Returns:
+            The line as it is now.
+
+        Raises:
+            QueryError: No words, or a time before anything is said.
+            VideoNotFound: The moment names no video, or several.
+        """
+        from vidsearch.captions.transcript import correct_line
+        from vidsearch.search.query import FrameReference
+
+        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        return correct_line(self.store, self.video(reference.video), reference.time_seconds, text)
 
     def recaption(
         self,

@@ -15,9 +15,9 @@ from vidsearch.store.store import Store
 from vidsearch.types import Video
 
 if TYPE_CHECKING:
-    from vidsearch.captions.describe import Describer, Level
+    from vidsearch.captions.describe import Describer
     from vidsearch.search.query import FrameReference
-    from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
+    from vidsearch.service.captions import CaptionLevel, LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.service.explaining import Explanation
     from vidsearch.store.records import LibraryInfo
     from vidsearch.tracks import Segment, Track, TrackKind
@@ -213,12 +213,13 @@ class LibraryReader:
             raise VideoNotFound(f"The library has no picture of frame {frame_id}.")
         return jpeg
 
-    def captions(self, video: VideoName, *, level: Level = "frame") -> VideoCaptions:
+    def captions(self, video: VideoName, *, level: CaptionLevel = "frame") -> VideoCaptions:
         """Return what a video shows, in words.
 
         Args:
             video: Names one video.
-            level: "frame" for every frame, "shot" or "chapter" for a timeline, "video" for one line.
+            level: "frame" for every frame, "shot" or "chapter" for a timeline, "video" for one line,
+                "transcript" for what is said.
 
         Raises:
             VideoNotFound: The name fits no video, or several.

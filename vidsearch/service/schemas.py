@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from vidsearch.captions.describe import Description
     from vidsearch.captions.rewrite import Correction
+    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.service.captioning import CaptionedFile
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.types import IndexedFrame, Video
@@ -166,6 +167,20 @@ class DescriptionSchema(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
+class SpokenLineSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What is said in a part of a video."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str
+    is_human: bool
+    attributes: dict[str, Any]
+
+    @classmethod
+    def of(cls, line: SpokenLine) -> Self:
+        return schema_of(cls, line, attributes=dict(line.attributes))
+
+
 class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
     """A video in words: one line, and its parts at the level asked for."""
 
@@ -180,6 +195,7 @@ class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
     method: str | None
     frames: list[FrameSchema]
     sections: list[DescriptionSchema]
+    transcript: list[SpokenLineSchema]
 
     @classmethod
     def of(cls, captions: VideoCaptions) -> Self:
@@ -196,6 +212,7 @@ class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
             method=summary.method if summary else None,
             frames=[FrameSchema.of(frame) for frame in captions.frames],
             sections=[DescriptionSchema.of(section) for section in captions.sections],
+            transcript=[SpokenLineSchema.of(line) for line in captions.transcript],
         )
 
 

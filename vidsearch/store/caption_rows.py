@@ -17,10 +17,9 @@ from vidsearch.store.connection import Connection
 from vidsearch.store.records import CaptionVersion
 from vidsearch.store.values import json_object, time_of
 from vidsearch.store.video_rows import now
-from vidsearch.tracks import HUMAN, SegmentRecord, TrackSpec
+from vidsearch.tracks import HUMAN, SegmentRecord, Track, TrackKind, TrackSpec
 from vidsearch.types import Caption, CaptionOrigin
 
-HUMAN_CAPTIONS = TrackSpec("caption", HUMAN)
 _WRITTEN_AT = "written_at"
 
 
@@ -133,13 +132,19 @@ def versions(connection: Connection, video_id: int, time_seconds: float) -> list
 
 
 def add_human(
-    connection: Connection, video_id: int, start_seconds: float, end_seconds: float, text: str
+    connection: Connection,
+    video_id: int,
+    start_seconds: float,
+    end_seconds: float,
+    text: str,
+    *,
+    kind: TrackKind = "caption",
 ) -> int:
     """Keep what a person wrote of [start, end) of a video. Returns the segment's id.
 
     Where a person wrote something before, the new words take its place and the old ones are kept, not shown.
     """
-    track = track_rows.open_track(connection, video_id, HUMAN_CAPTIONS)
+    track = track_rows.open_track(connection, video_id, TrackSpec(kind, HUMAN))
     overwritten = [
         segment
         for segment in track_rows.segments_of(connection, track.id)
@@ -153,7 +158,7 @@ def add_human(
                     rest.append(SegmentRecord(start, end, old.text, old.attributes))
         _keep_as_superseded(
             connection,
-            video_id,
+            track,
             [
                 SegmentRecord(
                     max(old.start_seconds, start_seconds),
@@ -172,14 +177,14 @@ def add_human(
     return inserted.segment_id
 
 
-def _keep_as_superseded(connection: Connection, video_id: int, records: Sequence[SegmentRecord]) -> None:
+def _keep_as_superseded(connection: Connection, shown: Track, records: Sequence[SegmentRecord]) -> None:
     """Keep older words of people in a track that is not shown."""
     row = connection.execute(
         """
         INSERT INTO tracks (video_id, kind, producer, params, state, is_complete, created_at)
-        VALUES (?, 'caption', ?, '{}', 'superseded', TRUE, ?) RETURNING id
+        VALUES (?, ?, ?, '{}', 'superseded', TRUE, ?) RETURNING id
         """,
-        (video_id, HUMAN, now()),
+        (shown.video_id, shown.kind, HUMAN, now()),
     ).fetchone()
     track = track_rows.track(connection, row[0])
     assert track is not None
@@ -187,8 +192,14 @@ def _keep_as_superseded(connection: Connection, video_id: int, records: Sequence
 
 
 def covered_by_people(connection: Connection) -> list[int]:
-    """Ids of the models' captions that a person's words cover whole: they are not shown, so not found."""
-    first, end = segment_ids.id_range("caption", is_human=True)
+    """Ids of the models' captions and spoken lines that a person's words cover whole: they are not shown, so
+    not found."""
+    kinds: tuple[TrackKind, ...] = ("caption", "transcript")
+    return sorted(segment_id for kind in kinds for segment_id in _covered(connection, kind))
+
+
+def _covered(connection: Connection, kind: TrackKind) -> list[int]:
+    first, end = segment_ids.id_range(kind, is_human=True)
     if (
         connection.execute("SELECT 1 FROM segments WHERE id >= ? AND id < ? LIMIT 1", (first, end)).fetchone()
         is None
@@ -198,15 +209,15 @@ def covered_by_people(connection: Connection) -> list[int]:
         """
         SELECT c.id FROM segments h
         JOIN tracks ht ON ht.id = h.track_id AND ht.state = 'active'
-        JOIN tracks t ON t.video_id = ht.video_id AND t.kind = 'caption' AND t.state = 'active'
+        JOIN tracks t ON t.video_id = ht.video_id AND t.kind = ? AND t.state = 'active'
             AND t.producer <> ?
         JOIN segments c ON c.track_id = t.id AND c.start_seconds >= h.start_seconds
             AND c.start_seconds < h.end_seconds AND c.end_seconds <= h.end_seconds
         WHERE h.id >= ? AND h.id < ?
         """,
-        (HUMAN, first, end),
+        (kind, HUMAN, first, end),
     )
-    return sorted(row[0] for row in rows)
+    return [row[0] for row in rows]
 
 
 def _rows(

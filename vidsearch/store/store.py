@@ -30,7 +30,7 @@ from vidsearch.store import (
 from vidsearch.store.catalog import Catalog, open_catalog
 from vidsearch.store.reading import StoreReading
 from vidsearch.store.records import Lease, OpenedVideo, Problem
-from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackSpec
+from vidsearch.tracks import Chunk, SegmentRecord, Track, TrackKind, TrackSpec
 from vidsearch.types import (
     EmbeddingSpace,
     Fingerprint,
@@ -325,15 +325,25 @@ class Store(StoreReading):
 
     # --- captions -----------------------------------------------------------------------------------
 
-    def add_human_caption(self, video_id: int, start_seconds: float, end_seconds: float, text: str) -> int:
+    def add_human_caption(
+        self,
+        video_id: int,
+        start_seconds: float,
+        end_seconds: float,
+        text: str,
+        *,
+        kind: TrackKind = "caption",
+    ) -> int:
         """Keep what a person says of [start, end) of a video, and return the segment's id.
+
+        `kind` is "caption", or "transcript" for what is said there.
 
         It is shown and found in place of what models say there, and no indexing removes it. What a person
         wrote there before is kept as a version. Raises VideoNotFound, LibraryNotWritable.
         """
         with self._catalog.write() as connection:
             ledger.existing(connection, video_id)
-            return caption_rows.add_human(connection, video_id, start_seconds, end_seconds, text)
+            return caption_rows.add_human(connection, video_id, start_seconds, end_seconds, text, kind=kind)
 
     # --- other models -------------------------------------------------------------------------------
 

@@ -37,6 +37,8 @@ class CaptionedVideo:
     """Shots or chapters, each with its own aggregated caption."""
     subtitles: tuple[SubtitleTrack, ...] = ()
     """What people brought along in subtitle files."""
+    transcript: tuple[CaptionSpan, ...] = ()
+    """What is said, as it is shown: people's lines in place of a model's."""
     picture: Callable[[int], bytes] | None = None
     """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
     vectors: Mapping[EmbeddingSpace, tuple[Int64, Float32]] = field(default_factory=dict)

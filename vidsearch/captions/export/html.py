@@ -42,6 +42,7 @@ section { border-top: 1px solid var(--line); padding: 1.5rem 0 }
 table { border-collapse: collapse; margin: .6rem 0 1rem; font-size: .95rem }
 td { padding: .15rem 1rem .15rem 0; vertical-align: top }
 td:first-child { color: var(--soft); white-space: nowrap; font-variant-numeric: tabular-nums }
+summary { cursor: pointer; font-weight: 600; margin: .6rem 0 }
 ol { list-style: none; margin: 0; padding: 0; display: grid; gap: .75rem;
   grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)) }
 li { background: var(--card); border-radius: .4rem; overflow: hidden; break-inside: avoid }
@@ -87,6 +88,12 @@ def _section(video: CaptionedVideo) -> Iterator[str]:
         for span in video.sections:
             yield f"<tr><td>{_span(span)}</td><td>{_escaped(span.text)}</td></tr>\n"
         yield "</table>\n"
+    if video.transcript:
+        yield "<details open>\n<summary>What is said</summary>\n<table>\n"
+        for line in video.transcript:
+            time = format_moment(line.start_seconds)
+            yield f"<tr><td><time>{time}</time></td><td>{_escaped(line.text)}</td></tr>\n"
+        yield "</table>\n</details>\n"
     yield "<ol>\n"
     for frame in video.frames:
         if not frame.is_blank:
