@@ -86,7 +86,7 @@ def test_the_command_line_shows_and_corrects_it(library):
 
     run("captions", "edit", "a.mkv@2", "This is my dog Bello.", "--speech")
     lines = run("captions", "show", "a.mkv", "--level", "transcript").splitlines()
-    assert lines[0] == "0:00:01.0  This is my dog Bello. (yours)"
+    assert lines[0] == "0:01  This is my dog Bello. (yours)"
     (first, *_) = json.loads(run("captions", "a.mkv", "--level", "transcript", "--json"))["transcript"]
     assert (first["start_seconds"], first["is_human"]) == (1.0, True)
 

@@ -274,6 +274,21 @@ def test_a_caption_is_corrected_by_a_person(library_path):
     assert (caption.text, caption.origin) == ("my own words", CaptionOrigin.HUMAN)
 
 
+def test_a_spoken_line_is_corrected_by_a_person(library_path):
+    with Store.open(library_path) as library:
+        video = library.videos()[0]
+        frame = library.frames(video.id)[2]
+        spec = TrackSpec("transcript", "whisper-tiny")
+        library.put_track(video.id, spec, [SegmentRecord(frame.time_seconds, 9.0, "well, hello")])
+    app = page(moment=str(frame.id))
+    (text,) = app.text_area
+    text.set_value("well, Bello")
+    keep = next(button for button in app.button if button.label == "Keep this line")
+    app = checked(keep.click().run())
+    said = [line["text"] for line in data(app, "player")["lines"] if line["kind"] == "said"]
+    assert said == ["well, Bello"]
+
+
 def test_the_index_page_names_what_is_wrong_with_a_folder(library_path, tmp_path):
     app = page("index")
     app.text_input(key="folder").set_value(str(tmp_path / "no such folder"))

@@ -151,7 +151,7 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
 
 def _print_transcript(captions: VideoCaptions) -> None:
     for line in captions.transcript:
-        console.say(f"{format_time(line.start_seconds)}  {line.text}{' (yours)' if line.is_human else ''}")
+        console.say(f"{format_moment(line.start_seconds)}  {line.text}{' (yours)' if line.is_human else ''}")
     if not captions.transcript:
         console.note("Nothing is said in this video, or nobody listened: `vidsearch index --speech` does.")
 
@@ -288,7 +288,7 @@ def edit(
 
                 console.say_json(plain(SpokenLineSchema.of(line)))
             else:
-                console.note(f"From {format_time(line.start_seconds)}, it now says: {line.text}")
+                console.note(f"From {format_moment(line.start_seconds)}, it now says: {line.text}")
             return
         done = opened.correct(moment, text, only_here=only_here)
     if as_json:

@@ -30,6 +30,7 @@ from vidsearch.web.files import (
 from vidsearch.web.page_library import Span
 
 if TYPE_CHECKING:
+    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
     from vidsearch.tracks import TrackKind
@@ -39,7 +40,6 @@ _FRAMES_SHOWN = 60
 _MAX_LINES = 2000
 _SECONDS_AROUND_A_FRAME = 2.0
 _LINE_KINDS: dict[TrackKind, str] = {
-    "transcript": "said",
     "subtitle": "said",
     "ocr": "written",
     "sound": "heard",
@@ -190,6 +190,10 @@ def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any
             lines.append(
                 {"start": frame.time_seconds, "end": frame.end_seconds, "text": text, "kind": "seen"}
             )
+    lines += [
+        {"start": line.start_seconds, "end": line.end_seconds, "text": line.text, "kind": "said"}
+        for line in show.library().transcript(video)
+    ]
     for track in show.library().active_tracks(video.id, tuple(_LINE_KINDS)):
         lines += [
             {
@@ -230,6 +234,10 @@ def _actions(video: Video, frame: IndexedFrame, span: Span) -> None:
         )
         with st.popover("Correct the caption", icon=":material/edit:"):
             correction(video, frame)
+        spoken = _spoken_at(video, frame.time_seconds)
+        if spoken is not None:
+            with st.popover("Correct what is said", icon=":material/record_voice_over:"):
+                speech_correction(video, spoken)
         with st.popover("Save a clip", icon=":material/content_cut:"):
             _clip(video, span)
         st.page_link(
@@ -259,6 +267,23 @@ def correction(video: Video, frame: IndexedFrame) -> None:
         )
         if st.form_submit_button("Keep this caption"):
             show.library().correct(video, frame.time_seconds, text)
+            st.rerun()
+
+
+def _spoken_at(video: Video, time_seconds: float) -> SpokenLine | None:
+    """The line that is said at a time, or was said last before it."""
+    begun = [line for line in show.library().transcript(video) if line.start_seconds <= time_seconds]
+    return begun[-1] if begun else None
+
+
+def speech_correction(video: Video, line: SpokenLine) -> None:
+    """Show a form that puts a spoken line right."""
+    with st.form(f"correct-speech-{video.id}-{line.start_seconds}", border=False):
+        text = st.text_area(
+            f"What is said from {format_duration(line.start_seconds)}", value=line.text, max_chars=500
+        )
+        if st.form_submit_button("Keep this line") and text.strip():
+            show.library().correct_speech(video, line.start_seconds, text)
             st.rerun()
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
+from vidsearch.captions.transcript import SpokenLine, transcript
 from vidsearch.errors import ModelError, VidsearchError
 from vidsearch.search.query import FrameReference
 from vidsearch.service.library import Library
@@ -245,6 +246,15 @@ class PageLibrary:
     def correct(self, video: Video, time_seconds: float, text: str) -> None:
         """Set a caption to a person's words, for the run of look-alike frames around a time."""
         self.ask(lambda library: library.correct(FrameReference(f"#{video.id}", time_seconds), text))
+
+    def transcript(self, video: Video) -> list[SpokenLine]:
+        """Return what is said in a video, as it is shown: people's lines in place of a model's."""
+        return self.ask(lambda library: transcript(library.store, video))
+
+    def correct_speech(self, video: Video, time_seconds: float, text: str) -> None:
+        """Put right what is said at a time."""
+        reference = FrameReference(f"#{video.id}", time_seconds)
+        self.ask(lambda library: library.correct_speech(reference, text))
 
     def export(self, video: Video | None, format_name: str) -> bytes:
         """Return a video's captions, or every video's, in a format that is one file."""
