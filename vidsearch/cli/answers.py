@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidsearch.cli import console, pictures, players
+from vidsearch.cli import console
 from vidsearch.errors import MediaError, QueryError
 from vidsearch.search.kinds import reason
 from vidsearch.times import format_duration, format_moment, format_time
@@ -55,7 +55,9 @@ def print_answer(answer: SearchAnswer, *, store: Store | None = None) -> None:
 
 def _draw(store: Store, frame_id: object) -> None:
     """Draw a frame's small picture into the terminal."""
-    if isinstance(frame_id, int):
+    from vidsearch.cli import pictures
+
+    if isinstance(frame_id, int) and pictures.protocol():
         pictures.show_image(store.thumbnail(frame_id), height_pixels=_THUMBNAIL_PIXELS)
 
 
@@ -103,6 +105,7 @@ def open_hit(answer: SearchAnswer, number: int) -> None:
 
     Raises QueryError for a number that no hit has, MediaError where the file is gone, VidsearchError.
     """
+    from vidsearch.cli import players
     from vidsearch.store.fingerprint import path_of
 
     if number > len(answer.hits):

@@ -12,7 +12,7 @@ say as the pictures, and measured far worse (`benchmarks/search_fusion.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     Float64: TypeAlias = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 Item = TypeVar("Item")
+HINTS_AT_IT = 0.2
+"""Below this confidence words with times of their own say nothing beside pictures."""
 SAYS_IT = 0.5
 """From this confidence on words with times of their own are a moment; below it, where they say more than the
 pictures do."""
@@ -82,7 +84,7 @@ def rank_moments(
         bounds_of: The rows [first, end) that a span around a row must not leave.
         limit: How many moments.
     """
-    segments = [ranking for ranking in segments if len(ranking)]
+    segments = [kept for ranking in segments if len(kept := _telling(ranking))]
     at_most = limit * (len(frames) + len(segments))
     made = SpanSet()
     times: dict[int, tuple[float, float]] = {}
@@ -159,6 +161,19 @@ def _of_segments(group: Sequence[RankedSegment], *, score: float) -> Moment:
         tuple(group),
         (leading.start_seconds, leading.end_seconds),
     )
+
+
+def _telling(ranking: SegmentRanking) -> SegmentRanking:
+    """The segments that speak for a moment beside its pictures: the others would only blur these."""
+    if not ranking.kind.has_own_span:
+        return ranking
+    kept = np.flatnonzero((ranking.confidences >= HINTS_AT_IT) | (ranking.end_rows <= ranking.firsts))
+    columns = {
+        item.name: getattr(ranking, item.name)[kept]
+        for item in fields(ranking)
+        if isinstance(getattr(ranking, item.name), np.ndarray)
+    }
+    return replace(ranking, **columns)
 
 
 def _all(ranking: SegmentRanking, at_most: int) -> list[RankedSegment]:
