@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 
 from tests.captions.examples import video as example_video
 from tests.fakes import ColourEmbedder
+from tests.file_server import serving
 from tests.synthetic import numbered, write_video
 from tests.web.asgi import ask
 from vidsearch.ingest import ingest
@@ -50,6 +51,25 @@ def test_a_video_is_given_in_ranges(app, folder):
     assert reply.headers["content-range"] == f"bytes 10-19/{len(whole)}"
     assert reply.headers["content-type"] == "video/mp4"
     assert ask(app, "/files/videos/1").body == whole
+
+
+def test_a_video_elsewhere_is_played_through_the_page(tmp_path):
+    """Its server may want credentials, which no browser has."""
+    served = tmp_path / "served"
+    served.mkdir()
+    whole = write_video(served / "clip.mp4", numbered, num_frames=30, frame_rate=10).read_bytes()
+    with serving(served) as server:
+        with Store.open(tmp_path / "library", create=True) as library:
+            ingest(library, [server.address("clip.mp4")], embedders=[ColourEmbedder()])
+        page = PageLibrary(tmp_path / "library")
+        app = Starlette(routes=routes(lambda: page))
+
+        part = ask(app, "/files/videos/1", range="bytes=10-19")
+        assert (part.status, part.body) == (206, whole[10:20])
+        assert part.headers["content-range"] == f"bytes 10-19/{len(whole)}"
+        assert ask(app, "/files/videos/1", range="bytes=0-").body == whole
+        assert ask(app, "/files/videos/1").body == whole
+        assert ask(app, "/files/videos/1", range=f"bytes={len(whole)}-").status == 416
 
 
 def test_a_preview_is_h264_that_browsers_play(app, tmp_path):

@@ -177,7 +177,7 @@ class RayRunner:
             except ray.exceptions.RayTaskError as error:
                 raise error.cause if isinstance(error.cause, ModelUnavailable) else error from error
             except ray.exceptions.RayError as error:
-                yield from self._lose(ray, worker, on_warning, str(error).partition("\n")[0])
+                yield from self._lose(ray, worker, on_warning, _why(error))
                 continue
             yield from self._take(worker, answer, on_warning, ray)
         allowed = _SILENCE_SECONDS + (self._options.timeout_seconds or float("inf"))
@@ -295,6 +295,12 @@ def _nodes(ray: Any) -> list[dict[str, Any]]:
 def _dismiss(ray: Any, worker: _Hired) -> None:
     with suppress(Exception):  # whatever is wrong with it, nothing more comes of it
         ray.kill(worker.actor)
+
+
+def _why(error: Exception) -> str:
+    """One line of what Ray says: what a worker raised at its start stands last, below its traceback."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+    return lines[-1] if "creation task" in lines[0] else lines[0]
 
 
 def _at(error: Any, path: Path) -> Any:

@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from vidsearch.errors import VidsearchError
@@ -28,7 +28,7 @@ from vidsearch.store.fingerprint import path_of
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from starlette.requests import Request
 
@@ -152,14 +152,23 @@ def _part(path: Path, asked: str, media_type: str) -> Response:
     with source_of(path).open() as file:
         size = file.seek(0, 2)
         span = _RANGE.fullmatch(asked)
-        start = min(int(span[1]), size) if span else 0
-        end = min(int(span[2]) + 1 if span and span[2] else size, start + _PART_BYTES, size)
-        if start >= size:
+        if span is None:
+            return StreamingResponse(_parts(path), headers=_SAFE, media_type=media_type)
+        start = min(int(span[1]), size)
+        end = min(int(span[2]) + 1 if span[2] else size, start + _PART_BYTES, size)
+        if start >= end:
             raise HTTPException(416)
         file.seek(start)
         data = file.read(end - start)
     headers = {**_SAFE, "Accept-Ranges": "bytes", "Content-Range": f"bytes {start}-{end - 1}/{size}"}
     return Response(data, 206, headers=headers, media_type=media_type)
+
+
+def _parts(path: Path) -> Iterator[bytes]:
+    """All of a file elsewhere, for whoever asks for no part of it."""
+    with source_of(path).open() as file:
+        while part := file.read(_PART_BYTES):
+            yield part
 
 
 def _found(question: Callable[[], Answer]) -> Answer:
