@@ -289,6 +289,22 @@ def test_a_spoken_line_is_corrected_by_a_person(library_path):
     assert said == ["well, Bello"]
 
 
+def test_a_frame_is_taught_and_forgotten(library_path):
+    with Store.open(library_path) as library:
+        frame = library.frames(library.videos()[0].id)[2]
+    app = page(moment=str(frame.id))
+    for name, said in (("the", "cannot be a name"), ("<b>Minka", "Search for it by this name")):
+        field = next(one for one in app.text_input if one.placeholder == "Minka, our press")
+        field.set_value(name)
+        checked(next(button for button in app.button if button.label == "Teach").click().run())
+        assert said in " ".join(one.value for one in (*app.warning, *app.success))
+    app = page("library")
+    assert app.expander[0].label == r"\<b\>Minka: 1"
+    checked(next(button for button in app.button if button.label == "Forget it").click().run())
+    with Store.open(library_path) as library:
+        assert library.concepts.all() == []
+
+
 def test_the_index_page_names_what_is_wrong_with_a_folder(library_path, tmp_path):
     app = page("index")
     app.text_input(key="folder").set_value(str(tmp_path / "no such folder"))

@@ -150,15 +150,22 @@ class LabelScorer:
         is_new_video[1:] = timeline.video_ids[first + 1 : end] != timeline.video_ids[first : end - 1]
         for start in range(0, len(self._thresholds), _BLOCK_LABELS):
             part = slice(start, start + _BLOCK_LABELS)
-            total = self._spaces[0].rows[part] @ vectors[0].T + self._spaces[0].offsets[part, None]
+            total = self._spaces[0].rows[part] @ vectors[0].T
+            offsets = self._spaces[0].offsets[part]
+            if len(self._spaces) > 1:
+                total += offsets[:, None]
+                offsets = np.zeros_like(offsets)
             for space, own, is_known in zip(self._spaces[1:], vectors[1:], known[1:], strict=True):
                 total += (space.rows[part] @ own.T + space.offsets[part, None]) * is_known
             if len(self._spaces) > 1:
                 total /= count
             # A vector that is damaged on disk gives NaN, which is no more than any threshold.
-            fits = np.flatnonzero(total >= self._thresholds[part, None])
+            fits = np.flatnonzero(total >= (self._thresholds[part] - offsets)[:, None])
             if len(fits):
-                yield _runs(fits, total, is_new_video, first_row=first, first_label=start)
+                scores = total.ravel()[fits].astype(np.float64) + offsets[fits // total.shape[1]]
+                yield _runs(
+                    fits, scores, is_new_video, num_rows=total.shape[1], first_row=first, first_label=start
+                )
 
     def _as_spans(self, timeline: Timeline, runs: _Runs) -> list[Span]:
         ends = _end_seconds(self._store, timeline.frame_ids[runs.ends - 1])
@@ -200,14 +207,19 @@ def _weights(
 
 
 def _runs(
-    fits: Int64, log_odds: Float32, is_new_video: NDArray[np.bool_], *, first_row: int, first_label: int
+    fits: Int64,
+    scores: NDArray[np.float64],
+    is_new_video: NDArray[np.bool_],
+    *,
+    num_rows: int,
+    first_row: int,
+    first_label: int,
 ) -> _Runs:
-    """Runs among the places of a (labels, rows) table that fit, ascending."""
-    labels, rows = np.divmod(fits, log_odds.shape[1])
+    """Runs among the places of a (labels, rows) table that fit, ascending, and their log-odds."""
+    labels, rows = np.divmod(fits, num_rows)
     begins = np.ones(len(fits), dtype=bool)
     begins[1:] = (np.diff(fits) != 1) | (rows[1:] == 0) | is_new_video[rows[1:]]
     starts = np.flatnonzero(begins)
-    scores = log_odds.ravel()[fits].astype(np.float64)
     tops = np.maximum.reduceat(scores, starts)
     run_of = np.cumsum(begins) - 1
     is_top = np.flatnonzero(scores == tops[run_of])

@@ -11,7 +11,7 @@ from vidsearch.captions.export import FORMATS, FileFormat, safe_name
 from vidsearch.captions.export.document import path_text
 from vidsearch.times import format_duration
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import cards, components, moment, show
+from vidsearch.web import cards, components, moment, show, teaching
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
@@ -39,6 +39,7 @@ def render() -> None:
         _one(video)
     else:
         _all(show.library().videos())
+        teaching.taught()
 
 
 def _all(videos: list[Video]) -> None:

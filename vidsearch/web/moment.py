@@ -18,7 +18,7 @@ from vidsearch.store.fingerprint import path_of
 from vidsearch.text import one_line
 from vidsearch.times import format_duration
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import components, show
+from vidsearch.web import components, show, teaching
 from vidsearch.web.files import (
     PREVIEW_SECONDS,
     frame_url,
@@ -43,6 +43,7 @@ _LINE_KINDS: dict[TrackKind, str] = {
     "subtitle": "said",
     "ocr": "written",
     "sound": "heard",
+    "label": "labelled",
 }
 """By kind of track, how the page shows its lines."""
 _KEY = "moment-player"
@@ -232,6 +233,8 @@ def _actions(video: Video, frame: IndexedFrame, span: Span) -> None:
             key="more-like",
             help=f"Find moments that look like the frame at {time}",
         )
+        with st.popover("This is…", icon=":material/school:"):
+            teaching.this_is(frame)
         with st.popover("Correct the caption", icon=":material/edit:"):
             correction(video, frame)
         spoken = _spoken_at(video, frame.time_seconds)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Explainer
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
+    from vidsearch.service.concepts import Taught
+    from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.store.records import LibraryInfo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Segment, Track, TrackKind
@@ -255,6 +257,30 @@ class PageLibrary:
         """Put right what is said at a time."""
         reference = FrameReference(f"#{video.id}", time_seconds)
         self.ask(lambda library: library.correct_speech(reference, text))
+
+    # --- concepts -----------------------------------------------------------------------------------
+
+    def concepts(self) -> list[Concept]:
+        """Return what the library was taught, by name."""
+        return self.ask(lambda library: library.concepts.all())
+
+    def teach(self, name: str, frame_id: int, *, is_against: bool) -> Taught:
+        """Make a frame an example of a concept. Raises QueryError for a name that cannot be one."""
+        shown, against = ((), [frame_id]) if is_against else ([frame_id], ())
+        return self.ask(lambda library: library.concepts.teach(name, shown, against=against))
+
+    def concept_pictures(self, name: str, *, most: int) -> list[tuple[ConceptExample, bytes]]:
+        """Return the first examples of a concept that count, with their pictures."""
+
+        def find(library: Library) -> list[tuple[ConceptExample, bytes]]:
+            shown = [each for each in library.concepts.examples(name) if each.until_version is None]
+            return [(each, library.concepts.picture(each)) for each in shown[:most]]
+
+        return self.ask(find)
+
+    def forget(self, name: str) -> None:
+        """Forget a concept. Raises ConceptNotFound."""
+        self.ask(lambda library: library.concepts.forget(name))
 
     def export(self, video: Video | None, format_name: str) -> bytes:
         """Return a video's captions, or every video's, in a format that is one file."""
