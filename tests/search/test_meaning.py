@@ -95,6 +95,14 @@ def test_a_line_that_is_gone_is_not_found_and_a_new_one_is_read_next(library, mi
     assert found(library, mini, PARAPHRASES[0]) == []
 
 
+def test_what_a_person_put_right_is_found_in_place_of_what_a_model_heard(library, mini):
+    video = say(library, "/videos/a.mp4", TALK)
+    library.add_human_caption(video.id, 6.0, 9.0, "The dog eats a bone.", kind="transcript")
+    read_lines(library, encoder=mini)
+    assert TALK[2] not in found(library, mini, PARAPHRASES[2])
+    assert found(library, mini, "an animal chews")[0] == "The dog eats a bone."
+
+
 def test_a_filter_holds_for_what_lines_mean(library, mini):
     say(library, "/videos/a.mp4", TALK)
     say(library, "/videos/b.mp4", TALK[:2])

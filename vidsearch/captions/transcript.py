@@ -58,6 +58,8 @@ def correct_line(library: Store, video: Video, time_seconds: float, text: str) -
     words = one_line(text)
     if not words:
         raise QueryError("A line needs words: say what is said instead.")
+    from vidsearch.ingest.lines import read_lines  # loads what only reading needs
+
     before = [line for line in transcript(library, video) if line.start_seconds <= time_seconds + 0.05]
     if not before:
         raise QueryError(
@@ -66,6 +68,7 @@ def correct_line(library: Store, video: Video, time_seconds: float, text: str) -
         )
     line = before[-1]
     library.add_human_caption(video.id, line.start_seconds, line.end_seconds, words, kind="transcript")
+    read_lines(library)
     return SpokenLine(line.start_seconds, line.end_seconds, words, is_human=True)
 
 

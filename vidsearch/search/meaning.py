@@ -131,6 +131,7 @@ def judge(
     """
     near = [view.nearest(library, count, where)[0] for view in views]
     ids = np.unique(np.concatenate([np.fromiter(by_words, np.int64, len(by_words)), *near]))
+    ids = ids[~np.isin(ids, library.covered_lines())]
     shares, alone = (np.asarray([by_words.get(int(i), (0.0, 0.0))[column] for i in ids]) for column in (0, 1))
     sure = alone.copy()
     for view in views:

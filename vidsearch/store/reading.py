@@ -202,6 +202,11 @@ class StoreReading:
             space_id = -1 if row is None else row.id
             return line_vectors.lacking(connection, space_id, space.kind, num_lines=num_lines)
 
+    def covered_lines(self) -> Int64:
+        """Ids of the models' captions and lines that a person's words cover whole, ascending: not shown."""
+        with self._catalog.read() as connection:
+            return np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
+
     def match(
         self,
         words: str,
