@@ -19,11 +19,12 @@ from tests.store.test_processes import make_files, start, state_of
 from tests.store.writer import index_all
 from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable
 from vidsearch.library_addresses import fit_for_a_path, server_address, server_url
-from vidsearch.store import postgres_catalog, postgres_schema, schema
+from vidsearch.store import postgres_catalog, schema
 from vidsearch.store.fts import TOKENIZER
 from vidsearch.store.postgres_catalog import PostgresCatalog
 from vidsearch.store.postgres_connection import tsquery
 from vidsearch.store.store import Store
+from vidsearch.store.tables import tables
 from vidsearch.store.words import all_words_expression, any_word_expression
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
 
@@ -32,6 +33,7 @@ CAPTIONS = [WordKind("caption")]
 HOLDS_A_WRITE = """
 import sys, time
 from vidsearch.store.store import Store
+from vidsearch.store.tables import tables
 with Store.open(sys.argv[1]) as library, library._catalog.write() as connection:
     connection.execute("DELETE FROM videos")
     print("deleted", flush=True)
@@ -280,6 +282,6 @@ def test_an_address_goes_through_a_path(given: str, meant: str | None):
 
 
 def test_every_table_comes_after_those_that_it_refers_to():
-    names = [table.name for table in postgres_schema.tables()]
+    names = [table.name for table in tables()]
     assert names.index("videos") < names.index("tracks") < names.index("segments") < names.index("vectors")
     assert SPACE.dim == 4

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vidsearch.captions.parts import PartsReport
     from vidsearch.ingest import FileFailure, IngestReport
     from vidsearch.service.upgrading import Upgrade
+    from vidsearch.store.copying import CopyReport
     from vidsearch.store.records import LibraryInfo, Problem
     from vidsearch.tracks import Track
     from vidsearch.types import Failure, LibraryModels
@@ -158,6 +159,19 @@ class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
             models=models and ModelsSchema.of(models),
             spaces=[schema_of(SpaceSchema, space) for space in info.spaces],
         )
+
+
+class CopySchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What copying a library did."""
+
+    num_rows: int
+    num_rows_copied: int
+    num_videos: int
+    digest: str
+
+    @classmethod
+    def of(cls, report: CopyReport) -> Self:
+        return schema_of(cls, report)
 
 
 class ProblemSchema(msgspec.Struct, frozen=True, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -55,6 +55,14 @@ class Catalog(Protocol):
 
     def stamp(self) -> object:
         """A value that is another one after each write of any process."""
+        ...
+
+    def counters(self, connection: Connection) -> dict[str, int]:
+        """The last number that each table which counts has given a row, of those gone too."""
+        ...
+
+    def set_counters(self, connection: Connection, counters: Mapping[str, int]) -> None:
+        """Go on counting after these numbers, and after all that are there."""
         ...
 
     def check(self, *, repair: bool) -> Iterator[Problem]:

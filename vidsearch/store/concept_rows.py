@@ -80,9 +80,9 @@ class NewExample:
 _CONCEPT = """
     SELECT c.id, c.name, c.folded_name, c.words, c.version, c.created_at, c.changed_at,
         (SELECT count(*) FROM concept_examples e
-            WHERE e.concept_id = c.id AND e.until_version IS NULL AND e.is_against = 0),
+            WHERE e.concept_id = c.id AND e.until_version IS NULL AND NOT e.is_against),
         (SELECT count(*) FROM concept_examples e
-            WHERE e.concept_id = c.id AND e.until_version IS NULL AND e.is_against = 1)
+            WHERE e.concept_id = c.id AND e.until_version IS NULL AND e.is_against)
     FROM concepts c
 """
 
@@ -169,7 +169,7 @@ def add_example(connection: Connection, concept_id: int, example: NewExample, *,
         """,
         (
             concept_id,
-            int(example.is_against),
+            example.is_against,
             example.source,
             example.content_hash,
             example.time_seconds,

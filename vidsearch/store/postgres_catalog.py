@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,8 +31,10 @@ except ModuleNotFoundError as error:
 
 from vidsearch.store import postgres_schema
 from vidsearch.store.postgres_connection import PostgresConnection
+from vidsearch.store.tables import tables
 
 if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
     from vidsearch.store.records import Problem
 
 CONNECT_SECONDS = 10
@@ -150,6 +152,29 @@ class PostgresCatalog:
 
         return check(self, repair=repair)
 
+    def counters(self, connection: Connection) -> dict[str, int]:
+        """See `Catalog.counters`."""
+        query = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence(?, ?)::regclass), 0)"
+        return {
+            table.name: int(connection.execute(query, (table.name, table.key[0])).fetchone()[0])
+            for table in tables()
+            if table.counts_up
+        }
+
+    def set_counters(self, connection: Connection, counters: Mapping[str, int]) -> None:
+        """See `Catalog.set_counters`."""
+        for table in tables():
+            if table.counts_up:
+                key = table.key[0]
+                connection.execute(
+                    f"""
+                    SELECT setval(pg_get_serial_sequence(?, ?), greatest(
+                        1, ?::bigint, (SELECT max({key}) FROM {table.name})
+                    ))
+                    """,
+                    (table.name, key, counters.get(table.name, 0)),
+                )
+
     @contextmanager
     def _begun(self, statement: str) -> Iterator[PostgresConnection]:
         """A connection of the pool in a transaction, which is this thread's until it ends."""
@@ -243,7 +268,7 @@ class PostgresCatalog:
             )
         query = f"SELECT key, value FROM {self._at.schema}.settings"
         settings = dict(raw.execute(query.encode()).fetchall())
-        version = int(settings[postgres_schema.FORMAT_VERSION_KEY])
+        version = int(settings[setting_rows.FORMAT_VERSION])
         if version != schema.FORMAT_VERSION:
             raise LibraryTooNew(
                 f"The library {self.address} has format {version}; this program knows format "

@@ -16,6 +16,10 @@ MODELS = "models"
 EXCLUDE = "exclude"
 LIBRARY_ID = "library_id"
 """Made once with the catalog: what a cache belongs to."""
+COPY_OF = "copy_of"
+"""Of a copy that is not whole yet: what it is of, as JSON."""
+FORMAT_VERSION = "format_version"
+"""On a server, the format, which SQLite has a place for."""
 
 
 def get(connection: Connection, key: str) -> str | None:

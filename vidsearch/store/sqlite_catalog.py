@@ -10,7 +10,7 @@ import os
 import sqlite3
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +22,7 @@ from vidsearch.store.lock import WriteLock
 from vidsearch.store.sqlite_connection import SqliteConnection
 
 if TYPE_CHECKING:
+    from vidsearch.store.connection import Connection
     from vidsearch.store.records import Problem
 
 CATALOG_FILE = "catalog.sqlite3"
@@ -165,6 +166,19 @@ class SqliteCatalog:
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
         return sqlite_check.check(self, repair=repair)
+
+    def counters(self, connection: Connection) -> dict[str, int]:
+        """See `Catalog.counters`."""
+        return dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+
+    def set_counters(self, connection: Connection, counters: Mapping[str, int]) -> None:
+        """See `Catalog.set_counters`."""
+        query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'"
+        known = self.counters(connection)
+        for (name,) in connection.execute(query).fetchall():
+            last = max(known.get(name, 0), counters.get(name, 0))
+            connection.execute("DELETE FROM sqlite_sequence WHERE name = ?", (name,))
+            connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
 
     def _keep(self, connection: SqliteConnection) -> None:
         """Remember a connection for closing it, and close those of threads that have ended."""

@@ -8,7 +8,7 @@ a cache that a search brings up to date.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -40,6 +40,7 @@ from vidsearch.types import (
 )
 
 if TYPE_CHECKING:
+    from vidsearch.store.copying import CopyProgress, CopyReport
     from vidsearch.store.matrix import Matrix
     from vidsearch.store.vectors import Vectors
     from vidsearch.types import Float32, Int64
@@ -294,6 +295,17 @@ class Store(StoreReading):
         from vidsearch.store.verify import verify
 
         return verify(self._catalog, lambda: self._index, repair=repair)
+
+    def copy_to(
+        self, target: Store, *, on_progress: Callable[[CopyProgress], None] | None = None
+    ) -> CopyReport:
+        """Make an empty library the same as this one, or go on with that; both are compared at the end.
+
+        Raises LibraryError where the target has something else, or differs when all is done.
+        """
+        from vidsearch.store.copying import copy
+
+        return copy(self._catalog, target._catalog, on_progress=on_progress)
 
     # --- tracks -------------------------------------------------------------------------------------
 

@@ -15,7 +15,16 @@ import numpy as np
 
 from vidsearch.errors import MediaError, SourceMissing
 from vidsearch.paths import exists, is_elsewhere
-from vidsearch.store import elsewhere, frame_rows, ledger, line_vectors, track_rows, vector_rows, video_rows
+from vidsearch.store import (
+    elsewhere,
+    frame_rows,
+    ledger,
+    line_vectors,
+    setting_rows,
+    track_rows,
+    vector_rows,
+    video_rows,
+)
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.fingerprint import fingerprint, glance, identify, is_read_whole
 from vidsearch.store.records import Problem
@@ -34,6 +43,7 @@ def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) ->
     problems = list(catalog.check(repair=repair))
     if any(problem.repaired is None for problem in problems):
         return problems  # what an unsound file says of the rest means nothing
+    problems += _copy(catalog)
     checks = (damaged_values, _vectors, _thumbnails, _files)
     for check in checks:
         problems += check(catalog, repair=repair)
@@ -43,6 +53,14 @@ def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) ->
             return problems  # the rest could not be read
     problems += _caches(catalog, vectors(), repair=repair)
     return problems
+
+
+def _copy(catalog: Catalog) -> list[Problem]:
+    with catalog.read() as connection:
+        is_whole = setting_rows.get(connection, setting_rows.COPY_OF) is None
+    if is_whole:
+        return []
+    return [Problem("copy", "The library is an unfinished copy. `vidsearch copy`, given again, finishes it.")]
 
 
 def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:

@@ -1,0 +1,97 @@
+"""The tables of a catalog as SQLite's schema defines them: what other databases make theirs from."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from functools import cache
+from graphlib import TopologicalSorter
+
+from vidsearch.store import schema
+
+_INTERNAL = ("sqlite_", "_sqlite")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table."""
+
+    name: str
+    kind: str
+    """SQLite's name of its type."""
+    is_required: bool
+    default: str | None
+
+    @property
+    def is_truth(self) -> bool:
+        """Whether its values are true and false."""
+        return self.kind == "INTEGER" and self.name.startswith("is_")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table with all that it is made of, but for the full-text ones."""
+
+    name: str
+    all_columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    """The columns of its primary key."""
+    references: tuple[tuple[str, str, str, str], ...]
+    """Column, table and column that it refers to, and what becomes of the row when that one goes."""
+    uniques: tuple[tuple[str, ...], ...]
+    indexes: tuple[str, ...]
+    """Statements that make them."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.all_columns)
+
+    @property
+    def truths(self) -> frozenset[str]:
+        return frozenset(column.name for column in self.all_columns if column.is_truth)
+
+    @property
+    def is_numbered(self) -> bool:
+        """Whether its key is made of numbers alone, which every database orders alike."""
+        kinds = {column.name: column.kind for column in self.all_columns}
+        return all(kinds[name] in ("INTEGER", "REAL") for name in self.key)
+
+    @property
+    def counts_up(self) -> bool:
+        """Whether the database gives a new row its number."""
+        kinds = {column.name: column.kind for column in self.all_columns}
+        return len(self.key) == 1 and kinds[self.key[0]] == "INTEGER"
+
+
+@cache
+def tables() -> tuple[Table, ...]:
+    """All tables of today's format, each after those that it refers to."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        schema.migrate(connection)
+        listed = connection.execute("PRAGMA main.table_list").fetchall()
+        names = sorted(row[1] for row in listed if row[2] == "table" and not row[1].startswith(_INTERNAL))
+        found = {name: _table(connection, name) for name in names}
+    referred = {name: {each[1] for each in found[name].references} - {name} for name in names}
+    return tuple(found[name] for name in TopologicalSorter(referred).static_order())
+
+
+def _table(connection: sqlite3.Connection, name: str) -> Table:
+    rows = connection.execute(f"PRAGMA table_info({name})").fetchall()
+    uniques, indexes = [], []
+    for _, index, _, origin, *_ in connection.execute(f"PRAGMA index_list({name})").fetchall():
+        if origin == "u":
+            uniques.append(tuple(row[2] for row in connection.execute(f"PRAGMA index_info({index})")))
+        elif origin == "c":
+            (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
+            indexes.append(str(sql))
+    return Table(
+        name=name,
+        all_columns=tuple(Column(row[1], row[2], bool(row[3]), row[4]) for row in rows),
+        key=tuple(row[1] for row in sorted((row for row in rows if row[5]), key=lambda row: row[5])),
+        references=tuple(
+            (row[3], row[2], row[4], row[6]) for row in connection.execute(f"PRAGMA foreign_key_list({name})")
+        ),
+        uniques=tuple(uniques),
+        indexes=tuple(indexes),
+    )
