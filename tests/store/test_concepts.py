@@ -19,12 +19,6 @@ def example(number, *, is_against=False):
     return NewExample("cat.mp4", "hash", float(number), b"jpeg", is_against)
 
 
-@pytest.fixture
-def library(tmp_path):
-    with Store.open(tmp_path, create=True) as library:
-        yield library
-
-
 def sides(library, concept):
     return [
         (each.time_seconds, each.is_against, each.since_version, each.until_version)
@@ -54,23 +48,24 @@ def test_what_leaves_no_example_changes_nothing(library):
     assert library.concepts.all() == []
 
     concept, _ = library.concepts.teach("Minka", "minka", [example(1)])
+    (only,) = library.concepts.examples(concept)
     with pytest.raises(QueryError, match="at least one example for it"):
-        library.concepts.leave_out(concept, [1])
+        library.concepts.leave_out(concept, [only.id])
     assert library.concepts.all() == [concept]
     with pytest.raises(QueryError, match="The name 'Minka' is taken: it has 1 examples"):
         library.concepts.teach("minka", "minka", [example(2)], is_new=True)
 
 
-def _teach(folder, first, count):
-    with Store.open(folder) as library:
+def _teach(place, first, count):
+    with Store.open(place) as library:
         for number in range(first, first + count):
             library.concepts.teach("Minka", "minka", [example(number)])
 
 
-def test_two_processes_teach_the_same_name(library, tmp_path):
+def test_two_processes_teach_the_same_name(library, place):
     """Guards against a version that two writers count up from the same number."""
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=_teach, args=(tmp_path, first, 20)) for first in (0, 100)]
+    writers = [context.Process(target=_teach, args=(place, first, 20)) for first in (0, 100)]
     for writer in writers:
         writer.start()
     for writer in writers:
@@ -81,8 +76,8 @@ def test_two_processes_teach_the_same_name(library, tmp_path):
     assert sorted(each.since_version for each in library.concepts.examples(concept)) == list(range(1, 41))
 
 
-def test_a_killed_teacher_leaves_whole_versions(library, tmp_path):
-    writer = multiprocessing.get_context("spawn").Process(target=_teach, args=(tmp_path, 0, 100_000))
+def test_a_killed_teacher_leaves_whole_versions(library, place):
+    writer = multiprocessing.get_context("spawn").Process(target=_teach, args=(place, 0, 100_000))
     writer.start()
     while not library.concepts.all():
         time.sleep(0.01)
