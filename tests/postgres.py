@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,8 +33,8 @@ def programs() -> Path | None:
 
 
 @contextmanager
-def server(programs: Path) -> Iterator[str]:
-    """Run a server, and yield the address of its only database."""
+def server(programs: Path, settings: Mapping[str, str] = {}) -> Iterator[str]:
+    """Run a server with these settings beside the usual ones, and yield the address of its only database."""
     folder = Path(tempfile.mkdtemp(prefix="vidsearch-postgres-"))
     try:
         user = _user()
@@ -43,9 +43,9 @@ def server(programs: Path) -> Iterator[str]:
         data = folder / "data"
         _run(user, programs / "initdb", "-D", data, "-A", "trust", "-U", "tests", "-E", "UTF8", "--no-sync")
         port = _free_port()
-        settings = "".join(f"{name} = '{value}'\n" for name, value in _SETTINGS.items())
+        lines = "".join(f"{name} = '{value}'\n" for name, value in {**_SETTINGS, **settings}.items())
         with (data / "postgresql.conf").open("a") as file:
-            file.write(f"{settings}port = {port}\nunix_socket_directories = '{folder}'\n")
+            file.write(f"{lines}port = {port}\nunix_socket_directories = '{folder}'\n")
         control = programs / "pg_ctl"
         _run(user, control, "-D", data, "-w", "-l", folder / "log", "start")
         try:

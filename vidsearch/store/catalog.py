@@ -65,6 +65,10 @@ class Catalog(Protocol):
         """Go on counting after these numbers, and after all that are there."""
         ...
 
+    def settle(self) -> None:
+        """Let the database see what it holds, after much was written."""
+        ...
+
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """What is wrong with the database itself, and with `repair`, what was done about it."""
         ...

@@ -146,6 +146,12 @@ class PostgresCatalog:
         with self.read() as connection:
             return int(connection.execute("SELECT last_value FROM writes").fetchone()[0])
 
+    def settle(self) -> None:
+        """Take the figures by which the server plans: its own turn at that may be a minute away."""
+        if not self.read_only:
+            with self.write() as connection:
+                connection.execute("ANALYZE segments_fts, segments, tracks, vectors, thumbnails")
+
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
         from vidsearch.store.postgres_check import check
@@ -240,7 +246,9 @@ class PostgresCatalog:
         raw.execute(
             f"SET search_path TO {self._at.schema}, pg_catalog; "
             f"SET idle_in_transaction_session_timeout TO '{IDLE_SECONDS}s'; "
-            f"SET lock_timeout TO '{WRITE_TIMEOUT_SECONDS:.0f}s'"
+            f"SET lock_timeout TO '{WRITE_TIMEOUT_SECONDS:.0f}s'; "
+            # A plan for the words at hand, and none compiled for longer than it runs: benchmarks/postgres.py.
+            "SET plan_cache_mode TO force_custom_plan; SET jit TO off"
         )
         raw.adapters.register_loader("numeric", _WholeNumber)
 

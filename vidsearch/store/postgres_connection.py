@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _WORDS = "segments_fts MATCH ?"
 _IN_POSTGRES = (
-    (LISTED, "(SELECT value::bigint FROM json_array_elements_text(?::json))"),
+    (f" IN {LISTED}", " = ANY (ARRAY(SELECT value::bigint FROM json_array_elements_text(?::json)))"),
     (CLOCK, "extract(epoch FROM clock_timestamp())::float8"),
     (IDS_AS_TEXT, "'[' || coalesce(string_agg(id::text, ','), '') || ']'"),
 )

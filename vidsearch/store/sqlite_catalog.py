@@ -163,6 +163,9 @@ class SqliteCatalog:
                 found.append((name, stat.st_mtime_ns, stat.st_size))
         return tuple(found)
 
+    def settle(self) -> None:
+        """SQLite needs no figures to follow its indexes."""
+
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
         return sqlite_check.check(self, repair=repair)

@@ -285,6 +285,7 @@ class Store(StoreReading):
     def refresh_vectors(self) -> None:
         """Bring the vector files up to date, as a search would. Raises LibraryNotWritable."""
         self._index.refresh()
+        self._catalog.settle()
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
         """All that is wrong with the library, and with `repair`, what was done about it.
