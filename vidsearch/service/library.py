@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from vidsearch.service.indexing import Indexer, IndexOptions
     from vidsearch.service.queries import SearchOptions
     from vidsearch.service.upgrading import Upgrade
-    from vidsearch.store.copying import CopyProgress, CopyReport
     from vidsearch.store.records import Problem
     from vidsearch.tracks import Track
     from vidsearch.types import Video
@@ -387,13 +386,6 @@ class Library(LibrarySearcher):
         )
         read_lines(self.store)
         return read
-
-    def copy_to(
-        self, target: StrPath, *, on_progress: Callable[[CopyProgress], None] | None = None
-    ) -> CopyReport:
-        """Copy all that is kept to where no library is, or go on with that; see `Store.copy_to`."""
-        with Store.open(target, create=True) as copy:
-            return self.store.copy_to(copy, on_progress=on_progress)
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
         """Check the library against itself and against its files.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self, TypeAlias
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from vidsearch.search.query import FrameReference
     from vidsearch.service.captions import CaptionLevel, LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.service.explaining import Explanation
+    from vidsearch.store.copying import CopyProgress, CopyReport
     from vidsearch.store.records import LibraryInfo
     from vidsearch.tracks import Segment, Track, TrackKind
     from vidsearch.types import Failure, IndexedFrame
@@ -84,6 +85,13 @@ class LibraryReader:
         if self._store is None:
             raise LibraryError(f"The library at {self._address} is closed. Open it again with Library.open.")
         return self._store
+
+    def copy_to(
+        self, target: StrPath, *, on_progress: Callable[[CopyProgress], None] | None = None
+    ) -> CopyReport:
+        """Copy all that is kept to where no library is, or go on with that; see `Store.copy_to`."""
+        with Store.open(target, create=True) as copy:
+            return self.store.copy_to(copy, on_progress=on_progress)
 
     # --- reading ------------------------------------------------------------------------------------
 
