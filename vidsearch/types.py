@@ -309,7 +309,7 @@ class FrameFilter:
     caption_words: str | None = None
     """Frames whose caption contains all of these words (stemmed)."""
     label: str | None = None
-    """Frames where this label was seen, see `Library.labels`."""
+    """Frames where this label was seen."""
 
     @property
     def is_empty(self) -> bool:
