@@ -113,7 +113,7 @@ def test_what_does_not_pass_is_one_error_and_not_a_short_video(server, fault, mo
     server.always = fault
     remote._BLOCKS = BlockCache()
 
-    with pytest.raises(SourceUnavailable, match="Index it again later") as raised:
+    with pytest.raises(SourceUnavailable, match="Try again later") as raised:
         list(decoding)
     assert raised.value.path == address
 

@@ -133,7 +133,7 @@ class RemoteFile:
         cause = error.__cause__ or error
         said = str(status) if status is not None else (str(cause) or type(cause).__name__)
         return SourceUnavailable(
-            f"its server does not answer as it should: {said[:200]}. Index it again later", path=self._address
+            f"its server does not answer as it should: {said[:200]}. Try again later", path=self._address
         )
 
 
