@@ -231,6 +231,7 @@ def export(
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     overwrite: options.Overwrite = False,
+    as_json: options.AsJson = False,
 ) -> None:
     """Write concepts to a file that any other library imports, with their pictures and vectors.
 
@@ -240,6 +241,9 @@ def export(
 
     with Library.open(library) as opened:
         count = opened.concepts.export(output, name or (), overwrite=overwrite)
+    if as_json:
+        console.say_json({"path": str(output), "num_concepts": count})
+        return
     console.note(f"Wrote {_count(count, 'concept')} to {console.shown_path(output)}")
 
 
