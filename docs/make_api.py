@@ -26,11 +26,14 @@ MODULES = (
     "vidsearch.search.query",
     "vidsearch.service.answer",
     "vidsearch.service.captions",
+    "vidsearch.service.concepts",
     "vidsearch.service.index_settings",
     "vidsearch.service.indexing",
+    "vidsearch.service.labels",
     "vidsearch.service.library",
     "vidsearch.service.queries",
     "vidsearch.service.reading",
+    "vidsearch.service.searching",
 )
 """The public names, and the modules that their types are in."""
 

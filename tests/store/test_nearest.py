@@ -28,6 +28,8 @@ from tests.store.examples import (
 )
 from vidsearch.store import shards, vector_files, vector_rows
 from vidsearch.store import vectors as index_vectors
+from vidsearch.store.approximate import ApproximateIndex
+from vidsearch.store.matrix import Rows
 from vidsearch.store.store import Store
 from vidsearch.tracks import TrackKind, WordKind
 from vidsearch.types import FrameFilter
@@ -484,3 +486,15 @@ def test_the_order_by_time_is_kept_with_the_files(many: Store, tmp_path: Path):
     if left.order is not None:  # the files may have been written anew, without it
         assert np.array_equal(left.segment_ids[left.order.rows], left.order.segment_ids)
     assert many.verify() == []
+
+
+def test_a_filter_of_large_ids_needs_little_memory():
+    """Ids of spoken lines begin at 3 * 2**40: a bit for each id below would be 400 GB."""
+    first = 3 << 40
+    rows = Rows(random_rows(600))
+    index = ApproximateIndex.train(rows, 0, 600)
+    index.add(np.arange(first, first + 600), rows, 0, 600)
+    among = np.arange(first, first + 600, 3)
+    _, ids = index.candidates(random_rows(2, seed=1), 50, among=among)
+    assert set(ids.ravel().tolist()) <= set(among.tolist()) | {-1}
+    assert (ids[:, 0] >= first).all()

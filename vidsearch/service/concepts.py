@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Video
 
-Example: TypeAlias = "str | os.PathLike[str] | int"
+Example: TypeAlias = str | os.PathLike[str] | int
 """A moment "holiday.mp4@12.5", a frame "#231" or 231 as answers number them, or a picture file."""
 
 _FRAME = re.compile(r"#\s*(\d{1,18})")

@@ -89,7 +89,15 @@ class LibraryReader:
     def copy_to(
         self, target: StrPath, *, on_progress: Callable[[CopyProgress], None] | None = None
     ) -> CopyReport:
-        """Copy all that is kept to where no library is, or go on with that; see `Store.copy_to`."""
+        """Copy all that is kept to where no library is, or go on with such a copy.
+
+        Args:
+            target: A folder, or the address of a server's database.
+            on_progress: Called with how far it is.
+
+        Raises:
+            LibraryError: The target holds another library, or cannot be written.
+        """
         with Store.open(target, create=True) as copy:
             return self.store.copy_to(copy, on_progress=on_progress)
 

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from vidsearch.store.matrix import Rows
     from vidsearch.types import Float32, Int64
 
+_LARGEST_BITMAP = 1 << 31
+"""256 MB of bits."""
 _FEW_QUERIES = 20
 """From here on FAISS multiplies matrices, which more threads make faster. Below it gives each query one
 thread, and starting the others costs more than it saves (on a busy machine, many times more)."""
@@ -61,7 +63,11 @@ def ordered(scores: Float32, rows: Int64) -> tuple[Float32, Int64]:
 
 
 def selector(ids: Int64) -> Any:
-    """A FAISS selector of these ids, ascending: a bit for each id up to the last."""
+    """A FAISS selector of these ids, ascending: a bit for each id up to the last, or a set of them where the
+    ids are large, as those of spoken lines and of windows are."""
+    if len(ids) and ids[-1] >= _LARGEST_BITMAP:
+        listed: Any = faiss.IDSelectorBatch
+        return listed(np.ascontiguousarray(ids))
     chosen = np.zeros(int(ids[-1]) + 1 if len(ids) else 1, dtype=bool)
     chosen[ids] = True
     select: Any = faiss.IDSelectorBitmap

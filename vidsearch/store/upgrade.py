@@ -46,7 +46,7 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
         windows = connection.execute(
             """
             SELECT t.id, k.space_id FROM tracks t JOIN track_spaces k ON k.track_id = t.id
-            WHERE t.kind <> 'frames' AND t.state = 'building' AND t.is_complete = 1
+            WHERE t.kind <> 'frames' AND t.state = 'building' AND t.is_complete
             """
         ).fetchall()
         built += [(track_id,) for track_id, space_id in windows if space_id in wanted]
