@@ -12,7 +12,7 @@ import csv
 import re
 import time
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -23,6 +23,7 @@ import numpy as np
 from av.audio.resampler import AudioResampler
 
 from vidsearch.errors import MediaError, QueryError
+from vidsearch.evaluation.metrics import ratio_interval
 from vidsearch.types import AudioBlock, SamplingPlan
 
 if TYPE_CHECKING:
@@ -154,31 +155,18 @@ def evaluate_speech(
     seconds = time.monotonic() - began
     errors = [counted for _, counted, _ in results]
     worst = sorted(results, key=lambda result: -result[1].rate)[:num_worst]
-    low, high = _interval(errors)
+    num_errors = np.array([counted.num_errors for counted in errors], float)
+    num_words = np.array([counted.num_words for counted in errors], float)
+    rate, low, high = ratio_interval(num_errors, num_words)
     return SpeechReport(
         model=analyzer.track(SamplingPlan()).producer,
         num_files=len(results),
         num_words=sum(counted.num_words for counted in errors),
         num_errors=sum(counted.num_errors for counted in errors),
-        word_error_rate=_rate(errors),
+        word_error_rate=rate,
         low=low,
         high=high,
         sound_seconds=sound_seconds,
         times_real_time=sound_seconds / max(seconds, 1e-9),
         worst=tuple((found.path.name, counted.rate, written) for found, counted, written in worst),
     )
-
-
-def _rate(errors: Sequence[WordErrors]) -> float:
-    return sum(each.num_errors for each in errors) / max(1, sum(each.num_words for each in errors))
-
-
-def _interval(errors: Sequence[WordErrors]) -> tuple[float, float]:
-    rng = np.random.default_rng(0)
-
-    def resampled() -> Iterator[float]:
-        for _ in range(1000):
-            yield _rate([errors[place] for place in rng.integers(0, len(errors), len(errors))])
-
-    low, high = np.percentile(list(resampled()), [2.5, 97.5])
-    return float(low), float(high)
