@@ -11,12 +11,17 @@ HOSTILE_CAPTION = "<script>alert(1)</script> a green ![x](http://evil.example/x)
 
 @pytest.fixture
 def library_path(tmp_path, monkeypatch):
-    """Two videos; the page's own models are the fakes."""
+    """Two videos; the models of their pictures are fakes."""
     path = tmp_path / "library"
     with create(path) as library:
         add_video(library, tmp_path / "first.mp4", ["red"] * 6 + ["blue"] * 5)
         add_video(library, tmp_path / "<b>second*.mp4", ["green"] * 4, captions=[HOSTILE_CAPTION] * 4)
-    monkeypatch.setattr(registry, "load_text_encoder", lambda name, space=None: EMBEDDER)
+    load = registry.load_text_encoder
+    monkeypatch.setattr(
+        registry,
+        "load_text_encoder",
+        lambda name, space=None: EMBEDDER if name == "colour" else load(name, space=space),
+    )
     monkeypatch.setenv("VIDSEARCH_LIBRARY", str(path))
     show._library.cache_clear()
     return path
