@@ -12,9 +12,12 @@ function element(tag, properties = {}, ...children) {
   return made;
 }
 
+/** A picture may begin this much before the time that it stands for: 5.97 s is 0:06, as in the frames' times. */
+const PICTURE_SECONDS = 0.05;
+
 /** m:ss, or h:mm:ss from an hour on. */
 function clock(seconds) {
-  const whole = Math.max(0, Math.floor(seconds + 0.001));
+  const whole = Math.max(0, Math.floor(seconds + PICTURE_SECONDS));
   const [h, m, s] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
   const two = (number) => String(number).padStart(2, "0");
   return h ? `${h}:${two(m)}:${two(s)}` : `${m}:${two(s)}`;

@@ -114,9 +114,9 @@ class Player {
     this.timeline.setAttribute("aria-valuetext", clock(time));
     this.now.textContent = clock(time);
     let current = null;
+    const seen = time + PICTURE_SECONDS;
     this.lines.forEach(({ line, button }) => {
-      const isNow = time >= line.start - 0.05 && time < line.end;
-      if (isNow) { button.setAttribute("aria-current", "true"); current = current || button; }
+      if (seen >= line.start && seen < line.end) { button.setAttribute("aria-current", "true"); current = button; }
       else button.removeAttribute("aria-current");
     });
     if (current && current !== this.current) {
@@ -169,7 +169,8 @@ class Player {
         width: Math.max(3, x(moment.end) - x(moment.start)), height: HEIGHT }));
     }
     if (data.curve.length > 1) {
-      const points = data.curve.map(([time, value]) => `${x(time).toFixed(1)},${(HEIGHT - 3 - value * (HEIGHT - 8)).toFixed(1)}`);
+      const held = [...data.curve, [data.duration, data.curve.at(-1)[1]]];
+      const points = held.map(([time, value]) => `${x(time).toFixed(1)},${(HEIGHT - 3 - value * (HEIGHT - 8)).toFixed(1)}`);
       picture.append(drawn("polygon", { class: "vs-area", points: `0,${HEIGHT} ${points.join(" ")} ${WIDTH},${HEIGHT}` }));
       picture.append(drawn("polyline", { class: "vs-curve", points: points.join(" ") }));
     }
