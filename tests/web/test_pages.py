@@ -289,6 +289,19 @@ def test_a_spoken_line_is_corrected_by_a_person(library_path):
     assert said == ["well, Bello"]
 
 
+def test_what_two_tracks_say_alike_is_one_line(library_path):
+    """A file's own subtitles are often there twice."""
+    with Store.open(library_path) as library:
+        video = library.videos()[0]
+        for language in ("en", "en-GB"):
+            lines = [SegmentRecord(2.0, 4.0, "well, hello"), SegmentRecord(5.0, 6.0, f"in {language}")]
+            library.put_track(video.id, TrackSpec("subtitle", language), lines)
+        frame = library.frames(video.id)[2]
+    lines = data(page(moment=str(frame.id)), "player")["lines"]
+    said = [line["text"] for line in lines if line["kind"] == "said"]
+    assert said == ["well, hello", "in en", "in en-GB"]
+
+
 def test_a_frame_is_taught_and_forgotten(library_path):
     with Store.open(library_path) as library:
         frame = library.frames(library.videos()[0].id)[2]
@@ -299,7 +312,7 @@ def test_a_frame_is_taught_and_forgotten(library_path):
         checked(next(button for button in app.button if button.label == "Teach").click().run())
         assert said in " ".join(one.value for one in (*app.warning, *app.success))
     app = page("library")
-    assert app.expander[0].label == r"\<b\>Minka: 1"
+    assert app.expander[0].label == r"\<b\>Minka: 1 example"
     checked(next(button for button in app.button if button.label == "Forget it").click().run())
     with Store.open(library_path) as library:
         assert library.concepts.all() == []

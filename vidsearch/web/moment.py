@@ -181,7 +181,10 @@ def _problem(video: Video) -> str | None:
 
 
 def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any]]:
-    """What is seen, said and written in a video, by time; runs of like captions are one line."""
+    """What is seen, said and written in a video, by time.
+
+    Runs of like captions are one line, and so is what two tracks say alike, as a file's subtitles may.
+    """
     lines: list[dict[str, Any]] = []
     for frame in frames:
         text = frame.caption.text if frame.caption else ""
@@ -205,7 +208,8 @@ def lines_of(video: Video, frames: Sequence[IndexedFrame]) -> list[dict[str, Any
             }
             for segment in show.library().segments(track.id)
         ]
-    return sorted((line for line in lines if line["text"]), key=lambda line: line["start"])[:_MAX_LINES]
+    different = {(line["start"], line["kind"], line["text"]): line for line in lines if line["text"]}
+    return sorted(different.values(), key=lambda line: line["start"])[:_MAX_LINES]
 
 
 def _frames_around(frames: Sequence[IndexedFrame], frame: IndexedFrame) -> list[dict[str, Any]]:

@@ -11,9 +11,12 @@ from vidsearch.times import format_duration
 from vidsearch.web import show
 
 if TYPE_CHECKING:
+    from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.types import IndexedFrame
 
 _EXAMPLES_SHOWN = 12
+_PICTURE_PIXELS = 144
+"""Two beside each other on a phone."""
 
 
 def this_is(frame: IndexedFrame) -> None:
@@ -37,22 +40,22 @@ def this_is(frame: IndexedFrame) -> None:
                 return
             for note in taught.notes:
                 st.info(show.plain(note))
-            concept = taught.concept
-            examples = "1 example" if concept.num_for == 1 else f"{concept.num_for} examples"
-            st.success(f"{show.plain(concept.name)}: {examples}. Search for it by this name.")
+            st.success(f"{_counted(taught.concept)}. Search for it by this name.")
 
 
 def taught() -> None:
     """Show what the library was taught, each concept with its pictures."""
     library = show.library()
-    for concept in library.concepts():
-        with st.expander(f"{show.plain(concept.name)}: {concept.num_for}", icon=":material/school:"):
+    concepts = library.concepts()
+    if concepts:
+        st.subheader("What it was taught")
+    for concept in concepts:
+        with st.expander(_counted(concept), icon=":material/school:"):
             pictures = library.concept_pictures(concept.name, most=_EXAMPLES_SHOWN)
             with st.container(horizontal=True):
                 for example, jpeg in pictures:
-                    said = "not this" if example.is_against else show.plain(example.source)
-                    st.image(jpeg, caption=said, width=160)
-            with st.container(horizontal=True):
+                    st.image(jpeg, caption=_origin(example), width=_PICTURE_PIXELS)
+            with st.container(horizontal=True, vertical_alignment="center"):
                 st.page_link(
                     st.session_state["pages"]["search"],
                     label="Find it",
@@ -62,3 +65,13 @@ def taught() -> None:
                 if st.button("Forget it", key=f"forget-{concept.id}", icon=":material/delete:"):
                     library.forget(concept.name)
                     st.rerun()
+
+
+def _counted(concept: Concept) -> str:
+    examples = "1 example" if concept.num_for == 1 else f"{concept.num_for} examples"
+    return f"{show.plain(concept.name)}: {examples}"
+
+
+def _origin(example: ConceptExample) -> str:
+    time = "" if example.time_seconds is None else f", {format_duration(example.time_seconds)}"
+    return f"{'Not this: ' if example.is_against else ''}{show.plain(example.source)}{time}"
