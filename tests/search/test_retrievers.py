@@ -66,6 +66,16 @@ def test_subtitles_are_found_at_the_time_they_are_said(talk):
     assert answer.verdict == "found"
 
 
+def test_what_two_streams_say_alike_is_one_hit(talk):
+    """Containers often carry the same subtitles twice, and files beside them once more."""
+    cues = [(12.3, 14.7, "Any questions about the budget?"), (20.0, 22.0, "The budget, once more.")]
+    video = next(video for video in talk.videos() if video.path.name == "talk.mp4")
+    spec = TrackSpec("subtitle", "file", {"name": "sdh"})
+    talk.put_track(video.id, spec, [SegmentRecord(*cue) for cue in cues])
+    answer = ask(talk, "budget", kinds=("subtitles",))
+    assert sorted(hit.evidence[0].start_seconds for hit in answer.hits) in ([12.2, 20.0], [12.3, 20.0])
+
+
 def test_a_filter_holds_for_subtitles(talk):
     for where in (FrameFilter(video_glob="*fire*"), FrameFilter(video_ids=(2,))):
         answer = ask(talk, "budget", filter=where)

@@ -125,29 +125,29 @@ def rank_segments(rankings: Sequence[SegmentRanking], *, limit: int) -> list[Mom
     """Fuse rankings of segments alone into at most `limit` moments, best first.
 
     A segment that lies within a better one of another kind, by half at least, is more evidence for that one.
+    One within a better one of its own kind says the same again, from another stream, and is left out.
     """
     ranked = [segment for ranking in rankings for segment in _all(ranking, 2 * limit)]
     ranked.sort(key=lambda segment: (-segment.confidence, -segment.score))
     by_video: dict[int, list[dict[str, RankedSegment]]] = {}
     for segment in ranked:
         groups = by_video.setdefault(segment.video_id, [])
-        into = next((group for group in groups if _supports(segment, group)), None)
+        into = next((group for group in groups if _is_within(segment, group)), None)
         if into is None:
             groups.append({segment.kind.name: segment})
         else:
-            into[segment.kind.name] = segment
+            into.setdefault(segment.kind.name, segment)
     found = [tuple(group.values()) for groups in by_video.values() for group in groups]
     moments = [_of_segments(group, score=group[0].score) for group in found]
     return sorted(moments, key=lambda moment: moment.order)[:limit]
 
 
-def _supports(segment: RankedSegment, group: Mapping[str, RankedSegment]) -> bool:
-    """Whether a segment is evidence for a group of other kinds: half of it lies within the one that leads."""
+def _is_within(segment: RankedSegment, group: Mapping[str, RankedSegment]) -> bool:
+    """Whether half of a segment, at least, lies within the one that leads a group."""
     leading = next(iter(group.values()))
     start = max(segment.start_seconds, leading.start_seconds)
     end = min(segment.end_seconds, leading.end_seconds)
-    is_within = end > start and end - start >= (segment.end_seconds - segment.start_seconds) / 2
-    return is_within and segment.kind.name not in group
+    return end > start and end - start >= (segment.end_seconds - segment.start_seconds) / 2
 
 
 def _of_segments(group: Sequence[RankedSegment], *, score: float) -> Moment:
