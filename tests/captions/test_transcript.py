@@ -107,3 +107,26 @@ def test_it_is_exported_as_it_is_shown(library, tmp_path):
     page = library.render("a.mkv", "html").decode()
     assert "<summary>What is said</summary>" in page
     assert "This is my dog Bello." in page
+    assert "Text on the screen" not in page
+
+
+def test_a_report_has_the_text_on_the_screen_apart_from_what_is_said(library):
+    read = [
+        SegmentRecord(0.0, 2.0, "Agenda <2026>", {"score": 0.97}),
+        SegmentRecord(2.0, 5.0, "Questions?", {"score": 0.91}),
+    ]
+    old = [SegmentRecord(0.0, 2.0, "Agemda", {"score": 0.81})]
+    library.store.put_track(1, TrackSpec("ocr", "pp-ocr-old"), old)
+    library.store.put_track(1, TrackSpec("ocr", "pp-ocr"), read)
+
+    page = library.render("a.mkv", "html").decode()
+
+    said, on_screen = page.split("<summary>Text on the screen</summary>")
+    rows = "".join(on_screen.partition("</table>")[0].split("\n"))
+    assert rows == (
+        "<table>"
+        "<tr><td><time>0:00</time></td><td>Agenda &lt;2026&gt;</td></tr>"
+        "<tr><td><time>0:02</time></td><td>Questions?</td></tr>"
+    )
+    assert "This is my dog Hello." in said
+    assert "Agemda" not in page

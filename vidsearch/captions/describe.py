@@ -6,7 +6,7 @@ Reads a library and, where one is given, a text encoder for one of its spaces; w
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -23,8 +23,10 @@ from vidsearch.types import Caption
 
 if TYPE_CHECKING:
     from vidsearch.captions.export.writing import Need
+    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.models.protocols import TextEncoder
     from vidsearch.store.store import Store
+    from vidsearch.tracks import Segment
     from vidsearch.types import Float32, IndexedFrame, Video
 
 Level: TypeAlias = Literal["video", "chapter", "shot", "frame"]
@@ -148,10 +150,8 @@ class Describer:
                 CaptionSpan(part.start_seconds, part.end_seconds, part.caption.text) for part in sections
             ),
             subtitles=tuple(library.subtitles(video.id)),
-            transcript=tuple(
-                CaptionSpan(line.start_seconds, line.end_seconds, line.text)
-                for line in transcript(library, video)
-            ),
+            transcript=_spans(transcript(library, video)) if "lines" in needs else (),
+            screen_text=_spans(_screen_text(library, video)) if "lines" in needs else (),
             picture=library.thumbnail if "pictures" in needs else None,
             vectors={space: library.vectors(space, ids) for space in library.spaces()}
             if "vectors" in needs
@@ -223,6 +223,16 @@ class Describer:
                 new = list(dict.fromkeys(texts))
             self._text_vectors.update(zip(new, self._encoder.embed_texts(new), strict=True))
         return np.asarray([self._text_vectors[text] for text in texts], dtype=np.float32)
+
+
+def _screen_text(library: Store, video: Video) -> Iterator[Segment]:
+    for track in library.tracks(video.id):
+        if track.kind == "ocr" and track.state == "active":
+            yield from library.segments(track.id)
+
+
+def _spans(lines: Iterable[SpokenLine | Segment]) -> tuple[CaptionSpan, ...]:
+    return tuple(CaptionSpan(line.start_seconds, line.end_seconds, line.text) for line in lines if line.text)
 
 
 def _runs_of_like_captions(frames: Sequence[IndexedFrame]) -> list[range]:

@@ -39,6 +39,8 @@ class CaptionedVideo:
     """What people brought along in subtitle files."""
     transcript: tuple[CaptionSpan, ...] = ()
     """What is said, as it is shown: people's lines in place of a model's."""
+    screen_text: tuple[CaptionSpan, ...] = ()
+    """The lines read on the screen."""
     picture: Callable[[int], bytes] | None = None
     """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
     vectors: Mapping[EmbeddingSpace, tuple[Int64, Float32]] = field(default_factory=dict)

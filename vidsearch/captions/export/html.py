@@ -66,7 +66,7 @@ time { color: var(--soft); font-variant-numeric: tabular-nums; margin-right: .4r
 
 
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one page: a section a video, with its line, its timeline and its frames as a grid."""
+    """Write one page: a section a video, with its line, its timeline, its words and its frames as a grid."""
     out.write(_HEAD.encode())
     for video in videos:
         for part in _section(video):
@@ -88,17 +88,24 @@ def _section(video: CaptionedVideo) -> Iterator[str]:
         for span in video.sections:
             yield f"<tr><td>{_span(span)}</td><td>{_escaped(span.text)}</td></tr>\n"
         yield "</table>\n"
-    if video.transcript:
-        yield "<details open>\n<summary>What is said</summary>\n<table>\n"
-        for line in video.transcript:
-            time = format_moment(line.start_seconds)
-            yield f"<tr><td><time>{time}</time></td><td>{_escaped(line.text)}</td></tr>\n"
-        yield "</table>\n</details>\n"
+    yield from _lines("What is said", video.transcript)
+    yield from _lines("Text on the screen", video.screen_text)
     yield "<ol>\n"
     for frame in video.frames:
         if not frame.is_blank:
             yield _frame(frame, video)
     yield "</ol>\n</section>\n"
+
+
+def _lines(heading: str, lines: Iterable[CaptionSpan]) -> Iterator[str]:
+    rows = [
+        f"<tr><td><time>{format_moment(line.start_seconds)}</time></td><td>{_escaped(line.text)}</td></tr>\n"
+        for line in lines
+    ]
+    if rows:
+        yield f"<details open>\n<summary>{heading}</summary>\n<table>\n"
+        yield from rows
+        yield "</table>\n</details>\n"
 
 
 def _frame(frame: IndexedFrame, video: CaptionedVideo) -> str:

@@ -55,7 +55,7 @@ _ALL: tuple[Format, ...] = (
         "one page with the pictures in it, to read or print",
         True,
         write_html,
-        frozenset({"summary", "sections", "pictures"}),
+        frozenset({"summary", "sections", "lines", "pictures"}),
     ),
     FolderFormat(
         "frames", "a folder: frame_01.jpg, frame_01.txt, ...", write_frames, frozenset({"pictures"})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.types import Video
 
-Need: TypeAlias = Literal["pictures", "summary", "sections", "vectors"]
+Need: TypeAlias = Literal["pictures", "summary", "sections", "lines", "vectors"]
 
 
 class Document(Protocol):
