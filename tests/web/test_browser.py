@@ -229,6 +229,23 @@ def test_index_search_open_explain_and_export(visitor, address, videos):
     visitor.picture("explore")
 
 
+def test_a_moment_is_taught_and_found_by_its_name(visitor, address):
+    visitor.browser.get(f"{address}/?q=a+cat")
+    visitor.click(".vs-picture")
+    visitor.find(".vs-moment h3", "cat.mp4")
+    visitor.find(".vs-seen[aria-current]", "cat")
+    visitor.click("button", "This is…")
+    visitor.find("input[placeholder='Minka, our press']").send_keys("Minka" + ENTER)
+    visitor.find("[data-testid='stAlert']", "Minka: 1 example")
+    visitor.picture("taught")
+    visitor.browser.get(f"{address}/library")
+    visitor.click("summary", "Minka: 1 example")
+    visitor.find(".vs-examples li", "cat.mp4, 0:")
+    visitor.picture("concepts")
+    visitor.click("a", "Find it")
+    visitor.find(".vs-card", "cat.mp4")
+
+
 def test_keys_alone_find_open_play_and_close(visitor, address):
     visitor.browser.get(address)
     visitor.find(".vs-card")
@@ -262,6 +279,8 @@ def test_keys_alone_find_open_play_and_close(visitor, address):
     assert not visitor.run("document.querySelector('dialog').open")
 
 
+SIGHTS = [(width, is_dark) for width in (1400, 768, 390) for is_dark in (False, True)]
+"""Widths of the page, in light and in dark."""
 PATHS = ["/", "/?q=a+cat&moment=1&weaker=1&in=cat", "/library", "/library?video=1", "/index", "/explore"]
 
 
@@ -275,7 +294,7 @@ def axe():
     return source.read_text() if source.exists() else pytest.skip("axe-core is not here: npm ci in tests/web")
 
 
-@pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (1400, True), (390, False), (390, True)])
+@pytest.mark.parametrize(("width", "is_dark"), SIGHTS)
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
     visitor.emulate(width=width, is_dark=is_dark)
@@ -283,6 +302,7 @@ def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
     visitor.find(".vs-card" if path != "/index" else "h3")
     if "moment" in path or "video" in path:
         visitor.find(".vs-frame")
+    visitor.run("document.querySelectorAll('summary').forEach((closed) => closed.click())")
     time.sleep(1.5)  # for what fades in
     visitor.browser.set_script_timeout(60)
     visitor.browser.execute_script(axe)

@@ -313,6 +313,7 @@ def test_a_frame_is_taught_and_forgotten(library_path):
         assert said in " ".join(one.value for one in (*app.warning, *app.success))
     app = page("library")
     assert app.expander[0].label == r"\<b\>Minka: 1 example"
+    assert "first.mp4, 0:02</li>" in html(app)
     checked(next(button for button in app.button if button.label == "Forget it").click().run())
     with Store.open(library_path) as library:
         assert library.concepts.all() == []

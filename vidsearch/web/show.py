@@ -36,6 +36,11 @@ _STYLE = """<style>
   font-size: clamp(1.5rem, 3.4vw, 2.3rem); font-weight: 650; line-height: 1.2; }
 .vs-lead { margin: 0; font-size: 1rem; }
 .vs-quiet { margin: 0; font-size: .9rem; opacity: .82; overflow-wrap: anywhere; }
+.vs-examples { display: flex; flex-wrap: wrap; gap: .7rem; list-style: none; }
+.vs-examples, .vs-examples li { margin: 0 !important; padding: 0 !important; }
+.vs-examples li { width: 8.5rem; font-size: .85rem; line-height: 1.4; overflow-wrap: anywhere; }
+.vs-examples img { display: block; width: 100%; margin-bottom: .3rem; border-radius: .5rem; }
+.vs-examples .vs-against img { opacity: .45; }
 .vs-query-picture { display: flex; gap: .7rem; align-items: center; margin: 0; font-size: .95rem; }
 .vs-query-picture img { height: 4.2rem; border-radius: .5rem; }
 .vs-words { display: flex; flex-wrap: wrap; gap: .4rem .5rem; list-style: none; margin: 0; padding: 0; }

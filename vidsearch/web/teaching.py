@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from vidsearch.types import IndexedFrame
 
 _EXAMPLES_SHOWN = 12
-_PICTURE_PIXELS = 144
-"""Two beside each other on a phone."""
 
 
 def this_is(frame: IndexedFrame) -> None:
@@ -52,9 +51,8 @@ def taught() -> None:
     for concept in concepts:
         with st.expander(_counted(concept), icon=":material/school:"):
             pictures = library.concept_pictures(concept.name, most=_EXAMPLES_SHOWN)
-            with st.container(horizontal=True):
-                for example, jpeg in pictures:
-                    st.image(jpeg, caption=_origin(example), width=_PICTURE_PIXELS)
+            items = "".join(_item(example, jpeg) for example, jpeg in pictures)
+            st.html(f'<ul class="vs-examples">{items}</ul>')
             with st.container(horizontal=True, vertical_alignment="center"):
                 st.page_link(
                     st.session_state["pages"]["search"],
@@ -72,6 +70,9 @@ def _counted(concept: Concept) -> str:
     return f"{show.plain(concept.name)}: {examples}"
 
 
-def _origin(example: ConceptExample) -> str:
+def _item(example: ConceptExample, jpeg: bytes) -> str:
+    kind = ' class="vs-against"' if example.is_against else ""
+    said = "Not this: " if example.is_against else ""
     time = "" if example.time_seconds is None else f", {format_duration(example.time_seconds)}"
-    return f"{'Not this: ' if example.is_against else ''}{show.plain(example.source)}{time}"
+    picture = f'<img src="data:image/jpeg;base64,{b64encode(jpeg).decode()}" alt="">'
+    return f"<li{kind}>{picture}{said}{show.escaped(example.source)}{time}</li>"
