@@ -62,7 +62,7 @@ def test_a_line_that_is_put_right_is_shown_and_found_and_stays(library, tmp_path
         library.store,
         [tmp_path / "a.mkv"],
         embedders=[ColourEmbedder()],
-        audio_analyzers=[BeepAnalyzer("other")],
+        stream_analyzers=[BeepAnalyzer("other")],
         reindex=True,
         plan=SamplingPlan(fps=1),
     )

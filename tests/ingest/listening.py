@@ -83,7 +83,7 @@ def index(library: Path, folder: Path, log: Path) -> IngestReport:
             opened,
             [folder],
             embedders=[ColourEmbedder()],
-            audio_analyzers=[BeepAnalyzer(on_window=note)],
+            stream_analyzers=[BeepAnalyzer(on_window=note)],
             options=PipelineOptions(chunk_frames=4),
         )
 

@@ -70,7 +70,7 @@ def spans(*times: float) -> list[tuple[float, float]]:
 
 
 def test_what_is_heard_is_kept_beside_the_pictures(library, clip):
-    report = index(library, clip, audio_analyzers=[BeepAnalyzer()])
+    report = index(library, clip, stream_analyzers=[BeepAnalyzer()])
 
     assert (report.num_indexed, report.failures, report.warnings) == (1, (), ())
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
@@ -83,25 +83,25 @@ def test_the_same_command_adds_the_track_to_what_is_indexed(library, clip):
     index(library, clip)
     embedder, analyzer = ColourEmbedder(), BeepAnalyzer()
 
-    report = index(library, clip, embedders=[embedder], audio_analyzers=[analyzer])
+    report = index(library, clip, embedders=[embedder], stream_analyzers=[analyzer])
 
     assert (report.num_indexed, report.num_resumed, report.failures) == (1, 0, ())
     assert report.video_seconds == pytest.approx(9, abs=1)
     assert embedder.num_images == 0
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
-    again = index(library, clip, audio_analyzers=[analyzer])
+    again = index(library, clip, stream_analyzers=[analyzer])
     assert (again.num_skipped, len(analyzer.heard)) == (1, 5)
 
 
 def test_it_goes_on_where_it_was_stopped(library, clip):
     stop = threading.Event()
     first = BeepAnalyzer(on_window=lambda start: stop.set() if start == 4.0 else None)
-    assert index(library, clip, audio_analyzers=[first], stop=stop).interrupted
+    assert index(library, clip, stream_analyzers=[first], stop=stop).interrupted
     (before,) = heard(library)
     assert before == ("beeps", "active until 4", spans(0.5, 3.0))
 
     second = BeepAnalyzer()
-    report = index(library, clip, audio_analyzers=[second])
+    report = index(library, clip, stream_analyzers=[second])
 
     assert report.num_indexed == 1
     assert second.heard == [4.0, 6.0, 8.0]
@@ -125,7 +125,7 @@ def test_a_slow_analyzer_keeps_neither_the_pictures_nor_another_one_waiting(libr
             are_pictures_done.set()
             return super().captions(images)
 
-    report = index(library, clip, captioner=Noting(), audio_analyzers=[slow, quick])
+    report = index(library, clip, captioner=Noting(), stream_analyzers=[slow, quick])
     assert (report.num_indexed, report.failures) == (1, ())
     assert {(name, tuple(found)) for name, _, found in heard(library)} == {
         ("slow", tuple(spans(*TIMES))),
@@ -138,17 +138,19 @@ def test_many_videos_ahead_of_their_sound_wait_for_it(library, clip, monkeypatch
     monkeypatch.setattr("vidsearch.ingest.listeners.MAX_VIDEOS_WAITING", 2)
     for number in range(6):
         with_sound(clip.parent / f"{number}.mkv", beeps(1.0, seconds=2 + number), codec="flac")
-    report = index(library, clip.parent, audio_analyzers=[BeepAnalyzer(on_window=lambda _: time.sleep(0.02))])
+    report = index(
+        library, clip.parent, stream_analyzers=[BeepAnalyzer(on_window=lambda _: time.sleep(0.02))]
+    )
     assert (report.num_indexed, report.failures) == (7, ())
 
 
 def test_no_sound_is_a_note_and_is_not_looked_for_again(library, clip):
     silent = [clip.parent.parent / "silent.mkv", colour_clip(clip.parent / "b.mp4", ["green"])]
-    report = index(library, *silent, audio_analyzers=[BeepAnalyzer()])
+    report = index(library, *silent, stream_analyzers=[BeepAnalyzer()])
     assert (report.num_indexed, report.failures) == (2, ())
     (warning,) = report.warnings
     assert warning.endswith(": has no sound (1 other file likewise)")
-    again = index(library, *silent, audio_analyzers=[BeepAnalyzer()])
+    again = index(library, *silent, stream_analyzers=[BeepAnalyzer()])
     assert (again.num_skipped, again.warnings) == (2, ())
 
 
@@ -166,7 +168,7 @@ class BrokenAnalyzer(BeepAnalyzer):
 
 def test_a_model_that_fails_fails_that_video_and_goes_on_where_it_failed(library, clip):
     other = with_sound(clip.parent / "b.mkv", beeps(1.0, seconds=2), codec="flac")
-    report = index(library, clip, other, audio_analyzers=[BrokenAnalyzer(RuntimeError("the model broke"))])
+    report = index(library, clip, other, stream_analyzers=[BrokenAnalyzer(RuntimeError("the model broke"))])
     assert (report.num_indexed, [failure.reason for failure in report.failures]) == (
         1,
         ["RuntimeError: the model broke"],
@@ -175,21 +177,21 @@ def test_a_model_that_fails_fails_that_video_and_goes_on_where_it_failed(library
     assert video.is_complete
     assert heard(library, video.id) == [("beeps", "active until 4", spans(0.5, 3.0))]
 
-    assert index(library, clip, other, audio_analyzers=[BeepAnalyzer()]).failures == ()
+    assert index(library, clip, other, stream_analyzers=[BeepAnalyzer()]).failures == ()
     assert heard(library, video.id) == [("beeps", "active", spans(*TIMES))]
 
 
 def test_a_model_that_is_not_there_ends_the_run(library, clip):
     with pytest.raises(ModelUnavailable, match="gone"):
-        index(library, clip, audio_analyzers=[BrokenAnalyzer(ModelUnavailable("gone"))])
+        index(library, clip, stream_analyzers=[BrokenAnalyzer(ModelUnavailable("gone"))])
 
 
 def test_a_sound_that_does_not_fit_is_passed_over_until_the_file_changes(library, clip):
     error = ModelOutOfMemory("one window does not fit")
-    assert len(index(library, clip, audio_analyzers=[BrokenAnalyzer(error)]).failures) == 1
-    (failure,) = index(library, clip, audio_analyzers=[BeepAnalyzer()]).failures
+    assert len(index(library, clip, stream_analyzers=[BrokenAnalyzer(error)]).failures) == 1
+    (failure,) = index(library, clip, stream_analyzers=[BeepAnalyzer()]).failures
     assert failure.known_before
-    index(library, clip, audio_analyzers=[BeepAnalyzer()], retry_failed=True)
+    index(library, clip, stream_analyzers=[BeepAnalyzer()], retry_failed=True)
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
 
 
@@ -198,23 +200,23 @@ def test_a_video_whose_pictures_fail_is_none_for_its_sound(library, clip):
         def embed_images(self, images):
             raise RuntimeError("the model broke")
 
-    report = index(library, clip, embedders=[Broken()], audio_analyzers=[BeepAnalyzer()])
+    report = index(library, clip, embedders=[Broken()], stream_analyzers=[BeepAnalyzer()])
     assert [failure.reason for failure in report.failures] == ["RuntimeError: the model broke"]
     assert library.videos() == []
 
 
 def test_another_model_takes_the_place_of_a_transcript_when_asked_to(library, clip):
-    index(library, clip, audio_analyzers=[BeepAnalyzer("old")])
-    assert index(library, clip, audio_analyzers=[BeepAnalyzer("new")]).num_skipped == 1
+    index(library, clip, stream_analyzers=[BeepAnalyzer("old")])
+    assert index(library, clip, stream_analyzers=[BeepAnalyzer("new")]).num_skipped == 1
 
     stop = threading.Event()
     halting = BeepAnalyzer("new", on_window=lambda start: stop.set() if start == 6.0 else None)
-    index(library, clip, audio_analyzers=[halting], reindex=True, stop=stop)
+    index(library, clip, stream_analyzers=[halting], reindex=True, stop=stop)
     assert [(name, state.split()[0]) for name, state, _ in heard(library)] == [
         ("old", "active"),
         ("new", "building"),
     ]
-    index(library, clip, audio_analyzers=[BeepAnalyzer("new")], reindex=True)
+    index(library, clip, stream_analyzers=[BeepAnalyzer("new")], reindex=True)
     assert heard(library) == [
         ("old", "superseded", spans(*TIMES)),
         ("new", "active", spans(*TIMES)),
@@ -224,22 +226,22 @@ def test_another_model_takes_the_place_of_a_transcript_when_asked_to(library, cl
 
 
 def test_another_sampling_plan_hears_nothing_again(library, clip):
-    index(library, clip, audio_analyzers=[BeepAnalyzer()])
+    index(library, clip, stream_analyzers=[BeepAnalyzer()])
     again = BeepAnalyzer()
-    index(library, clip, plan=SamplingPlan(fps=2), reindex=True, audio_analyzers=[again])
+    index(library, clip, plan=SamplingPlan(fps=2), reindex=True, stream_analyzers=[again])
     assert (len(library.frames(1)), again.heard) == (16, [])
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
 
 
 def test_a_part_of_a_video_is_heard_in_part(library, clip):
     plan = SamplingPlan(fps=1, start_seconds=2.0, end_seconds=6.0)
-    index(library, clip, plan=plan, audio_analyzers=[BeepAnalyzer()])
+    index(library, clip, plan=plan, stream_analyzers=[BeepAnalyzer()])
     assert heard(library) == [("beeps", "active", spans(3.0, 5.5))]
 
 
 def test_tracks_are_added_to_videos_that_are_there(library, clip):
     index(library, clip)
-    report = add_tracks(library, library.videos(), audio_analyzers=[BeepAnalyzer()])
+    report = add_tracks(library, library.videos(), stream_analyzers=[BeepAnalyzer()])
     assert (report.num_indexed, report.failures) == (1, ())
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
 
@@ -251,7 +253,7 @@ def test_a_file_that_changes_while_it_is_heard_leaves_nothing_of_either(library,
         if start == 4.0:
             colour_clip(clip, ["green"])
 
-    report = index(library, clip, audio_analyzers=[BeepAnalyzer(on_window=replace)])
+    report = index(library, clip, stream_analyzers=[BeepAnalyzer(on_window=replace)])
     assert [failure.reason.split(".")[0] for failure in report.failures] == [
         "changed while it was being read"
     ]
@@ -260,7 +262,7 @@ def test_a_file_that_changes_while_it_is_heard_leaves_nothing_of_either(library,
 
 
 def test_an_isolated_file_is_heard_in_its_own_process(library, clip):
-    report = index(library, clip, audio_analyzers=[BeepAnalyzer()], isolate=True)
+    report = index(library, clip, stream_analyzers=[BeepAnalyzer()], isolate=True)
     assert report.failures == ()
     assert heard(library) == [("beeps", "active", spans(*TIMES))]
 
@@ -274,7 +276,7 @@ def test_segments_end_where_they_were_heard_to_end(library, clip):
                 end = findings.until_seconds
                 yield AudioFindings(end, (SegmentRecord(end - 1.0, end, "words"),))
 
-    index(library, clip, audio_analyzers=[ToTheEnd()])
+    index(library, clip, stream_analyzers=[ToTheEnd()])
     assert [end for _, _, found in heard(library) for _, end in found] == [2.0, 4.0, 6.0, 8.0, 10.0]
 
 
@@ -291,7 +293,7 @@ def test_progress_counts_the_slower_of_pictures_and_sound(library, clip):
         assert are_done.wait(20)
 
     analyzer = BeepAnalyzer(on_window=wait)
-    index(library, clip, audio_analyzers=[analyzer], on_progress=look)
+    index(library, clip, stream_analyzers=[analyzer], on_progress=look)
     assert states[0] == (0, 0)
     assert states[-1] == (1, 9)
     assert states == sorted(states)

@@ -148,7 +148,7 @@ def test_real_speech_is_written_down_where_it_is_said_and_found(whisper, tmp_pat
             library,
             [path],
             embedders=[ColourEmbedder()],
-            audio_analyzers=[SpeechAnalyzer(whisper)],
+            stream_analyzers=[SpeechAnalyzer(whisper)],
             plan=SamplingPlan(fps=0.1),
         )
         assert report.failures == ()

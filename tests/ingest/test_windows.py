@@ -73,7 +73,7 @@ def windows(library: Store, kind: str, video_id: int = 1) -> list[tuple[float, f
 def test_a_window_holds_frames_spread_evenly_over_it_in_order(library: Store, tmp_path: Path):
     path = write_video(tmp_path / "a.mp4", numbered, num_frames=100, frame_rate=25, gop=12, b_frames=2)
     embedder = MotionEmbedder()
-    report = index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
+    report = index(library, path, stream_analyzers=[ClipAnalyzer(embedder)])
     assert (report.num_indexed, report.failures, report.warnings) == (1, (), ())
     assert [[read_number(image) for image in clip] for clip in embedder.clips] == [
         [0, 12, 25, 37],
@@ -89,7 +89,7 @@ def test_order_alone_tells_clips_apart(library: Store, tmp_path: Path, motion: s
     """The same pictures, in another order: what moves right backwards moves left."""
     path = moving(tmp_path / f"{motion}.mp4", MOTIONS[motion])
     embedder = MotionEmbedder()
-    index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
+    index(library, path, stream_analyzers=[ClipAnalyzer(embedder)])
     (asked,) = embedder.embed_texts([motion])
     assert library.matrix(embedder.space).vectors[:] @ asked == pytest.approx([1.0, 1.0], abs=0.02)
 
@@ -98,8 +98,8 @@ def test_the_last_window_reaches_back_and_a_short_video_is_spread(library: Store
     path = write_video(tmp_path / "a.mp4", numbered, num_frames=30, frame_rate=10)
     short = write_video(tmp_path / "b.mp4", lambda n: numbered(n + 1000), num_frames=10, frame_rate=10)
     embedder = MotionEmbedder()
-    index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
-    index(library, short, audio_analyzers=[ClipAnalyzer(embedder)])
+    index(library, path, stream_analyzers=[ClipAnalyzer(embedder)])
+    index(library, short, stream_analyzers=[ClipAnalyzer(embedder)])
     assert [[read_number(image) for image in clip] for clip in embedder.clips] == [
         [0, 5, 10, 15],
         [10, 15, 20, 25],
@@ -113,7 +113,7 @@ def test_a_part_of_a_video_has_the_windows_of_that_part(library: Store, tmp_path
     path = write_video(tmp_path / "a.mp4", numbered, num_frames=80, frame_rate=10)
     embedder = MotionEmbedder()
     plan = SamplingPlan(start_seconds=3.0, end_seconds=7.0)
-    index(library, path, plan=plan, audio_analyzers=[ClipAnalyzer(embedder)])
+    index(library, path, plan=plan, stream_analyzers=[ClipAnalyzer(embedder)])
     assert [[read_number(image) for image in clip] for clip in embedder.clips] == [
         [30, 35, 40, 45],
         [50, 55, 60, 65],
@@ -177,13 +177,13 @@ def test_a_run_that_is_stopped_goes_on_where_it_was(library: Store, tmp_path: Pa
                 time.sleep(0.5)  # what was made before is on its way into the library
             return super().embed_clips(clips)
 
-    interrupted = index(library, path, audio_analyzers=[ClipAnalyzer(Stopping())], stop=stop)
+    interrupted = index(library, path, stream_analyzers=[ClipAnalyzer(Stopping())], stop=stop)
     assert interrupted.interrupted
     kept = windows(library, "clip")
     assert len(kept) <= 2 * (num_batches + 1)
     assert library.verify() == []
     embedder = MotionEmbedder()
-    again = index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
+    again = index(library, path, stream_analyzers=[ClipAnalyzer(embedder)])
     assert (again.interrupted, again.failures) == (False, ())
     assert windows(library, "clip") == [*((2.0 * n, 2.0 * n + 2) for n in range(7)), (13.0, 15.0)]
     assert len(embedder.clips) == 8 - len(kept)
@@ -195,7 +195,7 @@ def test_other_weights_are_another_track_and_the_same_are_not_made_twice(library
     for digest, num_clips in (("motion-1", 2), ("motion-1", 0), ("motion-2", 2)):
         embedder = MotionEmbedder()
         embedder.space = type(embedder.space)("motion", digest, "", 4, "clip")
-        index(library, path, audio_analyzers=[ClipAnalyzer(embedder)])
+        index(library, path, stream_analyzers=[ClipAnalyzer(embedder)])
         assert len(embedder.clips) == num_clips
     assert [track.state for track in library.tracks(1) if track.kind == "clip"] == ["superseded", "active"]
     assert [len(library.matrix(space)) for space in library.spaces("clip")] == [0, 2]
@@ -218,7 +218,7 @@ def test_sound_is_cut_into_windows_that_have_vectors(library: Store, tmp_path: P
     low = beeps(*np.arange(0, 3.5, 0.2), seconds=3.5, pitch=300.0)
     path = with_sound(tmp_path / "a.mkv", np.concatenate([high, low]), codec="flac")
     embedder = PitchEmbedder()
-    report = index(library, path, audio_analyzers=[SoundAnalyzer(embedder)])
+    report = index(library, path, stream_analyzers=[SoundAnalyzer(embedder)])
     assert (report.failures, report.warnings) == ((), ())
     assert windows(library, "sound") == [(0.0, 2.0), (2.0, 4.0), (4.0, 6.0), (6.0, 7.5)]
     assert library.matrix(embedder.space).vectors[:].argmax(axis=1).tolist() == [0, 0, 1, 1]
@@ -229,7 +229,7 @@ def test_sound_is_cut_into_windows_that_have_vectors(library: Store, tmp_path: P
 def test_silence_has_no_windows_and_a_video_without_sound_is_no_failure(library: Store, tmp_path: Path):
     silent = with_sound(tmp_path / "silent.mkv", beeps(seconds=6), codec="flac")
     mute = moving(tmp_path / "mute.mp4", MOTIONS["left"])
-    report = index(library, silent, mute, audio_analyzers=[SoundAnalyzer(PitchEmbedder())])
+    report = index(library, silent, mute, stream_analyzers=[SoundAnalyzer(PitchEmbedder())])
     assert (report.num_indexed, report.failures) == (2, ())
     assert [windows(library, "sound", video) for video in (1, 2)] == [[], []]
 

@@ -43,7 +43,7 @@ class Wanted:
     plan: SamplingPlan
     spaces: tuple[EmbeddingSpace, ...] = ()
     analyzers: tuple[FrameAnalyzer, ...] = ()
-    audio_analyzers: tuple[StreamAnalyzer, ...] = ()
+    stream_analyzers: tuple[StreamAnalyzer, ...] = ()
     reader: FrameReader | None = None
     file_analyzers: tuple[FileAnalyzer, ...] = ()
     redo: Redo = "missing"
@@ -60,12 +60,12 @@ class Work:
     """The spaces in which its frames lack vectors."""
     analyzers: tuple[int, ...]
     """Places, among the run's analyzers, of those whose tracks it lacks."""
-    audio_analyzers: tuple[int, ...]
-    """Places, among the run's audio analyzers, of those whose tracks it lacks."""
+    stream_analyzers: tuple[int, ...]
+    """Places, among the run's stream analyzers, of those whose tracks it lacks."""
     reads: bool
     """Whether it lacks the track of the run's reader."""
     specs: tuple[TrackSpec, ...]
-    """Its frames, then a track for each of `analyzers`, for each of `audio_analyzers`, the reader's where it
+    """Its frames, then a track for each of `analyzers`, for each of `stream_analyzers`, the reader's where it
     `reads`, and shots where the plan looks for them."""
 
 
@@ -94,8 +94,8 @@ def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
     )
     unheard = tuple(
         place
-        for place, audio in enumerate(wanted.audio_analyzers)
-        if not _is_heard(audio.track(plan), tracks, wanted.redo, reindex=reindex)
+        for place, analyzer in enumerate(wanted.stream_analyzers)
+        if not _is_heard(analyzer.track(plan), tracks, wanted.redo, reindex=reindex)
     )
     reading = None if wanted.reader is None else wanted.reader.track(plan)
     reads = reading is not None and (is_new_plan or not _is_made(reading, tracks, wanted.redo))
@@ -105,7 +105,7 @@ def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
     specs = [
         TrackSpec("frames", FRAMES, asdict(plan)),
         *(wanted.analyzers[place].track(plan) for place in missing),
-        *(wanted.audio_analyzers[place].track(plan) for place in unheard),
+        *(wanted.stream_analyzers[place].track(plan) for place in unheard),
     ]
     if reading is not None and reads:
         specs.append(reading)
@@ -150,12 +150,12 @@ def make_job(
     """Make a job of a video's work, from where the least made of its tracks ends."""
     frames_track, *others = opened.tracks
     analysis_tracks = others[: len(work.analyzers)]
-    audio_tracks = others[len(work.analyzers) :][: len(work.audio_analyzers)]
+    stream_tracks = others[len(work.analyzers) :][: len(work.stream_analyzers)]
     shots_track = others[-1] if work.plan.sampling == "shots" else None
     reading = None
     if work.reads:
-        reading = _reading(library, others[len(work.analyzers) + len(work.audio_analyzers)])
-    of_pictures = [track for track in opened.tracks if track not in audio_tracks]
+        reading = _reading(library, others[len(work.analyzers) + len(work.stream_analyzers)])
+    of_pictures = [track for track in opened.tracks if track not in stream_tracks]
     untils = [math.inf if track.is_complete else track.done_until_seconds for track in of_pictures]
     untils += [opened.space_until_seconds[space] for space in work.spaces]
     resume_from_seconds = min(untils)
@@ -184,7 +184,7 @@ def make_job(
         shots_track_id=None if shots_track is None else shots_track.id,
         hearings=tuple(
             Hearing(place, track.id, max(track.done_until_seconds, work.plan.start_seconds))
-            for place, track in zip(work.audio_analyzers, audio_tracks, strict=True)
+            for place, track in zip(work.stream_analyzers, stream_tracks, strict=True)
         ),
         is_isolated=is_isolated,
     )

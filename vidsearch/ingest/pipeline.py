@@ -104,7 +104,7 @@ def process(
     *,
     embedders: Sequence[Embedder],
     analyzers: Sequence[FrameAnalyzer] = (),
-    audio_analyzers: Sequence[StreamAnalyzer] = (),
+    stream_analyzers: Sequence[StreamAnalyzer] = (),
     is_wanted: Callable[[VideoJob], bool] = lambda _: True,
     reader: FrameReader | None = None,
     options: PipelineOptions = PipelineOptions(),
@@ -133,11 +133,11 @@ def process(
         chunk_frames=options.chunk_frames,
     )
     listeners: Listeners | None = None
-    if audio_analyzers:
+    if stream_analyzers:
         from vidsearch.ingest.listeners import Listeners
 
         listeners = Listeners(
-            audio_analyzers,
+            stream_analyzers,
             is_wanted=lambda job: is_wanted(job) and not (stop is not None and stop.is_set()),
             timeout_seconds=options.timeout_seconds,
         )

@@ -37,7 +37,7 @@ class Models:
 
     embedders: Sequence[Embedder]
     analyzers: Sequence[FrameAnalyzer] = ()
-    audio_analyzers: Sequence[StreamAnalyzer] = ()
+    stream_analyzers: Sequence[StreamAnalyzer] = ()
     reader: FrameReader | None = None
 
 
@@ -58,7 +58,7 @@ class Introduction:
         from vidsearch.types import SamplingPlan
 
         tracks = [each.track(SamplingPlan()) for each in models.analyzers]
-        tracks += [each.track(SamplingPlan()) for each in models.audio_analyzers]
+        tracks += [each.track(SamplingPlan()) for each in models.stream_analyzers]
         return cls(
             version=vidsearch.__version__,
             spaces=tuple(each.space for each in models.embedders),
@@ -150,7 +150,7 @@ class Worker:
                 lambda _: job,
                 embedders=self._models.embedders,
                 analyzers=self._models.analyzers,
-                audio_analyzers=self._models.audio_analyzers,
+                stream_analyzers=self._models.stream_analyzers,
                 reader=self._models.reader,
                 options=self._options,
                 on_warning=lambda message: results.put(Warned(message)),

@@ -54,8 +54,8 @@ class Counts:
     """By a model, in this run."""
     num_captions_carried_over: int = 0
     num_lines_read: int = 0
-    num_sentences_heard: int = 0
     """Of text on the screen."""
+    num_sentences_heard: int = 0
 
     def __add__(self, other: Counts) -> Counts:
         return Counts(

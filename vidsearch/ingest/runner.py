@@ -59,7 +59,7 @@ class ThisMachine:
             session.open,
             embedders=self.embedders,
             analyzers=session.analyzers,
-            audio_analyzers=session.audio_analyzers,
+            stream_analyzers=session.stream_analyzers,
             is_wanted=session.in_work.is_open,
             reader=session.reader,
             options=self.options,

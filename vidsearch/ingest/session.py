@@ -75,8 +75,8 @@ class IngestSession:
         return self._wanted.analyzers
 
     @property
-    def audio_analyzers(self) -> tuple[StreamAnalyzer, ...]:
-        return self._wanted.audio_analyzers
+    def stream_analyzers(self) -> tuple[StreamAnalyzer, ...]:
+        return self._wanted.stream_analyzers
 
     @property
     def reader(self) -> FrameReader | None:

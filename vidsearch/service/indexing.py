@@ -214,7 +214,7 @@ class Indexer:
             embedders=self.loaded.embedders,
             captioner=self.loaded.captioner,
             reader=self._reader,
-            audio_analyzers=self._listening,
+            stream_analyzers=self._listening,
             plan=options.plan,
             caption_policy=parse_policy(options.caption_every),
             exclude=self.exclude(store),

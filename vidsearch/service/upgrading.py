@@ -75,7 +75,7 @@ def upgrade(
         store.videos(),
         embedders=loaded.embedders,
         analyzers=[CaptionAnalyzer(loaded.captioner, policy)] if loaded.captioner else [],
-        audio_analyzers=loaded.stream_analyzers(),
+        stream_analyzers=loaded.stream_analyzers(),
         redo="others",
         shows=False,
         on_progress=on_progress,
