@@ -153,4 +153,5 @@ def _file(file: FileProgress) -> str:
 def _log() -> None:
     text = jobs.log(show.library().path)
     with st.expander("Log"):
-        st.code(text or "(nothing yet)", language=None, height=240)
+        # Wrapped and at full height: a box that scrolls by itself would be out of the reach of keys.
+        st.code(text or "(nothing yet)", language=None, wrap_lines=True)
