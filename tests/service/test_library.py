@@ -20,6 +20,7 @@ from vidsearch.errors import (
     VideoNotFound,
     VidsearchError,
 )
+from vidsearch.tracks import SegmentRecord, TrackSpec
 
 
 def names(videos) -> list[str]:
@@ -113,6 +114,20 @@ def test_indexing_reports_progress_and_knows_what_is_there(own_library, sample_v
     )
 
     assert (report.num_indexed, report.num_skipped, seen[-1]) == (0, 1, 1)
+
+
+def test_a_run_that_has_many_lines_to_read_says_how_far_it_is(own_library, sample_videos):
+    lines = [SegmentRecord(i / 100, (i + 1) / 100, f"line {i}") for i in range(300)]
+    (cat,) = [video for video in own_library.videos() if video.path.name == "cat.mp4"]
+    own_library.store.put_track(cat.id, TrackSpec("transcript", "whisper-tiny"), lines)
+    seen: list[tuple[int, int]] = []
+
+    own_library.index(
+        [sample_videos / "cat.mp4"],
+        on_progress=lambda state: seen.append((state.files_done, state.num_lines)),
+    )
+
+    assert seen[-3:] == [(1, 0), (1, 256), (1, 300)]
 
 
 def test_a_first_run_whose_models_cannot_be_loaded_binds_nothing(tmp_path, sample_videos, monkeypatch):

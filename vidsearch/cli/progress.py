@@ -53,5 +53,11 @@ def fields(state: ProgressState) -> dict[str, Any]:
         "files": f"{state.files_done}/{state.files_total} files",
         "rate": f"{state.frames_per_second:.0f} frames/s, {state.times_real_time:.1f}x real time",
         "eta": "" if state.eta_seconds is None else f"{format_duration(state.eta_seconds)} left",
-        "name": "" if state.current is None else escape(console.printable(state.current.name)),
+        "name": escape(_in_work(state)),
     }
+
+
+def _in_work(state: ProgressState) -> str:
+    if state.num_lines:
+        return f"{state.num_lines:,} lines of words read"
+    return "" if state.current is None else console.printable(state.current.name)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,7 @@ def read_lines(
     library: Store,
     *,
     encoder: TextEncoder | None = None,
+    on_read: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> int:
     """Give vectors to all lines that lack one, and return how many lines that were.
@@ -35,6 +37,7 @@ def read_lines(
     Args:
         library: Whose lines to read.
         encoder: What reads them; None for `mini`, which is loaded where there are such lines.
+        on_read: Called after each commit with the number of lines so far.
         stop: Ends it after the commit in hand, once it is set.
 
     Raises:
@@ -52,4 +55,6 @@ def read_lines(
             rows = np.stack([vectors[text] for _, text in lines])
             library.add_line_vectors(of_kind, [line_id for line_id, _ in lines], rows)
             count += len(lines)
+            if on_read is not None:
+                on_read(count)
     return count

@@ -25,6 +25,8 @@ class ProgressState:
     times_real_time: float
     eta_seconds: float | None
     """Estimated from the bytes of the files still to come; None until something is done."""
+    num_lines: int = 0
+    """Lines of words that were given vectors, once the files are done: 0 until then."""
 
 
 @dataclass(frozen=True, slots=True)

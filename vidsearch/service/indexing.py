@@ -208,6 +208,7 @@ class Indexer:
         check_models(store, self._chosen)
         if store.models != self._chosen:
             store.set_models(self._chosen)
+        progress = None if on_progress is None else _Progress(on_progress)
         report = ingest(
             store,
             paths,
@@ -223,12 +224,28 @@ class Indexer:
             isolate=options.isolate,
             options=pipeline_options,
             runner=None if options.workers is None else self._on_ray(options.workers, pipeline_options),
-            on_progress=on_progress,
+            on_progress=progress,
             stop=stop,
         )
         if not report.interrupted:
-            read_lines(store, stop=stop)
+            read_lines(store, on_read=None if progress is None else progress.read, stop=stop)
         return report
+
+
+class _Progress:
+    """Passes the states of a run on, and, once its files are done, how many lines are read."""
+
+    def __init__(self, on_progress: Callable[[ProgressState], None]) -> None:
+        self._on_progress = on_progress
+        self._last: ProgressState | None = None
+
+    def __call__(self, state: ProgressState) -> None:
+        self._last = state
+        self._on_progress(state)
+
+    def read(self, num_lines: int) -> None:
+        if self._last is not None:
+            self._on_progress(replace(self._last, current=None, num_lines=num_lines))
 
 
 def _worker_models(options: IndexOptions, chosen: LibraryModels) -> WorkerModels:
