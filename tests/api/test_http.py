@@ -341,7 +341,10 @@ def test_read_only_changes_nothing(sample_folder, sample_videos):
     ):
         for address, body in (
             ("/v1/videos/2/corrections", {"time_seconds": 1, "text": "x"}),
+            ("/v1/concepts", {"name": "Minka", "examples": ["cat.mp4@2"]}),
+            ("/v1/labels", {"labels": ["a cat"]}),
             ("/v1/jobs", {"paths": [str(sample_videos)]}),
             ("/v1/jobs/0123456789abcdef/stop", None),
         ):
             assert "--read-only" in str(problem(asked.post(address, json=body), 403)["detail"])
+        problem(asked.delete("/v1/concepts/Minka"), 403)

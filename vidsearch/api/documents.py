@@ -13,7 +13,7 @@ import msgspec
 
 from vidsearch import errors
 from vidsearch.api import problems
-from vidsearch.service import report_schemas, schemas, server_schemas
+from vidsearch.service import concept_schemas, label_schemas, report_schemas, schemas, server_schemas
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -23,15 +23,23 @@ _BODIES: tuple[type[msgspec.Struct], ...] = (
     schemas.QuerySchema,
     server_schemas.CorrectionRequest,
     server_schemas.IndexRequest,
+    server_schemas.LabelRequest,
+    server_schemas.TeachRequest,
 )
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
+    concept_schemas.ConceptSchema,
+    concept_schemas.ShownConceptSchema,
+    concept_schemas.TaughtSchema,
+    label_schemas.LabelledSchema,
     schemas.CorrectionSchema,
     schemas.VideoSchema,
     report_schemas.InfoSchema,
+    server_schemas.ConceptList,
     server_schemas.FailureList,
     server_schemas.HealthSchema,
     server_schemas.JobList,
     server_schemas.JobSchema,
+    server_schemas.LabelReport,
     server_schemas.ModelList,
     server_schemas.Problem,
     server_schemas.SearchPage,

@@ -21,6 +21,7 @@ MEDIA_TYPE = "application/problem+json"
 _STATUSES: tuple[tuple[type[errors.VidsearchError], int], ...] = (
     (errors.VideoNotFound, 404),
     (errors.TrackNotFound, 404),
+    (errors.ConceptNotFound, 404),
     (errors.JobNotFound, 404),
     (errors.PathNotAllowed, 403),
     (errors.NotAllowed, 403),
@@ -111,7 +112,7 @@ def _methods_at(request: Request) -> set[str]:
     """What is possible at the path of a request: each method there may have a route of its own."""
     return {
         method
-        for method in ("GET", "HEAD", "POST")
+        for method in ("GET", "HEAD", "POST", "DELETE")
         if any(
             route.matches({**request.scope, "method": method})[0] is Match.FULL
             for route in request.app.routes

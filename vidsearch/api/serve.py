@@ -42,7 +42,7 @@ def serve(
         token: What requests must carry; see `tokens.own_token`.
         host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
         port: Port to listen on.
-        read_only: Refuse corrections and index runs.
+        read_only: Refuse corrections, teaching, labels and index runs.
         index_folders: What clients may index: what lies in these folders.
 
     Raises:

@@ -41,7 +41,11 @@ def serve(
     token: Token = None,
     read_only: Annotated[
         bool,
-        typer.Option("--read-only", help="Refuse corrections and indexing.", rich_help_panel=_ACCESS_PANEL),
+        typer.Option(
+            "--read-only",
+            help="Refuse corrections, teaching, labels and indexing.",
+            rich_help_panel=_ACCESS_PANEL,
+        ),
     ] = False,
     allow_index: Annotated[
         list[Path] | None,

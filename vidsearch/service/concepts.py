@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +18,16 @@ from vidsearch.store.concept_rows import NewExample
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.engine import Searcher
+    from vidsearch.search.query import FrameReference
     from vidsearch.service.reading import LibraryReader
     from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Video
 
-Example: TypeAlias = str | os.PathLike[str] | int
-"""A moment "holiday.mp4@12.5", a frame "#231" or 231 as answers number them, or a picture file."""
+Example: TypeAlias = "str | os.PathLike[str] | int | FrameReference"
+"""A moment "holiday.mp4@12.5", a frame "#231" or 231 as answers number them, or a picture file.
+
+A number and a `FrameReference` are never taken for a file.
+"""
 
 _FRAME = re.compile(r"#\s*(\d{1,18})")
 _MOMENT = re.compile(r".+@\s*[\d:.hms ]+", re.IGNORECASE)
@@ -71,9 +76,10 @@ class Taught:
 class Concepts:
     """The concepts of a library: `Library.concepts`."""
 
-    def __init__(self, library: LibraryReader, searcher: Searcher) -> None:
+    def __init__(self, library: LibraryReader, searcher: Searcher, lock: threading.RLock) -> None:
         self._library = library
         self._searcher = searcher
+        self._lock = lock
 
     def all(self) -> list[Concept]:
         """Return every concept, by name."""
@@ -152,14 +158,15 @@ class Concepts:
             for each in self._library.store.concepts.examples(concept)
             if each.until_version is None and not each.is_against
         ]
-        reader = self._searcher.composer.concepts
-        reader.look()
         found = []
-        for space, timeline in self._searcher.timelines().items():
-            head = reader.direction(concept, space, timeline).head
-            ranks = zip(examples, head.ranks_left_out, strict=True)
-            left_out = tuple(LeftOut(example, rank) for example, rank in ranks if rank is not None)
-            found.append(Check(space.model, left_out, head.words_share))
+        with self._lock:
+            reader = self._searcher.composer.concepts
+            reader.look()
+            for space, timeline in self._searcher.timelines().items():
+                head = reader.direction(concept, space, timeline).head
+                ranks = zip(examples, head.ranks_left_out, strict=True)
+                left_out = tuple(LeftOut(example, rank) for example, rank in ranks if rank is not None)
+                found.append(Check(space.model, left_out, head.words_share))
         return found
 
     def forget(self, name: str, examples: Iterable[int] = ()) -> Concept:
@@ -247,21 +254,16 @@ class Concepts:
     # --- examples -----------------------------------------------------------------------------------
 
     def _example(self, given: Example, spaces: Sequence[EmbeddingSpace], *, is_against: bool) -> NewExample:
-        text = os.fspath(given) if not isinstance(given, int) else f"#{given}"
-        if (number := _FRAME.fullmatch(text.strip())) is not None:
-            frame = self._frame(number[1])
-        elif _MOMENT.fullmatch(text) and not exists(Path(text)):
-            from vidsearch.search.query import FrameReference
-            from vidsearch.search.referenced import referenced_frame
+        from vidsearch.search.query import FrameReference
+        from vidsearch.search.referenced import referenced_frame
 
-            frame = referenced_frame(self._library.store, FrameReference.parse(text))
-        elif not exists(Path(text)):
-            raise QueryError(
-                f"{text!r} is no picture file, and names no frame. Give a file, a frame as in '#231', or a "
-                "moment as in cat.mp4@5."
-            )
+        named = given if isinstance(given, int | FrameReference) else _frame_named(os.fspath(given))
+        if isinstance(named, Path):
+            return self._picture(named, spaces, is_against=is_against)
+        if isinstance(named, FrameReference):
+            frame = referenced_frame(self._library.store, named)
         else:
-            return self._picture(Path(text), spaces, is_against=is_against)
+            frame = self._frame(named)
         video = self._library.video(frame.video_id)
         vectors = self._vectors(frame, video, spaces)
         return NewExample(
@@ -273,7 +275,7 @@ class Concepts:
             vectors=vectors,
         )
 
-    def _frame(self, number: str) -> IndexedFrame:
+    def _frame(self, number: int) -> IndexedFrame:
         try:
             return self._library.frame(number)
         except QueryError as error:
@@ -315,8 +317,27 @@ class Concepts:
         )
 
 
+def _frame_named(text: str) -> int | FrameReference | Path:
+    """The frame that a text names, or the picture file. Raises QueryError for what is neither."""
+    from vidsearch.search.query import FrameReference
+
+    if (number := _FRAME.fullmatch(text.strip())) is not None:
+        return int(number[1])
+    path = Path(text)
+    if exists(path):
+        return path
+    if _MOMENT.fullmatch(text):
+        return FrameReference.parse(text)
+    raise QueryError(
+        f"{text!r} is no picture file, and names no frame. Give a file, a frame as in '#231', or a "
+        "moment as in cat.mp4@5."
+    )
+
+
 def _listed(given: Example | Iterable[Example]) -> list[Example]:
-    return [given] if isinstance(given, str | os.PathLike | int) else list(given)
+    from vidsearch.search.query import FrameReference
+
+    return [given] if isinstance(given, str | os.PathLike | int | FrameReference) else list(given)
 
 
 def _refuse_contradictions(new: Sequence[NewExample]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -53,9 +54,10 @@ class ReportLine:
 class Labels:
     """The labels of a library: `Library.labels`."""
 
-    def __init__(self, library: LibraryReader, searcher: Searcher) -> None:
+    def __init__(self, library: LibraryReader, searcher: Searcher, lock: threading.RLock) -> None:
         self._library = library
         self._searcher = searcher
+        self._lock = lock
 
     def names(self) -> list[str]:
         """Return the labels that were looked for last."""
@@ -100,8 +102,9 @@ class Labels:
             names = checked_labels(given, where="The labels")
         if min_confidence is not None and not 0 < min_confidence < 1:
             raise QueryError(f"The least confidence is {min_confidence:g}; it must be between 0 and 1.")
-        scorer = LabelScorer(self._searcher, names, min_confidence=min_confidence)
-        spans = scorer.spans(join_seconds=JOIN_SECONDS if join_seconds is None else join_seconds)
+        with self._lock:
+            scorer = LabelScorer(self._searcher, names, min_confidence=min_confidence)
+            spans = scorer.spans(join_seconds=JOIN_SECONDS if join_seconds is None else join_seconds)
         counts = [0] * len(names)
         for span in spans:
             counts[span.label] += 1

@@ -6,7 +6,7 @@ import base64
 import binascii
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,10 @@ from vidsearch.errors import QueryError
 from vidsearch.service.query_json import read_query
 
 if TYPE_CHECKING:
-    from vidsearch.search.query import Query
+    from vidsearch.search.query import FrameReference, Query
 
 _DATA_URL = re.compile(r"data:image/[a-z0-9.+-]+;base64,", re.IGNORECASE)
+_FRAME_NUMBER = re.compile(r"\s*#\s*([0-9]{1,18})\s*")
 
 
 @contextmanager
@@ -36,6 +37,25 @@ def received_query(source: str) -> Iterator[Query]:
         if query.rerank is not None:
             _check_is_here(query.rerank)
         yield query
+
+
+def received_examples(given: Sequence[str | int]) -> list[int | FrameReference]:
+    """Read examples of a concept: frames "#231" or 231, moments "cat.mp4@5". None is taken for a file.
+
+    Raises:
+        QueryError: One that names no frame.
+    """
+    from vidsearch.search.query import FrameReference
+
+    found: list[int | FrameReference] = []
+    for each in given:
+        if isinstance(each, int):
+            found.append(each)
+        elif (number := _FRAME_NUMBER.fullmatch(each)) is not None:
+            found.append(int(number[1]))
+        else:
+            found.append(FrameReference.parse(each))
+    return found
 
 
 def _with_files(source: str, folder: Path) -> str:

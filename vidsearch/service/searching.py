@@ -32,11 +32,11 @@ class LibrarySearcher(LibraryExporter):
         """What the library was taught: names of your own, by examples."""
         from vidsearch.service.concepts import Concepts
 
-        return Concepts(self, self._searching())
+        return Concepts(self, self._searching(), self._lock)
 
     @property
     def labels(self) -> Labels:
         """What is looked for in every frame, and where it was seen."""
         from vidsearch.service.labels import Labels
 
-        return Labels(self, self._searching())
+        return Labels(self, self._searching(), self._lock)

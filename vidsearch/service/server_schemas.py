@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 import msgspec
 
 from vidsearch.service.answer_schemas import AnswerSchema
+from vidsearch.service.concept_schemas import ConceptSchema
+from vidsearch.service.label_schemas import ReportLineSchema
 from vidsearch.service.report_schemas import ErrorSchema, FailureSchema, ReportSchema, TrackSchema
 from vidsearch.service.schemas import VideoCaptionsSchema, VideoSchema, schema_of
 
@@ -20,6 +22,13 @@ if TYPE_CHECKING:
 
 _PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1000)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
+_Examples = Annotated[
+    list[
+        Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
+        | Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
+    ],
+    msgspec.Meta(max_length=1000),
+]
 
 
 # --- in ---------------------------------------------------------------------------------------------
@@ -56,6 +65,26 @@ class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         del given["paths"]
         settings: IndexSettings = given  # type: ignore[assignment]
         return settings
+
+
+class TeachRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a name means, by frames of the library: numbers 231 or "#231", moments "cat.mp4@5"."""
+
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+    examples: _Examples = []
+    against: _Examples = []
+    words: Annotated[str, msgspec.Meta(max_length=2000)] | None = None
+    is_new: bool = False
+
+
+class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What to look for in every frame: words, names of concepts. Without labels, those of the last time."""
+
+    labels: (
+        Annotated[list[str], msgspec.Meta(min_length=1, max_length=10_000)] | Literal["concepts"] | None
+    ) = None
+    min_confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
+    join_seconds: _Seconds | None = None
 
 
 # --- out --------------------------------------------------------------------------------------------
@@ -157,6 +186,18 @@ class ModelList(msgspec.Struct, frozen=True, kw_only=True):
     """The models that have a name, the built-in ones first."""
 
     models: list[ModelSchema]
+
+
+class ConceptList(msgspec.Struct, frozen=True, kw_only=True):
+    """What the library was taught, by name."""
+
+    concepts: list[ConceptSchema]
+
+
+class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how long each label was seen."""
+
+    lines: list[ReportLineSchema]
 
 
 class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,0 +1,86 @@
+"""`/v1/concepts`: what the library was taught to know by a name."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+from urllib.parse import quote
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import Response
+
+from vidsearch.api.documents import described
+from vidsearch.api.serving import (
+    Route,
+    TheServed,
+    answered,
+    cached,
+    current_etag,
+    read_body,
+    unchanged,
+)
+from vidsearch.service.concept_schemas import ConceptSchema, ShownConceptSchema, TaughtSchema
+from vidsearch.service.received import received_examples
+from vidsearch.service.server_schemas import ConceptList, TeachRequest
+
+router = APIRouter(prefix="/v1/concepts", tags=["concepts"], route_class=Route)
+
+_LARGEST_ID = (1 << 63) - 1
+
+Name: TypeAlias = Annotated[str, Path(min_length=1, max_length=200, description="A concept's name.")]
+
+
+@router.get("", **described(ConceptList, has_etag=True))
+def concepts(request: Request, served: TheServed) -> Response:
+    """List what the library was taught, by name."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    found = ConceptList(concepts=[ConceptSchema.of(each) for each in served.library.concepts.all()])
+    return answered(found, headers=cached(etag))
+
+
+@router.post("", **described(TaughtSchema, takes=TeachRequest, fails=(403, 404), status=201))
+async def teach(request: Request, served: TheServed) -> Response:
+    """Teach what a name means, by frames of the library. The name works in every search from now on.
+
+    Examples of a concept that is there are added to it. The answer says how well they agree: each is looked
+    for by the others alone.
+    """
+    served.check_writable()
+    asked = await read_body(request, TeachRequest)
+    examples, against = received_examples(asked.examples), received_examples(asked.against)
+    concepts = served.library.concepts
+
+    def taught() -> TaughtSchema:
+        done = concepts.teach(asked.name, examples, against=against, words=asked.words, is_new=asked.is_new)
+        return TaughtSchema.of(done, concepts.check(done.concept.name))
+
+    done = await served.at_work(taught)
+    return answered(done, 201, headers={"Location": f"/v1/concepts/{quote(done.concept.name, safe='')}"})
+
+
+@router.get("/{name:path}", **described(ShownConceptSchema, fails=(404,), has_etag=True))
+async def concept(request: Request, served: TheServed, name: Name) -> Response:
+    """Show a concept: its examples by version, and how well they agree."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    concepts = served.library.concepts
+    found = await served.at_work(
+        lambda: ShownConceptSchema.of(concepts.named(name), concepts.examples(name), concepts.check(name))
+    )
+    return answered(found, headers=cached(etag))
+
+
+@router.delete("/{name:path}", **described(ConceptSchema, fails=(403, 404)))
+def forget(
+    served: TheServed,
+    name: Name,
+    example: Annotated[
+        list[Annotated[int, Query(ge=0, le=_LARGEST_ID)]] | None,
+        Query(max_length=1000, description="Only these examples, by their `id`; the whole concept without."),
+    ] = None,
+) -> Response:
+    """Forget a concept, which is given as it was; or some of its examples, and it is given as it is now."""
+    served.check_writable()
+    return answered(ConceptSchema.of(served.library.concepts.forget(name, example or ())))
