@@ -170,6 +170,7 @@ def test_nothing_can_be_changed_unless_it_was_allowed(library, tmp_path):
         assert sorted(tool.name for tool in tools) == [
             "describe_video",
             "find_similar",
+            "list_concepts",
             "list_videos",
             "look",
             "search",
@@ -178,6 +179,8 @@ def test_nothing_can_be_changed_unless_it_was_allowed(library, tmp_path):
         assert all(tool.title and tool.description for tool in tools)
         refused = {"video": "#2", "time_seconds": 6, "text": "Minka"}
         assert (await client.call_tool("correct_caption", refused)).is_error
+        taught = {"name": "Minka", "examples": ["#2@6"]}
+        assert (await client.call_tool("teach", taught)).is_error
 
     async def writing(client):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -213,6 +216,26 @@ def test_a_correction_is_found_and_a_clip_lies_in_its_folder_alone(sample_folder
     (clip,) = clips.iterdir()
     with av.open(str(clip), "r") as container:
         assert (container.duration or 0) / 1e6 == pytest.approx(2, abs=0.1)
+
+
+def test_what_was_taught_is_listed_and_a_file_is_no_example(sample_folder, tmp_path, monkeypatch):
+    shutil.copytree(sample_folder, tmp_path / "library")
+    Image.new("RGB", (64, 64), "red").save(tmp_path / "secret@5", "png")
+    monkeypatch.chdir(tmp_path)
+
+    async def use(client):
+        assert words(await client.call_tool("list_concepts", {})) == "Nothing was taught yet."
+        for path in ("secret@5", str(tmp_path / "secret@5"), "cat.png"):
+            assert (await client.call_tool("teach", {"name": "Red", "examples": [path]})).is_error
+        arguments = {"name": "Minka", "examples": ["cat.mp4@2", "#2@6"], "words": "a grey cat"}
+        said = words(await client.call_tool("teach", arguments)).splitlines()
+        assert said[0] == "Minka, a grey cat: 2 for, version 1"
+        assert re.match(r"Left out one at a time, \d of 2 examples are", said[1])
+        assert words(await client.call_tool("list_concepts", {})) == said[0]
+        assert "cat.mp4 (#2)" in words(await client.call_tool("search", {"text": "Minka", "limit": 1}))
+
+    with Library.open(tmp_path / "library") as library:
+        asked(create_server(library, allow_write=True), use)
 
 
 def test_over_stdio_stdout_has_nothing_but_the_protocol(sample_folder):

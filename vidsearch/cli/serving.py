@@ -93,7 +93,11 @@ def mcp(
     token: Token = None,
     allow_write: Annotated[
         bool,
-        typer.Option("--allow-write", help="Let captions be corrected.", rich_help_panel=_ACCESS_PANEL),
+        typer.Option(
+            "--allow-write",
+            help="Let captions be corrected and concepts be taught.",
+            rich_help_panel=_ACCESS_PANEL,
+        ),
     ] = False,
     clips: Annotated[
         Path | None,

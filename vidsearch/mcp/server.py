@@ -34,7 +34,7 @@ def create_server(
 
     Args:
         library: The library.
-        allow_write: Whether captions may be corrected.
+        allow_write: Whether captions may be corrected and concepts be taught.
         clip_folder: Where clips may be cut to; None for nowhere.
     """
     from mcp.server.mcpserver import MCPServer
@@ -56,6 +56,7 @@ def create_server(
         (tools.look, "Look at a frame"),
         (tools.find_similar, "Find similar moments"),
         (tools.list_videos, "List the videos"),
+        (tools.list_concepts, "List what was taught"),
     ):
         server.add_tool(tool, title=title, annotations=reads, structured_output=False)
     if clip_folder is not None:
@@ -68,6 +69,7 @@ def create_server(
         server.add_tool(
             tools.correct_caption, title="Correct a caption", annotations=changes, structured_output=False
         )
+        server.add_tool(tools.teach, title="Teach a name", annotations=changes, structured_output=False)
     server.resource(FRAME_URI, name="frame", title="A frame of a video", mime_type="image/jpeg")(tools.frame)
     server.resource(VIDEO_URI, name="video", title="A video in words", mime_type="text/plain")(tools.video)
     return server

@@ -21,6 +21,7 @@ from vidsearch.service.answer_schemas import HitSchema
 from vidsearch.service.clips import cut_into
 from vidsearch.service.library import Library
 from vidsearch.service.paging import read_cursor, write_cursor
+from vidsearch.service.received import received_examples
 from vidsearch.times import format_moment
 
 Arguments = ParamSpec("Arguments")
@@ -213,6 +214,48 @@ class Tools:
         done = self._library.correct(FrameReference(f"#{found.id}", time_seconds), text)
         span = f"{format_moment(done.start_seconds)} to {format_moment(done.end_seconds)}"
         return _words([f"{found.path.name} (#{found.id}), {span}, now says: {done.text}"])
+
+    @in_words
+    def list_concepts(self, cursor: Cursor = None) -> CallToolResult:
+        """List what the library was taught: own names for things, which `search` understands."""
+        found = self._library.concepts.all()
+        if not found:
+            return _words(["Nothing was taught yet."])
+        lines = list(map(wording.concept_line, found))
+        first = read_cursor(cursor, "concepts")
+        end = first + wording.within(lines[first:], _MAX_CHARACTERS)
+        next_cursor = write_cursor(end, "concepts") if end < len(lines) else None
+        return _words([*lines[first:end], *wording.more(next_cursor, len(lines) - end)])
+
+    @in_words
+    def teach(
+        self,
+        name: Annotated[
+            str, Field(min_length=1, max_length=200, description="What this person calls it, as in Minka.")
+        ],
+        examples: Annotated[
+            list[str],
+            Field(max_length=100, description='Moments that show it, as in "cat.mp4@5" or "#2@5".'),
+        ],
+        against: Annotated[
+            list[str] | None,
+            Field(max_length=100, description="Moments that do not show it, but may be taken for it."),
+        ] = None,
+        words: Annotated[
+            str | None,
+            Field(max_length=2000, description='What it is in words anyone would use: "a grey cat".'),
+        ] = None,
+    ) -> CallToolResult:
+        """Teach the library what a name means, by moments that show it. `search` knows the name at once.
+
+        More examples, from different moments, make it better; those of a name that is there are added. Only
+        do this when the person asks for it.
+        """
+        taught = self._library.concepts.teach(
+            name, received_examples(examples), against=received_examples(against or ()), words=words
+        )
+        checks = self._library.concepts.check(taught.concept.name)
+        return _words([wording.concept_line(taught.concept), *taught.notes, *map(wording.check_line, checks)])
 
     # --- resources ----------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from vidsearch.times import format_moment
 if TYPE_CHECKING:
     from vidsearch.service.answer_schemas import HitSchema
     from vidsearch.service.captions import VideoCaptions
+    from vidsearch.service.concepts import Check
     from vidsearch.service.server_schemas import SearchPage
+    from vidsearch.store.concept_rows import Concept
     from vidsearch.tracks import Segment, Track
     from vidsearch.types import Video
 
@@ -64,6 +66,23 @@ def described(captions: VideoCaptions) -> list[str]:
             for each in captions.sections
         ),
     ]
+
+
+def concept_line(concept: Concept) -> str:
+    """Return a concept in one line."""
+    against = f" and {concept.num_against} against" if concept.num_against else ""
+    meaning = f", {concept.words}" if concept.words else ""
+    return f"{concept.name}{meaning}: {concept.num_for} for{against}, version {concept.version}"
+
+
+def check_line(check: Check) -> str:
+    """Return how well a concept's examples agree."""
+    if not check.left_out:
+        return "One picture cannot vouch for itself: give examples of other moments to see if they agree."
+    return (
+        f"Left out one at a time, {check.num_found} of {len(check.left_out)} examples are among the best "
+        f"hundredth of all frames by the others ({check.model})."
+    )
 
 
 def word_line(track: Track, segment: Segment) -> str:
