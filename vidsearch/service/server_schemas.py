@@ -212,6 +212,8 @@ class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
     frames_per_second: float
     times_real_time: float
     eta_seconds: float | None
+    num_lines: int
+    """Lines of words that were given vectors, once the files are done: 0 until then."""
 
     @classmethod
     def of(cls, state: ProgressState) -> Self:
