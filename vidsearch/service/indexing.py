@@ -227,8 +227,12 @@ class Indexer:
             on_progress=progress,
             stop=stop,
         )
-        if not report.interrupted:
+        if report.interrupted:
+            return report
+        try:
             read_lines(store, on_read=None if progress is None else progress.read, stop=stop)
+        except KeyboardInterrupt:  # the videos are kept, and the next run reads the other lines
+            return replace(report, interrupted=True)
         return report
 
 
