@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, TypeAlias
 from vidsearch.concepts.names import Names, checked_name, folded
 from vidsearch.errors import MediaError, QueryError
 from vidsearch.paths import exists
+from vidsearch.search.query import FrameReference
 from vidsearch.store.concept_rows import NewExample
 
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.engine import Searcher
-    from vidsearch.search.query import FrameReference
     from vidsearch.service.reading import LibraryReader
     from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Video
 
-Example: TypeAlias = "str | os.PathLike[str] | int | FrameReference"
+Example: TypeAlias = str | os.PathLike[str] | int | FrameReference
 """A moment "holiday.mp4@12.5", a frame "#231" or 231 as answers number them, or a picture file.
 
 A number and a `FrameReference` are never taken for a file.
@@ -254,7 +254,6 @@ class Concepts:
     # --- examples -----------------------------------------------------------------------------------
 
     def _example(self, given: Example, spaces: Sequence[EmbeddingSpace], *, is_against: bool) -> NewExample:
-        from vidsearch.search.query import FrameReference
         from vidsearch.search.referenced import referenced_frame
 
         named = given if isinstance(given, int | FrameReference) else _frame_named(os.fspath(given))
@@ -319,8 +318,6 @@ class Concepts:
 
 def _frame_named(text: str) -> int | FrameReference | Path:
     """The frame that a text names, or the picture file. Raises QueryError for what is neither."""
-    from vidsearch.search.query import FrameReference
-
     if (number := _FRAME.fullmatch(text.strip())) is not None:
         return int(number[1])
     path = Path(text)
@@ -335,8 +332,6 @@ def _frame_named(text: str) -> int | FrameReference | Path:
 
 
 def _listed(given: Example | Iterable[Example]) -> list[Example]:
-    from vidsearch.search.query import FrameReference
-
     return [given] if isinstance(given, str | os.PathLike | int | FrameReference) else list(given)
 
 
