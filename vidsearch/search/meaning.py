@@ -72,13 +72,11 @@ class LineView:
         return ids[0][is_there], cosines[0][is_there].astype(np.float64)
 
     def cosines(self, library: Store, ids: Int64) -> Numbers:
-        """The cosines of lines; NaN for those that are of another kind, or have no vector yet."""
+        """The cosines of lines, by ascending ids; NaN for those of another kind, or without a vector yet."""
         lines = library.matrix(self.space)
         found = np.full(len(ids), np.nan)
-        if len(lines):
-            at = np.minimum(np.searchsorted(lines.segment_ids, ids), len(lines) - 1)
-            is_there = lines.segment_ids[at] == ids
-            found[is_there] = similarities(lines.vectors[at[is_there]], self.vector)
+        rows = lines.rows_of(ids)
+        found[np.searchsorted(ids, lines.segment_ids[rows])] = similarities(lines.vectors[rows], self.vector)
         return found
 
 

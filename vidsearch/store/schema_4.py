@@ -81,7 +81,7 @@ WHEN old.kind = 'ocr' AND old.state <> 'active' AND new.state = 'active' BEGIN
         SELECT id, ' ' || text || ' ' FROM segments WHERE track_id = new.id AND text IS NOT NULL;
 END;
 
--- Whose vectors went, so that a cache need not be made anew for them.
+-- Whose vectors went, so that a cache need not be rebuilt for them.
 CREATE TABLE vector_removals (
     space_id INTEGER NOT NULL REFERENCES spaces (id),
     revision INTEGER NOT NULL,

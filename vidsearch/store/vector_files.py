@@ -38,7 +38,7 @@ _COLUMNS = {"segments": np.dtype("<i8"), "videos": np.dtype("<i8"), "times": np.
 _POSITION_FIELDS = {"segments": "segment_id", "videos": "video_id", "times": "time_seconds"}
 _READ_BYTES = 1 << 20
 _COMPACTED_ROWS = 4096
-"""Rows at a time when files are written anew from those before."""
+"""Rows read at a time when files are rewritten from those before."""
 
 
 @dataclass(frozen=True, slots=True)

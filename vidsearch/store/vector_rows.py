@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _BLOB = np.dtype("<f4")
 _MOST_REMOVALS = 10_000
-"""Ranges of removed segments that are remembered for a space; a cache further behind is made anew."""
+"""Ranges of removed segments that are remembered for a space; a cache further behind is rebuilt."""
 _SPACE_COLUMNS = """
     s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.kind, s.revision,
     s.rewritten_at_revision, s.state

@@ -41,7 +41,7 @@ NEWER_ROWS = 10_000
 """Up to this many vectors may be in no approximate index; these are searched exhaustively."""
 _BATCH_ROWS = 4096
 _MOST_REMOVED = 4
-"""Files are written anew when more than one in so many of their rows was removed."""
+"""Files are rewritten when more than one in so many of their rows was removed."""
 _SEARCH_TIMEOUT_SECONDS = 1.0
 """A search that finds another process at work on the files takes the vectors from the catalog instead."""
 _STILL_COMPLETE = "The library is complete without these files; searching it is slower."
