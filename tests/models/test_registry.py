@@ -136,7 +136,7 @@ class TestUnavailable:
             constants.HF_HUB_CACHE,
             "http://127.0.0.1:9",
             "vidsearch models pull",
-            "--models FOLDER",
+            "name such a folder",
             "--models mini",
         ):
             assert part in text
