@@ -17,7 +17,7 @@ from pathlib import Path  # noqa: E402
 import numpy as np  # noqa: E402
 
 from vidsearch.search.timeline import Timeline  # noqa: E402
-from vidsearch.store.sqlite_catalog import SqliteCatalog  # noqa: E402
+from vidsearch.store.sqlite.catalog import SqliteCatalog  # noqa: E402
 from vidsearch.store.vectors import Vectors  # noqa: E402
 from vidsearch.types import EmbeddingSpace  # noqa: E402
 

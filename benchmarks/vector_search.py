@@ -36,7 +36,7 @@ import numpy as np
 from vidsearch.store import vector_files
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.matrix import POSITION, Rows
-from vidsearch.store.sqlite_catalog import SqliteCatalog
+from vidsearch.store.sqlite.catalog import SqliteCatalog
 from vidsearch.store.vector_rows import ensure_space, note_change, note_removal
 from vidsearch.store.vectors import Vectors, catch_up_index
 from vidsearch.types import EmbeddingSpace

@@ -10,8 +10,7 @@ from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "vidsearch"
 LAYERS = (
-    {"errors", "types", "tracks", "times", "text", "ngrams", "outputs", "paths", "addresses", "samples"}
-    | {"library_addresses"},
+    {"errors", "types", "tracks", "times", "text", "ngrams", "outputs", "paths", "addresses", "samples"},
     {"media", "models"},
     {"store"},
     {"concepts"},

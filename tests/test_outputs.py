@@ -10,7 +10,7 @@ import pytest
 
 from vidsearch.errors import ExportError
 from vidsearch.outputs import CATALOG_FILE, OutputRule, is_stdout
-from vidsearch.store import sqlite_catalog
+from vidsearch.store.sqlite import catalog as sqlite_catalog
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from itertools import count, islice
 
 import faiss
 
-from vidsearch.store.sqlite_catalog import SqliteCatalog
-from vidsearch.store.sqlite_connection import SqliteConnection
+from vidsearch.store.sqlite.catalog import SqliteCatalog
+from vidsearch.store.sqlite.connection import SqliteConnection
 
 _FILE_EVENTS = frozenset(("open", "os.rename", "os.remove", "os.mkdir", "sqlite3.connect"))
 

@@ -15,7 +15,7 @@ import pytest
 
 from vidsearch.search.engine import Searcher
 from vidsearch.service.query_json import read_query
-from vidsearch.store import schema
+from vidsearch.store.sqlite import schema
 from vidsearch.store.store import Store
 from vidsearch.types import CaptionOrigin, EmbeddingSpace, LibraryModels, SamplingPlan, Shot
 

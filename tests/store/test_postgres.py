@@ -18,11 +18,12 @@ from tests.store.examples import SPACE, axis, begin, four_frames, put, record, w
 from tests.store.test_processes import make_files, start, state_of
 from tests.store.writer import index_all
 from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable
-from vidsearch.library_addresses import fit_for_a_path, server_address, server_url
-from vidsearch.store import postgres_catalog, schema
 from vidsearch.store.fts import TOKENIZER
-from vidsearch.store.postgres_catalog import PostgresCatalog
-from vidsearch.store.postgres_connection import tsquery
+from vidsearch.store.postgres import catalog as postgres_catalog
+from vidsearch.store.postgres.address import fit_for_a_path, server_address, server_url
+from vidsearch.store.postgres.catalog import PostgresCatalog
+from vidsearch.store.postgres.connection import tsquery
+from vidsearch.store.sqlite import schema
 from vidsearch.store.store import Store
 from vidsearch.store.tables import tables
 from vidsearch.store.words import all_words_expression, any_word_expression
@@ -261,7 +262,7 @@ def test_a_library_opened_to_be_read_is_not_written(library: Store, postgres_lib
 
 
 def test_a_missing_driver_is_one_line(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.delitem(sys.modules, "vidsearch.store.postgres_catalog")
+    monkeypatch.delitem(sys.modules, "vidsearch.store.postgres.catalog")
     monkeypatch.setitem(sys.modules, "psycopg", None)
     with pytest.raises(LibraryError, match=r'needs psycopg: pip install "vidsearch\[postgres\]"'):
         Store.open("postgresql://host/videos")

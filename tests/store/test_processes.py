@@ -17,10 +17,11 @@ from tests.conftest import REPOSITORY
 from tests.store.examples import SPACE, axis, four_frames, write_file
 from tests.store.kills import kill_everywhere
 from tests.store.writer import FRAMES_PER_CHUNK, index_all
-from vidsearch.store import schema, setting_rows
+from vidsearch.store import setting_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.fingerprint import fingerprint
-from vidsearch.store.sqlite_catalog import SqliteCatalog
+from vidsearch.store.sqlite import schema
+from vidsearch.store.sqlite.catalog import SqliteCatalog
 from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
 

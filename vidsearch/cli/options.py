@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 
 from vidsearch.errors import QueryError
-from vidsearch.library_addresses import fit_for_a_path
 from vidsearch.paths import given_path
+from vidsearch.store.postgres.address import fit_for_a_path
 from vidsearch.times import parse_time
 
 

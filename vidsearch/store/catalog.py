@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
-from vidsearch.library_addresses import server_url
 from vidsearch.store.connection import Connection
+from vidsearch.store.postgres.address import server_url
 from vidsearch.store.records import Problem
 
 
@@ -81,9 +81,9 @@ def open_catalog(path: str | os.PathLike[str], *, create: bool = False, read_onl
     """
     url = server_url(path)
     if url is not None:
-        from vidsearch.store.postgres_catalog import PostgresCatalog
+        from vidsearch.store.postgres.catalog import PostgresCatalog
 
         return PostgresCatalog(url, create=create, read_only=read_only)
-    from vidsearch.store.sqlite_catalog import SqliteCatalog
+    from vidsearch.store.sqlite.catalog import SqliteCatalog
 
     return SqliteCatalog(Path(path), create=create, read_only=read_only)

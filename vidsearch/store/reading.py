@@ -17,7 +17,6 @@ from vidsearch.store import (
     frame_rows,
     ledger,
     line_vectors,
-    schema,
     setting_rows,
     track_rows,
     vector_rows,
@@ -35,6 +34,7 @@ from vidsearch.store.records import (
     LibraryInfo,
     SubtitleTrack,
 )
+from vidsearch.store.sqlite.schema import FORMAT_VERSION
 from vidsearch.tracks import Segment, SegmentMatch, Track, TrackKind, WordKind
 from vidsearch.types import (
     EmbeddingSpace,
@@ -110,7 +110,7 @@ class StoreReading:
             numbers = setting_rows.numbers(connection)
         return LibraryInfo(
             path=self.address,
-            format_version=schema.FORMAT_VERSION,
+            format_version=FORMAT_VERSION,
             models=self.models,
             spaces=self.spaces(kind=None),
             size_bytes=self._catalog.size_bytes(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from graphlib import TopologicalSorter
 
-from vidsearch.store import schema
+from vidsearch.store.sqlite import schema
 
 _INTERNAL = ("sqlite_", "_sqlite")
 

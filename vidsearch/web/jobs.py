@@ -20,7 +20,7 @@ from pathlib import Path
 import platformdirs
 import psutil
 
-from vidsearch.library_addresses import server_address, server_url
+from vidsearch.store.postgres.address import server_address, server_url
 
 _NOTE = "index-run.json"
 _LOG = "index-run.log"

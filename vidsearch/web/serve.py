@@ -14,7 +14,7 @@ from typing import Any
 
 from vidsearch.addresses import DEFAULT_HOST, answered_names, check_address, url_of
 from vidsearch.errors import VidsearchError
-from vidsearch.library_addresses import server_url
+from vidsearch.store.postgres.address import server_url
 
 DEFAULT_PORT = 8501
 

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from vidsearch.errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.store import schema, setting_rows, sqlite_check
+from vidsearch.store import setting_rows
 from vidsearch.store.lock import WriteLock
-from vidsearch.store.sqlite_connection import SqliteConnection
+from vidsearch.store.sqlite import check, schema
+from vidsearch.store.sqlite.connection import SqliteConnection
 
 if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
@@ -168,7 +169,7 @@ class SqliteCatalog:
 
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
-        return sqlite_check.check(self, repair=repair)
+        return check.check(self, repair=repair)
 
     def counters(self, connection: Connection) -> dict[str, int]:
         """See `Catalog.counters`."""

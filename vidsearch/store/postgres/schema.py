@@ -7,7 +7,7 @@ full-text index, is written out below.
 from __future__ import annotations
 
 from vidsearch.store import setting_rows
-from vidsearch.store.schema import FORMAT_VERSION
+from vidsearch.store.sqlite.schema import FORMAT_VERSION
 from vidsearch.store.tables import Column, Table, tables
 
 _TEXT = 'TEXT COLLATE "C"'

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Any
 import platformdirs
 
 from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
-from vidsearch.library_addresses import server_address
-from vidsearch.store import schema, setting_rows
+from vidsearch.store import setting_rows
 from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS
+from vidsearch.store.postgres.address import server_address
 
 try:
     import psycopg
@@ -29,8 +29,9 @@ except ModuleNotFoundError as error:
     message = 'A library on a PostgreSQL server needs psycopg: pip install "vidsearch[postgres]"'
     raise LibraryError(message) from error
 
-from vidsearch.store import postgres_schema
-from vidsearch.store.postgres_connection import PostgresConnection
+from vidsearch.store.postgres import schema as server_schema
+from vidsearch.store.postgres.connection import PostgresConnection
+from vidsearch.store.sqlite.schema import FORMAT_VERSION
 from vidsearch.store.tables import tables
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class PostgresCatalog:
 
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
-        from vidsearch.store.postgres_check import check
+        from vidsearch.store.postgres.check import check
 
         return check(self, repair=repair)
 
@@ -261,7 +262,7 @@ class PostgresCatalog:
             if self._has_library(raw):
                 return
             raw.execute(f"CREATE SCHEMA IF NOT EXISTS {self._at.schema}".encode())
-            raw.execute(postgres_schema.create(self._at.schema).encode())
+            raw.execute(server_schema.create(self._at.schema).encode())
             raw.execute(
                 "INSERT INTO settings (key, value) VALUES (%s, %s)",
                 (setting_rows.LIBRARY_ID, uuid.uuid4().hex),
@@ -277,10 +278,10 @@ class PostgresCatalog:
         query = f"SELECT key, value FROM {self._at.schema}.settings"
         settings = dict(raw.execute(query.encode()).fetchall())
         version = int(settings[setting_rows.FORMAT_VERSION])
-        if version != schema.FORMAT_VERSION:
+        if version != FORMAT_VERSION:
             raise LibraryTooNew(
                 f"The library {self.address} has format {version}; this program knows format "
-                f"{schema.FORMAT_VERSION}. Update vidsearch: pip install --upgrade vidsearch"
+                f"{FORMAT_VERSION}. Update vidsearch: pip install --upgrade vidsearch"
             )
         return str(settings[setting_rows.LIBRARY_ID])
 

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vidsearch.store.fts import tokens
-from vidsearch.store.postgres_connection import tsvector
+from vidsearch.store.postgres.connection import tsvector
 from vidsearch.store.records import Problem
 
 if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
-    from vidsearch.store.postgres_catalog import PostgresCatalog
+    from vidsearch.store.postgres.catalog import PostgresCatalog
 
 _BATCH_ROWS = 2000
 

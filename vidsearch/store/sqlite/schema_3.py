@@ -13,7 +13,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
 from vidsearch.store import segment_ids
-from vidsearch.store.sql import execute_all
+from vidsearch.store.sqlite.statements import execute_all
 from vidsearch.tracks import HUMAN, TrackKind
 
 if TYPE_CHECKING:

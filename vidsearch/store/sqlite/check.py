@@ -12,7 +12,7 @@ from vidsearch.store import track_rows, vector_rows
 from vidsearch.store.records import Problem
 
 if TYPE_CHECKING:
-    from vidsearch.store.sqlite_catalog import SqliteCatalog
+    from vidsearch.store.sqlite.catalog import SqliteCatalog
 
 _FULL_TEXT_TABLES = ("segments_fts", "segments_trigrams")
 

@@ -12,7 +12,7 @@ import sqlite3
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from vidsearch.store.sql import execute_all
+from vidsearch.store.sqlite.statements import execute_all
 
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
@@ -210,8 +210,8 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _migrations() -> Migrations:
     from sqlite_utils import Migrations
 
-    from vidsearch.store import schema_4
-    from vidsearch.store.schema_3 import to_tracks
+    from vidsearch.store.sqlite import schema_4
+    from vidsearch.store.sqlite.schema_3 import to_tracks
 
     def run_sql(sql: str) -> Callable[[sqlite3.Connection], None]:
         return lambda connection: execute_all(connection, sql)

@@ -1,0 +1,1 @@
+"""A library's rows on a PostgreSQL server."""
