@@ -79,7 +79,7 @@ def test_both_schemas_have_the_same_tables_and_columns(library: Store):
     on_server: dict[str, list[str]] = {}
     for table, column in rows:
         on_server.setdefault(table, []).append(column)
-    assert on_server.pop("segments_fts") == ["rowid", "words", "is_shown"]
+    assert on_server.pop("segments_fts") == ["rowid", "words", "letters", "is_shown"]
     assert on_server == in_sqlite
 
 

@@ -37,6 +37,13 @@ class Connection(Protocol):
         """Make the texts of segments that were just added findable by their words: (id, text)."""
         ...
 
+    def lines_sharing(self, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
+        """Lines on the screen that have some of these runs of three letters, those with most of them first.
+
+        A trigram is of letters and digits, in small letters, with a space where a word begins or ends.
+        """
+        ...
+
 
 LISTED = "(SELECT value FROM json_each(?))"
 """The numbers of a JSON list that is one value."""

@@ -6,7 +6,6 @@ with it, letter by letter.
 
 from __future__ import annotations
 
-import sqlite3
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -28,30 +27,21 @@ _MAX_WORDS = 16
 
 
 def words_like(connection: Connection, word: str) -> list[str]:
-    """Words on the screen of any video that look like a word, without it, the most alike first.
-
-    Empty in a catalog without the index, on a PostgreSQL server.
-    """
+    """Words on the screen of any video that look like a word, without it, the most alike first."""
     asked = _plain(word)
-    if not isinstance(connection, sqlite3.Connection) or len(asked) < _SHORTEST or not asked.isalnum():
+    if len(asked) < _SHORTEST or not asked.isalnum():
         return []
     spaced = f" {asked} "
-    trigrams = dict.fromkeys(spaced[start : start + 3] for start in range(len(asked)))
-    query = """
-        SELECT s.text FROM segments_trigrams t JOIN segments s ON s.id = t.rowid
-        WHERE segments_trigrams MATCH ? ORDER BY t.rank LIMIT ?
-    """
-    expression = " OR ".join(f'"{trigram}"' for trigram in trigrams)
+    trigrams = list(dict.fromkeys(spaced[start : start + 3] for start in range(len(asked))))
     at_most = max(1, len(asked) // _LETTERS_PER_SLIP)
     found: dict[str, int] = {}
-    for (text,) in connection.execute(query, (expression, _MAX_LINES)):
+    for text in connection.lines_sharing(trigrams, num_lines=_MAX_LINES):
         for each in words_of(text):
             plain = _plain(each)
             if plain != asked and each not in found:
                 found[each] = edits(asked, plain, at_most=at_most)
-    return sorted((each for each in found if found[each] <= at_most), key=lambda each: found[each])[
-        :_MAX_WORDS
-    ]
+    alike = [each for each in found if found[each] <= at_most]
+    return sorted(alike, key=lambda each: (found[each], each))[:_MAX_WORDS]
 
 
 def _plain(word: str) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from vidsearch.store.fts import tokens
-from vidsearch.store.postgres.connection import tsvector
+from vidsearch.store.postgres.connection import indexed
 from vidsearch.store.records import Problem
 
 if TYPE_CHECKING:
@@ -35,7 +34,8 @@ def check(catalog: PostgresCatalog, *, repair: bool) -> Iterator[Problem]:
 def _without_their_words(connection: Connection) -> list[tuple[int, str]]:
     """Segments, (id, text), whose words in the index are not those of their text, or not shown as it is."""
     query = """
-        SELECT s.id, s.text, f.words = ?::tsvector, f.is_shown = (t.state = 'active')
+        SELECT s.text, f.words = ?::tsvector, f.letters IS NOT DISTINCT FROM ?::tsvector,
+            f.is_shown = (t.state = 'active')
         FROM segments s JOIN tracks t ON t.id = s.track_id LEFT JOIN segments_fts f ON f.rowid = s.id
         WHERE s.id = ?
     """
@@ -46,8 +46,9 @@ def _without_their_words(connection: Connection) -> list[tuple[int, str]]:
         (after, _BATCH_ROWS),
     ).fetchall():
         after = rows[-1][0]
-        for (segment_id, _), words in zip(rows, tokens(text for _, text in rows), strict=True):
-            _, text, *are_right = connection.execute(query, (tsvector(words), segment_id)).fetchone()
+        for each in indexed(rows):
+            values = (each.words, each.letters, each.segment_id)
+            text, *are_right = connection.execute(query, values).fetchone()
             if not all(are_right):
-                found.append((segment_id, text))
+                found.append((each.segment_id, text))
     return found

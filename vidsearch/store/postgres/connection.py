@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from vidsearch.store import segment_ids
 from vidsearch.store.connection import CLOCK, IDS_AS_TEXT, LISTED
-from vidsearch.store.fts import tokens
+from vidsearch.store.fts import LETTERS, tokens
 from vidsearch.store.values import PathBytes
 
 if TYPE_CHECKING:
@@ -50,16 +51,25 @@ class PostgresConnection:
 
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
         """Keep the words of segments beside them, to be found while their track is shown."""
-        known = list(rows)
-        words = tokens(text for _, text in known)
         self.executemany(
             """
-            INSERT INTO segments_fts (rowid, words, is_shown) VALUES (?, ?::tsvector, (
+            INSERT INTO segments_fts (rowid, words, letters, is_shown) VALUES (?, ?::tsvector, ?::tsvector, (
                 SELECT t.state = 'active' FROM segments s JOIN tracks t ON t.id = s.track_id WHERE s.id = ?
             ))
             """,
-            [(row[0], tsvector(of_row), row[0]) for row, of_row in zip(known, words, strict=True)],
+            [(each.segment_id, each.words, each.letters, each.segment_id) for each in indexed(rows)],
         )
+
+    def lines_sharing(self, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
+        """See `Connection.lines_sharing`; lines with equally many come by their ids."""
+        query = """
+            SELECT s.text FROM segments_fts f JOIN segments s ON s.id = f.rowid
+            WHERE f.letters @@ ?::tsquery AND f.is_shown
+            ORDER BY length(ts_delete(f.letters, ?::text[])) - length(f.letters), f.rowid LIMIT ?
+        """
+        shared = [letters for of_text in tokens(trigrams, LETTERS) for letters in of_text]
+        any_of = " | ".join(map(_quoted, shared))
+        return [text for (text,) in self.execute(query, (any_of, shared, num_lines))]
 
 
 class PostgresCursor:
@@ -84,6 +94,38 @@ class PostgresCursor:
 
     def __iter__(self) -> Iterator[Any]:
         return iter(self._cursor)
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What a segment is found by, as PostgreSQL takes it."""
+
+    segment_id: int
+    words: str
+    letters: str | None
+    """Three letters at a time, of lines on the screen alone. Spaces around a line make its first and last
+    letters like those of other words."""
+
+
+def indexed(rows: Iterable[tuple[int, str]]) -> list[Indexed]:
+    """What segments are found by: (id, text)."""
+    known = list(rows)
+    words = tokens(text for _, text in known)
+    lines = {segment_id: f" {text} " for segment_id, text in known if _is_on_screen(segment_id)}
+    letters = dict(zip(lines, tokens(lines.values(), LETTERS), strict=True))
+    return [
+        Indexed(
+            segment_id,
+            tsvector(of_text),
+            " ".join(map(_quoted, dict.fromkeys(letters[segment_id]))) if segment_id in letters else None,
+        )
+        for (segment_id, _), of_text in zip(known, words, strict=True)
+    ]
+
+
+def _is_on_screen(segment_id: int) -> bool:
+    kind, _ = segment_ids.kind_of(segment_id)
+    return kind == "ocr"
 
 
 def tsvector(words: Sequence[str]) -> str:

@@ -31,9 +31,11 @@ ALTER TABLE thumbnails ALTER COLUMN jpeg SET STORAGE EXTERNAL;
 CREATE TABLE segments_fts (
     rowid BIGINT PRIMARY KEY REFERENCES segments (id) ON DELETE CASCADE,
     words TSVECTOR NOT NULL,
+    letters TSVECTOR,
     is_shown BOOLEAN NOT NULL
 );
 CREATE INDEX segments_fts_words ON segments_fts USING gin (words) WHERE is_shown;
+CREATE INDEX segments_fts_letters ON segments_fts USING gin (letters) WHERE is_shown AND letters IS NOT NULL;
 CREATE FUNCTION show_words() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     UPDATE segments_fts SET is_shown = (NEW.state = 'active')
     FROM segments s WHERE s.track_id = NEW.id AND s.id = segments_fts.rowid;
