@@ -58,6 +58,13 @@ def test_a_word_with_a_wrong_letter_is_found_after_the_word_itself(library, word
     assert found(library, words) == texts
 
 
+def test_a_word_that_is_often_read_rightly_is_found_read_wrong(library):
+    """Lines that have the word are closest to it, and more of them than are compared."""
+    with_lines(library, *["Quarterly revenue"] * 300, "Quartcrly revemue")
+    found = library.match("revenue", 400, kinds=TEXT)
+    assert (len(found), found[-1].text) == (301, "Quartcrly revemue")
+
+
 def test_a_line_that_is_shown_no_longer_is_not_found(library):
     with_lines(library, "Quartcrly revemue")
     assert found(library, "quarterly") == ["Quartcrly revemue"]
@@ -116,7 +123,7 @@ def test_a_server_finds_what_a_folder_does(postgres_library: str, tmp_path: Path
 
     def misread(word: str) -> str:
         at = int(rng.integers(len(word)))
-        return rng.choice([word, word[:at] + word[at + 1 :], f"{word[:at]}x{word[at:]}", word.upper()])
+        return str(rng.choice([word, word[:at] + word[at + 1 :], f"{word[:at]}x{word[at:]}", word.upper()]))
 
     lines = [" ".join(misread(word) for word in rng.choice(words, 3)) for _ in range(150)]
     answers = []
@@ -131,4 +138,4 @@ def test_a_server_finds_what_a_folder_does(postgres_library: str, tmp_path: Path
                 }
             )
     assert answers[0] == answers[1]
-    assert sum(map(len, answers[0].values())) > 400, "half of the words are read wrongly, and most of those found"
+    assert sum(map(len, answers[0].values())) > 400, "half of the words are read wrongly"

@@ -37,10 +37,11 @@ class Connection(Protocol):
         """Make the texts of segments that were just added findable by their words: (id, text)."""
         ...
 
-    def lines_sharing(self, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """Lines on the screen that have some of these runs of three letters, those with most of them first.
+    def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
+        """Lines on the screen that have some of a word's runs of three letters, but not the word itself.
 
-        A trigram is of letters and digits, in small letters, with a space where a word begins or ends.
+        Those with most of them come first. A trigram is of letters and digits, in small letters, with a space
+        where the word begins or ends.
         """
         ...
 

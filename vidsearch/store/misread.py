@@ -35,7 +35,7 @@ def words_like(connection: Connection, word: str) -> list[str]:
     trigrams = list(dict.fromkeys(spaced[start : start + 3] for start in range(len(asked))))
     at_most = max(1, len(asked) // _LETTERS_PER_SLIP)
     found: dict[str, int] = {}
-    for text in connection.lines_sharing(trigrams, num_lines=_MAX_LINES):
+    for text in connection.lines_like(asked, trigrams, num_lines=_MAX_LINES):
         for each in words_of(text):
             plain = _plain(each)
             if plain != asked and each not in found:

@@ -60,16 +60,17 @@ class PostgresConnection:
             [(each.segment_id, each.words, each.letters, each.segment_id) for each in indexed(rows)],
         )
 
-    def lines_sharing(self, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """See `Connection.lines_sharing`; lines with equally many come by their ids."""
+    def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
+        """See `Connection.lines_like`; lines with equally many come by their ids."""
         query = """
             SELECT s.text FROM segments_fts f JOIN segments s ON s.id = f.rowid
-            WHERE f.letters @@ ?::tsquery AND f.is_shown
+            WHERE f.letters @@ ?::tsquery AND NOT f.words @@ ?::tsquery AND f.is_shown
             ORDER BY length(ts_delete(f.letters, ?::text[])) - length(f.letters), f.rowid LIMIT ?
         """
         shared = [letters for of_text in tokens(trigrams, LETTERS) for letters in of_text]
         any_of = " | ".join(map(_quoted, shared))
-        return [text for (text,) in self.execute(query, (any_of, shared, num_lines))]
+        itself = tsquery(f'"{word}"')
+        return [text for (text,) in self.execute(query, (any_of, itself, shared, num_lines))]
 
 
 class PostgresCursor:

@@ -12,11 +12,13 @@ class SqliteConnection(sqlite3.Connection):
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
         """Triggers do it."""
 
-    def lines_sharing(self, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """See `Connection.lines_sharing`; FTS5's own rank says what most of them is."""
+    def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
+        """See `Connection.lines_like`; FTS5's own rank says what most of them is."""
         query = """
             SELECT s.text FROM segments_trigrams t JOIN segments s ON s.id = t.rowid
-            WHERE segments_trigrams MATCH ? ORDER BY t.rank LIMIT ?
+            WHERE segments_trigrams MATCH ?
+                AND t.rowid NOT IN (SELECT rowid FROM segments_fts WHERE segments_fts MATCH ?)
+            ORDER BY t.rank LIMIT ?
         """
         expression = " OR ".join(f'"{trigram}"' for trigram in trigrams)
-        return [text for (text,) in self.execute(query, (expression, num_lines))]
+        return [text for (text,) in self.execute(query, (expression, f'"{word}"', num_lines))]
