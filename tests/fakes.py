@@ -94,8 +94,10 @@ class ColourCaptioner:
         prompt: str | None = None,
         short_side_pixels: int = 16,
         token_logprob: float = -0.5,
+        weights_digest: str = "colour-1",
     ) -> None:
         self.model = model
+        self.weights_digest = weights_digest
         self.prompt = prompt
         self.short_side_pixels = short_side_pixels
         self.token_logprob = token_logprob

@@ -45,9 +45,15 @@ class TrackSpec:
     producer: str
     """What makes it, exactly: a model, "file", "stream", or "human"."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """How it is made, as JSON has it: the sampling plan, a prompt, a file name, a stream's number."""
+    """How it is made, as JSON has it: the sampling plan, a model's weights by digest, a prompt, a file name,
+    a stream's number."""
     language: str | None = None
     """BCP 47 tag of its text, where known: "en", "pt-BR"."""
+
+    def is_by_same_model(self, other: TrackSpec) -> bool:
+        """Whether the same model, with the same weights where both tracks name them, makes both."""
+        digests = {spec.params["weights"] for spec in (self, other) if "weights" in spec.params}
+        return self.producer == other.producer and len(digests) <= 1
 
     def replaces(self, other: TrackSpec) -> bool:
         """Whether a whole track of this kind takes the place of another one of the same video.

@@ -52,6 +52,7 @@ class NumberCaptioner:
     """Captions a numbered picture: "picture 12"."""
 
     model = "number"
+    weights_digest = "number-1"
     prompt = None
     short_side_pixels = 64
 

@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,7 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.fakes import ColourCaptioner, ColourEmbedder
 from tests.ingest.clips import colour_clip
-from vidsearch.errors import LibraryError, QueryError
+from vidsearch.errors import LibraryError, ModelUnavailable, QueryError
 from vidsearch.ingest import IngestReport, PipelineOptions, ingest
 from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.ray_runner import RayOptions, RayRunner, parse_path_map
@@ -46,6 +48,20 @@ def models() -> Models:
 
 def slow_models() -> Models:
     return Models([SlowEmbedder()], [CaptionAnalyzer(ColourCaptioner())])
+
+
+def other_captions() -> Models:
+    return Models([ColourEmbedder()], [CaptionAnalyzer(ColourCaptioner(weights_digest="other"))])
+
+
+def other_vectors_once(has_one: Path) -> Models:
+    """Other vectors in the worker that comes first."""
+    made = models()
+    with suppress(FileExistsError):
+        has_one.touch(exist_ok=False)
+        (embedder,) = made.embedders
+        embedder.space = replace(embedder.space, weights_digest="other")  # type: ignore[misc]
+    return made
 
 
 @pytest.fixture(scope="module")
@@ -154,22 +170,28 @@ def test_workers_make_what_this_machine_makes_also_after_one_was_killed(cluster,
 
 
 @pytest.mark.slow
-def test_a_worker_with_other_weights_is_refused(cluster, folder, tmp_path):
-    import dataclasses
-
-    from vidsearch.errors import ModelUnavailable
-
-    own = Introduction.of(models())
-    space = dataclasses.replace(own.spaces[0], weights_digest="0" * 40)
-    runner = RayRunner(
-        models,
-        dataclasses.replace(own, spaces=(space,)),
-        ray_options=RayOptions(num_workers=1, environment={"PYTHONPATH": str(REPOSITORY)}),
-    )
+def test_workers_with_other_weights_of_captions_are_refused(cluster, folder, tmp_path):
+    """They would mix sentences of two models under one name."""
     with Store.open(tmp_path / "library", create=True) as library:
-        with pytest.raises(ModelUnavailable, match="has other weights"):
-            index(library, folder, runner)
-        assert library.videos() == []
+        with pytest.raises(ModelUnavailable, match=r"other weights of colour \(other, not colour-1\)"):
+            index(library, folder, runner_of(other_captions))
+        assert (library.videos(), library.spaces()) == ([], ())
+
+
+@pytest.mark.slow
+def test_one_worker_with_other_weights_is_refused_and_the_other_does_the_work(
+    cluster, folder, tmp_path, wanted
+):
+    """Its vectors would make a second space."""
+    load = partial(other_vectors_once, tmp_path / "has one")
+    with Store.open(tmp_path / "library", create=True) as library:
+        report = index(library, folder, runner_of(load))
+
+        (line,) = [each for each in report.warnings if "other weights" in each]
+        assert "has other weights of colour (other, not colour-1): it is given no work." in line
+        assert (report.num_indexed, report.failures, len(report.shares)) == (4, (), 1)
+        assert library.spaces() == (ColourEmbedder().space,)
+        assert contents(library) == wanted
 
 
 @pytest.mark.slow
@@ -253,15 +275,23 @@ def test_a_worker_that_sees_another_file_says_so(folder):
 
 
 def test_only_a_worker_that_fits_is_given_work():
-    import dataclasses
-
     own = Introduction.of(models())
+    assert own.differs_from(replace(own, host="another")) is None
 
-    assert own.differs_from(dataclasses.replace(own, host="another")) is None
-    assert "runs vidsearch" in str(own.differs_from(dataclasses.replace(own, version="0.0.1")))
-    other = dataclasses.replace(own.spaces[0], weights_digest="0" * 40)
-    assert "other weights" in str(dataclasses.replace(own, spaces=(other,)).differs_from(own))
-    assert dataclasses.replace(own, producers=()).differs_from(own) == "has other models"
+    def difference(**changes: Any) -> str | None:
+        return replace(own, **changes).differs_from(own)
+
+    (space,), (captions,) = own.spaces, own.tracks
+    assert difference(version="0.0.1") == f"runs vidsearch 0.0.1, not {own.version}"
+    other = "has other weights of colour (other, not colour-1)"
+    assert difference(spaces=(replace(space, weights_digest="other"),)) == other
+    other_params = {**captions.params, "weights": "other"}
+    assert difference(tracks=(replace(captions, params=other_params),)) == other
+    assert difference(tracks=()) == "has other models: colour"
+    with_prompt = {**captions.params, "prompt": "a photo of"}
+    assert difference(tracks=(replace(captions, params=with_prompt),)) == (
+        "runs its models with other settings"
+    )
 
 
 @pytest.mark.parametrize("pair", ["/a", "=/b", "/a="])

@@ -232,6 +232,26 @@ def test_an_upgrade_is_unseen_until_it_is_whole_and_can_be_continued(library, cl
     assert words_of_people(library) == ["Bello's ball"]
 
 
+def test_captions_name_the_weights_that_wrote_them(library, clip):
+    """Under a name such as a folder's there may be other weights by now."""
+    index(library, clip)
+    others = CaptionAnalyzer(ColourCaptioner(weights_digest="others"))
+
+    def again(analyzer: CaptionAnalyzer) -> int:
+        before = digests()
+        add_tracks(library, library.videos(), analyzers=[analyzer])
+        return len(digests()) - len(before)
+
+    def digests() -> list[str]:
+        (video,) = library.videos()
+        return [each.spec.params["weights"] for each in library.tracks(video.id) if each.kind == "caption"]
+
+    assert digests() == ["colour-1"]
+    assert again(CaptionAnalyzer(ColourCaptioner())) == 0
+    assert (again(others), again(others)) == (1, 0)
+    assert digests() == ["colour-1", "others"]
+
+
 @pytest.mark.parametrize("bad", [np.full(3, np.nan), np.full(3, 7.0), np.ones(2) / 2**0.5])
 def test_a_bad_vector_is_a_warning_and_costs_that_frame_alone(library, clip, bad):
     """One bad vector ended the run, and every later run at the same frame."""

@@ -263,6 +263,7 @@ class CaptionerContract:
 
     def test_the_captioner_says_what_it_is(self, captioner):
         assert captioner.model
+        assert captioner.weights_digest
         assert captioner.prompt is None
         assert captioner.short_side_pixels > 0
 

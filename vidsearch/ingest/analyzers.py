@@ -185,7 +185,7 @@ class CaptionAnalyzer:
         return getattr(self._captioner, "batch_size", None)
 
     def track(self, plan: SamplingPlan) -> TrackSpec:
-        params: dict[str, Any] = {"plan": asdict(plan)}
+        params: dict[str, Any] = {"plan": asdict(plan), "weights": self._captioner.weights_digest}
         if self._captioner.prompt is not None:
             params["prompt"] = self._captioner.prompt
         return TrackSpec("caption", self._captioner.model, params)

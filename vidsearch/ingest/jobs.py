@@ -120,7 +120,7 @@ def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
         if not track.is_complete or track.state == "superseded" or not spec.replaces(track.spec):
             continue
         is_unseen = track.state == "building" and spec == track.spec
-        is_by_same = spec.producer == track.spec.producer
+        is_by_same = spec.is_by_same_model(track.spec)
         if is_unseen or (
             track.state == "active" and (redo == "missing" or (redo == "others" and is_by_same))
         ):

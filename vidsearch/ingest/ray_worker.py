@@ -18,12 +18,14 @@ from vidsearch.errors import MediaError, VideoReplaced, VidsearchError
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.work import VideoDone, VideoJob, WorkResult
 from vidsearch.store.fingerprint import glance
+from vidsearch.types import SamplingPlan
 
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FrameAnalyzer, FrameReader
     from vidsearch.ingest.windows import StreamAnalyzer
     from vidsearch.models.protocols import Embedder
     from vidsearch.store.fingerprint import Glance
+    from vidsearch.tracks import TrackSpec
     from vidsearch.types import EmbeddingSpace
 
 _WAIT_SECONDS = 1.0
@@ -43,26 +45,27 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a worker says of itself before it is given work."""
+    """What a worker says of itself before it is given work.
+
+    The sampling plan is no part of it: each job brings its own.
+    """
 
     version: str
     spaces: tuple[EmbeddingSpace, ...]
-    """By model and digest of the weights: vectors of others are no use to the library."""
-    producers: tuple[str, ...]
-    """Of its analyzers' tracks, with the weights where the track names them."""
+    """Of its embedders, by model and digest of the weights."""
+    tracks: tuple[TrackSpec, ...]
+    """Of all else that it runs, with the digest of the weights where a track names it."""
     host: str
 
     @classmethod
     def of(cls, models: Models) -> Introduction:
         """Introduce whoever has these models."""
-        from vidsearch.types import SamplingPlan
-
-        tracks = [each.track(SamplingPlan()) for each in models.analyzers]
-        tracks += [each.track(SamplingPlan()) for each in models.stream_analyzers]
+        readers = () if models.reader is None else (models.reader,)
+        makers = (*models.analyzers, *models.stream_analyzers, *readers)
         return cls(
             version=vidsearch.__version__,
             spaces=tuple(each.space for each in models.embedders),
-            producers=tuple(f"{each.producer} {each.params.get('weights', '')}" for each in tracks),
+            tracks=tuple(each.track(SamplingPlan()) for each in makers),
             host=platform.node(),
         )
 
@@ -70,12 +73,20 @@ class Introduction:
         """How a worker differs from the one who gives it work, in a way that matters; None where it fits."""
         if self.version != other.version:
             return f"runs vidsearch {self.version}, not {other.version}"
-        for own, wanted in zip(self.spaces, other.spaces, strict=False):
-            if own != wanted:
-                return f"has other weights of {wanted.model} ({own.weights_digest[:12]})"
-        if (self.producers, len(self.spaces)) != (other.producers, len(other.spaces)):
-            return "has other models"
+        own, wanted = self._weights(), other._weights()
+        if [model for model, _ in own] != [model for model, _ in wanted]:
+            return f"has other models: {', '.join(model for model, _ in own) or 'none'}"
+        for (model, digest), (_, digest_wanted) in zip(own, wanted, strict=True):
+            if digest != digest_wanted:
+                return f"has other weights of {model} ({digest[:12]}, not {digest_wanted[:12]})"
+        if (self.spaces, self.tracks) != (other.spaces, other.tracks):
+            return "runs its models with other settings"
         return None
+
+    def _weights(self) -> list[tuple[str, str]]:
+        """Its models, and the digest of the weights of each, where it is known."""
+        embedders = [(space.model, space.weights_digest) for space in self.spaces]
+        return embedders + [(track.producer, str(track.params.get("weights", ""))) for track in self.tracks]
 
 
 @dataclass(frozen=True, slots=True)

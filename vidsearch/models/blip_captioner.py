@@ -79,6 +79,7 @@ class BlipCaptioner:
         tokenizer: Tokenizer,
         *,
         model: str,
+        weights_digest: str,
         preprocessing: Preprocessing,
         device: Device,
         batch_size: int | None = None,
@@ -91,6 +92,7 @@ class BlipCaptioner:
             torch_model: the network with its weights.
             tokenizer: of its checkpoint.
             model: name, for `model`.
+            weights_digest: of its checkpoint.
             preprocessing: of its checkpoint.
             device: where to run.
             batch_size: images at once; None is what fits.
@@ -99,6 +101,7 @@ class BlipCaptioner:
                 transformers does, each caption beginning with the text (`transformers_style`).
         """
         self.model = model
+        self.weights_digest = weights_digest
         self.prompt = prompt
         self.device = device
         self.preprocessing = preprocessing
@@ -181,6 +184,7 @@ def load_blip_captioner(
         load_model(lambda: BlipCaptionModel(config), checkpoint, same_as=_TIED),
         load_tokenizer(checkpoint, _PROMPT_RULES, config),
         model=checkpoint.model,
+        weights_digest=checkpoint.digest(),
         preprocessing=read_preprocessing(checkpoint, config),
         device=device,
         batch_size=batch_size,

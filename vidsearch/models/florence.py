@@ -46,6 +46,7 @@ class FlorenceCaptioner:
         tokenizer: Tokenizer,
         *,
         model: str,
+        weights_digest: str,
         preprocessing: Preprocessing,
         num_image_tokens: int,
         device: Device,
@@ -59,6 +60,7 @@ class FlorenceCaptioner:
             torch_model: transformers' Florence2ForConditionalGeneration.
             tokenizer: of its checkpoint.
             model: name, for `model`.
+            weights_digest: of its checkpoint.
             preprocessing: of its checkpoint.
             num_image_tokens: how many tokens an image becomes.
             device: where to run.
@@ -75,6 +77,7 @@ class FlorenceCaptioner:
                 f"{', '.join(TASKS)}."
             )
         self.model = model
+        self.weights_digest = weights_digest
         self.prompt = prompt
         self.preprocessing = preprocessing
         self.tokenizer = tokenizer
@@ -169,6 +172,7 @@ def load_florence(
         load_pretrained(Florence2ForConditionalGeneration, checkpoint),
         read_tokenizer(checkpoint.folder),
         model=checkpoint.model,
+        weights_digest=checkpoint.digest(),
         preprocessing=Preprocessing.from_config(checkpoint.preprocessor, family="florence2"),
         num_image_tokens=_num_image_tokens(checkpoint),
         device=device,

@@ -171,6 +171,11 @@ class Captioner(Protocol):
         ...
 
     @property
+    def weights_digest(self) -> str:
+        """Of its weights, and of the configuration that gives them a meaning; wherever they lie."""
+        ...
+
+    @property
     def prompt(self) -> str | None: ...
 
     @property

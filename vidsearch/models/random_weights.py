@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 Model = TypeVar("Model", bound=torch.nn.Module)
 
 _SEED = 0
+_DIGEST = f"random {_SEED}"
 _CLIP = read_dual_config(
     {"text_config": {"hidden_act": "gelu"}, "vision_config": {"hidden_act": "gelu"}},
     family="clip",
@@ -75,6 +76,7 @@ def random_captioner(
         _randomized(BlipCaptionModel(_BLIP)),
         _tokenizer("[CLS]", "[SEP]", first_id=101),
         model="blip, random weights",
+        weights_digest=_DIGEST,
         preprocessing=Preprocessing.from_config({}, family="blip"),
         device=device,
         batch_size=batch_size,
@@ -94,7 +96,7 @@ def _randomized(model: Model) -> Model:
 
 def _space(name: str, dim: int) -> EmbeddingSpace:
     return EmbeddingSpace(
-        model=f"{name}, random weights", weights_digest=f"random {_SEED}", preprocessing=name, dim=dim
+        model=f"{name}, random weights", weights_digest=_DIGEST, preprocessing=name, dim=dim
     )
 
 

@@ -103,6 +103,7 @@ class MiniCaptioner:
         self._of_animals = self._mask(ANIMAL_WORDS)
         self._male, self._female = ([number[w] for w in words if w in number] for words in (MALE, FEMALE))
         self._num_beams = num_beams
+        self.weights_digest = weights.all_digest(folder)
 
     def _mask(self, words: Iterable[str]) -> npt.NDArray[np.bool_]:
         """Which words of the vocabulary are among these: bool (vocabulary,)."""

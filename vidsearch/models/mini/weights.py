@@ -108,6 +108,11 @@ def digest(names: Iterable[str], folder: Path = FOLDER) -> str:
     return together.hexdigest()
 
 
+def all_digest(folder: Path = FOLDER) -> str:
+    """One digest for all files: the captioner asks both towers, too."""
+    return digest(sorted(manifest(folder)["files"]), folder)
+
+
 def space(folder: Path = FOLDER) -> EmbeddingSpace:
     """What makes `mini`'s vectors."""
     recorded = manifest(folder)
