@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -10,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.conftest import REPOSITORY
 from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
 from tests.ingest.states import state_of, threads_at_work
@@ -79,15 +82,6 @@ def test_the_process_ends_with_the_iteration():
         os.kill(process_id, 0)
 
 
-def crashes_on_green(path: Path, *arguments, **options):
-    """Stands for media's `frames`: kills its process at one video."""
-    if path.name == "green.mp4":
-        os.kill(os.getpid(), signal.SIGKILL)
-    from vidsearch.media.decode import frames
-
-    return frames(path, *arguments, **options)
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     folder = tmp_path / "videos"
@@ -107,30 +101,66 @@ def test_isolated_runs_give_the_same_library(tmp_path, folder):
     assert states[0] == states[1]
 
 
-def test_a_file_at_which_a_run_died_is_isolated_by_the_next_one(tmp_path, folder, monkeypatch):
-    # Otherwise one file that crashes the decoder ends every run at the same place.
-    monkeypatch.setattr(pictures_module, "frames", crashes_on_green)
-    with Store.open(tmp_path / "library", create=True) as library:
-        die_at(library, folder / "green.mp4", num_deaths=1)
-        report = ingest(library, [folder], embedders=[ColourEmbedder()])
-        (failure,) = report.failures
-        assert (failure.path.name, failure.error) == ("green.mp4", "DamagedVideo")
-        assert "its decoder crashed (SIGKILL)" in failure.reason
-        assert report.num_indexed == 2
-        assert [video.path.name for video in library.videos()] == ["blue.mp4", "red.mp4"]
+def index_and_die(tmp_path: Path, folder: Path, where: str) -> tuple[int, str]:
+    """Run `dying_process.main`. Returns its exit status, and what it printed."""
+    # Not as "__main__", where the process that decodes apart would not find what is to be called.
+    code = "import sys; from tests.ingest.dying_process import main; main(*sys.argv[1:])"
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "library"), str(folder), where],
+        cwd=REPOSITORY,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout
 
 
-def test_a_file_at_which_three_runs_died_is_passed_over(tmp_path, folder, monkeypatch):
+def names_in(tmp_path: Path) -> list[str]:
+    with Store.open(tmp_path / "library") as library:
+        return sorted(video.path.name for video in library.videos() if video.is_complete)
+
+
+def test_a_file_at_which_two_runs_died_is_decoded_apart(tmp_path, folder):
+    """Otherwise one file that crashes the decoder ends every run at the same place."""
+    dead = (-signal.SIGKILL, "")
+    runs = [index_and_die(tmp_path, folder, "decoder") for _ in range(3)]
+
+    assert runs == [dead, dead, (0, "green.mp4: its decoder crashed (SIGKILL)\n")]
+    assert names_in(tmp_path) == ["blue.mp4", "red.mp4"]
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_all_the_same_kills_thrice_and_no_other_file_is_blamed(tmp_path, folder):
+    dead = (-signal.SIGKILL, "")
+    runs = [index_and_die(tmp_path, folder, "model") for _ in range(4)]
+
+    assert runs == [dead, dead, dead, (0, f"green.mp4: {GIVEN_UP}\n")]
+    assert names_in(tmp_path) == ["blue.mp4", "red.mp4"]
+
+
+@pytest.mark.slow
+def test_a_file_that_kills_who_only_hands_it_over_is_opened_apart(tmp_path, folder):
+    dead = (-signal.SIGKILL, "")
+    runs = [index_and_die(tmp_path, folder, "probe") for _ in range(3)]
+
+    assert runs == [dead, dead, (0, "")]
+    assert names_in(tmp_path) == ["blue.mp4", "green.mp4", "red.mp4"]
+
+
+GIVEN_UP = (
+    "3 runs or workers died while they worked on it, though its decoder had a process of its own at last. "
+    "Try it again with --retry-failed"
+)
+
+
+def test_a_file_at_which_three_runs_died_is_passed_over(tmp_path, folder):
     """Even a decoder apart does not help where a file kills by something else, as by the memory it takes."""
     with Store.open(tmp_path / "library", create=True) as library:
         die_at(library, folder / "green.mp4", num_deaths=3)
         for _ in range(2):
             report = ingest(library, [folder], embedders=[ColourEmbedder()])
             (failure,) = report.failures
-            assert failure.reason == (
-                "3 runs died while they worked on it, though its decoder had a process of its own. "
-                "Try it again with --retry-failed"
-            )
+            assert failure.reason == GIVEN_UP
         assert {video.path.name for video in library.videos()} == {"blue.mp4", "red.mp4"}
         report = ingest(library, [folder], embedders=[ColourEmbedder()], retry_failed=True)
         assert (report.num_indexed, report.failures) == (1, ())

@@ -18,8 +18,8 @@ from vidsearch.store.store import Store
 CONTENT = "content"
 
 
-def take(library: Store, *, is_read_here: bool = True) -> Lease:
-    lease = library.take_lease(CONTENT, is_read_here=is_read_here)
+def take(library: Store) -> Lease:
+    lease = library.take_lease(CONTENT)
     assert lease is not None
     return lease
 
@@ -85,16 +85,17 @@ def test_a_lost_lease_is_not_renewed(library: Store):
 
 def test_deaths_count_for_files_that_the_dead_had_begun(library: Store):
     """A session that only hands a file to workers elsewhere was not killed by it."""
-    take(library, is_read_here=False)
+    library.hand_over(take(library))
     expire(library)
-    assert take(library, is_read_here=True).deaths == 0
+    assert take(library).deaths == 0
     expire(library)
     assert take(library).deaths == 1
 
 
 def test_a_worker_that_dies_is_counted_and_refused_afterwards(library: Store, tmp_path: Path):
     opened = begin(library, write_file(tmp_path / "a.mp4", "a"))
-    dead = take(library, is_read_here=False)
+    dead = take(library)
+    library.hand_over(dead)
     lease = library.note_death(dead)
     assert lease.deaths == 1
     with pytest.raises(LeaseLost):
@@ -138,7 +139,6 @@ def test_a_holder_that_is_seen_to_be_dead_has_nothing(library: Store, holder: st
             holder=holder.format(host=host, pid=pid, started=started),
             seconds=60,
             deaths=0,
-            is_read_by_holder=True,
         )
     assert (library.take_lease(CONTENT) is not None) == is_free
 

@@ -177,6 +177,9 @@ def _run(
             # Files of which another process, or a copy among these, had the same content in work.
             with Writer() as writer:
                 work_on(session.take_put_off(), writer)
+            for path in session.take_suspects():
+                with Writer() as writer:
+                    work_on([path], writer)
         if not stop.is_set():
             session.forget_replaced()
             with suppress(LibraryNotWritable):  # a cache: without it, the first search takes longer

@@ -35,9 +35,10 @@ if TYPE_CHECKING:
     from vidsearch.types import Fingerprint, Video, VideoInfo
 
 
+_DEATHS_UNTIL_APART = 2
+"""Those who die so often at a file are not killed by chance: it is decoded in a process of its own."""
 _DEATHS_ALLOWED = 2
-"""A file at which a worker died is decoded in a process of its own. If workers die all the same, it is not
-only the decoder that the file kills, and no later worker is to be lost to it."""
+"""If one more dies all the same, it is not only the decoder that the file kills: it is not tried again."""
 
 
 class IngestSession:
@@ -69,6 +70,8 @@ class IngestSession:
         self.in_work = VideosInWork(library, progress, shows=wanted.shows)
         self._put_off: list[Path] = []
         self._is_last_turn = False
+        self._suspects: list[Path] = []
+        self._takes_suspects = not is_read_here
 
     @property
     def analyzers(self) -> tuple[FrameAnalyzer, ...]:
@@ -87,6 +90,13 @@ class IngestSession:
         put_off, self._put_off = tuple(self._put_off), []
         self._is_last_turn = True
         return put_off
+
+    def take_suspects(self) -> tuple[Path, ...]:
+        """Take the files at which somebody died, to be worked on one at a time: who dies at one once more
+        is to take no other file with it, nor have one blamed. They are not put off again."""
+        suspects, self._suspects = tuple(self._suspects), []
+        self._takes_suspects = True
+        return suspects
 
     def open(self, path: Path) -> VideoJob | None:
         """Turn a file into work, or into None where there is none. Raises LibraryError."""
@@ -148,13 +158,16 @@ class IngestSession:
             return None
         assert work is not None
         print_of_file = state.fingerprint or identify(path)
-        lease = self._library.take_lease(print_of_file.content_hash, is_read_here=self._is_read_here)
+        lease = self._library.take_lease(print_of_file.content_hash)
         if lease is None:
             self._wait_for_turn(path)
             return None
         job = None
         try:
-            job = self._open_leased(path, print_of_file, lease)
+            if lease.deaths and not self._takes_suspects:
+                self._suspects.append(path)
+            else:
+                job = self._open_leased(path, print_of_file, lease)
         finally:
             if job is None:
                 self._library.give_back(lease)
@@ -169,18 +182,19 @@ class IngestSession:
             return None
         if lease.deaths > _DEATHS_ALLOWED and not self._retry_failed:
             raise MediaError(
-                f"{lease.deaths} runs died while they worked on it, though its decoder had a process of its "
-                "own. Try it again with --retry-failed",
+                f"{lease.deaths} runs or workers died while they worked on it, though its decoder had a "
+                "process of its own at last. Try it again with --retry-failed",
                 path=path,
             )
-        # Where a run died at a file, whatever it died of, the file may be what kills.
-        is_isolated = self._isolate or lease.deaths > 0
+        is_isolated = self._isolate or lease.deaths >= _DEATHS_UNTIL_APART
         info = self._probe(path, is_isolated=is_isolated)
         opened = self._library.begin_video(
             path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
         )
         if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
             self._read_file(path, opened.video, now.tracks)
+        if not self._is_read_here:
+            self._library.hand_over(lease)
         return self._job(path, opened, work, print_of_file, lease, is_isolated=is_isolated)
 
     def _probe(self, path: Path, *, is_isolated: bool) -> VideoInfo:

@@ -53,18 +53,23 @@ def put_lease(
     holder: str,
     seconds: float,
     deaths: int,
-    is_read_by_holder: bool,
 ) -> Lease:
-    """Give a content to a holder, under a new epoch; whoever had it before has it no longer."""
+    """Give a content to a holder, who reads it, under a new epoch; whoever had it before has it no longer."""
     connection.execute("DELETE FROM leases WHERE content_hash = ?", (content_hash,))
     (epoch,) = connection.execute(
         """
         INSERT INTO leases (content_hash, holder, expires_unix_seconds, is_read_by_holder, deaths)
         VALUES (?, ?, ?, ?, ?) RETURNING epoch
         """,
-        (content_hash, holder, clock(connection) + seconds, is_read_by_holder, deaths),
+        (content_hash, holder, clock(connection) + seconds, True, deaths),
     ).fetchone()
     return Lease(content_hash, epoch, deaths)
+
+
+def hand_over(connection: Connection, lease: Lease) -> None:
+    """Note that a content is not read by its holder any more."""
+    query = "UPDATE leases SET is_read_by_holder = ? WHERE epoch = ?"
+    connection.execute(query, (False, lease.epoch))
 
 
 def renew(connection: Connection, epochs: Iterable[int], *, seconds: float) -> None:

@@ -32,7 +32,7 @@ _START_TOLERANCE_SECONDS = 5.0
 """A system's clock that is set moves the times at which its processes are said to have started."""
 
 
-def take(catalog: Catalog, content_hash: str, *, is_read_here: bool) -> Lease | None:
+def take(catalog: Catalog, content_hash: str) -> Lease | None:
     """See `Store.take_lease`."""
     with catalog.write() as connection:
         row = lease_rows.lease_row(connection, content_hash)
@@ -47,7 +47,6 @@ def take(catalog: Catalog, content_hash: str, *, is_read_here: bool) -> Lease | 
             holder=_this_process(),
             seconds=LEASE_SECONDS,
             deaths=deaths,
-            is_read_by_holder=is_read_here,
         )
 
 
@@ -63,8 +62,13 @@ def note_death(catalog: Catalog, lease: Lease) -> Lease:
             holder=_this_process(),
             seconds=LEASE_SECONDS,
             deaths=row.deaths + 1,
-            is_read_by_holder=False,
         )
+
+
+def hand_over(catalog: Catalog, lease: Lease) -> None:
+    """See `Store.hand_over`."""
+    with catalog.write() as connection:
+        lease_rows.hand_over(connection, lease)
 
 
 def renew(catalog: Catalog, leases: Iterable[Lease]) -> None:

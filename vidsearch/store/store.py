@@ -133,14 +133,18 @@ class Store(StoreReading):
 
     # --- files: what is known, and who works on what ------------------------------------------------
 
-    def take_lease(self, content_hash: str, *, is_read_here: bool = True) -> Lease | None:
+    def take_lease(self, content_hash: str) -> Lease | None:
         """Take the right to work on this content; None where somebody else has it.
 
         A process that dies loses it: at once where this one sees that, else after `leases.LEASE_SECONDS`
-        without `renew_leases`. With `is_read_here`, its death counts against the content. Raises
+        without `renew_leases`. Its death counts against the content, until `hand_over`. Raises
         LibraryNotWritable.
         """
-        return leases.take(self._catalog, content_hash, is_read_here=is_read_here)
+        return leases.take(self._catalog, content_hash)
+
+    def hand_over(self, lease: Lease) -> None:
+        """Note that others read the content from now on: the death of this process says nothing of it."""
+        leases.hand_over(self._catalog, lease)
 
     def renew_leases(self, held: Iterable[Lease]) -> None:
         """Say that this process is still at work on these."""
