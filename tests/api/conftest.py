@@ -13,13 +13,13 @@ from vidsearch import Library
 from vidsearch.api.app import create_app
 from vidsearch.api.serving import Served
 from vidsearch.service.answer_pages import AnswerPages
-from vidsearch.service.index_jobs import IndexJobs
+from vidsearch.service.jobs import Jobs
 
 TOKEN = "a-token-for-tests"
 
 
 def served(library: Library, *folders: Path, is_read_only: bool = False) -> Served:
-    return Served(library, IndexJobs(library, folders), AnswerPages(library), is_read_only=is_read_only)
+    return Served(library, Jobs(library, folders), AnswerPages(library), is_read_only=is_read_only)
 
 
 def client(served: Served, *, token: str = TOKEN, **options) -> TestClient:

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.api.conftest import client, served
 from vidsearch import Library
+from vidsearch.service.schemas import LibraryCaptionsSchema, plain
 
 
 def problem(reply, status: int) -> dict[str, object]:
@@ -181,6 +182,43 @@ def test_what_has_not_changed_is_not_sent_again(reader, address):
     assert reader.get(address, headers={"If-None-Match": '"other"'}).content == first.content
 
 
+def test_what_is_said_is_put_right_and_subtitles_come_in_their_own_encoding(writer):
+    words = "Меня зовут Минка"
+    file = f"1\n00:00:04,000 --> 00:00:06,000\n{words}\n".encode("cp1251")
+    added = writer.post("/v1/videos/2/subtitles?name=ru&encoding=cp1251", content=file)
+    assert (added.status_code, added.json()["track"], added.json()["num_kept"]) == (201, "ru", 1)
+    found = writer.get("/v1/words?text=Минка").json()["matches"]
+    assert [(each["video_id"], each["kind"], each["text"]) for each in found] == [(2, "subtitles", words)]
+    for content in (b"", b"no subtitles"):
+        problem(writer.post("/v1/videos/2/subtitles", content=content), 422)
+
+    problem(writer.post("/v1/videos/2/spoken-corrections", json={"time_seconds": 5, "text": "Hello"}), 422)
+    assert writer.get("/v1/videos/2/captions?level=transcript").json()["transcript"] == []
+
+
+def test_a_track_and_a_video_are_taken_out(writer):
+    chapters = writer.get("/v1/videos/2/tracks").json()["tracks"][2]
+    track = f"/v1/videos/2/tracks/{chapters['track_id']}"
+    problem(writer.delete(track.replace("/2/", "/1/")), 404)
+    assert writer.delete(track).json() == chapters
+    problem(writer.delete(track), 404)
+    assert writer.delete("/v1/videos/2").json()["video_id"] == 2
+    problem(writer.get("/v1/videos/2"), 404)
+    problem(writer.delete("/v1/videos/2"), 404)
+
+
+def test_the_library_is_summed_up_in_parts(reader, sample_folder):
+    whole = reader.get("/v1/captions").json()
+    first = reader.get("/v1/captions?limit=3").json()
+    rest = reader.get(f"/v1/captions?limit=3&cursor={first['next_cursor']}").json()
+
+    with Library.open(sample_folder) as library:
+        expected = plain(LibraryCaptionsSchema.of(library.summary()))
+    assert whole == {**expected, "next_cursor": None}
+    assert first["videos"] + rest["videos"] == whole["videos"]
+    assert first["caption"] == rest["caption"] == whole["caption"]
+
+
 # --- media ------------------------------------------------------------------------------------------
 
 
@@ -199,6 +237,19 @@ def test_pictures_come_from_the_library_and_from_the_file(reader):
     problem(reader.get("/v1/frames/999999/thumbnail"), 404)
     for time in ("nan", "inf", "-1", "1e400"):
         problem(reader.get(f"/v1/videos/2/frame?time_seconds={time}"), 422)
+
+
+def test_a_heat_map_comes_as_numbers_and_as_a_picture(reader):
+    address = "/v1/videos/2/explanation?text=a+cat&time_seconds=6"
+    numbers = reader.get(address).json()
+    picture = Image.open(io.BytesIO(reader.get(f"{address}&format=png").content))
+
+    assert (numbers["text"], len(numbers["grid"]), len(numbers["grid"][0])) == ("a cat", 27, 27)
+    assert (picture.width, picture.height > 360) == (640, True)
+    etag = reader.get(address).headers["etag"]
+    assert reader.get(address, headers={"If-None-Match": etag}).status_code == 304
+    problem(reader.get(address.replace("a+cat", "+")), 422)
+    problem(reader.get(address.replace("=6", "=600")), 422)
 
 
 def test_a_file_comes_in_the_ranges_that_are_asked_for(reader, sample_videos):
@@ -267,7 +318,7 @@ def test_every_error_is_problem_details(reader):
     assert problem(reader.get("/v1/nothing"), 404)["type"] == "about:blank"
     assert problem(reader.get("/v1/videos/99"), 404)["type"] == "/docs#VideoNotFound"
     for address, allowed in (
-        ("videos/1", "GET, HEAD"),
+        ("videos/1/tracks", "GET, HEAD"),
         ("search", "GET, HEAD, POST"),
         ("jobs", "GET, HEAD, POST"),
     ):
@@ -345,6 +396,26 @@ def test_read_only_changes_nothing(sample_folder, sample_videos):
             ("/v1/labels", {"labels": ["a cat"]}),
             ("/v1/jobs", {"paths": [str(sample_videos)]}),
             ("/v1/jobs/0123456789abcdef/stop", None),
+            ("/v1/videos/2/spoken-corrections", {"time_seconds": 1, "text": "x"}),
+            ("/v1/videos/2/subtitles", {}),
+            ("/v1/import/concepts", {}),
+            ("/v1/recaption", {"videos": "all"}),
+            ("/v1/upgrade", {"models": "mini"}),
+            ("/v1/verify", {"repair": True}),
+            ("/v1/prune", None),
         ):
             assert "--read-only" in str(problem(asked.post(address, json=body), 403)["detail"])
-        problem(asked.delete("/v1/concepts/Minka"), 403)
+        for address in ("concepts/Minka", "videos/2", "videos/2/tracks/1"):
+            problem(asked.delete(f"/v1/{address}"), 403)
+        assert asked.get("/v1/jobs").json() == {"jobs": []}
+
+
+def test_every_route_that_changes_something_is_refused_by_a_read_only_server(reader):
+    """A route that is new is missing from the list above, or asks nobody."""
+    changing = {
+        f"{method} {path}"
+        for path, methods in reader.get("/openapi.json").json()["paths"].items()
+        for method, described in methods.items()
+        if method != "get" and "403" not in described["responses"]
+    }
+    assert changing == {"post /v1/search"}

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import threading
+from typing import Any
 
 import pytest
 
@@ -11,9 +13,9 @@ from tests.api.conftest import client, served
 from tests.api.test_http import problem
 from vidsearch import Library
 from vidsearch.errors import JobNotFound
-from vidsearch.service.index_jobs import IndexJobs
 from vidsearch.service.index_settings import IndexSettings
-from vidsearch.service.server_schemas import IndexRequest
+from vidsearch.service.job_schemas import IndexRequest
+from vidsearch.service.jobs import Jobs
 
 
 def events(text: str) -> list[tuple[int, str, dict[str, object]]]:
@@ -105,6 +107,68 @@ def test_an_unknown_run_is_not_found(writer):
     problem(writer.get("/v1/jobs/..%2f"), 404)
 
 
+def ended(writer, started) -> dict[str, Any]:
+    """A job as it is at its end."""
+    assert started.status_code == 202, started.text
+    return events(writer.get(f"{started.headers['location']}/events").text)[-1][2]
+
+
+def test_captions_are_written_anew_and_the_library_goes_on_with_other_models(writer):
+    job = ended(writer, writer.post("/v1/recaption", json={"videos": "cat.mp4"}))
+    assert (job["kind"], job["state"], job["error"]) == ("recaption", "done", None)
+    assert job["report"]["num_captions_written"] > 0
+    tracks = writer.get("/v1/videos/2/tracks").json()["tracks"]
+    assert [each["state"] for each in tracks if each["kind"] == "caption"] == ["superseded", "active"]
+    job = ended(writer, writer.post("/v1/recaption", json={"videos": "cat.mp4", "prompt": "a photo of"}))
+    assert (job["state"], job["error"]["type"]) == ("failed", "ModelUnavailable")
+
+    job = ended(writer, writer.post("/v1/upgrade", json={"models": "mini", "prune": True}))
+    assert (job["kind"], job["upgraded"]["is_switched"]) == ("upgrade", True)
+    assert writer.post("/v1/prune").json() == {"num_pruned": 0}
+    job = ended(writer, writer.post("/v1/verify", json={}))
+    assert (job["kind"], job["problems"]) == ("verify", [])
+
+
+@pytest.mark.parametrize(
+    ("address", "body", "status", "said"),
+    [
+        ("recaption", {"videos": "all", "captioner": "someone/some-model"}, 422, "There is no model"),
+        ("recaption", {"videos": "all", "level": "video"}, 422, "There is no model 'smolvlm'"),
+        ("recaption", {"videos": "all", "language": "German"}, 422, "language means nothing at level frame"),
+        ("recaption", {"videos": "zebra.mp4"}, 404, "zebra.mp4"),
+        ("upgrade", {"models": "mini,/etc"}, 422, "There is no model '/etc'"),
+        ("upgrade", {}, 422, "models"),
+    ],
+)
+def test_what_a_job_could_not_do_is_refused_before_it(writer, address, body, status, said, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", "/nowhere")
+
+    assert said in str(problem(writer.post(f"/v1/{address}", json=body), status)["detail"])
+    assert writer.get("/v1/jobs").json() == {"jobs": []}
+
+
+@pytest.mark.parametrize("name", ["moving", "sounds"])
+def test_no_model_of_windows_is_fetched_because_a_client_asks_for_it(
+    writer, videos_folder, monkeypatch, name
+):
+    monkeypatch.setenv("HF_HUB_CACHE", "/nowhere")
+
+    body = {"paths": [str(videos_folder)], name: True}
+    assert "vidsearch models pull" in str(problem(writer.post("/v1/jobs", json=body), 422)["detail"])
+
+
+def test_labels_that_are_stopped_leave_what_was_known(sample_folder, tmp_path):
+    shutil.copytree(sample_folder, tmp_path / "library")
+    with Library.open(tmp_path / "library") as library:
+        library.labels.apply(["coffee"])
+        before = library.labels.spans()
+        stop = threading.Event()
+        stop.set()
+        with pytest.raises(KeyboardInterrupt):
+            library.labels.apply(["a cat"], stop=stop)
+        assert (library.labels.names(), library.labels.spans()) == (["coffee"], before)
+
+
 class SlowLibrary:
     """Stands for a library whose runs take until they are stopped."""
 
@@ -121,8 +185,8 @@ class SlowLibrary:
 
 def test_a_run_is_stopped_and_the_next_one_begins(tmp_path):
     library = SlowLibrary()
-    jobs = IndexJobs(library, [tmp_path])  # type: ignore[arg-type]
-    first, second, third = (jobs.start([str(tmp_path)], {}) for _ in range(3))
+    jobs = Jobs(library, [tmp_path])  # type: ignore[arg-type]
+    first, second, third = (jobs.index([str(tmp_path)], {}) for _ in range(3))
     assert library.is_running.wait(30)
     library.is_running.clear()
 

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import shutil
+from typing import Any
+
 import pytest
 from PIL import Image
 
+from tests.api.conftest import client, served
 from tests.api.test_http import problem
+from tests.api.test_jobs import events
+from vidsearch import Library
 
 
 def test_a_name_is_taught_found_shown_and_forgotten(writer):
@@ -69,7 +76,7 @@ def test_labels_are_looked_for_and_reported(writer):
     before = writer.get("/v1/labels/report")
     assert before.json() == {"lines": []}
 
-    done = writer.post("/v1/labels", json={"labels": ["coffee", "a zebra"]}).json()
+    done = labelled(writer, {"labels": ["coffee", "a zebra"]})
     assert [each["label"] for each in done["seen"]] == ["coffee", "a zebra"]
     by_video = writer.get("/v1/labels/report?by=video").json()["lines"]
     assert {(line["label"], line["where"].rpartition("/")[2]) for line in by_video} >= {
@@ -80,7 +87,54 @@ def test_labels_are_looked_for_and_reported(writer):
     assert sum(counted) == len(spans)
     after = writer.get("/v1/labels/report", headers={"If-None-Match": before.headers["etag"]})
     assert after.status_code == 200
-    assert writer.post("/v1/labels", json={}).json() == done
+    assert labelled(writer, {}) == done
+    assert writer.get("/v1/labels").json()["labels"] == done["seen"]
+    table = writer.get("/v1/labels/report?by=video&format=csv")
+    assert table.headers["content-type"] == "text/csv; charset=utf-8"
+    assert table.content.decode("utf-8-sig").splitlines()[1].startswith("coffee,")
+    plot = writer.get("/v1/labels/report?format=svg")
+    assert (plot.content[:4], "sandbox" in plot.headers["content-security-policy"]) == (b"<svg", True)
     problem(writer.post("/v1/labels", json={"labels": "concepts"}), 422)
     problem(writer.post("/v1/labels", json={"labels": "coffee"}), 422)
     problem(writer.get("/v1/labels/report?by=month"), 422)
+
+
+def labelled(writer, body: dict[str, object]) -> dict[str, Any]:
+    """What a run of labels did, once it has ended."""
+    started = writer.post("/v1/labels", json=body)
+    assert (started.status_code, started.json()["kind"]) == (202, "label"), started.text
+    told = events(writer.get(f"{started.headers['location']}/events").text)
+    assert [told[0][1], told[-1][1]] == ["waiting", "done"]
+    frames = [state["progress"]["num_frames"] for _, _, state in told if state["progress"]]  # type: ignore[index]
+    assert frames[-1] == 44
+    found: dict[str, Any] = told[-1][2]["labelled"]  # type: ignore[assignment]
+    return found
+
+
+def test_concepts_go_from_one_library_to_another(writer, reader_of_a_copy):
+    taught = {"name": "Minka", "examples": ["cat.mp4@2", "cat.mp4@6"], "words": "a grey cat"}
+    writer.post("/v1/concepts", json=taught)
+    number = writer.get("/v1/concepts/Minka").json()["examples"][0]["id"]
+    picture = writer.get(f"/v1/examples/{number}/picture")
+    assert Image.open(io.BytesIO(picture.content)).width == 320
+    problem(writer.get("/v1/examples/999/picture"), 404)
+
+    exported = writer.get("/v1/export/concepts?name=minka")
+    assert exported.headers["content-disposition"] == 'attachment; filename="concepts.json"'
+    other = reader_of_a_copy
+    loaded = other.post("/v1/import/concepts", content=exported.content)
+    assert (loaded.status_code, loaded.json()["concepts"][0]["num_changed"]) == (201, 2)
+    assert other.get("/v1/search?text=Minka&num_hits=1").json()["hits"][0]["video_id"] == 2
+    assert "taken" in str(problem(other.post("/v1/import/concepts", content=exported.content), 422)["detail"])
+    again = other.post("/v1/import/concepts?adds=true", content=exported.content)
+    assert again.json()["concepts"][0]["num_changed"] == 0
+    for content in (b"", b"{}", b"\xff"):
+        problem(other.post("/v1/import/concepts", content=content), 422)
+    problem(writer.get("/v1/export/concepts?name=nobody"), 404)
+
+
+@pytest.fixture
+def reader_of_a_copy(sample_folder, tmp_path):
+    shutil.copytree(sample_folder, tmp_path / "other")
+    with Library.open(tmp_path / "other") as library, client(served(library)) as opened:
+        yield opened

@@ -18,6 +18,7 @@ from vidsearch.models.layers import recorded_attention
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.registry import load_caption_explainer, load_explainer
 from vidsearch.models.relevance import WHOLE, Region
+from vidsearch.service.schemas import RelevanceSchema, plain
 
 QUERY = "a red dog on the grass"
 
@@ -55,7 +56,7 @@ class TestEveryExplainer:
 
     def test_it_goes_into_json(self, explainers, name, side):
         relevance = explainers[name].explain(pictures(1)[0], QUERY)
-        again = json.loads(json.dumps(relevance.as_dict()))
+        again = json.loads(json.dumps(plain(RelevanceSchema.of(relevance))))
         np.testing.assert_allclose(again["grid"], relevance.grid, rtol=1e-6)
         assert again["score"] == relevance.score
 

@@ -81,7 +81,7 @@ class TestFetching:
         assert not cached["clip"].is_cached
         size = sum(path.stat().st_size for path in where_is("blip").iterdir())
         assert cached["blip"].size_bytes == size
-        assert cached["blip"].as_dict()["path"] == str(where_is("blip"))
+        assert cached["blip"].path == where_is("blip")
 
     def test_two_processes_share_one_fetch_and_one_export(self, hub, tmp_path):
         program = (

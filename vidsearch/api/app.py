@@ -14,7 +14,19 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from vidsearch import __version__
-from vidsearch.api import about, concepts, documents, jobs, labels, media, problems, searching, videos
+from vidsearch.api import (
+    about,
+    changes,
+    concepts,
+    documents,
+    jobs,
+    labels,
+    media,
+    problems,
+    searching,
+    videos,
+    words,
+)
 from vidsearch.api.guard import Guard
 from vidsearch.api.serving import Served, only_known_parameters
 from vidsearch.errors import VidsearchError
@@ -32,7 +44,7 @@ def create_app(served: Served, *, token: str, names: frozenset[str] | None) -> F
     """Return the application that serves a library.
 
     Args:
-        served: The library. It is not closed with the application; its index jobs are stopped.
+        served: The library. It is not closed with the application; its jobs are stopped.
         token: What requests must carry.
         names: The host names that are answered; see `addresses.answered_names`.
     """
@@ -63,7 +75,7 @@ def create_app(served: Served, *, token: str, names: frozenset[str] | None) -> F
         dependencies=[Depends(only_known_parameters)],
     )
     app.state.served = served
-    for module in (searching, videos, media, concepts, labels, jobs, about):
+    for module in (searching, videos, words, media, changes, concepts, labels, jobs, about):
         app.include_router(module.router)
     app.openapi = lambda: documents.openapi(app)  # type: ignore[method-assign]
     page = _DOCS_PAGE.read_text(encoding="utf-8")

@@ -14,22 +14,24 @@ from vidsearch.api.serving import (
     TheServed,
     answered,
     cached,
+    content_etag,
     current_etag,
     read_body,
+    read_file,
     unchanged,
 )
 from vidsearch.service.concept_schemas import ConceptSchema, ShownConceptSchema, TaughtSchema
 from vidsearch.service.received import received_examples
-from vidsearch.service.server_schemas import ConceptList, TeachRequest
+from vidsearch.service.server_schemas import ConceptList, TaughtList, TeachRequest
 
-router = APIRouter(prefix="/v1/concepts", tags=["concepts"], route_class=Route)
+router = APIRouter(prefix="/v1", tags=["concepts"], route_class=Route)
 
 _LARGEST_ID = (1 << 63) - 1
 
 Name: TypeAlias = Annotated[str, Path(min_length=1, max_length=200, description="A concept's name.")]
 
 
-@router.get("", **described(ConceptList, has_etag=True))
+@router.get("/concepts", **described(ConceptList, has_etag=True))
 def concepts(request: Request, served: TheServed) -> Response:
     """List what the library was taught, by name."""
     etag = current_etag(request, served)
@@ -39,7 +41,7 @@ def concepts(request: Request, served: TheServed) -> Response:
     return answered(found, headers=cached(etag))
 
 
-@router.post("", **described(TaughtSchema, takes=TeachRequest, fails=(403, 404), status=201))
+@router.post("/concepts", **described(TaughtSchema, takes=TeachRequest, fails=(403, 404), status=201))
 async def teach(request: Request, served: TheServed) -> Response:
     """Teach what a name means, by frames of the library. The name works in every search from now on.
 
@@ -59,7 +61,7 @@ async def teach(request: Request, served: TheServed) -> Response:
     return answered(done, 201, headers={"Location": f"/v1/concepts/{quote(done.concept.name, safe='')}"})
 
 
-@router.get("/{name:path}", **described(ShownConceptSchema, fails=(404,), has_etag=True))
+@router.get("/concepts/{name:path}", **described(ShownConceptSchema, fails=(404,), has_etag=True))
 async def concept(request: Request, served: TheServed, name: Name) -> Response:
     """Show a concept: its examples by version, and how well they agree."""
     etag = current_etag(request, served)
@@ -72,7 +74,7 @@ async def concept(request: Request, served: TheServed, name: Name) -> Response:
     return answered(found, headers=cached(etag))
 
 
-@router.delete("/{name:path}", **described(ConceptSchema, fails=(403, 404)))
+@router.delete("/concepts/{name:path}", **described(ConceptSchema, fails=(403, 404)))
 def forget(
     served: TheServed,
     name: Name,
@@ -84,3 +86,34 @@ def forget(
     """Forget a concept, which is given as it was; or some of its examples, and it is given as it is now."""
     served.check_writable()
     return answered(ConceptSchema.of(served.library.concepts.forget(name, example or ())))
+
+
+@router.get("/examples/{example_id}/picture", **described("image/jpeg", fails=(404,), has_etag=True))
+def picture(
+    request: Request,
+    served: TheServed,
+    example_id: Annotated[int, Path(ge=0, le=_LARGEST_ID, description="An example's `id`.")],
+) -> Response:
+    """The picture of an example that a concept has or had."""
+    jpeg = served.library.concepts.picture(example_id)
+    etag = content_etag(jpeg)
+    return unchanged(request, etag) or Response(jpeg, headers=cached(etag), media_type="image/jpeg")
+
+
+@router.post(
+    "/import/concepts",
+    **described(TaughtList, takes="application/octet-stream", fails=(403,), status=201),
+)
+async def import_concepts(
+    request: Request,
+    served: TheServed,
+    adds: Annotated[bool, Query(description="Add the examples to concepts of the same name.")] = False,
+) -> Response:
+    """Import the concepts that `/v1/export/concepts` of another library gave: all of them, or none.
+
+    The body is the file.
+    """
+    served.check_writable()
+    content = await read_file(request)
+    loaded = await served.at_work(lambda: served.library.concepts.load(content, adds=adds))
+    return answered(TaughtList(concepts=[TaughtSchema.of(each) for each in loaded]), 201)

@@ -13,40 +13,57 @@ import msgspec
 
 from vidsearch import errors
 from vidsearch.api import problems
-from vidsearch.service import concept_schemas, label_schemas, report_schemas, schemas, server_schemas
+from vidsearch.service import concept_schemas, job_schemas, report_schemas, schemas, server_schemas
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
 _REFERENCE = "#/components/schemas/{name}"
-_BODIES: tuple[type[msgspec.Struct], ...] = (
-    schemas.QuerySchema,
-    server_schemas.CorrectionRequest,
-    server_schemas.IndexRequest,
-    server_schemas.LabelRequest,
-    server_schemas.TeachRequest,
-)
+EXAMPLES: Mapping[type[msgspec.Struct], Any] = {
+    job_schemas.IndexRequest: {"paths": ["/home/me/Videos"], "fps": 0.5, "speech": True},
+    job_schemas.LabelRequest: {"labels": ["a cat", "coffee"]},
+    job_schemas.RecaptionRequest: {"videos": "all", "prompt": "a photo of"},
+    job_schemas.UpgradeRequest: {"models": "clip,blip"},
+    job_schemas.VerifyRequest: {"repair": False},
+    schemas.QuerySchema: {"text": "a dog on grass", "num_hits": 3},
+    server_schemas.CorrectionRequest: {"time_seconds": 6, "text": "Minka asleep on the sofa"},
+    server_schemas.SpokenCorrectionRequest: {"time_seconds": 90, "text": "and that is Bello."},
+    server_schemas.TeachRequest: {
+        "name": "Minka",
+        "examples": ["cat.mp4@2", "cat.mp4@6"],
+        "words": "a grey cat",
+    },
+}
+"""Every body that is JSON, with one that is understood."""
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     concept_schemas.ConceptSchema,
     concept_schemas.ShownConceptSchema,
     concept_schemas.TaughtSchema,
-    label_schemas.LabelledSchema,
     schemas.CorrectionSchema,
+    schemas.RelevanceSchema,
+    schemas.SpokenLineSchema,
     schemas.VideoSchema,
     report_schemas.InfoSchema,
+    report_schemas.PrunedSchema,
+    report_schemas.SubtitlesSchema,
+    report_schemas.TrackSchema,
     server_schemas.ConceptList,
     server_schemas.FailureList,
     server_schemas.HealthSchema,
-    server_schemas.JobList,
-    server_schemas.JobSchema,
+    job_schemas.JobList,
+    job_schemas.JobSchema,
+    server_schemas.LabelList,
     server_schemas.LabelReport,
+    server_schemas.LibraryCaptionsPage,
     server_schemas.ModelList,
     server_schemas.Problem,
     server_schemas.SearchPage,
     server_schemas.SegmentPage,
+    server_schemas.TaughtList,
     server_schemas.TrackList,
     server_schemas.VideoCaptionsPage,
     server_schemas.VideoPage,
+    server_schemas.WordMatches,
 )
 
 _MEANINGS: Mapping[int, str] = {
@@ -67,7 +84,8 @@ _ALWAYS = (401, 422, 503)
 def described(
     gives: type[msgspec.Struct] | str | Sequence[str],
     *,
-    takes: type[msgspec.Struct] | None = None,
+    also: Sequence[str] = (),
+    takes: type[msgspec.Struct] | str | None = None,
     fails: Sequence[int] = (),
     status: int = 200,
     has_etag: bool = False,
@@ -77,7 +95,8 @@ def described(
 
     Args:
         gives: The schema of the answer, or its media types where it is no JSON.
-        takes: The schema of the body.
+        also: Other media types that it may be asked for as.
+        takes: The schema of the body, or its media type where it is a file.
         fails: The statuses that mean something at this route, beside those that any route may answer.
         status: Of an answer that is one.
         has_etag: Whether it may answer that nothing has changed.
@@ -88,6 +107,7 @@ def described(
         if isinstance(gives, type)
         else {each: {} for each in ([gives] if isinstance(gives, str) else gives)}
     )
+    content |= {each: {} for each in also}
     responses: dict[int, dict[str, Any]] = {status: {"description": "The answer.", "content": content}}
     if has_ranges:
         responses[206] = {"description": "The part asked for.", "content": content}
@@ -95,10 +115,13 @@ def described(
     if has_etag or has_ranges:
         responses[304] = {"description": "Nothing has changed since the answer with this ETag."}
     body = {}
-    if takes is not None:
-        body = {
-            "requestBody": {"required": True, "content": {"application/json": {"schema": _reference(takes)}}}
-        }
+    if isinstance(takes, str):
+        file = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+        body = {"requestBody": {"required": True, "content": {takes: file}}}
+        fails = (*fails, 413)
+    elif takes is not None:
+        asked = {"schema": _reference(takes), "example": EXAMPLES[takes]}
+        body = {"requestBody": {"required": True, "content": {"application/json": asked}}}
         fails = (*fails, 400, 413, 415)
     for number in sorted({*fails, *_ALWAYS}):
         responses[number] = {
@@ -122,7 +145,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
             openapi_version="3.1.0",
         )
         components = found.setdefault("components", {})
-        _, known = msgspec.json.schema_components((*_BODIES, *_ANSWERS), ref_template=_REFERENCE)
+        _, known = msgspec.json.schema_components((*EXAMPLES, *_ANSWERS), ref_template=_REFERENCE)
         components["schemas"] = dict(sorted(known.items()))
         components["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
         found["security"] = [{"token": []}]

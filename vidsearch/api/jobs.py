@@ -1,4 +1,4 @@
-"""`/v1/jobs`: index runs that a client starts, watches and stops."""
+"""`/v1/jobs`: what takes long, started by a client, watched and stopped; and the routes that start it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,17 @@ from fastapi import APIRouter, Header, Path, Request
 from starlette.responses import Response, StreamingResponse
 
 from vidsearch.api.documents import described
-from vidsearch.api.serving import Route, Served, TheServed, answered, read_body
-from vidsearch.service.server_schemas import IndexRequest, JobList, JobSchema
+from vidsearch.api.serving import Route, Served, TheServed, answered, read_body, started
+from vidsearch.service.job_schemas import (
+    IndexRequest,
+    JobList,
+    JobSchema,
+    RecaptionRequest,
+    UpgradeRequest,
+    VerifyRequest,
+)
 
-router = APIRouter(prefix="/v1/jobs", tags=["indexing"], route_class=Route)
+router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 
 JobId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="A job's number.")]
 
@@ -23,38 +30,73 @@ _SECONDS_BETWEEN_SIGNS = 15.0
 """A line that means nothing is sent so often, so that nobody on the way takes the silence for an end."""
 
 
-@router.get("", **described(JobList))
+@router.get("/jobs", **described(JobList))
 def jobs(served: TheServed) -> Response:
-    """List the index runs of this server, in the order in which they were started."""
+    """List the jobs of this server, in the order in which they were started."""
     return answered(JobList(jobs=list(map(JobSchema.of, served.jobs.jobs()))))
 
 
-@router.post("", **described(JobSchema, takes=IndexRequest, fails=(403,), status=202))
-async def start(request: Request, served: TheServed) -> Response:
-    """Index files and folders, once the runs before are done.
+@router.post("/jobs", **described(JobSchema, takes=IndexRequest, fails=(403,), status=202))
+async def index(request: Request, served: TheServed) -> Response:
+    """Index files and folders, once the jobs before are done.
 
     Only what lies in a folder that was named when the server was started is indexed.
     """
     served.check_writable()
     asked = await read_body(request, IndexRequest)
-    job = await served.at_work(lambda: served.jobs.start(asked.paths, asked.settings()))
-    return answered(JobSchema.of(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
+    return started(await served.at_work(lambda: served.jobs.index(asked.paths, asked.settings())))
 
 
-@router.get("/{job_id}", **described(JobSchema, fails=(404,)))
+@router.post("/recaption", **described(JobSchema, takes=RecaptionRequest, fails=(403, 404), status=202))
+async def recaption(request: Request, served: TheServed) -> Response:
+    """Write new captions of frames, chapters or whole videos.
+
+    Old ones are kept as versions, and corrections stay. Models are those on the server's machine:
+    `/v1/models` lists them.
+    """
+    served.check_writable()
+    asked = await read_body(request, RecaptionRequest)
+    return started(await served.at_work(lambda: served.jobs.recaption(asked)))
+
+
+@router.post("/upgrade", **described(JobSchema, takes=UpgradeRequest, fails=(403,), status=202))
+async def upgrade(request: Request, served: TheServed) -> Response:
+    """Go on with other models, by their names in `/v1/models`.
+
+    Searches answer by those before until all is there. A job that was stopped is continued by asking for the
+    same again.
+    """
+    served.check_writable()
+    asked = await read_body(request, UpgradeRequest)
+    return started(await served.at_work(lambda: served.jobs.upgrade(asked)))
+
+
+@router.post("/verify", **described(JobSchema, takes=VerifyRequest, fails=(403,), status=202))
+async def verify(request: Request, served: TheServed) -> Response:
+    """Check the library against itself and against its files, and mend what can be mended where asked to.
+
+    Such a job ends by itself alone.
+    """
+    asked = await read_body(request, VerifyRequest)
+    if asked.repair:
+        served.check_writable()
+    return started(await served.at_work(lambda: served.jobs.verify(repair=asked.repair)))
+
+
+@router.get("/jobs/{job_id}", **described(JobSchema, fails=(404,)))
 def job(served: TheServed, job_id: JobId) -> Response:
-    """Say how far an index run is, and what became of each file once it has ended."""
+    """Say how far a job is, and what it did once it has ended."""
     return answered(JobSchema.of(served.jobs.job(job_id)))
 
 
-@router.post("/{job_id}/stop", **described(JobSchema, fails=(403, 404), status=202))
+@router.post("/jobs/{job_id}/stop", **described(JobSchema, fails=(403, 404), status=202))
 def stop(served: TheServed, job_id: JobId) -> Response:
-    """Let an index run end after the commit in hand: what it has indexed stays."""
+    """Let a job end after the commit in hand: what it has done stays."""
     served.check_writable()
     return answered(JobSchema.of(served.jobs.stop(job_id)), 202)
 
 
-@router.get("/{job_id}/events", **described("text/event-stream", fails=(404,)))
+@router.get("/jobs/{job_id}/events", **described("text/event-stream", fails=(404,)))
 def events(
     served: TheServed,
     job_id: JobId,
@@ -62,7 +104,7 @@ def events(
         str | None, Header(max_length=20, description="The last event that came: those after it follow.")
     ] = None,
 ) -> Response:
-    """Follow an index run: server-sent events named for its state, each with the whole job as its data."""
+    """Follow a job: server-sent events named for its state, each with the whole job as its data."""
     served.jobs.job(job_id)
     given = last_event_id or ""
     after = int(given) if given.isascii() and given.isdecimal() else 0

@@ -2,29 +2,45 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from vidsearch.api.documents import described
 from vidsearch.api.serving import (
+    SAFE,
     Route,
     TheServed,
     answered,
     cached,
     current_etag,
     read_body,
+    started,
     unchanged,
 )
+from vidsearch.service.job_schemas import JobSchema, LabelRequest
 from vidsearch.service.label_choices import ReportBy
-from vidsearch.service.label_schemas import LabelledSchema, ReportLineSchema
-from vidsearch.service.server_schemas import LabelReport, LabelRequest
+from vidsearch.service.label_schemas import ReportLineSchema, SeenSchema
+from vidsearch.service.labels import render_report
+from vidsearch.service.server_schemas import LabelList, LabelReport
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], route_class=Route)
 
+_REPORT_TYPES = {"csv": "text/csv; charset=utf-8", "svg": "image/svg+xml"}
 
-@router.post("", **described(LabelledSchema, takes=LabelRequest, fails=(403, 404)))
+
+@router.get("", **described(LabelList, has_etag=True))
+def labels(request: Request, served: TheServed) -> Response:
+    """List the labels that were looked for last, and how often each was seen."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    found = [SeenSchema(label=label, count=count) for label, count in served.library.labels.seen()]
+    return answered(LabelList(labels=found), headers=cached(etag))
+
+
+@router.post("", **described(JobSchema, takes=LabelRequest, fails=(403, 404), status=202))
 async def label(request: Request, served: TheServed) -> Response:
     """Look for labels in every frame: words, names of concepts, or all concepts.
 
@@ -33,15 +49,16 @@ async def label(request: Request, served: TheServed) -> Response:
     """
     served.check_writable()
     asked = await read_body(request, LabelRequest)
-    done = await served.at_work(
-        lambda: served.library.labels.apply(
-            asked.labels, min_confidence=asked.min_confidence, join_seconds=asked.join_seconds
+    return started(
+        await served.at_work(
+            lambda: served.jobs.label(
+                asked.labels, min_confidence=asked.min_confidence, join_seconds=asked.join_seconds
+            )
         )
     )
-    return answered(LabelledSchema.of(done))
 
 
-@router.get("/report", **described(LabelReport, has_etag=True))
+@router.get("/report", **described(LabelReport, also=["text/csv", "image/svg+xml"], has_etag=True))
 def report(
     request: Request,
     served: TheServed,
@@ -49,10 +66,16 @@ def report(
         ReportBy,
         Query(description="label: in all; day: when recorded; video; camera: folder of the video."),
     ] = "label",
+    format: Annotated[
+        Literal["json", "csv", "svg"], Query(description="As data, as a table, or as a plot.")
+    ] = "json",
 ) -> Response:
     """Say how often and how long each label was seen."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
-    lines = [ReportLineSchema.of(line) for line in served.library.labels.report(by)]
-    return answered(LabelReport(lines=lines), headers=cached(etag))
+    lines = served.library.labels.report(by)
+    if format != "json":
+        headers = {**cached(etag), **SAFE}
+        return Response(render_report(lines, format), headers=headers, media_type=_REPORT_TYPES[format])
+    return answered(LabelReport(lines=[ReportLineSchema.of(line) for line in lines]), headers=cached(etag))

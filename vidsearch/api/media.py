@@ -10,20 +10,24 @@ from typing import IO, Annotated, BinaryIO, Literal, cast
 from fastapi import APIRouter, Query, Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from vidsearch import __version__
 from vidsearch.api.documents import described
 from vidsearch.api.serving import (
+    SAFE,
     FrameId,
     Route,
     Seconds,
     Served,
     TheServed,
     VideoId,
+    answered,
     cached,
     content_etag,
     unchanged,
 )
 from vidsearch.search.query import FrameReference
 from vidsearch.service.reading import ALL, VideoName
+from vidsearch.service.schemas import RelevanceSchema
 from vidsearch.store.fingerprint import path_of
 
 router = APIRouter(prefix="/v1", tags=["media"], route_class=Route)
@@ -42,7 +46,6 @@ _EXPORT_TYPES = {
     ".html": "text/html; charset=utf-8",
 }
 _BINARY = "application/octet-stream"
-_SAFE = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
 
 
 @router.get("/frames/{frame_id}/thumbnail", **described("image/jpeg", fails=(404,), has_etag=True))
@@ -71,6 +74,37 @@ async def frame(
     moment = FrameReference(f"#{video_id}", time_seconds)
     jpeg = await served.at_work(lambda: served.library.picture(moment, side_pixels=side_pixels))
     return Response(jpeg, headers=cached(etag), media_type="image/jpeg")
+
+
+@router.get(
+    "/videos/{video_id}/explanation",
+    **described(RelevanceSchema, also=["image/png"], fails=(404, 410), has_etag=True),
+)
+async def explanation(
+    request: Request,
+    served: TheServed,
+    video_id: VideoId,
+    text: Annotated[str, Query(min_length=1, max_length=2000, description="What is to be seen.")],
+    time_seconds: Seconds,
+    format: Annotated[
+        Literal["json", "png"], Query(description="The numbers, or the frame with the heat map over it.")
+    ] = "json",
+) -> Response:
+    """Show which parts of a frame speak for words, by the library's first model."""
+    video = served.library.video(video_id)
+    known = served.library.store.models
+    etag = content_etag(video.content_hash, time_seconds, text, format, known, __version__)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    moment = FrameReference(f"#{video_id}", time_seconds)
+
+    def explained() -> Response:
+        found = served.library.explain(text, moment)
+        if format == "png":
+            return Response(found.png(), headers=cached(etag), media_type="image/png")
+        return answered(RelevanceSchema.of(found.relevance), headers=cached(etag))
+
+    return await served.at_work(explained)
 
 
 @router.get(
@@ -144,6 +178,20 @@ async def export_all(
     return await _export(served, ALL, format, track, vectors=vectors)
 
 
+@router.get("/export/concepts", **described("application/json", fails=(404,)))
+async def export_concepts(
+    served: TheServed,
+    name: Annotated[
+        list[Annotated[str, Query(max_length=200)]] | None,
+        Query(max_length=1000, description="Only these; all without it."),
+    ] = None,
+) -> Response:
+    """What the library was taught, as a file that any other library imports: pictures and vectors."""
+    content = await served.at_work(lambda: served.library.concepts.render(name or ()))
+    headers = {"Content-Disposition": 'attachment; filename="concepts.json"', "Cache-Control": "no-store"}
+    return Response(content, headers=headers, media_type="application/json")
+
+
 async def _export(
     served: Served, videos: VideoName, format: str, track: str | None, *, vectors: bool
 ) -> Response:
@@ -169,7 +217,7 @@ async def _export(
         "Content-Length": str(size),
         "Content-Disposition": f'attachment; filename="{name}{suffix}"',
         "Cache-Control": "no-store",
-        **_SAFE,
+        **SAFE,
     }
     kind = _EXPORT_TYPES.get(f".{suffix.rpartition('.')[2]}", _BINARY)
     return StreamingResponse(_chunks(file), headers=headers, media_type=kind)
@@ -185,4 +233,4 @@ def _file(request: Request, path: Path, kind: str, etag: str) -> Response:
     """A file, whole or in the ranges that are asked for."""
     if "range" not in request.headers and (same := unchanged(request, etag)) is not None:
         return same
-    return FileResponse(path, headers={**cached(etag), **_SAFE}, media_type=kind)
+    return FileResponse(path, headers={**cached(etag), **SAFE}, media_type=kind)

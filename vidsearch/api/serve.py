@@ -42,7 +42,7 @@ def serve(
         token: What requests must carry; see `tokens.own_token`.
         host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
         port: Port to listen on.
-        read_only: Refuse corrections, teaching, labels and index runs.
+        read_only: Refuse whatever would change the library.
         index_folders: What clients may index: what lies in these folders.
 
     Raises:
@@ -55,7 +55,7 @@ def serve(
         from vidsearch.api.app import create_app
         from vidsearch.api.serving import Served
         from vidsearch.service.answer_pages import AnswerPages
-        from vidsearch.service.index_jobs import IndexJobs
+        from vidsearch.service.jobs import Jobs
     except ImportError as error:
         raise VidsearchError("Serving over HTTP needs FastAPI: pip install 'vidsearch[serve]'.") from error
 
@@ -66,7 +66,7 @@ def serve(
     with Library.open(library, create=bool(index_folders) and not read_only, read_only=read_only) as opened:
         served = Served(
             library=opened,
-            jobs=IndexJobs(opened, () if read_only else index_folders),
+            jobs=Jobs(opened, () if read_only else index_folders),
             answers=AnswerPages(opened),
             is_read_only=read_only or opened.store.is_read_only,
         )

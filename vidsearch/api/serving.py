@@ -23,7 +23,8 @@ from vidsearch import __version__
 from vidsearch.errors import NotAllowed
 from vidsearch.service.answer_pages import AnswerPages
 from vidsearch.service.clips import ClipFiles
-from vidsearch.service.index_jobs import IndexJobs
+from vidsearch.service.job_schemas import JobSchema
+from vidsearch.service.jobs import Job, Jobs
 from vidsearch.service.library import Library
 
 Found = TypeVar("Found")
@@ -34,6 +35,8 @@ _MAX_AT_ONCE = 4
 threads that short answers need."""
 _LARGEST_ID = (1 << 63) - 1
 MAX_LIMIT = 1000
+SAFE = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
+"""Headers of files that a browser may show: nothing in them runs."""
 
 
 class Route(APIRoute):
@@ -60,7 +63,7 @@ class Served:
     """A library behind a server."""
 
     library: Library
-    jobs: IndexJobs
+    jobs: Jobs
     answers: AnswerPages
     clips: ClipFiles = field(default_factory=ClipFiles)
     is_read_only: bool = False
@@ -120,6 +123,14 @@ async def read_body(request: Request, schema: type[Body]) -> Body:
         raise HTTPException(400, f"The body is not valid JSON: {error}.") from error
 
 
+async def read_file(request: Request) -> bytes:
+    """Return the body of a request that is a file. Raises what is answered with 413 or 422."""
+    content = await request.body()
+    if not content:
+        raise RequestValidationError([{"loc": ("body", ""), "msg": "Send the file as the body."}])
+    return content
+
+
 async def read_json(request: Request) -> bytes:
     """Return the body of a request that says that it is JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -133,6 +144,11 @@ def answered(
 ) -> Response:
     """Return an answer in JSON."""
     return Response(msgspec.json.encode(value), status, headers=headers, media_type="application/json")
+
+
+def started(job: Job) -> Response:
+    """Return the answer to a request that begins a job: where to follow it."""
+    return answered(JobSchema.of(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
 def current_etag(request: Request, served: Served) -> str:

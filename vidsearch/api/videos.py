@@ -1,8 +1,8 @@
-"""`/v1/videos`: what the library knows of its videos, in words, and people's corrections."""
+"""`/v1/videos`: what the library knows of its videos, in words."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -18,15 +18,13 @@ from vidsearch.api.serving import (
     answered,
     cached,
     current_etag,
-    read_body,
     unchanged,
 )
-from vidsearch.search.query import FrameReference
+from vidsearch.service.captions import CaptionLevel
 from vidsearch.service.paging import page, read_cursor, write_cursor
 from vidsearch.service.report_schemas import TrackSchema
-from vidsearch.service.schemas import CorrectionSchema, VideoCaptionsSchema, VideoSchema, schema_of
+from vidsearch.service.schemas import VideoCaptionsSchema, VideoSchema, schema_of
 from vidsearch.service.server_schemas import (
-    CorrectionRequest,
     SegmentPage,
     SegmentSchema,
     TrackList,
@@ -38,7 +36,6 @@ from vidsearch.tracks import TrackKind
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=Route)
 
 _LARGEST_ID = (1 << 63) - 1
-_KINDS = get_args(TrackKind)
 
 
 @router.get("", **described(VideoPage, fails=(404,), has_etag=True))
@@ -116,8 +113,8 @@ async def captions(
     served: TheServed,
     video_id: VideoId,
     level: Annotated[
-        Literal["video", "chapter", "shot", "frame"],
-        Query(description="One line for all, for each chapter, each shot, or each frame."),
+        CaptionLevel,
+        Query(description="A line for all, for each chapter, shot or frame; transcript: what is said."),
     ] = "video",
     limit: Limit = 100,
     cursor: Cursor = None,
@@ -132,24 +129,13 @@ async def captions(
     scope = ("captions", video_id, level)
     frames, more_frames = page(found.frames, cursor, limit, *scope)
     sections, more_sections = page(found.sections, cursor, limit, *scope)
+    said, more_said = page(found.transcript, cursor, limit, *scope)
     shown = schema_of(
         VideoCaptionsPage,
         found,
         frames=list(frames),
         sections=list(sections),
-        next_cursor=more_frames or more_sections,
+        transcript=list(said),
+        next_cursor=more_frames or more_sections or more_said,
     )
     return answered(shown, headers=cached(etag))
-
-
-@router.post(
-    "/{video_id}/corrections",
-    **described(CorrectionSchema, takes=CorrectionRequest, fails=(403, 404), status=201),
-)
-async def correct(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """Put a caption right. Search finds the new words at once, and no model overwrites them."""
-    served.check_writable()
-    asked = await read_body(request, CorrectionRequest)
-    moment = FrameReference(f"#{video_id}", asked.time_seconds)
-    done = await served.at_work(lambda: served.library.correct(moment, asked.text, only_here=asked.only_here))
-    return answered(CorrectionSchema.of(done), 201)

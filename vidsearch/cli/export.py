@@ -119,9 +119,10 @@ def import_captions(
             "if the words look wrong, import it again with --encoding."
         )
     if as_json:
-        console.say_json(
-            {"video_id": found.id, "path": str(found.path), "track": name or file.stem, **read.as_dict()}
-        )
+        from vidsearch.service.report_schemas import SubtitlesSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json(plain(SubtitlesSchema.of(read, found, name or file.stem)))
         return
     mended = f", {read.num_mended:,} of them mended" if read.num_mended else ""
     num_kept = len(read.cues)

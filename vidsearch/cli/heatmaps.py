@@ -18,17 +18,6 @@ if TYPE_CHECKING:
     from vidsearch.types import IndexedFrame, SearchHit, UInt8Image, Video
 
 
-def png(picture: UInt8Image) -> bytes:
-    """Return a picture as a PNG file."""
-    import io
-
-    from PIL import Image
-
-    out = io.BytesIO()
-    Image.fromarray(picture).save(out, "PNG")
-    return out.getvalue()
-
-
 def check(output: Path, rule: OutputRule) -> None:
     """Raise ExportError unless a heat map can be written to `output`: before a model is loaded for it."""
     if output.suffix.lower() not in (".png", ".json"):
@@ -38,13 +27,14 @@ def check(output: Path, rule: OutputRule) -> None:
 
 def write(output: Path, image: UInt8Image, relevance: Relevance, rule: OutputRule) -> None:
     """Write a heat map over its image as .png, or its numbers as .json. Raises ExportError."""
-    from vidsearch.models.heatmap import overlay
+    from vidsearch.service.explaining import Explanation
+    from vidsearch.service.schemas import RelevanceSchema, plain
 
     check(output, rule)
     if output.suffix.lower() == ".png":
-        rule.write(output, png(overlay(image, relevance)))
+        rule.write(output, Explanation(image, relevance).png())
     else:
-        rule.write(output, f"{json_text(relevance.as_dict(), indent=2)}\n".encode())
+        rule.write(output, f"{json_text(plain(RelevanceSchema.of(relevance)), indent=2)}\n".encode())
 
 
 def explain_hits(
@@ -79,6 +69,7 @@ def explain_captions(
     """
     from vidsearch.media.decode import frame_at
     from vidsearch.models.heatmap import word_sheet
+    from vidsearch.service.explaining import png
     from vidsearch.store.fingerprint import path_of
 
     source = path_of(video)

@@ -284,7 +284,10 @@ def _print_upgrade(done: Upgrade) -> None:
 
 def _print_pruned(num_rows: int, *, as_json: bool) -> None:
     if as_json:
-        console.say_json({"num_pruned": num_rows})
+        from vidsearch.service.report_schemas import PrunedSchema
+        from vidsearch.service.schemas import plain
+
+        console.say_json(plain(PrunedSchema(num_pruned=num_rows)))
     else:
         console.say(f"Removed {num_rows:,} rows that other models' took the place of.")
 

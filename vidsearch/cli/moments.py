@@ -112,6 +112,7 @@ def explain(
     """
     from vidsearch.cli import heatmaps
     from vidsearch.service.explaining import explain_moment
+    from vidsearch.service.models import load_explainer
 
     reference = FrameReference.parse(moment)
     path, found = _video_file(reference.video, library)
@@ -119,11 +120,15 @@ def explain(
     if output is not None:
         heatmaps.check(output, rule)
     name = models or (found.embedders[0] if found else "mini")
-    explanation = explain_moment(text, path, reference.time_seconds, embedder=name, device=device)
+    explanation = explain_moment(
+        text, path, reference.time_seconds, lambda: load_explainer(name, device=device)
+    )
     relevance = explanation.relevance
     if as_json:
-        console.say_json(relevance.as_dict())
-    is_shown = not as_json and pictures.show_image(heatmaps.png(explanation.overlay()))
+        from vidsearch.service.schemas import RelevanceSchema, plain
+
+        console.say_json(plain(RelevanceSchema.of(relevance)))
+    is_shown = not as_json and pictures.show_image(explanation.png())
     if output is None and not (is_shown or as_json):
         output = Path("heat.png")
     if output is not None:

@@ -43,7 +43,7 @@ def serve(
         bool,
         typer.Option(
             "--read-only",
-            help="Refuse corrections, teaching, labels and indexing.",
+            help="Refuse whatever would change the library.",
             rich_help_panel=_ACCESS_PANEL,
         ),
     ] = False,

@@ -8,7 +8,7 @@ product of matrices.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -118,22 +118,29 @@ class LabelScorer:
         """The frames that are looked at, in order; None where the library has none."""
         return self._spaces[0].timeline if self._spaces else None
 
-    def spans(self, rows: tuple[int, int] | None = None, *, join_seconds: float = JOIN_SECONDS) -> list[Span]:
+    def spans(
+        self,
+        rows: tuple[int, int] | None = None,
+        *,
+        join_seconds: float = JOIN_SECONDS,
+        on_frames: Callable[[int], None] = lambda num_frames: None,
+    ) -> list[Span]:
         """Where the labels fit, by label, then by video and time.
 
         Args:
             rows: Look at these rows [first, end) of `timeline` alone.
             join_seconds: Spans of a label that are less far apart are one.
+            on_frames: Called now and then with the number of frames that were looked at.
         """
         timeline = self.timeline
         if timeline is None:
             return []
         first, end = rows or (0, len(timeline))
-        parts = [
-            runs
-            for start in range(first, end, _BLOCK_FRAMES)
-            for runs in self._block(timeline, start, min(start + _BLOCK_FRAMES, end))
-        ]
+        parts: list[_Runs] = []
+        for start in range(first, end, _BLOCK_FRAMES):
+            on_frames(start - first)
+            parts += self._block(timeline, start, min(start + _BLOCK_FRAMES, end))
+        on_frames(end - first)
         return self._as_spans(timeline, _joined(timeline, parts, join_seconds)) if parts else []
 
     def _block(self, timeline: Timeline, first: int, end: int) -> Iterator[_Runs]:

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from itertools import pairwise, takewhile
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 from vidsearch.errors import SubtitleError
 from vidsearch.media.cue_parsing import RawCue, parse_blocks, parse_events
@@ -59,18 +58,6 @@ class SubtitleFile:
     encoding: str
     is_encoding_guessed: bool
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers, without the cues, as JSON takes them."""
-        return {
-            "num_found": self.num_found,
-            "num_kept": len(self.cues),
-            "num_mended": self.num_mended,
-            "left_out": dict(self.left_out),
-            "format": self.format,
-            "encoding": self.encoding,
-            "is_encoding_guessed": self.is_encoding_guessed,
-        }
-
 
 @dataclass(slots=True)
 class _Line:
@@ -90,21 +77,31 @@ class _Line:
 
 
 def read_subtitles(path: Path, *, encoding: str | None = None) -> SubtitleFile:
+    """Read a subtitle file; see `parse_subtitles`.
+
+    Raises:
+        SubtitleError: The file cannot be read, or no cue in it can be kept.
+    """
+    return parse_subtitles(_bytes_of(path), name=str(path), encoding=encoding)
+
+
+def parse_subtitles(data: bytes, *, name: str, encoding: str | None = None) -> SubtitleFile:
     """Read SubRip, WebVTT, SBV, SSA, ASS, TTML, MicroDVD, MPL2 or TMPlayer subtitles, by content.
 
     Markup, drawings and comments go; line breaks become spaces. Lines that roll over the screen, as YouTube
     writes them, are kept once each, with the time at which they appear.
 
     Args:
-        path: The file.
+        data: What the file holds.
+        name: What errors call it.
         encoding: Python's name of its text encoding; by default it is detected.
 
     Raises:
-        SubtitleError: The file cannot be read, or no cue in it can be kept.
+        SubtitleError: No cue in it can be kept.
     """
-    decoded = decode(_bytes_of(path), encoding)
+    decoded = decode(data, encoding)
     text = decoded.text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    format_name, raw, words_of = _parsed(text, path)
+    format_name, raw, words_of = _parsed(text, name)
     left_out: Counter[str] = Counter()
     lines = _with_times(raw, words_of, left_out)
     lines.sort(key=lambda line: (line.start_seconds, line.end_seconds))
@@ -116,7 +113,7 @@ def read_subtitles(path: Path, *, encoding: str | None = None) -> SubtitleFile:
     left_out[REPEATED] += len(lines) - len(cues)
     if not cues:
         found = f": of {len(raw):,} cues, none has words and a time" if raw else ""
-        raise SubtitleError(f"{path} holds no subtitles that can be read{found}.")
+        raise SubtitleError(f"{name} holds no subtitles that can be read{found}.")
     return SubtitleFile(
         cues=tuple(cues),
         num_found=len(raw),
@@ -139,7 +136,7 @@ def _bytes_of(path: Path) -> bytes:
     return data
 
 
-def _parsed(text: str, path: Path) -> tuple[str, list[RawCue], Callable[[str], str]]:
+def _parsed(text: str, name: str) -> tuple[str, list[RawCue], Callable[[str], str]]:
     """Return the format's name, the cues, and what takes the markup off a line."""
     is_webvtt = text.lstrip().startswith("WEBVTT")
     if is_webvtt or not _ASS_SECTION.search(text):
@@ -152,7 +149,7 @@ def _parsed(text: str, path: Path) -> tuple[str, list[RawCue], Callable[[str], s
     other = _parsed_by_pysubs2(text)
     if other is None:
         raise SubtitleError(
-            f"{path} holds no subtitles in a format known here: srt, vtt, ssa, ass or ttml. "
+            f"{name} holds no subtitles in a format known here: srt, vtt, ssa, ass or ttml. "
             "Where it does, give its --encoding."
         )
     return *other, ass_words

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vidsearch.models import weights
 
@@ -66,9 +66,6 @@ class ModelEntry:
     terms: str
     is_cached: bool
     path: Path | None
-
-    def as_dict(self) -> dict[str, Any]:
-        return {**asdict(self), "path": None if self.path is None else str(self.path)}
 
 
 def known_models() -> tuple[ModelEntry, ...]:

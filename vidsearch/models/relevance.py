@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from vidsearch.types import Float32
@@ -49,19 +49,3 @@ class Relevance:
     method: str
     words: tuple[WordRelevance, ...] = ()
     """The text's words in order, where the method tells them apart."""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return all of it as plain lists and numbers, for JSON."""
-        return {
-            "text": self.text,
-            "score": self.score,
-            "method": self.method,
-            "region": {
-                "left": self.region.left,
-                "top": self.region.top,
-                "right": self.region.right,
-                "bottom": self.region.bottom,
-            },
-            "grid": self.grid.tolist(),
-            "words": [{"word": each.word, "grid": each.grid.tolist()} for each in self.words],
-        }

@@ -124,28 +124,44 @@ def read_concepts(path: Path, spaces: Sequence[EmbeddingSpace]) -> list[Imported
         content = path.read_bytes()
     except OSError as error:
         raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
+    return parse_concepts(content, spaces, name=str(path))
+
+
+def parse_concepts(
+    content: bytes, spaces: Sequence[EmbeddingSpace], *, name: str = "This"
+) -> list[ImportedConcept]:
+    """Return the concepts in a file's content, with the vectors that are of these spaces.
+
+    Args:
+        content: The file's content.
+        spaces: The spaces.
+        name: What errors call the file.
+
+    Raises:
+        QueryError: It is no such file; the message says where.
+    """
     try:
         file = msgspec.json.decode(content, type=ConceptsFile)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise QueryError(
-            f"{path} is no file of concepts: {error}. `vidsearch concepts export` writes one."
+            f"{name} is no file of concepts: {error}. `vidsearch concepts export` writes one."
         ) from error
     if file.vidsearch_concepts != FORMAT:
         raise QueryError(
-            f"{path} has format {file.vidsearch_concepts} of concepts; this program reads {FORMAT}. "
+            f"{name} has format {file.vidsearch_concepts} of concepts; this program reads {FORMAT}. "
             "Update vidsearch: pip install --upgrade vidsearch"
         )
-    return [_concept(path, each, spaces) for each in file.concepts]
+    return [_concept(name, each, spaces) for each in file.concepts]
 
 
-def _concept(path: Path, entry: ConceptEntry, spaces: Sequence[EmbeddingSpace]) -> ImportedConcept:
+def _concept(file: str, entry: ConceptEntry, spaces: Sequence[EmbeddingSpace]) -> ImportedConcept:
     name = checked_name(entry.name)
     if all(each.against for each in entry.examples):
-        raise QueryError(f"{path}: {name!r} has no example for it.")
+        raise QueryError(f"{file}: {name!r} has no example for it.")
     try:
         examples = tuple(_example(each, spaces) for each in entry.examples)
     except (binascii.Error, ValueError, MediaError) as error:
-        raise QueryError(f"{path}: an example of {name!r} is damaged ({error}).") from error
+        raise QueryError(f"{file}: an example of {name!r} is damaged ({error}).") from error
     return ImportedConcept(name, entry.words, examples)
 
 

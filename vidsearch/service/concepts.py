@@ -192,8 +192,12 @@ class Concepts:
                 )
         return store.leave_out(concept, numbers)
 
-    def picture(self, example: ConceptExample) -> bytes:
-        """Return an example's picture, JPEG."""
+    def picture(self, example: ConceptExample | int) -> bytes:
+        """Return the picture, JPEG, of an example, or of the one with a number.
+
+        Raises:
+            ConceptNotFound: There is none.
+        """
         return self._library.store.concepts.picture(example)
 
     def export(
@@ -214,27 +218,41 @@ class Concepts:
             ExportError: The file may not, or cannot, be written.
         """
         from vidsearch.outputs import OutputRule
-        from vidsearch.service.concept_files import write_concepts
 
         chosen = [self.named(name) for name in names] or self.all()
         rule: OutputRule = OutputRule.for_library(self._library.store, overwrite=overwrite)
-        rule.write(Path(path), write_concepts(self._library.store, chosen))
+        rule.write(Path(path), self.render(each.name for each in chosen))
         return len(chosen)
 
-    def load(self, path: str | os.PathLike[str], *, adds: bool = False) -> list[Taught]:
+    def render(self, names: Iterable[str] = ()) -> bytes:
+        """Return what `export` would write.
+
+        Raises:
+            ConceptNotFound: No such concept.
+        """
+        from vidsearch.service.concept_files import write_concepts
+
+        chosen = [self.named(name) for name in names] or self.all()
+        return write_concepts(self._library.store, chosen)
+
+    def load(self, file: str | os.PathLike[str] | bytes, *, adds: bool = False) -> list[Taught]:
         """Import the concepts of a file that `export` wrote: all of them, or none.
 
         Args:
-            path: The file.
+            file: The file, or its content.
             adds: Add the examples to concepts of the same name; otherwise a name that is taken is an error.
 
         Raises:
             QueryError: Not such a file, or a name that is taken.
         """
-        from vidsearch.service.concept_files import read_concepts
+        from vidsearch.service.concept_files import parse_concepts, read_concepts
 
         store = self._library.store
-        found = read_concepts(Path(path), store.spaces())
+        found = (
+            parse_concepts(file, store.spaces())
+            if isinstance(file, bytes)
+            else read_concepts(Path(file), store.spaces())
+        )
         taken = [each.name for each in found if store.concepts.find(folded(each.name)) is not None]
         if taken and not adds:
             raise QueryError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypedDict
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vidsearch.store.store import Store
     from vidsearch.types import Video
 
+DEFAULT_DESCRIBER = "smolvlm"
 MOST_WORDS = 400
 
 
@@ -42,6 +44,7 @@ def describe(
     settings: DescribeSettings,
     *,
     on_progress: Callable[[ProgressState], None] | None,
+    stop: threading.Event | None,
 ) -> PartsReport:
     """See `Library.describe`."""
     from vidsearch.captions.parts import PartRequest, describe_parts
@@ -53,9 +56,9 @@ def describe(
     if level not in ("chapter", "video"):
         raise QueryError(f"A model describes a level of chapter or video, not {level!r}.")
     request = PartRequest(level, settings.get("prompt"), num_words, settings.get("language"))
-    name = settings.get("captioner", "smolvlm")
+    name = settings.get("captioner", DEFAULT_DESCRIBER)
     device = pick_device(
         name, device=settings.get("device", "auto"), precision=settings.get("precision", "auto")
     )
     describer = load_describer(name, device=device)
-    return describe_parts(store, videos, describer, request, on_progress=on_progress)
+    return describe_parts(store, videos, describer, request, on_progress=on_progress, stop=stop)

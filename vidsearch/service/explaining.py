@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 from vidsearch.errors import QueryError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from vidsearch.models.protocols import Explainer
     from vidsearch.models.relevance import Relevance
     from vidsearch.types import UInt8Image
 
@@ -27,11 +29,32 @@ class Explanation:
 
         return overlay(self.image, self.relevance)
 
+    def png(self) -> bytes:
+        """Return the frame with the heat map over it as a PNG file."""
+        return png(self.overlay())
+
+
+def png(picture: UInt8Image) -> bytes:
+    """Return a picture as a PNG file."""
+    import io
+
+    from PIL import Image
+
+    out = io.BytesIO()
+    Image.fromarray(picture).save(out, "PNG")
+    return out.getvalue()
+
 
 def explain_moment(
-    text: str, path: Path, time_seconds: float, *, embedder: str, device: str = "auto"
+    text: str, path: Path, time_seconds: float, explainer: Callable[[], Explainer]
 ) -> Explanation:
     """Explain the frame that a video file shows at a time.
+
+    Args:
+        text: What is to be seen.
+        path: The file.
+        time_seconds: The time.
+        explainer: Returns what explains; called once the frame is decoded.
 
     Raises:
         QueryError: There are no words.
@@ -41,7 +64,6 @@ def explain_moment(
     if not text.strip():
         raise QueryError("There are no words to look for in the picture. Give some.")
     from vidsearch.media.decode import frame_at
-    from vidsearch.service.models import load_explainer
 
     image = frame_at(path, time_seconds).image
-    return Explanation(image, load_explainer(embedder, device=device).explain(image, text))
+    return Explanation(image, explainer().explain(image, text))

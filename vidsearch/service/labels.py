@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Sequence
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import QueryError
 from vidsearch.tracks import SegmentRecord
 
 if TYPE_CHECKING:
+    from vidsearch.ingest import ProgressState
     from vidsearch.search.engine import Searcher
     from vidsearch.service.label_choices import ReportBy
     from vidsearch.service.reading import LibraryReader, VideoName
     from vidsearch.store.label_rows import LabelSpan
     from vidsearch.types import Video
+
+
+ReportFormat: TypeAlias = Literal["csv", "svg"]
+_REPORT_FORMATS: dict[str, ReportFormat] = {".csv": "csv", ".svg": "svg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,29 +70,20 @@ class Labels:
         """Return the labels that were looked for last."""
         return self._library.store.labels.names()
 
-    def apply(
-        self,
-        labels: str | Iterable[str] | None = None,
-        *,
-        min_confidence: float | None = None,
-        join_seconds: float | None = None,
-    ) -> Labelled:
-        """Look for labels in every frame, and keep where each is seen as a track of each video.
+    def seen(self) -> list[tuple[str, int]]:
+        """Return the labels that were looked for last, and how many spans each has."""
+        counts = Counter(span.label for span in self._library.store.labels.spans())
+        return [(name, counts[name]) for name in self.names()]
 
-        What was known of labels before is replaced, video by video.
-
-        Args:
-            labels: Words, or names of concepts; "concepts" for every concept. None for those of the last
-                time.
-            min_confidence: From when on a frame counts; None for what a search calls found.
-            join_seconds: Spans less far apart are one; None for 2.5 seconds.
+    def checked(self, labels: str | Iterable[str] | None) -> list[str]:
+        """Return the labels that `apply` would look for.
 
         Raises:
             QueryError: No label, or one that means nothing.
-            ModelUnavailable: No model at hand reads the labels.
+            ConceptNotFound: One that names a concept that nobody taught.
         """
+        from vidsearch.concepts.names import Names
         from vidsearch.labels.names import checked_labels, parse_labels
-        from vidsearch.labels.scoring import JOIN_SECONDS, LabelScorer, by_video
 
         if labels is None:
             names = self.names()
@@ -100,11 +98,49 @@ class Labels:
         else:
             given = [*parse_labels(labels)] if isinstance(labels, str) else labels
             names = checked_labels(given, where="The labels")
+        concepts = Names(self._library.store.concepts.all())
+        for name in names:
+            concepts.split(name)
+        return names
+
+    def apply(
+        self,
+        labels: str | Iterable[str] | None = None,
+        *,
+        min_confidence: float | None = None,
+        join_seconds: float | None = None,
+        on_progress: Callable[[ProgressState], None] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Labelled:
+        """Look for labels in every frame, and keep where each is seen as a track of each video.
+
+        What was known of labels before is replaced, video by video.
+
+        Args:
+            labels: Words, or names of concepts; "concepts" for every concept. None for those of the last
+                time.
+            min_confidence: From when on a frame counts; None for what a search calls found.
+            join_seconds: Spans less far apart are one; None for 2.5 seconds.
+            on_progress: Called in this thread with each new state.
+            stop: Ends the run, once it is set: what was known of labels before then stays.
+
+        Raises:
+            KeyboardInterrupt: It was stopped.
+            QueryError: No label, or one that means nothing.
+            ModelUnavailable: No model at hand reads the labels.
+        """
+        from vidsearch.labels.scoring import JOIN_SECONDS, LabelScorer, by_video
+
+        names = self.checked(labels)
         if min_confidence is not None and not 0 < min_confidence < 1:
             raise QueryError(f"The least confidence is {min_confidence:g}; it must be between 0 and 1.")
         with self._lock:
             scorer = LabelScorer(self._searcher, names, min_confidence=min_confidence)
-            spans = scorer.spans(join_seconds=JOIN_SECONDS if join_seconds is None else join_seconds)
+            num_frames = 0 if scorer.timeline is None else len(scorer.timeline)
+            spans = scorer.spans(
+                join_seconds=JOIN_SECONDS if join_seconds is None else join_seconds,
+                on_frames=_listener(num_frames, on_progress, stop),
+            )
         counts = [0] * len(names)
         for span in spans:
             counts[span.label] += 1
@@ -125,7 +161,7 @@ class Labels:
         return Labelled(
             num_labels=len(names),
             num_videos=len(videos),
-            num_frames=0 if scorer.timeline is None else len(scorer.timeline),
+            num_frames=num_frames,
             num_spans=len(spans),
             models=scorer.models,
             seen=tuple(zip(names, counts, strict=True)),
@@ -194,6 +230,37 @@ class Labels:
         return found
 
 
+def _listener(
+    num_frames: int, on_progress: Callable[[ProgressState], None] | None, stop: threading.Event | None
+) -> Callable[[int], None]:
+    """What is called with the number of frames that were looked at, of so many."""
+    from vidsearch.ingest import ProgressState
+
+    started = time.monotonic()
+
+    def listen(done: int) -> None:
+        if stop is not None and stop.is_set():
+            raise KeyboardInterrupt
+        if on_progress is None:
+            return
+        rate = done / max(time.monotonic() - started, 1e-6)
+        on_progress(
+            ProgressState(
+                files_done=0,
+                files_total=0,
+                current=None,
+                num_frames=done,
+                seconds_done=0.0,
+                seconds_total=None,
+                frames_per_second=rate,
+                times_real_time=0.0,
+                eta_seconds=(num_frames - done) / rate if rate else None,
+            )
+        )
+
+    return listen
+
+
 def _where(by: ReportBy, span: LabelSpan, video: Video) -> str:
     return _where_video(by, video, span.recorded_local_seconds + (span.start_seconds if by == "day" else 0.0))
 
@@ -210,6 +277,14 @@ def _where_video(by: ReportBy, video: Video, recorded_local_seconds: float) -> s
     return ""
 
 
+def render_report(lines: Sequence[ReportLine], format: ReportFormat) -> bytes:
+    """Return a report as a table or a plot."""
+    from vidsearch.labels.report import report_csv, report_svg
+
+    rows = [(each.label, each.where, each.count, each.seconds, each.share, each.surest) for each in lines]
+    return report_csv(rows) if format == "csv" else report_svg(rows)
+
+
 def write_report(
     lines: Sequence[ReportLine],
     path: str | os.PathLike[str],
@@ -223,13 +298,10 @@ def write_report(
         ExportError: The file may not, or cannot, be written, or has another suffix.
     """
     from vidsearch.errors import ExportError
-    from vidsearch.labels.report import report_csv, report_svg
     from vidsearch.outputs import OutputRule
 
     file = Path(path)
-    makers = {".csv": report_csv, ".svg": report_svg}
-    maker = makers.get(file.suffix.lower())
-    if maker is None:
+    format = _REPORT_FORMATS.get(file.suffix.lower())
+    if format is None:
         raise ExportError(f"{file} is no table and no plot: name a file that ends in .csv or .svg.")
-    rows = [(each.label, each.where, each.count, each.seconds, each.share, each.surest) for each in lines]
-    OutputRule.for_library(library.store, overwrite=overwrite).write(file, maker(rows))
+    OutputRule.for_library(library.store, overwrite=overwrite).write(file, render_report(lines, format))

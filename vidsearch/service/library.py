@@ -4,25 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING, Self, Unpack
 
 from vidsearch.errors import QueryError, TrackNotFound
-from vidsearch.service.reading import ALL, LARGEST_ID, StrPath, VideoName
-from vidsearch.service.searching import LibrarySearcher
+from vidsearch.service.editing import LibraryEditor
+from vidsearch.service.reading import LARGEST_ID, StrPath, VideoName
 from vidsearch.store.store import Store
-from vidsearch.text import one_line
-from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
-    from vidsearch.captions.parts import PartsReport
-    from vidsearch.captions.rewrite import Correction
-    from vidsearch.captions.transcript import SpokenLine
     from vidsearch.ingest import IngestReport, ProgressState
-    from vidsearch.media.subtitle_files import SubtitleFile
-    from vidsearch.search.query import FrameReference, Query
+    from vidsearch.search.query import Query
     from vidsearch.service.answer import Answer
-    from vidsearch.service.describing import DescribeSettings
     from vidsearch.service.index_settings import IndexSettings
     from vidsearch.service.indexing import Indexer, IndexOptions
     from vidsearch.service.queries import SearchOptions
@@ -32,7 +24,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Video
 
 
-class Library(LibrarySearcher):
+class Library(LibraryEditor):
     """Videos that can be searched, in one folder.
 
         with Library.create("library") as library:
@@ -159,115 +151,6 @@ class Library(LibrarySearcher):
 
     # --- changing -----------------------------------------------------------------------------------
 
-    def correct(self, moment: str | FrameReference, text: str, *, only_here: bool = False) -> Correction:
-        """Put a caption right. Search finds the new words at once, and no model overwrites them.
-
-        Args:
-            moment: A video and a time, as in "holiday.mp4@12.5".
-            text: What is to be seen, in your words.
-            only_here: Correct this one frame; otherwise the run of look-alike frames that it stands in.
-
-        Returns:
-            The span that now has these words.
-
-        Raises:
-            QueryError: No words, or a time at which there is no frame.
-            VideoNotFound: The moment names no video, or several.
-        """
-        from vidsearch.captions.rewrite import correct
-        from vidsearch.search.query import FrameReference
-
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
-        video = self.video(reference.video)
-        return correct(self.store, video, reference.time_seconds, text, only_here=only_here)
-
-    def correct_speech(self, moment: str | FrameReference, text: str) -> SpokenLine:
-        """Put right what is said. Search finds the new words at once, and no model overwrites them.
-
-        Args:
-            moment: A video and a time at which the line is said, as in "talk.mp4@12.5".
-            text: What is said, in place of the whole line.
-
-        Returns:
-            The line as it is now.
-
-        Raises:
-            QueryError: No words, or a time before anything is said.
-            VideoNotFound: The moment names no video, or several.
-        """
-        from vidsearch.captions.transcript import correct_line
-        from vidsearch.search.query import FrameReference
-
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
-        return correct_line(self.store, self.video(reference.video), reference.time_seconds, text)
-
-    def recaption(
-        self,
-        videos: VideoName = ALL,
-        *,
-        models: str | None = None,
-        num_beams: int | None = None,
-        prompt: str | None = None,
-        device: str = "auto",
-        precision: str = "auto",
-        batch_size: int | None = None,
-        on_progress: Callable[[ProgressState], None] | None = None,
-    ) -> IngestReport:
-        """Write new captions for videos. Old captions are kept as versions, and corrections stay.
-
-        Args:
-            videos: Names one video or more, or "all".
-            models: The captioner; None for the library's own.
-            num_beams: Beams; 1 is greedy, None the model's own number.
-            prompt: Words that every caption starts with.
-            device: "auto", "cpu", "cuda" or "mps".
-            precision: "auto", "fp32", "bf16" or "fp16".
-            batch_size: Images per model call; None fits it to the device.
-            on_progress: Called in this thread with each new state.
-
-        Returns:
-            What became of each video. One whose file is gone, or holds something else now, is in `failures`.
-
-        Raises:
-            ModelUnavailable: The captioner cannot be loaded.
-        """
-        from vidsearch.captions.rewrite import recaption
-        from vidsearch.service.models import ModelOptions, load_library_captioner
-
-        chosen = self.select(videos)
-        options = ModelOptions(
-            models=models,
-            device=device,
-            precision=precision,
-            batch_size=batch_size,
-            num_beams=num_beams,
-            prompt=prompt,
-        )
-        captioner, _ = load_library_captioner(self.store, options)
-        return recaption(self.store, chosen, captioner, on_progress=on_progress)
-
-    def describe(
-        self,
-        videos: VideoName = ALL,
-        *,
-        on_progress: Callable[[ProgressState], None] | None = None,
-        **settings: Unpack[DescribeSettings],
-    ) -> PartsReport:
-        """Have a model that reads several frames at once describe chapters, or whole videos.
-
-        Args:
-            videos: Names one video or more, or "all".
-            on_progress: Called in this thread after each part.
-            **settings: `level="video"`, `language="German"` and so on; see `DescribeSettings`.
-
-        Raises:
-            ModelUnavailable: The model cannot be loaded.
-            QueryError: A setting that means nothing.
-        """
-        from vidsearch.service.describing import describe
-
-        return describe(self.store, self.select(videos), settings, on_progress=on_progress)
-
     def upgrade(
         self,
         models: str,
@@ -354,38 +237,6 @@ class Library(LibrarySearcher):
             self.store.remove(video.id)
         self.store.refresh_vectors()
         return chosen
-
-    def import_subtitles(
-        self, file: StrPath, video: VideoName, *, name: str | None = None, encoding: str | None = None
-    ) -> SubtitleFile:
-        """Add a subtitle file to a video, as a track of its own that search finds.
-
-        Args:
-            file: A subtitle file: srt, vtt, sbv, ssa, ass or ttml.
-            video: Names one video.
-            name: The track's name; one of the same name is replaced. None for the file's.
-            encoding: Python's name of the file's text encoding; None to detect it.
-
-        Returns:
-            What was read: the cues, and how many were mended or left out, and why.
-
-        Raises:
-            SubtitleError: The file cannot be read.
-            VideoNotFound: The name fits no video, or several.
-        """
-        from vidsearch.ingest.lines import read_lines
-        from vidsearch.media.subtitle_files import read_subtitles
-
-        path = Path(file)
-        found = self.video(video)
-        read = read_subtitles(path, encoding=encoding)
-        self.store.put_track(
-            found.id,
-            TrackSpec("subtitle", FILE, {"name": one_line(name or path.stem) or "subtitles"}),
-            [SegmentRecord(cue.start_seconds, cue.end_seconds, cue.text) for cue in read.cues],
-        )
-        read_lines(self.store)
-        return read
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
         """Check the library against itself and against its files.

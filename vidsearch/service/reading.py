@@ -16,6 +16,7 @@ from vidsearch.types import Video
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Describer
+    from vidsearch.models.protocols import Explainer
     from vidsearch.search.query import FrameReference
     from vidsearch.service.captions import CaptionLevel, LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.service.explaining import Explanation
@@ -43,13 +44,15 @@ class LibraryReader:
         self._address = store.address
         self._lock = threading.RLock()
         self._describer: Describer | None = None
+        self._explainer: tuple[tuple[str, str], Explainer] | None = None
+        self._explaining = threading.Lock()
 
     def close(self) -> None:
         """Close the library's files. A closed library stays closed."""
         with self._lock:
             if self._store is not None:
                 self._store.close()
-            self._store = self._describer = None
+            self._store = self._describer = self._explainer = None
 
     def __enter__(self) -> Self:
         return self
@@ -246,14 +249,19 @@ class LibraryReader:
         with self._lock:
             return read_captions(self.store, self.describer(), found, level)
 
-    def summary(self) -> LibraryCaptions:
-        """Return every video in one line, and all of them in one."""
+    def summary(self, videos: Iterable[Video] | None = None) -> LibraryCaptions:
+        """Return videos in one line each, and the whole library in one.
+
+        Args:
+            videos: Which; every one without it.
+        """
         from vidsearch.service.captions import LibraryCaptions, read_captions
 
         with self._lock:
             describer = self.describer()
-            videos = [read_captions(self.store, describer, each, "video") for each in self.store.videos()]
-            return LibraryCaptions(summary=describer.library(), videos=tuple(videos))
+            chosen = self.store.videos() if videos is None else videos
+            described = [read_captions(self.store, describer, each, "video") for each in chosen]
+            return LibraryCaptions(summary=describer.library(), videos=tuple(described))
 
     def describer(self) -> Describer:
         """Return what describes videos: not safe in several threads at once."""
@@ -298,15 +306,30 @@ class LibraryReader:
             device: "auto", "cpu", "cuda" or "mps".
 
         Raises:
+            QueryError: There are no words, or the time is after the video's end.
             MediaError: The video does not decode.
             VideoReplaced: Its file holds something else now.
             ModelUnavailable: The model cannot explain itself.
         """
         from vidsearch.search.query import FrameReference
         from vidsearch.service.explaining import explain_moment
+        from vidsearch.service.timelines import check_time
 
         reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
-        path = path_of(self.video(reference.video))
+        video = self.video(reference.video)
+        check_time(video, reference.time_seconds)
+        path = path_of(video)
         known = self.store.models
         name = models or (known.embedders[0] if known else "mini")
-        return explain_moment(text, path, reference.time_seconds, embedder=name, device=device)
+        with self._explaining:
+            return explain_moment(
+                text, path, reference.time_seconds, lambda: self._explainer_of(name, device)
+            )
+
+    def _explainer_of(self, name: str, device: str) -> Explainer:
+        """What explains a model's matches: kept for the next question."""
+        from vidsearch.service.models import load_explainer
+
+        if self._explainer is None or self._explainer[0] != (name, device):
+            self._explainer = (name, device), load_explainer(name, device=device)
+        return self._explainer[1]

@@ -35,7 +35,7 @@ def received_query(source: str) -> Iterator[Query]:
     with tempfile.TemporaryDirectory(prefix="vidsearch-query-") as folder:
         query = read_query(_with_files(source, Path(folder)))
         if query.rerank is not None:
-            _check_is_here(query.rerank)
+            check_models_are_here(query.rerank)
         yield query
 
 
@@ -86,10 +86,16 @@ def _picture_file(picture: object, path: Path) -> Path:
     return path
 
 
-def _check_is_here(model: str) -> None:
+def check_models_are_here(*models: str) -> None:
     """Raise QueryError for a model that would be fetched, or read from a folder."""
+    if not models:
+        return
     from vidsearch.models.registry import known_models
 
     here = [entry.name for entry in known_models() if entry.is_cached]
-    if model not in here:
-        raise QueryError(f"There is no model {model[:80]!r} to re-rank with. Here are: {', '.join(here)}.")
+    for model in models:
+        if model not in here:
+            raise QueryError(
+                f"There is no model {model[:80]!r} on the server's machine. Here are: {', '.join(here)}. "
+                "`vidsearch models pull NAME` there fetches others."
+            )

@@ -12,11 +12,12 @@ from vidsearch.service.schemas import schema_of
 if TYPE_CHECKING:
     from vidsearch.captions.parts import PartsReport
     from vidsearch.ingest import FileFailure, IngestReport
+    from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.copying import CopyReport
     from vidsearch.store.records import LibraryInfo, Problem
     from vidsearch.tracks import Track
-    from vidsearch.types import Failure, LibraryModels
+    from vidsearch.types import Failure, LibraryModels, Video
 
 
 class FailureSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -205,6 +206,41 @@ class TrackSchema(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of(cls, track: Track) -> Self:
         return schema_of(cls, track, track.spec, track_id=track.id, params=dict(track.spec.params))
+
+
+class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What was read of a subtitle file, and the track that it became."""
+
+    video_id: int
+    path: str
+    track: str
+    """The track's name."""
+    num_found: int
+    num_kept: int
+    num_mended: int
+    left_out: dict[str, int]
+    """How many cues were left out, by reason."""
+    format: str
+    encoding: str
+    is_encoding_guessed: bool
+
+    @classmethod
+    def of(cls, read: SubtitleFile, video: Video, track: str) -> Self:
+        return schema_of(
+            cls,
+            read,
+            video_id=video.id,
+            path=str(video.path),
+            track=track,
+            num_kept=len(read.cues),
+            left_out=dict(read.left_out),
+        )
+
+
+class PrunedSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """How many rows were removed, that those of other models took the place of."""
+
+    num_pruned: int
 
 
 class UpgradeSchema(msgspec.Struct, frozen=True, kw_only=True):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from vidsearch.captions.describe import Description
     from vidsearch.captions.rewrite import Correction
     from vidsearch.captions.transcript import SpokenLine
+    from vidsearch.models.relevance import Relevance
     from vidsearch.service.captioning import CaptionedFile
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.types import IndexedFrame, Video
@@ -274,6 +275,43 @@ class CorrectionSchema(msgspec.Struct, frozen=True, kw_only=True):
             end_seconds=in_microseconds(correction.end_seconds),
             frame_ids=list(correction.frame_ids),
             caption=correction.text,
+        )
+
+
+class RegionSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A part of a picture, as fractions of its width and height: [left, right) and [top, bottom)."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+
+class WordRelevanceSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """A word, and where in the picture it is seen."""
+
+    word: str
+    grid: list[list[float]]
+
+
+class RelevanceSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """Which parts of a picture speak for words: a grid of rows over a region, from the top left."""
+
+    text: str
+    score: float
+    method: str
+    region: RegionSchema
+    grid: list[list[float]]
+    words: list[WordRelevanceSchema]
+
+    @classmethod
+    def of(cls, relevance: Relevance) -> Self:
+        return schema_of(
+            cls,
+            relevance,
+            region=schema_of(RegionSchema, relevance.region),
+            grid=relevance.grid.tolist(),
+            words=[WordRelevanceSchema(word=each.word, grid=each.grid.tolist()) for each in relevance.words],
         )
 
 

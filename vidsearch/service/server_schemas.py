@@ -1,26 +1,27 @@
-"""The JSON that only servers speak: pages of long lists, index jobs, problems."""
+"""The JSON that only servers speak: pages of long lists, requests, problems; jobs are in `job_schemas`."""
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
 
 from vidsearch.service.answer_schemas import AnswerSchema
-from vidsearch.service.concept_schemas import ConceptSchema
-from vidsearch.service.label_schemas import ReportLineSchema
-from vidsearch.service.report_schemas import ErrorSchema, FailureSchema, ReportSchema, TrackSchema
-from vidsearch.service.schemas import VideoCaptionsSchema, VideoSchema, schema_of
+from vidsearch.service.concept_schemas import ConceptSchema, TaughtSchema
+from vidsearch.service.label_schemas import ReportLineSchema, SeenSchema
+from vidsearch.service.report_schemas import FailureSchema, TrackSchema
+from vidsearch.service.schemas import (
+    LibraryCaptionsSchema,
+    VideoCaptionsSchema,
+    VideoSchema,
+    WordMatchSchema,
+    schema_of,
+)
 
 if TYPE_CHECKING:
-    from vidsearch.ingest import ProgressState
     from vidsearch.models.known import ModelEntry
-    from vidsearch.service.index_jobs import IndexJob
-    from vidsearch.service.index_settings import IndexSettings
     from vidsearch.tracks import Segment
 
-_PositiveFloat = Annotated[float, msgspec.Meta(gt=0, le=1000)]
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Examples = Annotated[
     list[
@@ -42,31 +43,6 @@ class CorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     only_here: bool = False
 
 
-class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What to index, and how. What is left out is as in `vidsearch index`."""
-
-    paths: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1000)]
-    fps: _PositiveFloat = 1.0
-    max_frames: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] | None = None
-    start_seconds: _Seconds = 0.0
-    end_seconds: _Seconds | None = None
-    sampling: Literal["uniform", "shots", "keyframes"] = "uniform"
-    captions: bool = True
-    caption_every: str = "novel"
-    speech: bool | None = None
-    text: bool = False
-    exclude: list[str] | None = None
-    retry_failed: bool = False
-    reindex: bool = False
-
-    def settings(self) -> IndexSettings:
-        """Return how to index, as `Library.index` takes it."""
-        given: dict[str, Any] = msgspec.to_builtins(self)
-        del given["paths"]
-        settings: IndexSettings = given  # type: ignore[assignment]
-        return settings
-
-
 class TeachRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What a name means, by frames of the library: numbers 231 or "#231", moments "cat.mp4@5"."""
 
@@ -77,14 +53,11 @@ class TeachRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     is_new: bool = False
 
 
-class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to look for in every frame: words, names of concepts. Without labels, those of the last time."""
+class SpokenCorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is said at a time, in place of the whole line of the transcript."""
 
-    labels: (
-        Annotated[list[str], msgspec.Meta(min_length=1, max_length=10_000)] | Literal["concepts"] | None
-    ) = None
-    min_confidence: Annotated[float, msgspec.Meta(gt=0, lt=1)] | None = None
-    join_seconds: _Seconds | None = None
+    time_seconds: _Seconds
+    text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
 
 
 # --- out --------------------------------------------------------------------------------------------
@@ -155,6 +128,24 @@ class SegmentPage(msgspec.Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
+class LibraryCaptionsPage(LibraryCaptionsSchema, frozen=True, kw_only=True):
+    """A library in words: one line for all, and a part of its videos in one line each."""
+
+    next_cursor: str | None
+
+
+class WordMatches(msgspec.Struct, frozen=True, kw_only=True):
+    """Where words are said or written, best first."""
+
+    matches: list[WordMatchSchema]
+
+
+class TaughtList(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of each concept of a file."""
+
+    concepts: list[TaughtSchema]
+
+
 class VideoCaptionsPage(VideoCaptionsSchema, frozen=True, kw_only=True):
     """A video in words: one line, and a part of its frames or sections."""
 
@@ -176,10 +167,12 @@ class ModelSchema(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int
     terms: str
     is_cached: bool
+    path: str | None
+    """Where it is on this machine."""
 
     @classmethod
     def of(cls, entry: ModelEntry) -> Self:
-        return schema_of(cls, entry)
+        return schema_of(cls, entry, path=entry.path and str(entry.path))
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
@@ -194,63 +187,16 @@ class ConceptList(msgspec.Struct, frozen=True, kw_only=True):
     concepts: list[ConceptSchema]
 
 
+class LabelList(msgspec.Struct, frozen=True, kw_only=True):
+    """The labels that were looked for last, in their order, and how often each was seen."""
+
+    labels: list[SeenSchema]
+
+
 class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
     """How often and how long each label was seen."""
 
     lines: list[ReportLineSchema]
-
-
-class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """How far an index run is."""
-
-    files_done: int
-    files_total: int
-    current: str | None
-    num_frames: int
-    seconds_done: float
-    seconds_total: float | None
-    frames_per_second: float
-    times_real_time: float
-    eta_seconds: float | None
-    num_lines: int
-    """Lines of words that were given vectors, once the files are done: 0 until then."""
-
-    @classmethod
-    def of(cls, state: ProgressState) -> Self:
-        return schema_of(cls, state, current=None if state.current is None else str(state.current))
-
-
-class JobSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """An index run."""
-
-    job_id: str
-    paths: list[str]
-    state: Literal["waiting", "running", "done", "failed", "stopped"]
-    created_at: datetime
-    started_at: datetime | None
-    ended_at: datetime | None
-    progress: ProgressSchema | None
-    report: ReportSchema | None
-    error: ErrorSchema | None
-
-    @classmethod
-    def of(cls, job: IndexJob) -> Self:
-        error = job.error and ErrorSchema(type=type(job.error).__name__, message=str(job.error))
-        return schema_of(
-            cls,
-            job,
-            job_id=job.id,
-            paths=list(map(str, job.paths)),
-            progress=job.progress and ProgressSchema.of(job.progress),
-            report=job.report and ReportSchema.of(job.report, device=None),
-            error=error,
-        )
-
-
-class JobList(msgspec.Struct, frozen=True, kw_only=True):
-    """The index runs of this server, in the order in which they were started."""
-
-    jobs: list[JobSchema]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):

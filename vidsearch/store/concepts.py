@@ -36,12 +36,13 @@ class ConceptStore:
         with self._catalog.read() as connection:
             return concept_rows.examples(connection, concept.id)
 
-    def picture(self, example: ConceptExample) -> bytes:
-        """An example's JPEG. Raises ConceptNotFound where it is gone."""
+    def picture(self, example: ConceptExample | int) -> bytes:
+        """The JPEG of an example, or of the one with a number. Raises ConceptNotFound where it is gone."""
+        number = example if isinstance(example, int) else example.id
         with self._catalog.read() as connection:
-            jpeg = concept_rows.picture(connection, example.id)
+            jpeg = concept_rows.picture(connection, number)
         if jpeg is None:
-            raise ConceptNotFound(f"The example from {example.source} was forgotten meanwhile.")
+            raise ConceptNotFound(f"There is no example {number}: `vidsearch concepts show` lists them.")
         return jpeg
 
     def vectors(self, concept: Concept, space: EmbeddingSpace) -> dict[int, Float32]:

@@ -1,4 +1,4 @@
-"""Index runs that a server starts for its clients: one after the other, watched and stopped from anywhere."""
+"""What takes a server long: runs that clients start, one after the other, and watch and stop."""
 
 from __future__ import annotations
 
@@ -14,14 +14,27 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import JobNotFound, PathNotAllowed, QueryError, VidsearchError
+from vidsearch.service.describing import DEFAULT_DESCRIBER
+from vidsearch.service.received import check_models_are_here
 
 if TYPE_CHECKING:
+    from vidsearch.captions.parts import PartsReport
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.service.index_settings import IndexSettings
+    from vidsearch.service.indexing import IndexOptions
+    from vidsearch.service.job_schemas import RecaptionRequest, UpgradeRequest
+    from vidsearch.service.labels import Labelled
     from vidsearch.service.library import Library
+    from vidsearch.service.upgrading import Upgrade
+    from vidsearch.store.records import Problem
+
+    Outcome: TypeAlias = IngestReport | PartsReport | Labelled | Upgrade | tuple[Problem, ...]
+    OnProgress: TypeAlias = Callable[[ProgressState], None]
+    Work: TypeAlias = Callable[[OnProgress, threading.Event], Outcome]
 
 logger = logging.getLogger("vidsearch")
 
+JobKind: TypeAlias = Literal["index", "label", "recaption", "describe", "upgrade", "verify"]
 JobState: TypeAlias = Literal["waiting", "running", "done", "failed", "stopped"]
 ENDS: frozenset[JobState] = frozenset({"done", "failed", "stopped"})
 """The states after which nothing changes any more."""
@@ -35,18 +48,20 @@ _SECONDS_BETWEEN_EVENTS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class IndexJob:
-    """An index run as it was at one instant."""
+class Job:
+    """A run as it was at one instant."""
 
     id: str
-    paths: tuple[Path, ...]
+    kind: JobKind
     state: JobState
     created_at: datetime
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    paths: tuple[Path, ...] = ()
+    """What is indexed."""
     progress: ProgressState | None = None
-    report: IngestReport | None = None
-    """What became of each file, once the run has ended by itself or was stopped."""
+    outcome: Outcome | None = None
+    """What the run did, once it has ended by itself or was stopped."""
     error: VidsearchError | None = None
     """Why the run as a whole could not be done."""
 
@@ -60,22 +75,22 @@ class JobEvent:
     """A change of a job, numbered from 1 upwards."""
 
     number: int
-    job: IndexJob
+    job: Job
 
 
 @dataclass(slots=True)
 class _Kept:
-    """A job, what asked for it, and its latest events."""
+    """A job, what it does, and its latest events."""
 
-    job: IndexJob
-    settings: IndexSettings
+    job: Job
+    work: Work
     stop: threading.Event = field(default_factory=threading.Event)
     events: deque[JobEvent] = field(default_factory=lambda: deque(maxlen=_MAX_EVENTS))
     told_at: float = 0.0
 
 
-class IndexJobs:
-    """The index runs of one server on its library, in a thread of their own.
+class Jobs:
+    """The runs of one server on its library, in a thread of their own.
 
     Args:
         library: The library. It must stay open until `close`.
@@ -90,7 +105,7 @@ class IndexJobs:
         self._is_closing = False
         self._thread: threading.Thread | None = None
 
-    def start(self, paths: Sequence[str], settings: IndexSettings) -> IndexJob:
+    def index(self, paths: Sequence[str], settings: IndexSettings) -> Job:
         """Index paths once the jobs before are done.
 
         Args:
@@ -102,36 +117,117 @@ class IndexJobs:
             QueryError: No path, a setting that means nothing, or too many jobs that wait.
         """
         from vidsearch.service.indexing import IndexOptions
-        from vidsearch.service.listening import has_speech_model
 
         if not paths:
             raise QueryError("There is nothing to index: name a file or a folder in paths.")
         allowed = tuple(map(self._allowed, paths))
-        options = IndexOptions.of(settings)
-        if options.speech and not has_speech_model(options.speech_model):
-            raise QueryError(
-                f"The model that listens, {options.speech_model}, is not on the server's machine: fetch it "
-                f"there with `vidsearch models pull {options.speech_model}`."
+        self._check_models(IndexOptions.of(settings))
+
+        def work(on_progress: OnProgress, stop: threading.Event) -> Outcome:
+            return self._library.index(allowed, on_progress=on_progress, stop=stop, **settings)
+
+        return self._start("index", work, paths=allowed)
+
+    def label(
+        self,
+        labels: str | Sequence[str] | None,
+        *,
+        min_confidence: float | None = None,
+        join_seconds: float | None = None,
+    ) -> Job:
+        """Look for labels in every frame; see `Labels.apply`.
+
+        Raises:
+            QueryError: No label, or one that means nothing.
+            ConceptNotFound: One that names a concept that nobody taught.
+        """
+        self._library.labels.checked(labels)
+
+        def work(on_progress: OnProgress, stop: threading.Event) -> Outcome:
+            return self._library.labels.apply(
+                labels,
+                min_confidence=min_confidence,
+                join_seconds=join_seconds,
+                on_progress=on_progress,
+                stop=stop,
             )
+
+        return self._start("label", work)
+
+    def recaption(self, asked: RecaptionRequest) -> Job:
+        """Write new captions of frames, chapters or whole videos; see `Library.recaption` and `describe`.
+
+        Raises:
+            QueryError: The model is not on this machine, or a setting is for another level.
+            VideoNotFound: The name fits none.
+        """
+        chosen = self._library.select(asked.videos)
+        asked.check()
+        if asked.level != "frame":
+            check_models_are_here(asked.captioner or DEFAULT_DESCRIBER)
+            settings = asked.describe_settings()
+
+            def describe(on_progress: OnProgress, stop: threading.Event) -> Outcome:
+                return self._library.describe(chosen, on_progress=on_progress, stop=stop, **settings)
+
+            return self._start("describe", describe)
+        check_models_are_here(*filter(None, [asked.captioner]))
+
+        def work(on_progress: OnProgress, stop: threading.Event) -> Outcome:
+            return self._library.recaption(
+                chosen,
+                models=asked.captioner,
+                num_beams=asked.num_beams,
+                prompt=asked.prompt,
+                on_progress=on_progress,
+                stop=stop,
+            )
+
+        return self._start("recaption", work)
+
+    def upgrade(self, asked: UpgradeRequest) -> Job:
+        """Go on with other models; see `Library.upgrade`.
+
+        Raises:
+            QueryError: A model is not on this machine.
+        """
+        check_models_are_here(*(name.strip() for name in asked.models.split(",")))
+
+        def work(on_progress: OnProgress, stop: threading.Event) -> Outcome:
+            return self._library.upgrade(
+                asked.models,
+                skip_failed=asked.skip_failed,
+                prune=asked.prune,
+                on_progress=on_progress,
+                stop=stop,
+            )
+
+        return self._start("upgrade", work)
+
+    def verify(self, *, repair: bool = False) -> Job:
+        """Check the library against itself and its files; see `Library.verify`. It cannot be stopped."""
+        return self._start("verify", lambda on_progress, stop: tuple(self._library.verify(repair=repair)))
+
+    def _start(self, kind: JobKind, work: Work, *, paths: tuple[Path, ...] = ()) -> Job:
         with self._changed:
             if sum(kept.job.state == "waiting" for kept in self._jobs.values()) >= _MAX_WAITING:
-                raise QueryError(f"{_MAX_WAITING} index jobs wait already. Try again when some are done.")
-            kept = _Kept(IndexJob(secrets.token_hex(8), allowed, "waiting", datetime.now(UTC)), settings)
+                raise QueryError(f"{_MAX_WAITING} jobs wait already. Try again when some are done.")
+            kept = _Kept(Job(secrets.token_hex(8), kind, "waiting", datetime.now(UTC), paths=paths), work)
             self._jobs[kept.job.id] = kept
             self._forget_old()
             self._tell(kept)
             if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="index jobs", daemon=True)
+                self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
                 self._thread.start()
             self._changed.notify_all()
             return kept.job
 
-    def jobs(self) -> list[IndexJob]:
+    def jobs(self) -> list[Job]:
         """Return the jobs, in the order in which they were started."""
         with self._changed:
             return [kept.job for kept in self._jobs.values()]
 
-    def job(self, job_id: str) -> IndexJob:
+    def job(self, job_id: str) -> Job:
         """Return a job as it is now. Raises JobNotFound."""
         with self._changed:
             return self._kept(job_id).job
@@ -141,7 +237,7 @@ class IndexJobs:
         with self._changed:
             return [event for event in self._kept(job_id).events if event.number > after]
 
-    def stop(self, job_id: str) -> IndexJob:
+    def stop(self, job_id: str) -> Job:
         """Let a job end after the commit in hand, and return it as it is now. Raises JobNotFound."""
         with self._changed:
             kept = self._kept(job_id)
@@ -164,7 +260,24 @@ class IndexJobs:
         try:
             return self._jobs[job_id]
         except KeyError:
-            raise JobNotFound(f"There is no index job {job_id[:40]!r}.") from None
+            raise JobNotFound(f"There is no job {job_id[:40]!r}.") from None
+
+    def _check_models(self, options: IndexOptions) -> None:
+        """Raise QueryError where a model is asked for that would be fetched for it."""
+        from vidsearch.service.listening import has_speech_model
+
+        if options.speech and not has_speech_model(options.speech_model):
+            raise QueryError(
+                f"The model that listens, {options.speech_model}, is not on the server's machine: fetch it "
+                f"there with `vidsearch models pull {options.speech_model}`."
+            )
+        asked = options.models
+        if asked.moving or asked.sounds:
+            kept = self._library.store.models
+            if asked.moving and not (kept and kept.moving):
+                check_models_are_here(asked.moving_model)
+            if asked.sounds and not (kept and kept.sounds):
+                check_models_are_here(asked.sound_model)
 
     def _allowed(self, path: str) -> Path:
         """The real path, where it is in one of the folders: what is elsewhere is not even looked for."""
@@ -189,16 +302,18 @@ class IndexJobs:
     def _work(self) -> None:
         while (kept := self._next()) is not None:
             try:
-                report = self._library.index(
-                    kept.job.paths, on_progress=self._listener(kept), stop=kept.stop, **kept.settings
-                )
+                outcome = kept.work(self._listener(kept), kept.stop)
+            except KeyboardInterrupt:  # it was stopped, and has nothing to say
+                self._end(kept, state="stopped")
             except VidsearchError as error:
                 self._end(kept, state="failed", error=error)
             except Exception as error:
-                logger.exception("The index job %s failed.", kept.job.id)
+                logger.exception("The job %s failed.", kept.job.id)
                 self._end(kept, state="failed", error=VidsearchError(f"Internal error: {error!r}."))
             else:
-                self._end(kept, state="stopped" if report.interrupted else "done", report=report)
+                report = getattr(outcome, "report", outcome)
+                is_stopped = getattr(report, "interrupted", False)
+                self._end(kept, state="stopped" if is_stopped else "done", outcome=outcome)
 
     def _next(self) -> _Kept | None:
         """The next job, marked as running, once there is one; None when the server ends."""
@@ -225,11 +340,11 @@ class IndexJobs:
         kept: _Kept,
         *,
         state: JobState,
-        report: IngestReport | None = None,
+        outcome: Outcome | None = None,
         error: VidsearchError | None = None,
     ) -> None:
         with self._changed:
-            self._change(kept, state=state, report=report, error=error, ended_at=datetime.now(UTC))
+            self._change(kept, state=state, outcome=outcome, error=error, ended_at=datetime.now(UTC))
 
     def _change(self, kept: _Kept, **changes: object) -> None:
         kept.job = replace(kept.job, **changes)  # type: ignore[arg-type]

@@ -1,0 +1,60 @@
+"""The whole library in words: each video in a line, and where words are said or written."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from vidsearch.api.documents import described
+from vidsearch.api.serving import (
+    Cursor,
+    Limit,
+    Route,
+    TheServed,
+    answered,
+    cached,
+    current_etag,
+    unchanged,
+)
+from vidsearch.service.paging import read_cursor, write_cursor
+from vidsearch.service.schemas import LibraryCaptionsSchema, WordMatchSchema, schema_of
+from vidsearch.service.server_schemas import LibraryCaptionsPage, WordMatches
+
+router = APIRouter(prefix="/v1", tags=["words"], route_class=Route)
+
+
+@router.get("/captions", **described(LibraryCaptionsPage, has_etag=True))
+async def captions(
+    request: Request, served: TheServed, limit: Limit = 100, cursor: Cursor = None
+) -> Response:
+    """Sum the library up: all of it in one line, and each video in one."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    after = read_cursor(cursor, "library captions")
+    left = [video for video in served.library.videos() if video.id > after]
+    more = write_cursor(left[limit - 1].id, "library captions") if len(left) > limit else None
+    found = await served.at_work(lambda: LibraryCaptionsSchema.of(served.library.summary(left[:limit])))
+    return answered(schema_of(LibraryCaptionsPage, found, next_cursor=more), headers=cached(etag))
+
+
+@router.get("/words", **described(WordMatches, has_etag=True))
+async def words(
+    request: Request,
+    served: TheServed,
+    text: Annotated[
+        str,
+        Query(
+            min_length=1, max_length=2000, description='Stemmed; `sun*` begins a word, "red car" is a phrase.'
+        ),
+    ],
+    limit: Limit = 20,
+) -> Response:
+    """Find words in captions, corrections, subtitles, transcripts and chapters, by no model."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    found = await served.at_work(lambda: served.library.find_words(text, num_matches=limit))
+    return answered(WordMatches(matches=[WordMatchSchema.of(match) for match in found]), headers=cached(etag))
