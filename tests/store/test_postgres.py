@@ -79,6 +79,7 @@ def test_both_schemas_have_the_same_tables_and_columns(library: Store):
     on_server: dict[str, list[str]] = {}
     for table, column in rows:
         on_server.setdefault(table, []).append(column)
+    assert on_server.pop("segments_words") == ["first_id", "word", "num_segments"]
     assert on_server.pop("segments_fts") == ["rowid", "words", "letters", "is_shown"]
     assert on_server == in_sqlite
 
@@ -133,6 +134,31 @@ def test_a_word_index_that_does_not_fit_is_found_and_mended(library: Store, tmp_
     assert problem.what == "The full-text index does not fit the text of 3 segments."
     assert library.verify() == []
     assert len(library.match("dog", 9, kinds=CAPTIONS)) == 4
+
+
+def test_counts_of_words_follow_what_is_shown_and_are_mended(library: Store, tmp_path: Path):
+    video = four_frames(library, tmp_path / "a.mp4")
+    four_frames(library, tmp_path / "b.mp4")
+    track = library.put_track(video.id, TrackSpec("subtitle", FILE), [SegmentRecord(0.0, 1.0, "dog a dog")])
+
+    def counts() -> dict[str, int]:
+        with library._catalog.read() as connection:
+            query = "SELECT word, sum(num_segments) FROM segments_words GROUP BY word ORDER BY word"
+            return {word: count for word, count in connection.execute(query) if count}
+
+    assert counts() == {"0": 2, "1": 2, "2": 2, "3": 2, "a": 9, "dog": 9}
+    with library._catalog.write() as connection:
+        connection.execute("UPDATE tracks SET state = 'superseded' WHERE id = ?", (track.id,))
+    assert counts()["dog"] == 8
+    library.remove(video.id)
+    assert counts() == {"0": 1, "1": 1, "2": 1, "3": 1, "a": 4, "dog": 4}
+    assert library.verify() == []
+    with library._catalog.write() as connection:
+        connection.execute("UPDATE segments_words SET num_segments = 7 WHERE word = 'dog'")
+        connection.execute("DELETE FROM segments_words WHERE word = '3'")
+    (problem,) = library.verify(repair=True)
+    assert problem.what == "How many segments have a word is wrong for 3 words."
+    assert counts() == {"0": 1, "1": 1, "2": 1, "3": 1, "a": 4, "dog": 4}
 
 
 def test_names_that_are_not_unicode_and_texts_with_nul_are_kept(library: Store, tmp_path: Path):

@@ -195,16 +195,14 @@ def covered_by_people(connection: Connection) -> list[int]:
     """Ids of the models' captions and spoken lines that a person's words cover whole: they are not shown, so
     not found."""
     kinds: tuple[TrackKind, ...] = ("caption", "transcript")
+    by_people = [segment_ids.id_range(kind, is_human=True) for kind in kinds]
+    has_any = " OR ".join(["EXISTS (SELECT 1 FROM segments WHERE id >= ? AND id < ?)"] * len(kinds))
+    if not connection.execute(f"SELECT {has_any}", [end for ids in by_people for end in ids]).fetchone()[0]:
+        return []
     return sorted(segment_id for kind in kinds for segment_id in _covered(connection, kind))
 
 
 def _covered(connection: Connection, kind: TrackKind) -> list[int]:
-    first, end = segment_ids.id_range(kind, is_human=True)
-    if (
-        connection.execute("SELECT 1 FROM segments WHERE id >= ? AND id < ? LIMIT 1", (first, end)).fetchone()
-        is None
-    ):
-        return []
     rows = connection.execute(
         """
         SELECT c.id FROM segments h
@@ -215,7 +213,7 @@ def _covered(connection: Connection, kind: TrackKind) -> list[int]:
             AND c.start_seconds < h.end_seconds AND c.end_seconds <= h.end_seconds
         WHERE h.id >= ? AND h.id < ?
         """,
-        (kind, HUMAN, first, end),
+        (kind, HUMAN, *segment_ids.id_range(kind, is_human=True)),
     )
     return [row[0] for row in rows]
 

@@ -37,6 +37,10 @@ class Connection(Protocol):
         """Make the texts of segments that were just added findable by their words: (id, text)."""
         ...
 
+    def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
+        """How many shown segments, of kinds with these ids [first, end), each FTS5 expression fits."""
+        ...
+
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
         """Lines on the screen that have some of a word's runs of three letters, but not the word itself.
 

@@ -14,7 +14,7 @@ from vidsearch.tracks import TrackKind
 if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
 
-_KIND_BITS = 40
+KIND_BITS = 40
 """A kind has room for 2**40 segments. Every id stays below 2**53, which JSON numbers hold exactly."""
 _HUMAN = 32
 _NUMBERS: dict[TrackKind, int] = {
@@ -35,12 +35,12 @@ assert set(_NUMBERS) == set(get_args(TrackKind))
 def id_range(kind: TrackKind, *, is_human: bool = False) -> tuple[int, int]:
     """Return the ids [first, end) of the segments of a kind that models, or people, made."""
     number = _NUMBERS[kind] + (_HUMAN if is_human else 0)
-    return number << _KIND_BITS, (number + 1) << _KIND_BITS
+    return number << KIND_BITS, (number + 1) << KIND_BITS
 
 
 def kind_of(segment_id: int) -> tuple[TrackKind, bool]:
     """Return the kind of a segment, and whether a person wrote it."""
-    number = segment_id >> _KIND_BITS
+    number = segment_id >> KIND_BITS
     kinds = {value: kind for kind, value in _NUMBERS.items()}
     return kinds[number % _HUMAN], number >= _HUMAN
 

@@ -261,12 +261,9 @@ def _weights(
     num_segments = sum(num_searchable(connection, kind) for kind in kinds)
     if num_segments == 0:
         return {}
+    counts = connection.num_fitting(terms, [(each.first, each.end) for each in ranges])
     weights = {}
-    for term in terms:
-        query = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ? AND rowid BETWEEN ? AND ?"
-        count = 0
-        for each in ranges:
-            count += connection.execute(query, (term, each.first, each.end - 1)).fetchone()[0]
+    for term, count in zip(terms, counts, strict=True):
         if count:
             weight = math.log1p((max(0, num_segments - count) + 0.5) / (count + 0.5))
             weights[term] = math.ceil(weight / _WEIGHT_STEP) * _WEIGHT_STEP

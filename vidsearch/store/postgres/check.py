@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from vidsearch.store.postgres.connection import indexed
+from vidsearch.store.postgres.schema import WORD_COUNTS
 from vidsearch.store.records import Problem
 
 if TYPE_CHECKING:
@@ -19,16 +20,30 @@ def check(catalog: PostgresCatalog, *, repair: bool) -> Iterator[Problem]:
     """See `Catalog.check`."""
     with catalog.read() as connection:
         unsound = _without_their_words(connection)
-    if not unsound:
-        return
-    if repair:
-        with catalog.write() as connection:
-            connection.executemany(
-                "DELETE FROM segments_fts WHERE rowid = ?", [(segment_id,) for segment_id, _ in unsound]
-            )
-            connection.index_words(unsound)
-    what = f"The full-text index does not fit the text of {len(unsound)} segments."
-    yield Problem("full-text", what, "rebuilt it" if repair else None)
+    if unsound:
+        if repair:
+            with catalog.write() as connection:
+                connection.executemany(
+                    "DELETE FROM segments_fts WHERE rowid = ?", [(segment_id,) for segment_id, _ in unsound]
+                )
+                connection.index_words(unsound)
+        what = f"The full-text index does not fit the text of {len(unsound)} segments."
+        yield Problem("full-text", what, "rebuilt it" if repair else None)
+    with catalog.read() as connection:
+        num_wrong = connection.execute(f"SELECT count(*) FROM ({_WRONG_COUNTS}) AS wrong").fetchone()[0]
+    if num_wrong:
+        if repair:
+            with catalog.write() as connection:
+                connection.execute("DELETE FROM segments_words")
+                connection.execute(f"INSERT INTO segments_words (first_id, word, num_segments) {WORD_COUNTS}")
+        what = f"How many segments have a word is wrong for {num_wrong} words."
+        yield Problem("full-text", what, "counted them again" if repair else None)
+
+
+_WRONG_COUNTS = f"""
+    SELECT word, first_id FROM segments_words k FULL JOIN ({WORD_COUNTS}) c USING (word, first_id)
+    WHERE coalesce(k.num_segments, 0) <> coalesce(c.num_segments, 0)
+"""
 
 
 def _without_their_words(connection: Connection) -> list[tuple[int, str]]:

@@ -51,14 +51,37 @@ class PostgresConnection:
 
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
         """Keep the words of segments beside them, to be found while their track is shown."""
-        self.executemany(
+        made = indexed(rows)
+        self.execute(
             """
-            INSERT INTO segments_fts (rowid, words, letters, is_shown) VALUES (?, ?::tsvector, ?::tsvector, (
-                SELECT t.state = 'active' FROM segments s JOIN tracks t ON t.id = s.track_id WHERE s.id = ?
-            ))
+            INSERT INTO segments_fts (rowid, words, letters, is_shown)
+            SELECT i.id, i.words::tsvector, i.letters::tsvector, t.state = 'active'
+            FROM unnest(?::bigint[], ?::text[], ?::text[]) AS i (id, words, letters)
+                JOIN segments s ON s.id = i.id JOIN tracks t ON t.id = s.track_id
             """,
-            [(each.segment_id, each.words, each.letters, each.segment_id) for each in indexed(rows)],
+            (
+                [each.segment_id for each in made],
+                [each.words for each in made],
+                [each.letters for each in made],
+            ),
         )
+
+    def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
+        """See `Connection.num_fitting`; segments with a single word are counted as they come and go."""
+        words = {expression: word for expression in expressions if (word := _only_word(expression))}
+        query = """
+            SELECT word, sum(num_segments) FROM segments_words
+            WHERE word = ANY (?::text[]) AND first_id = ANY (?::bigint[]) GROUP BY word
+        """
+        firsts = [first for first, _ in ranges]
+        known = dict(self.execute(query, (list(words.values()), firsts)).fetchall()) if words else {}
+        query = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ? AND rowid >= ? AND rowid < ?"
+        return [
+            known.get(words[expression], 0)
+            if expression in words
+            else sum(self.execute(query, (expression, *ids)).fetchone()[0] for ids in ranges)
+            for expression in expressions
+        ]
 
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
         """See `Connection.lines_like`; lines with equally many come by their ids."""
@@ -153,9 +176,19 @@ def tsquery(expression: str) -> str:
     return " ".join(written)
 
 
+def _only_word(expression: str) -> str | None:
+    """The one word that an expression asks for, as it is kept; None where it asks for something else."""
+    term = re.fullmatch(r'"([^"]*)"', expression)
+    words = tokens([term[1]])[0] if term else []
+    return _cut(words[0]) if len(words) == 1 else None
+
+
+def _cut(word: str) -> str:
+    return word.encode()[:_MAX_WORD_BYTES].decode(errors="ignore")
+
+
 def _quoted(word: str) -> str:
-    cut = word.encode()[:_MAX_WORD_BYTES].decode(errors="ignore")
-    escaped = cut.replace("\\", "\\\\").replace("'", "''")
+    escaped = _cut(word).replace("\\", "\\\\").replace("'", "''")
     return f"'{escaped}'"
 
 

@@ -7,6 +7,7 @@ full-text index, is written out below.
 from __future__ import annotations
 
 from vidsearch.store import setting_rows
+from vidsearch.store.segment_ids import KIND_BITS
 from vidsearch.store.sqlite.schema import FORMAT_VERSION
 from vidsearch.store.tables import Column, Table, tables
 
@@ -22,6 +23,13 @@ CREATE FUNCTION min(DOUBLE PRECISION, DOUBLE PRECISION) RETURNS DOUBLE PRECISION
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS 'SELECT least($1, $2)';
 """
 
+_COUNTED = f"""
+    SELECT rowid >> {KIND_BITS} << {KIND_BITS} AS first_id, lexeme AS word, count(*) AS num_segments
+    FROM {{}}, unnest(words) WHERE is_shown GROUP BY 1, 2
+"""
+WORD_COUNTS = _COUNTED.format("segments_fts")
+"""Selects what `segments_words` should hold."""
+
 _AFTER = f"""
 -- Vectors and pictures do not get smaller, and belong beside their keys.
 ALTER TABLE vectors ALTER COLUMN vector SET STORAGE EXTERNAL;
@@ -36,6 +44,32 @@ CREATE TABLE segments_fts (
 );
 CREATE INDEX segments_fts_words ON segments_fts USING gin (words) WHERE is_shown;
 CREATE INDEX segments_fts_letters ON segments_fts USING gin (letters) WHERE is_shown AND letters IS NOT NULL;
+-- How many segments that are shown have a word, by the first id of their kind: counting them takes long.
+CREATE TABLE segments_words (
+    first_id BIGINT,
+    word TEXT COLLATE "C",
+    num_segments BIGINT NOT NULL,
+    PRIMARY KEY (word, first_id)
+);
+CREATE FUNCTION count_words() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    IF TG_OP <> 'INSERT' THEN
+        UPDATE segments_words c SET num_segments = c.num_segments - gone.num_segments
+        FROM ({_COUNTED.format("gone_rows")}) gone WHERE c.word = gone.word AND c.first_id = gone.first_id;
+    END IF;
+    IF TG_OP <> 'DELETE' THEN
+        INSERT INTO segments_words AS c (first_id, word, num_segments) {_COUNTED.format("new_rows")}
+        ON CONFLICT (word, first_id) DO UPDATE SET num_segments = c.num_segments + excluded.num_segments;
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER words_come AFTER INSERT ON segments_fts
+    REFERENCING NEW TABLE AS new_rows FOR EACH STATEMENT EXECUTE FUNCTION count_words();
+CREATE TRIGGER words_change AFTER UPDATE ON segments_fts
+    REFERENCING OLD TABLE AS gone_rows NEW TABLE AS new_rows
+    FOR EACH STATEMENT EXECUTE FUNCTION count_words();
+CREATE TRIGGER words_go AFTER DELETE ON segments_fts
+    REFERENCING OLD TABLE AS gone_rows FOR EACH STATEMENT EXECUTE FUNCTION count_words();
+
 CREATE FUNCTION show_words() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     UPDATE segments_fts SET is_shown = (NEW.state = 'active')
     FROM segments s WHERE s.track_id = NEW.id AND s.id = segments_fts.rowid;

@@ -12,6 +12,14 @@ class SqliteConnection(sqlite3.Connection):
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
         """Triggers do it."""
 
+    def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
+        """See `Connection.num_fitting`."""
+        query = "SELECT count(*) FROM segments_fts WHERE segments_fts MATCH ? AND rowid >= ? AND rowid < ?"
+        return [
+            sum(self.execute(query, (expression, *ids)).fetchone()[0] for ids in ranges)
+            for expression in expressions
+        ]
+
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
         """See `Connection.lines_like`; FTS5's own rank says what most of them is."""
         query = """
