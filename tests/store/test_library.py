@@ -813,3 +813,25 @@ def test_a_recording_is_found_under_the_day_where_it_was_made(library: Store, tm
     kept = library.videos()[0].info.created_at
     assert kept is not None
     assert kept.utcoffset() == timedelta(hours=-7)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE spaces SET dim = 0",
+        "UPDATE spaces SET state = 'gone'",
+        "UPDATE tracks SET state = 'gone'",
+        "UPDATE tracks SET video_id = 99",
+        "UPDATE segments SET start_seconds = NULL",
+    ],
+)
+def test_the_database_itself_refuses_what_no_row_can_be(library: Store, tmp_path: Path, statement: str):
+    four_frames(library, tmp_path / "a.mp4")
+
+    def write() -> None:
+        with library._catalog.write() as connection:
+            connection.execute(statement)
+
+    with pytest.raises(Exception) as caught:  # noqa: PT011  (each driver has a class of its own)
+        write()
+    assert "IntegrityError" in {kind.__name__ for kind in type(caught.value).__mro__}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
@@ -40,6 +41,8 @@ class Table:
     references: tuple[tuple[str, str, str, str], ...]
     """Column, table and column that it refers to, and what becomes of the row when that one goes."""
     uniques: tuple[tuple[str, ...], ...]
+    checks: tuple[str, ...]
+    """Conditions that every row fulfils, but for those that say what is true and false."""
     indexes: tuple[str, ...]
     """Statements that make them."""
 
@@ -85,13 +88,29 @@ def _table(connection: sqlite3.Connection, name: str) -> Table:
         elif origin == "c":
             (sql,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (index,)).fetchone()
             indexes.append(str(sql))
+    columns = tuple(Column(row[1], row[2], bool(row[3]), row[4]) for row in rows)
+    (made_by,) = connection.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (name,)).fetchone()
+    of_truths = {f"{column.name} IN (0, 1)" for column in columns if column.is_truth}
     return Table(
         name=name,
-        all_columns=tuple(Column(row[1], row[2], bool(row[3]), row[4]) for row in rows),
+        all_columns=columns,
         key=tuple(row[1] for row in sorted((row for row in rows if row[5]), key=lambda row: row[5])),
         references=tuple(
             (row[3], row[2], row[4], row[6]) for row in connection.execute(f"PRAGMA foreign_key_list({name})")
         ),
         uniques=tuple(uniques),
+        checks=tuple(check for check in _checks(made_by) if check not in of_truths),
         indexes=tuple(indexes),
     )
+
+
+def _checks(sql: str) -> list[str]:
+    """The conditions of a statement that makes a table, which no PRAGMA lists."""
+    found = []
+    for match in re.finditer(r"\bCHECK\s*\(", sql):
+        depth, end = 1, match.end()
+        while depth:
+            depth += {"(": 1, ")": -1}.get(sql[end], 0)
+            end += 1
+        found.append(sql[match.end() : end - 1])
+    return found

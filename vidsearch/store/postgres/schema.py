@@ -93,6 +93,7 @@ def _definition(table: Table) -> str:
     lines = [_column(column, table) for column in table.all_columns]
     lines.append(f"PRIMARY KEY ({', '.join(table.key)})")
     lines += [f"UNIQUE ({', '.join(columns)})" for columns in table.uniques]
+    lines += [f"CHECK ({check})" for check in table.checks]
     lines += [
         f"FOREIGN KEY ({column}) REFERENCES {parent} ({of_parent}) ON DELETE {action}"
         for column, parent, of_parent, action in table.references
