@@ -171,6 +171,22 @@ def test_names_that_are_not_unicode_and_texts_with_nul_are_kept(library: Store, 
     assert library.match("here", 9, kinds=[WordKind("caption", is_human=True)])[0].text == "nul\ufffdhere"
 
 
+def test_figures_for_planning_are_taken_again_when_enough_has_changed(library: Store, tmp_path: Path):
+    def num_taken() -> int:
+        library.refresh_vectors()
+        with library._catalog.read() as connection:
+            query = "SELECT pg_stat_get_analyze_count('segments'::regclass)"
+            return int(connection.execute(query).fetchone()[0])
+
+    four_frames(library, tmp_path / "a.mp4")
+    assert num_taken() == 0, "8 segments can be searched in any way"
+    frames = [record(float(second), axis(second), f"a dog {second}") for second in range(100)]
+    put(library, write_file(tmp_path / "b.mp4", "b"), frames)
+    assert [num_taken(), num_taken()] == [1, 1]
+    four_frames(library, tmp_path / "c.mp4")
+    assert num_taken() == 1
+
+
 # --- several hosts ------------------------------------------------------------------------------------
 
 

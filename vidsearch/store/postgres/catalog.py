@@ -43,6 +43,8 @@ IDLE_SECONDS = 60
 """A writer whose machine is gone keeps its turn for this long at most."""
 _CONNECTING: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS}
 _MAX_CONNECTIONS = 16
+_CHANGED_ROWS, _CHANGED_SHARE = 50, 0.1
+"""After so many changes the figures by which the server plans are taken anew, as by autovacuum."""
 _LOCK_CLASS = 0x76737263
 """Of advisory locks: those of this program."""
 _CUT_OFF = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout)
@@ -148,10 +150,22 @@ class PostgresCatalog:
             return int(connection.execute("SELECT last_value FROM writes").fetchone()[0])
 
     def settle(self) -> None:
-        """Take the figures by which the server plans: its own turn at that may be a minute away."""
-        if not self.read_only:
+        """Take the figures by which the server plans, where they are of a library of another size.
+
+        Its own turn at that may be a minute away.
+        """
+        if self.read_only:
+            return
+        with self.read() as connection:
+            (num_then,) = connection.execute(
+                "SELECT reltuples FROM pg_class WHERE oid = 'segments'::regclass"
+            ).fetchone()
+            (num_now,) = connection.execute("SELECT coalesce(sum(num_segments), 0) FROM tracks").fetchone()
+        if abs(num_now - max(num_then, 0)) > _CHANGED_ROWS + _CHANGED_SHARE * max(num_then, 0):
             with self.write() as connection:
-                connection.execute("ANALYZE segments_fts, segments, tracks, vectors, thumbnails")
+                connection.execute(
+                    "ANALYZE segments_fts, segments_words, segments, tracks, vectors, thumbnails"
+                )
 
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
