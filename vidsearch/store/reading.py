@@ -315,9 +315,10 @@ def _among(
     """The segments that a filter leaves, by kind; None where it leaves all."""
     if where.is_empty:
         return None
+    shown = word_ranking.num_searchable(connection)
     return {
         each: filters.filtered_ids(connection, where, each.kind, is_human=each.is_human)
-        if word_ranking.num_searchable(connection, each)
+        if shown.get(each)
         else np.empty(0, np.int64)
         for each in kinds
     }

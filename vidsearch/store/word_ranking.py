@@ -123,7 +123,8 @@ def marked(connection: Connection, words: str, scores: Mapping[int, float]) -> l
         return []
     expression = any_word_expression(words)
     kinds = {segment_ids.kind_of(segment_id) for segment_id in scores}
-    if likenesses := _likenesses(connection, telling_terms(words), [WordKind(*kind) for kind in kinds]):
+    ranges = [_Range(*segment_ids.id_range(kind, is_human=is_human)) for kind, is_human in kinds]
+    if likenesses := _likenesses(connection, telling_terms(words), ranges):
         expression = " OR ".join(likenesses)
     rows = _texts(connection, expression, scores)
     found = []
@@ -164,25 +165,29 @@ def best_scores(
     `among`: of a kind, the ids, ascending, that alone may match. What is in quotes must occur as it stands. A
     model's caption that a person's words cover whole is no match.
     """
+    shown = num_searchable(connection)
+    num_segments = sum(shown.get(kind, 0) for kind in kinds)
     ranges = [
         _Range(
             *segment_ids.id_range(kind.kind, is_human=kind.is_human), None if among is None else among[kind]
         )
         for kind in kinds
+        if shown.get(kind)
     ]
     ranges = [each.with_phrases(connection, words) for each in ranges if _has_any(each)]
     ranges = [each for each in ranges if _has_any(each)]
     if k <= 0 or not ranges:
         return _NONE
     terms = telling_terms(words)
-    weights = _weights(connection, terms, kinds, ranges)
-    likenesses = _likenesses(connection, terms, kinds)
+    weights = _weights(connection, terms, num_segments, ranges)
+    likenesses = _likenesses(connection, terms, ranges)
     if not weights and not likenesses:
         return _NONE
-    hidden = np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
+    has_human = any(count and kind.is_human for kind, count in shown.items())
+    hidden = np.asarray(caption_rows.covered_by_people(connection) if has_human else [], dtype=np.int64)
     parts = [_best_of(connection, each, weights, k + len(hidden)) for each in ranges]
     if likenesses:
-        parts.append(_best_like(connection, likenesses, kinds, ranges, k))
+        parts.append(_best_like(connection, likenesses, num_segments, ranges, k))
     ids, scores, counts = (np.concatenate(column) for column in zip(*parts, strict=True))
     if likenesses:
         ids, scores, counts = _each_once(ids, scores, counts)
@@ -191,10 +196,10 @@ def best_scores(
     return best._replace(shares=best.shares / len(terms))
 
 
-def _likenesses(connection: Connection, terms: Sequence[str], kinds: Sequence[WordKind]) -> list[str]:
+def _likenesses(connection: Connection, terms: Sequence[str], ranges: Sequence[_Range]) -> list[str]:
     """For text on the screen, FTS5 expressions for each of the terms and the words that look like it; empty
     where none does."""
-    if not any(kind.kind == _MISREAD for kind in kinds):
+    if not any((each.first, each.end) == segment_ids.id_range(_MISREAD) for each in ranges):
         return []
     like = [misread.words_like(connection, term.strip('"')) for term in terms]
     if not any(like):
@@ -208,14 +213,14 @@ def _likenesses(connection: Connection, terms: Sequence[str], kinds: Sequence[Wo
 def _best_like(
     connection: Connection,
     likenesses: Sequence[str],
-    kinds: Sequence[WordKind],
+    num_segments: int,
     ranges: Sequence[_Range],
     k: int,
 ) -> Ranked:
     """The k best lines on the screen by words that may be read slightly wrong, which count a little less."""
     first, end = segment_ids.id_range(_MISREAD)
     of_text = [each for each in ranges if each.first == first and each.end == end]
-    weights = _weights(connection, likenesses, kinds, of_text) if of_text else {}
+    weights = _weights(connection, likenesses, num_segments, of_text) if of_text else {}
     if not weights:
         return _NONE
     (within,) = of_text
@@ -255,12 +260,9 @@ def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float
 
 
 def _weights(
-    connection: Connection, terms: Sequence[str], kinds: Sequence[WordKind], ranges: Sequence[_Range]
+    connection: Connection, terms: Sequence[str], num_segments: int, ranges: Sequence[_Range]
 ) -> dict[str, float]:
-    """The inverse document frequencies of those of the terms that some segment of these kinds has."""
-    num_segments = sum(num_searchable(connection, kind) for kind in kinds)
-    if num_segments == 0:
-        return {}
+    """The inverse document frequencies of those of the terms that some of so many segments has."""
     counts = connection.num_fitting(terms, [(each.first, each.end) for each in ranges])
     weights = {}
     for term, count in zip(terms, counts, strict=True):
@@ -270,14 +272,13 @@ def _weights(
     return weights
 
 
-def num_searchable(connection: Connection, kind: WordKind) -> int:
-    """The number of segments of a kind in active tracks."""
+def num_searchable(connection: Connection) -> dict[WordKind, int]:
+    """The number of segments in active tracks, by kind; kinds without a track are not there."""
     query = """
-        SELECT coalesce(sum(num_segments), 0) FROM tracks
-        WHERE kind = ? AND state = 'active' AND (producer = ?) = ?
+        SELECT kind, producer = ?, sum(num_segments) FROM tracks WHERE state = 'active' GROUP BY 1, 2
     """
-    (count,) = connection.execute(query, (kind.kind, HUMAN, kind.is_human)).fetchone()
-    return int(count)
+    rows = connection.execute(query, (HUMAN,))
+    return {WordKind(kind, bool(is_human)): int(count) for kind, is_human, count in rows}
 
 
 def _sets(terms: Sequence[str], weights: Mapping[str, float]) -> list[tuple[tuple[str, ...], float]]:
