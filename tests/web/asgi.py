@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -17,9 +17,32 @@ class Reply:
     body: bytes
 
 
-def ask(app: ASGIApp, path: str, *, method: str = "GET", query: str = "", **headers: str) -> Reply:
-    """Send a request. Header names are written with _ for -."""
-    sent = _exchange(app, _scope("http", path, query, headers) | {"method": method})
+def ask(
+    app: ASGIApp,
+    path: str,
+    *,
+    method: str = "GET",
+    query: str = "",
+    **headers: str,
+) -> Reply:
+    """Send a request without a body. Header names are written with _ for -."""
+    return post(app, path, b"", method=method, query=query, **headers)
+
+
+def post(
+    app: ASGIApp,
+    path: str,
+    body: bytes,
+    *more: Literal["and breaks off"],
+    method: str = "POST",
+    query: str = "",
+    **headers: str,
+) -> Reply:
+    """Send a request with a body; with "and breaks off", the connection ends though more was to follow."""
+    parts: list[dict[str, Any]] = [{"type": "http.request", "body": body, "more_body": bool(more)}]
+    if more:
+        parts.append({"type": "http.disconnect"})
+    sent = _exchange(app, _scope("http", path, query, headers) | {"method": method}, parts)
     start = next(one for one in sent if one["type"] == "http.response.start")
     return Reply(
         start["status"],
@@ -30,7 +53,7 @@ def ask(app: ASGIApp, path: str, *, method: str = "GET", query: str = "", **head
 
 def opens_socket(app: ASGIApp, path: str, **headers: str) -> bool:
     """Whether a WebSocket is accepted."""
-    sent = _exchange(app, _scope("websocket", path, "", headers))
+    sent = _exchange(app, _scope("websocket", path, "", headers), [{"type": "websocket.connect"}])
     return bool(sent[0]["type"] == "websocket.accept")
 
 
@@ -48,15 +71,13 @@ def _scope(kind: str, path: str, query: str, headers: dict[str, str]) -> dict[st
     }
 
 
-def _exchange(app: ASGIApp, scope: dict[str, Any]) -> list[dict[str, Any]]:
+def _exchange(app: ASGIApp, scope: dict[str, Any], asked: list[dict[str, Any]]) -> list[dict[str, Any]]:
     sent: list[dict[str, Any]] = []
-    body = {"type": "http.request", "body": b"", "more_body": False}
-    asked = [body if scope["type"] == "http" else {"type": "websocket.connect"}]
 
     async def receive() -> dict[str, Any]:
         if not asked:
             await asyncio.Event().wait()  # a browser that stays until it has its answer
-        return asked.pop()
+        return asked.pop(0)
 
     async def send(message: Any) -> None:
         sent.append(message)

@@ -3,10 +3,12 @@
 serve.py          starts the server: page, pictures and videos from one address
 gate.py           lets through only who has the start token, from the page's own origin
 files.py          pictures, videos and heat maps by their number in the library
+uploads.py        videos that are dropped, into a folder that the user chose; adding.py: where to drop them
 page_library.py   the library as the page uses it, in one thread
 jobs.py           an index run in its own process, which outlives the page; progress.py: how far it is
 app.py, pages.py  what the browser shows: one module a page, `show.py` for what they share
 components/       what Streamlit's widgets cannot do: a grid of moments, a player, keys
 cards.py          moments and videos as the components take them
+frame_map.py      where frames lie on a map; UMAP in a process of its own
 overview.py       a whole library at a glance: clusters, map, words, duplicates, example queries
 """

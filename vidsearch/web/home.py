@@ -8,7 +8,7 @@ import streamlit as st
 
 from vidsearch.errors import VidsearchError
 from vidsearch.samples import sample_folder
-from vidsearch.web import cards, components, jobs, moment, overview, query_form, show
+from vidsearch.web import adding, cards, components, jobs, moment, overview, query_form, show
 from vidsearch.web.ids import parse_id
 
 VIDEOS_AT_ONCE = 24
@@ -19,6 +19,11 @@ _WALL = "wall-grid"
 
 def render_empty() -> None:
     """Show how to begin, in a library without frames."""
+    with st.container(key="begin", horizontal_alignment="center"):
+        _begin()
+
+
+def _begin() -> None:
     job = jobs.latest(show.library().path)
     if job is not None and job.is_running:
         st.html('<p class="vs-hero">Your library is being made</p>')
@@ -29,13 +34,14 @@ def render_empty() -> None:
         return
     st.html('<p class="vs-hero">Find any moment in your videos by describing it</p>')
     st.html(
-        '<p class="vs-lead">Everything stays on this machine. Choose a folder of videos to begin, or try the '
-        "samples that come with vidsearch.</p>"
+        '<p class="vs-lead">Everything stays on this machine. Drop some videos to begin, choose a folder of '
+        "them, or try the samples that come with vidsearch.</p>"
     )
-    with st.container(horizontal=True):
-        st.page_link(
-            st.session_state["pages"]["index"], label="Choose a folder", icon=":material/folder_open:"
-        )
+    adding.problems()
+    adding.drop_zone()
+    with st.container(horizontal=True, horizontal_alignment="center"):
+        if st.button("Choose a folder", icon=":material/folder_open:", key="choose"):
+            st.switch_page(st.session_state["pages"]["index"])
         if st.button("Try the samples", icon=":material/movie:", key="samples"):
             jobs.start(show.library().path, [sample_folder()])
             st.switch_page(st.session_state["pages"]["index"])

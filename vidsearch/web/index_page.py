@@ -1,4 +1,4 @@
-"""Index: choose videos and options, start a run in its own process, watch every file of it, stop it."""
+"""Index: drop or choose videos, start a run in its own process, watch every file of it, stop it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from vidsearch.media.discover import find_videos
 from vidsearch.paths import given_path
 from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration
-from vidsearch.web import jobs, show
+from vidsearch.web import adding, jobs, show
 from vidsearch.web.folders import first_folder, look_into
 from vidsearch.web.progress import FileProgress, RunProgress, run_progress
 
@@ -26,11 +26,14 @@ _MAX_LISTED = 100
 
 def render() -> None:
     """Show the page."""
+    adding.problems()
     job = jobs.latest(show.library().path)
     if job is not None and job.is_running:
         _running()
         return
-    st.subheader("Index videos")
+    st.subheader("Add videos")
+    adding.drop_zone()
+    st.subheader("Or index videos where they are")
     _choose()
     if job is not None:
         st.subheader("The last run")

@@ -6,9 +6,11 @@ import streamlit as st
 
 from vidsearch.errors import VidsearchError
 from vidsearch.web import (
+    adding,
     components,
     explore_page,
     index_page,
+    jobs,
     library_page,
     moment,
     query_form,
@@ -43,11 +45,12 @@ def main(default: str = "search") -> None:
     st.session_state["pages"] = pages
     page = st.navigation(list(pages.values()), position="top")
     components.keys(
-        data={"open": "moment" in st.query_params},
+        data={"open": "moment" in st.query_params, **adding.LIMITS},
         key=_KEYS,
         on_close_change=moment.close,
         on_picture_change=_pasted,
         on_unreadable_change=_unreadable,
+        on_videos_change=_dropped,
     )
     try:
         page.run()
@@ -55,6 +58,8 @@ def main(default: str = "search") -> None:
         st.error(show.plain(error))
     if st.session_state.pop("search-picture", False) and page is not pages["search"]:
         st.switch_page(pages["search"], query_params=st.query_params.to_dict())
+    if st.session_state.pop(adding.SHOWS_INDEX, False) and page is not pages["index"]:
+        st.switch_page(pages["index"])
     # The same pages within the thumb's reach, on narrow screens alone.
     with st.container(horizontal=True, key="thumbs"):
         for one in pages.values():
@@ -66,6 +71,14 @@ def _pasted() -> None:
     if address:
         query_form.keep_pasted(address)
         st.session_state["search-picture"] = True
+
+
+def _dropped() -> None:
+    """Show dropped videos on the page that indexes them."""
+    st.session_state[adding.SHOWS_INDEX] = True
+    job = jobs.latest(show.library().path)
+    if job is not None and job.is_running:
+        st.toast("The videos can be added once this run is over.")
 
 
 def _unreadable() -> None:

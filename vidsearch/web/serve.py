@@ -48,6 +48,7 @@ def serve(
 
         from vidsearch.web import files, home, pages, show
         from vidsearch.web.gate import Gate
+        from vidsearch.web.uploads import uploads
     except ImportError as error:
         raise VidsearchError("The page needs Streamlit: pip install 'vidsearch[ui]'.") from error
 
@@ -71,7 +72,7 @@ def serve(
     app = st.App(
         script,
         lifespan=started,
-        routes=files.routes(show.library),
+        routes=[*files.routes(show.library), *uploads.routes(show.library)],
         middleware=[Middleware(Gate, token=token, names=names, port=port)],
     )
     # Streamlit takes sys.argv for its own script's.

@@ -1,7 +1,7 @@
-"""What Streamlit's widgets cannot do: a grid of moments, a player, and keys. Plain HTML, CSS and JavaScript.
+"""What Streamlit's widgets cannot do: a grid of moments, a player, a place to drop videos, and keys.
 
-Each component takes JSON-like data and reports what was done to it by name: `open`, `close`, `frame`,
-`picture`. Text reaches the browser as text and is never read as markup.
+Plain HTML, CSS and JavaScript. Each component takes JSON-like data and reports what was done to it by name:
+`open`, `close`, `frame`, `start`. Text reaches the browser as text and is never read as markup.
 """
 
 from __future__ import annotations
@@ -31,5 +31,8 @@ grid = _component("grid")
 """Cards in a grid. Reports `open`: the id of the card or step that was chosen."""
 player = _component("player")
 """A moment of a video. Reports `close`, and `frame`: the id of the frame that was chosen."""
+drop = _component("drop")
+"""A place for videos. Reports `start`: the folder to copy them into; `done`: how that went."""
 keys = _component("keys")
-"""Keys of the whole page. Reports `close`; `picture`: a JPEG data address that was pasted or dropped."""
+"""Keys of the whole page. Reports `close`; `picture`: a JPEG data address that was pasted or dropped;
+`videos`: that some were dropped, which `drop` then shows."""

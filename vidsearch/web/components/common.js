@@ -32,3 +32,22 @@ function isTyping(event) {
 }
 
 const movesLittle = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
+
+/** Videos that were dropped or chosen, and their way to the server: they outlive the page that shows them. */
+const shelf = (window.vidsearchShelf ??= {
+  entries: [], passedOver: "", isSending: false, outcome: null, changed: () => {}, suffixes: [], maxFiles: Infinity,
+  setLimits({ suffixes, maxFiles }) { Object.assign(this, { suffixes, maxFiles }); },
+  isVideo(file) { return this.suffixes.some((suffix) => file.name.toLowerCase().endsWith(suffix)); },
+  add(files) {
+    if (this.isSending) return;
+    const videos = files.filter((file) => this.isVideo(file));
+    const room = this.maxFiles - this.entries.length;
+    this.entries.push(...videos.slice(0, room).map((file) => ({ file, share: 0 })));
+    const others = files.filter((file) => !this.isVideo(file)).map((file) => file.name);
+    this.passedOver = [
+      others.length && `Not videos, passed over: ${others.slice(0, 5).join(", ")}${others.length > 5 ? " ..." : ""}.`,
+      videos.length > room && `Only ${this.maxFiles} at once: ${videos.length - room} were left out.`,
+    ].filter(Boolean).join(" ");
+    this.changed();
+  },
+});

@@ -1,4 +1,5 @@
-// Keys and pictures for the whole page: / searches, Esc closes, ? helps; a picture pasted or dropped searches.
+// Keys and files for the whole page: / searches, Esc closes, ? helps; a picture pasted or dropped searches, and
+// videos that are dropped go to where they are indexed.
 
 const LONGEST_SIDE = 640;
 const KEYS = [
@@ -16,7 +17,7 @@ function helpDialog() {
     element("tr", {}, element("th", { scope: "row" }, element("kbd", {}, key)), element("td", {}, meaning)));
   const dialog = element("dialog", { className: "vs-help", "aria-label": "Keys" },
     element("h2", {}, "Keys"), element("table", {}, element("tbody", {}, ...rows)),
-    element("p", {}, "Paste or drop a picture anywhere to find moments like it."), close);
+    element("p", {}, "Paste or drop a picture anywhere to find moments like it. Drop videos anywhere to add them."), close);
   return dialog;
 }
 
@@ -44,8 +45,7 @@ export default function ({ data, parentElement, setTriggerValue }) {
   state = { data, setTriggerValue };
   parentElement.vidsearch = state;
   const dialog = helpDialog();
-  const drop = element("div", { className: "vs-drop", "aria-hidden": "true", hidden: true },
-    "Drop the picture to find moments like it");
+  const drop = element("div", { className: "vs-drop", "aria-hidden": "true", hidden: true });
   parentElement.append(dialog, drop);
 
   const search = (file) => shrunk(file).then(
@@ -82,13 +82,23 @@ export default function ({ data, parentElement, setTriggerValue }) {
   const onOver = (event) => {
     if (![...(event.dataTransfer?.types || [])].includes("Files")) return;
     event.preventDefault();
+    // Names are not told before the drop, and the types of some videos are not known.
+    const isPicture = [...event.dataTransfer.items].every((item) => item.type.startsWith("image/"));
+    drop.textContent = isPicture ? "Drop the picture to find moments like it" : "Drop the videos to add them";
     drop.hidden = false;
   };
   const onLeave = (event) => { if (!event.relatedTarget) drop.hidden = true; };
   const onDrop = (event) => {
     drop.hidden = true;
-    const file = pictureOf(event.dataTransfer);
-    if (file && !event.target.closest?.("[data-testid='stFileUploader']")) { event.preventDefault(); search(file); }
+    if (event.target.closest?.("[data-testid='stFileUploader']")) return;
+    const files = [...(event.dataTransfer?.files || [])];
+    if (!files.length) return;
+    event.preventDefault();
+    const picture = pictureOf(event.dataTransfer);
+    if (picture && !files.some((file) => file.type.startsWith("video/"))) { search(picture); return; }
+    shelf.setLimits(state.data);
+    shelf.add(files);
+    state.setTriggerValue("videos", true);
   };
   const listeners = { keydown: onKey, paste: onPaste, dragover: onOver, dragleave: onLeave, drop: onDrop };
   for (const [name, listener] of Object.entries(listeners)) document.addEventListener(name, listener);
