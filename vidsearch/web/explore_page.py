@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
+import numpy as np
 import streamlit as st
 
 from vidsearch.times import format_duration
 from vidsearch.web import cards, components, moment, show
 from vidsearch.web.files import frame_url
+from vidsearch.web.frame_map import Arranger, label_places
 from vidsearch.web.ids import parse_id
 from vidsearch.web.overview import Overview, common_words, duplicates, overview
 
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 _MAX_POINTS = 3000
 _NUM_WORDS = 60
 _NUM_DUPLICATES = 24
+_REFRESH_SECONDS = 2.0
 _GROUPS = "groups-grid"
 _TWINS = "twins-grid"
 _COLOURS = ["#4477aa", "#ee6677", "#228833", "#ccbb44", "#66ccee", "#aa3377", "#bb7744", "#888888"]
 """Told apart by people who see colours differently (after Paul Tol's "bright" scheme)."""
+_ARRANGER = Arranger()
 
 
 def render() -> None:
@@ -83,10 +87,11 @@ def _map(found: Overview) -> None:
 
     if len(found.points) < 2:
         return
+    arranged = None if found.vectors is None else _ARRANGER.places(found.vectors)
     table = pd.DataFrame(
         {
-            "x": [point.x for point in found.points],
-            "y": [point.y for point in found.points],
+            "x": [point.x for point in found.points] if arranged is None else arranged[:, 0],
+            "y": [point.y for point in found.points] if arranged is None else arranged[:, 1],
             "group": [found.clusters[point.cluster].name for point in found.points],
             "video": [show.name_of(point.video) for point in found.points],
             "time": [format_duration(point.frame.time_seconds) for point in found.points],
@@ -111,16 +116,22 @@ def _map(found: Overview) -> None:
         )
         .add_params(picked)
     )
-    centres = table.groupby("group", as_index=False)[["x", "y"]].median()
+    at = label_places(
+        table[["x", "y"]].to_numpy(dtype=float), np.asarray([point.cluster for point in found.points])
+    )
+    words = pd.DataFrame({"x": at[:, 0], "y": at[:, 1], "group": names})
+    ink, paper = ("#fff", "#0e1117") if st.context.theme.type == "dark" else ("#111", "#fff")
     labels = [
-        alt.Chart(centres)
-        .mark_text(fontSize=14, fontWeight="bold", **look)
+        alt.Chart(words)
+        .mark_text(fontSize=14, fontWeight="bold", dy=-14, **look)
         .encode(x="x", y="y", text="group")
-        for look in ({"stroke": "#fff", "strokeWidth": 4, "color": "#fff"}, {"color": "#111"})
+        for look in ({"stroke": paper, "strokeWidth": 4, "color": paper}, {"color": ink})
     ]
     st.html(
         '<p class="vs-lead">All frames: those that look alike are near each other. Click one to open it.</p>'
     )
+    if _ARRANGER.is_working:
+        _waiting()
     event = st.altair_chart(
         alt.layer(points, *labels).properties(height=520),
         on_select="rerun",
@@ -133,6 +144,14 @@ def _map(found: Overview) -> None:
         st.session_state["map-opened"] = frame_id
         moment.go_to(int(frame_id))
         st.rerun()
+
+
+@st.fragment(run_every=_REFRESH_SECONDS)
+def _waiting() -> None:
+    """Say that a better map is on its way, and show it once it is there."""
+    if not _ARRANGER.is_working:
+        st.rerun(scope="app")
+    st.html('<p class="vs-quiet" role="status">A map that parts the groups better is being worked out…</p>')
 
 
 def _words() -> None:

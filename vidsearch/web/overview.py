@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from vidsearch.errors import VidsearchError
 from vidsearch.search.query import Query
 from vidsearch.types import UNCLEAR_CAPTION
+from vidsearch.web.frame_map import principal_places
 from vidsearch.web.page_library import first_space
 
 if TYPE_CHECKING:
@@ -81,6 +82,8 @@ class Overview:
     clusters: tuple[Cluster, ...] = ()
     """Largest first."""
     points: tuple[MapPoint, ...] = ()
+    vectors: Float32 | None = field(default=None, compare=False, repr=False)
+    """The points' vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +132,9 @@ def overview(library: Store, *, max_points: int) -> Overview:
         clusters.append(Cluster(names[number], frame, videos[frame.video_id], size, size / len(rows)))
     points = tuple(
         MapPoint(float(x), float(y), frame, videos[frame.video_id], int(label))
-        for (x, y), frame, label in zip(_principal(chosen), frames, labels, strict=True)
+        for (x, y), frame, label in zip(principal_places(chosen), frames, labels, strict=True)
     )
-    return Overview(tuple(clusters), points)
+    return Overview(tuple(clusters), points, chosen)
 
 
 def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, Float32]:
@@ -189,18 +192,6 @@ def _names(captions: Sequence[str], labels: Int64, num_clusters: int) -> list[st
         fresh = [word for word in ranked if word not in " ".join(names).split(", ")] or ranked
         names.append(", ".join(fresh[:_WORDS_IN_NAME]) or f"group {number + 1}")
     return names
-
-
-def _principal(vectors: Float32) -> np.ndarray:
-    """The two principal components of each row: (n, 2)."""
-    rows = vectors.astype(np.float64) - vectors.mean(axis=0)
-    _, _, components = np.linalg.svd(rows, full_matrices=False)
-    axes = components[:2]
-    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
-    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-    places = np.zeros((len(rows), 2))
-    places[:, : len(axes)] = rows @ axes.T
-    return places
 
 
 def duplicates(library: Store, *, limit: int) -> list[Twins]:
