@@ -65,7 +65,7 @@ def words(app: AppTest) -> str:
         ("search", "Find any moment in your videos"),
         ("library", "No video here yet"),
         ("explore", "Nothing to explore yet"),
-        ("index", "Index videos"),
+        ("index", "Or index videos where they are"),
     ],
 )
 def test_an_empty_library_says_what_to_do(empty_library_path, name, says):
@@ -142,6 +142,27 @@ def test_what_is_said_runs_along_with_what_is_seen(library_path):
         (6.0, "seen", "a blue picture"),
     ]
     assert [(one["start"], one["text"]) for one in shown["chapters"]] == [(0.0, "Beginning"), (5.0, "End")]
+
+
+def test_labels_have_a_lane_each_in_the_librarys_order(library_path):
+    with Store.open(library_path) as library:
+        video = library.videos()[0]
+        seen = {
+            video.id: [
+                SegmentRecord(6.0, 9.0, "a <b>dog", {"confidence": 0.91}),
+                SegmentRecord(1.0, 3.0, "a cat", {"confidence": 0.7}),
+                SegmentRecord(9.0, 11.0, "a cat", {"confidence": 0.8}),
+            ]
+        }
+        library.labels.put(["a cat", "a <b>dog"], seen, [video.id], models=("colour",))
+    shown = data(page(moment="7"), "player")
+    assert [
+        [(one["start"], one["end"], one["name"]) for one in lane["spans"]] for lane in shown["lanes"]
+    ] == [
+        [(1.0, 3.0, "a cat, 0:01 to 0:03, 70% sure"), (9.0, 11.0, "a cat, 0:09 to 0:11, 80% sure")],
+        [(6.0, 9.0, "a <b>dog, 0:06 to 0:09, 91% sure")],
+    ]
+    assert {line["kind"] for line in shown["lines"]} == {"seen"}
 
 
 def test_what_is_said_answers_and_stands_on_the_card(library_path):
@@ -317,6 +338,15 @@ def test_a_frame_is_taught_and_forgotten(library_path):
     checked(next(button for button in app.button if button.label == "Forget it").click().run())
     with Store.open(library_path) as library:
         assert library.concepts.all() == []
+
+
+@pytest.mark.parametrize("name", ["search", "index"])
+def test_videos_can_be_dropped_where_there_are_none(empty_library_path, name):
+    given = data(page(name), "drop")
+    assert ".mp4" in given["suffixes"]
+    assert given["maxFiles"] == 500
+    assert Path(given["folder"]).is_dir()
+    assert "ticket" not in given
 
 
 def test_the_index_page_names_what_is_wrong_with_a_folder(library_path, tmp_path):

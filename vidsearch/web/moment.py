@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from vidsearch.captions.transcript import SpokenLine
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
+    from vidsearch.store.label_rows import LabelSpan
     from vidsearch.tracks import TrackKind
     from vidsearch.types import IndexedFrame, SearchHit, Video
 
@@ -43,7 +44,6 @@ _LINE_KINDS: dict[TrackKind, str] = {
     "subtitle": "said",
     "ocr": "written",
     "sound": "heard",
-    "label": "labelled",
 }
 """By kind of track, how the page shows its lines."""
 _KEY = "moment-player"
@@ -151,6 +151,7 @@ def _player_data(
         ],
         "chapters": _chapters(video),
         "lines": lines_of(video, frames),
+        "lanes": _lanes(video),
         "frames": _frames_around(frames, frame),
     }
 
@@ -167,6 +168,28 @@ def _chapters(video: Video) -> list[dict[str, Any]]:
         {"start": part.start_seconds, "text": part.caption.text}
         for part in library.timeline(video, "chapter")
     ]
+
+
+def _lanes(video: Video) -> list[dict[str, Any]]:
+    """Where each label was seen, label by label in the order of the library's."""
+    spans = show.library().label_spans(video)
+    seen = {span.label for span in spans}
+    known = show.library().label_names()
+    names = [*(name for name in known if name in seen), *sorted(seen.difference(known))]
+    return [
+        {"label": name, "spans": [_lane_span(one) for one in spans if one.label == name]} for name in names
+    ]
+
+
+def _lane_span(span: LabelSpan) -> dict[str, Any]:
+    times = f"{format_duration(span.start_seconds)} to {format_duration(span.end_seconds)}"
+    sure = "" if span.confidence is None else f", {span.confidence:.0%} sure"
+    return {
+        "start": span.start_seconds,
+        "end": span.end_seconds,
+        "share": 1.0 if span.confidence is None else span.confidence,
+        "name": f"{span.label}, {times}{sure}",
+    }
 
 
 def _problem(video: Video) -> str | None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from vidsearch.search.query import Query
     from vidsearch.service.concepts import Taught
     from vidsearch.store.concept_rows import Concept, ConceptExample
+    from vidsearch.store.label_rows import LabelSpan
     from vidsearch.store.records import LibraryInfo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Segment, Track, TrackKind
@@ -257,6 +258,14 @@ class PageLibrary:
         """Put right what is said at a time."""
         reference = FrameReference(f"#{video.id}", time_seconds)
         self.ask(lambda library: library.correct_speech(reference, text))
+
+    def label_names(self) -> list[str]:
+        """Return the labels that were looked for last, in their order."""
+        return self.ask(lambda library: library.labels.names())
+
+    def label_spans(self, video: Video) -> list[LabelSpan]:
+        """Return where labels were seen in a video, by time."""
+        return self.ask(lambda library: library.store.labels.spans(video.id))
 
     # --- concepts -----------------------------------------------------------------------------------
 

@@ -63,18 +63,19 @@ class Player {
     this.heatButton = data.heat && element("button", { type: "button", className: "vs-action", "aria-pressed": "false",
       onclick: () => this.showHeat(this.heat.hidden) }, "Where it matches");
     this.said = element("span", { className: "vs-status", role: "status" });
-    const copy = element("button", { type: "button", className: "vs-action", onclick: () => this.copyLink() },
-      "Copy link");
+    this.copyButton = element("button", { type: "button", className: "vs-action", "aria-live": "polite",
+      onclick: () => this.copyLink() }, "Copy link");
     this.root = element("section", { className: "vs-moment", tabIndex: -1, "aria-label": `Moment: ${data.name}` },
       element("div", { className: "vs-title" },
-        element("h3", {}, data.name), element("span", {}, data.span),
+        data.closes && element("h3", {}, data.name), element("span", {}, data.span),
+        this.copyButton,
         data.closes && element("button", { type: "button", className: "vs-action", "aria-label": "Close the moment",
           onclick: () => this.send("close", true) }, "Close")),
       data.problem ? element("p", { className: "vs-problem" }, data.problem)
         : element("div", { className: "vs-screen" }, this.video, this.heat),
       data.problem ? null : element("div", { className: "vs-actions" }, this.playButton,
-        element("label", { className: "vs-switch" }, on, "play on"), this.heatButton, copy, this.said),
-      this.buildTimeline(), this.buildLines(), this.buildFrames());
+        element("label", { className: "vs-switch" }, on, "play on"), this.heatButton, this.said),
+      this.buildTimeline(), this.buildLanes(), this.buildLines(), this.buildFrames());
     this.video.ontimeupdate = () => this.follow();
     this.video.onplay = () => { this.showHeat(false); this.label(); };
     this.video.onpause = () => this.label();
@@ -108,6 +109,7 @@ class Player {
       this.video.pause();
     }
     const share = Math.min(1, time / Math.max(0.001, this.data.duration));
+    this.lanes.style.setProperty("--vs-now", `${100 * share}%`);
     this.head.setAttribute("x1", share * WIDTH);
     this.head.setAttribute("x2", share * WIDTH);
     this.timeline.setAttribute("aria-valuenow", time.toFixed(1));
@@ -117,6 +119,10 @@ class Player {
     const seen = time + PICTURE_SECONDS;
     this.lines.forEach(({ line, button }) => {
       if (seen >= line.start && seen < line.end) { button.setAttribute("aria-current", "true"); current = button; }
+      else button.removeAttribute("aria-current");
+    });
+    this.spans.forEach(({ span, button }) => {
+      if (seen >= span.start && seen < span.end) button.setAttribute("aria-current", "true");
       else button.removeAttribute("aria-current");
     });
     if (current && current !== this.current) {
@@ -147,7 +153,10 @@ class Player {
 
   copyLink() {
     const address = new URL(this.data.link, location.origin).href;
-    const tell = (text) => { this.said.textContent = text; setTimeout(() => { this.said.textContent = ""; }, 2500); };
+    const tell = (text) => {
+      this.copyButton.textContent = text;
+      setTimeout(() => { this.copyButton.textContent = "Copy link"; }, 2500);
+    };
     if (!navigator.clipboard) { prompt("Copy this link:", address); return; }
     navigator.clipboard.writeText(address).then(() => tell("Link copied"), () => prompt("Copy this link:", address));
   }
@@ -202,6 +211,37 @@ class Player {
     return element("div", { className: "vs-timebox" }, this.timeline,
       element("p", { className: "vs-scale" }, this.now,
         element("span", {}, data.curve.length > 1 ? "how well each part fits" : ""), element("span", {}, clock(Math.round(data.duration)))));
+  }
+
+  // --- labels: a lane each, under the same scale ---
+
+  buildLanes() {
+    const percent = (time) => (100 * Math.min(time, this.data.duration)) / Math.max(0.001, this.data.duration);
+    this.spans = [];
+    const lanes = this.data.lanes.map((lane) => {
+      const buttons = lane.spans.map((span, i) => {
+        const button = element("button", { type: "button", title: span.name, "aria-label": span.name,
+          tabIndex: i ? -1 : 0, onclick: () => this.go(span.start) });
+        button.style.left = `min(${percent(span.start)}%, 100% - 8px)`;
+        button.style.width = `${percent(span.end) - percent(span.start)}%`;
+        button.style.setProperty("--vs-share", `${Math.round(35 + 65 * span.share)}%`);
+        this.spans.push({ span, button });
+        return button;
+      });
+      const onkeydown = (event) => {
+        const at = buttons.indexOf(document.activeElement);
+        const next = buttons[at + ({ ArrowLeft: -1, ArrowRight: 1 }[event.key] ?? NaN)];
+        if (!next) return;
+        event.preventDefault();
+        buttons.forEach((one) => { one.tabIndex = one === next ? 0 : -1; });
+        next.focus();
+      };
+      return element("div", { className: "vs-lane", role: "group", "aria-label": `Label ${lane.label}`, onkeydown },
+        element("span", { className: "vs-lane-name", "aria-hidden": "true" }, lane.label), ...buttons);
+    });
+    this.lanes = element("div", { className: "vs-lanes", role: "group", "aria-label": "Labels" }, ...lanes);
+    this.lanes.style.gridTemplateRows = `repeat(${lanes.length}, auto)`;
+    return lanes.length ? this.lanes : null;
   }
 
   // --- what is said and seen, running along ---
