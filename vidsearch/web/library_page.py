@@ -49,7 +49,12 @@ def _all(videos: list[Video]) -> None:
     else:
         with st.container(horizontal=True, vertical_alignment="bottom"):
             wanted = st.text_input(
-                "Find by name", key="name", bind="query-params", type="search", placeholder="holiday"
+                "Find by name",
+                key="name",
+                bind="query-params",
+                type="search",
+                placeholder="Find a video by a part of its name",
+                label_visibility="collapsed",
             )
             with st.popover("Save all captions", icon=":material/download:"):
                 _downloads(None, "captions")

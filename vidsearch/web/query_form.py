@@ -175,7 +175,7 @@ def _steps(text: str | None) -> tuple[str, ...]:
     if not st.toggle("Then something else happens", key="steps", value=started):
         return ()
     steps = []
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="storyboard"):
         for number, key in enumerate(keys, start=2):
             step = st.text_input(
                 f"Step {number}", key=key, bind="query-params", max_chars=500, placeholder="then ...",

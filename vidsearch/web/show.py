@@ -31,9 +31,11 @@ _WORD_JOINER = "\u2060"
 _AUTOMATIC = re.compile(r"[:@]|www(?=\.)", re.IGNORECASE)
 
 _STYLE = """<style>
-[data-testid="stMainBlockContainer"] { padding: 4.6rem clamp(.8rem, 3vw, 3rem) 4rem; max-width: 110rem; }
+[data-testid="stMainBlockContainer"] { padding: 4rem clamp(.8rem, 3vw, 3rem) 4rem; max-width: 110rem; }
+.st-key-page-keys { position: absolute !important; }
+.st-key-begin { max-width: 46rem; margin: 4vh auto 0; text-align: center; }
 .vs-hero { margin: 1.2rem 0 .2rem;
-  font-size: clamp(1.5rem, 3.4vw, 2.3rem); font-weight: 650; line-height: 1.2; }
+  font-size: clamp(1.5rem, 3.4vw, 2.3rem); font-weight: 650; line-height: 1.2; text-wrap: balance; }
 .vs-lead { margin: 0; font-size: 1rem; }
 .vs-quiet { margin: 0; font-size: .9rem; opacity: .82; overflow-wrap: anywhere; }
 .vs-examples { display: flex; flex-wrap: wrap; gap: .7rem; list-style: none; }
@@ -47,7 +49,8 @@ _STYLE = """<style>
 .vs-words a { color: inherit; text-decoration: none; padding: .15rem .6rem; border-radius: 1rem;
   border: 1px solid color-mix(in srgb, currentColor 35%, transparent); }
 .vs-words a:hover, .vs-words a:focus-visible { border-color: #0b6b48; outline: 2px solid #0f9d6b; }
-.vs-files { list-style: none; margin: 0; padding: 0; font-size: .92rem; }
+.vs-files, .vs-files li { margin: 0 !important; }
+.vs-files { list-style: none; padding: 0 !important; font-size: .92rem; }
 .vs-files li { display: grid; grid-template-columns: minmax(8rem, 22rem) minmax(6rem, 1fr) minmax(6rem, auto);
   gap: .2rem 1rem; align-items: center; padding: .4rem 0;
   border-bottom: 1px solid color-mix(in srgb, currentColor 14%, transparent); }
@@ -58,7 +61,7 @@ _STYLE = """<style>
 .st-key-split > * { flex: 1 1 0; min-width: 0; }
 .st-key-split:not(:has(.st-key-moment :is(.vs-moment, [data-testid="stAlert"]))) > :last-child {
   display: none; }
-.st-key-moment { position: sticky; top: 4.4rem; max-height: calc(100vh - 5.4rem); overflow-y: auto;
+.st-key-moment { position: sticky; top: 3.9rem; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   padding: .3rem .5rem; scrollbar-gutter: stable; }
 .st-key-thumbs { display: none; }
 [data-testid^="stBaseButton-primary"] p, [data-testid^="stBaseButton-primary"] span {
@@ -73,12 +76,21 @@ _STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 1rem .8rem 6rem; }
   [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] { display: none; }
-  .st-key-question > :first-child { flex: 1 0 100% !important; }
+  .st-key-question { flex-wrap: nowrap !important; gap: .5rem !important; }
+  .st-key-question > :first-child { flex: 1 1 0 !important; min-width: 0 !important; }
+  .st-key-question button { padding-inline: .7rem; }
+  .st-key-question button :is([data-testid="stMarkdownContainer"], [aria-hidden]:has([aria-hidden])) {
+    position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
+  .stApp:has(.vs-moment) :is(.st-key-steps, .st-key-storyboard, .st-key-chips, .st-key-examples) {
+    display: none; }
   .st-key-examples { flex-wrap: nowrap !important; overflow-x: auto; padding: 5px 0; }
   .st-key-examples > * { flex: none !important; }
   .st-key-thumbs { display: flex; position: fixed; inset: auto 0 0 0; z-index: 999990; padding: .3rem .4rem
-    calc(.3rem + env(safe-area-inset-bottom)); justify-content: space-around; flex-wrap: nowrap !important;
+    calc(.3rem + env(safe-area-inset-bottom)); gap: .2rem; flex-wrap: nowrap !important;
     background: var(--vs-bar-colour, Canvas); border-top: 1px solid rgb(128 128 128 / .4); }
+  .st-key-thumbs > * { flex: 1 1 0 !important; min-width: 0; }
+  .st-key-thumbs a { flex-direction: column; justify-content: center; gap: .1rem; width: 100%;
+    min-height: 2.9rem; padding: .25rem 0; }
   .vs-files li { grid-template-columns: 1fr auto; }
   .vs-files progress { grid-column: 1 / -1; }
 }
