@@ -31,6 +31,7 @@ class TinyFolders:
     metaclip2: Path
     xclip: Path
     clap: Path
+    pe: Path
     florence: Path
     smolvlm: Path
     blip_retrieval: Path
@@ -53,6 +54,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
     import torch
 
     from tests import tiny_models
+    from tests.tiny_pe import save_tiny_pe
 
     torch.set_num_threads(1)  # more only wait for each other on models this small
     root = tmp_path_factory.mktemp("tiny")
@@ -63,6 +65,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         metaclip2=tiny_models.save_tiny_metaclip2(root / "metaclip2"),
         xclip=tiny_models.save_tiny_xclip(root / "xclip"),
         clap=tiny_models.save_tiny_clap(root / "clap"),
+        pe=save_tiny_pe(root / "pe"),
         smolvlm=tiny_models.save_tiny_smolvlm(root / "smolvlm"),
         florence=tiny_models.save_tiny_florence(root / "florence"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),

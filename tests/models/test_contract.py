@@ -73,6 +73,18 @@ class TestTinyXclip(VideoEmbedderContract):
         return load_video_embedder(str(tiny.xclip), device=CPU, batch_size=2)
 
 
+class TestTinyPeVideo(VideoEmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny):
+        return load_video_embedder(str(tiny.pe), device=CPU, batch_size=2)
+
+
+class TestTinyPeSound(SoundEmbedderContract):
+    @pytest.fixture
+    def embedder(self, tiny):
+        return load_sound_embedder(str(tiny.pe), device=CPU, batch_size=2)
+
+
 class TestTinyClap(SoundEmbedderContract):
     @pytest.fixture
     def embedder(self, tiny):
@@ -116,7 +128,7 @@ class TestTinyBlipMatcher(MatcherContract):
 
 
 @pytest.mark.parametrize(
-    "family", ["clip", "siglip", "siglip2", "metaclip2", "xclip", "clap", "blip_retrieval"]
+    "family", ["clip", "siglip", "siglip2", "metaclip2", "xclip", "clap", "pe", "blip_retrieval"]
 )
 class TestTextTowers(TextEncoderContract):
     @pytest.fixture

@@ -9,24 +9,30 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.ingest.clips import colour_clip
+from tests.ingest.clips import colour_clip, striped
 from tests.sounds import beeps, with_sound
 from vidsearch import Library
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.device import Device
+from vidsearch.models.registry import load_video_embedder
 from vidsearch.types import LibraryModels
+
+COLOURS = ["red", "blue", "green", "yellow", "yellow", "red", "red", "green"]
 
 
 @pytest.fixture(scope="module")
 def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Folders of an X-CLIP of four frames, "xclip", and a CLAP, "clap"; and one to keep exports in."""
+    """Folders of an X-CLIP of four frames, "xclip", a CLAP, "clap", a PE-AV, "pe", and one for exports."""
     import torch
 
     from tests import tiny_models
+    from tests.tiny_pe import save_tiny_pe
 
     torch.set_num_threads(1)
     root = tmp_path_factory.mktemp("tiny")
     tiny_models.save_tiny_xclip(root / "xclip")
     tiny_models.save_tiny_clap(root / "clap")
+    save_tiny_pe(root / "pe")
     return root
 
 
@@ -34,7 +40,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def video(tmp_path: Path, tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Eight seconds that change and beep."""
     monkeypatch.setenv("VIDSEARCH_CACHE", str(tiny / "cache"))
-    pictures = colour_clip(tmp_path / "silent.mkv", ["red", "blue", "green", "yellow"] * 2)
+    pictures = colour_clip(tmp_path / "silent.mkv", COLOURS)
     sound = beeps(*np.arange(0.5, 8, 0.5), seconds=8)
     (tmp_path / "films").mkdir()
     return with_sound(tmp_path / "films" / "a.mkv", sound, codec="flac", still=pictures)
@@ -90,6 +96,32 @@ def test_models_of_the_list_are_taken_by_what_they_do(tmp_path: Path, tiny: Path
         assert sorted(made(library)) == ["clip", "sound"]
         (frames, *_) = library.store.spaces()
         assert frames.model == "mini"
+
+
+def test_one_model_sees_and_hears(tmp_path: Path, tiny: Path, video: Path):
+    """A text has a vector for clips and another for sounds, and each kind is searched by its own."""
+    pe = str(tiny / "pe")
+    embedder = load_video_embedder(pe, device=Device("cpu", "fp32"))
+    with Library.create(tmp_path / "library") as library:
+        report = library.index(
+            video, models="mini", moving=True, moving_model=pe, sounds=True, sound_model=pe, device="cpu"
+        )
+        assert (report.num_indexed, report.failures, report.warnings) == (1, (), ())
+        assert made(library) == {"clip": [(0.0, 8.0)], "sound": [(0.0, 8.0)]}
+        for kind in ("moving", "sounds"):
+            (hit,) = library.search("a red dog", kinds=(kind,))
+            assert [each.kind for each in hit.evidence] == [kind]
+        assert library.verify() == []
+        (track,) = (track for track in library.store.tracks(1) if track.kind == "clip")
+        (segment,) = library.store.segments(track.id)
+        _, rows = library.store.vectors(embedder.space, [segment.id])
+    # Half a second apart, in the order of time.
+    shown = [striped(COLOURS[number // 2], shift=8 * number) for number in range(16)]
+    forwards, backwards = load_video_embedder(pe, device=Device("cpu", "fp32")).embed_clips(
+        [shown, shown[::-1]]
+    )
+    assert rows[0] @ forwards > 0.9999
+    assert np.linalg.norm(rows[0] - forwards) < np.linalg.norm(rows[0] - backwards) / 2
 
 
 def test_another_kind_of_model_is_refused_before_anything_is_made(tmp_path: Path, tiny: Path, video: Path):

@@ -16,9 +16,9 @@ import torch
 from vidsearch.models.blip_model import BlipRetrievalModel
 from vidsearch.models.loading import load_model, numpy_state
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower
+from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower, tower_writer
 from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import TorchEmbedder, unit_rows
+from vidsearch.models.torch_model import TorchEmbedder, embed_texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _CPU_BATCH = 8
-_TEXT_BATCH = 256
 
 _NAMES = TowerNames(
     tokens="text_encoder.embeddings.word_embeddings.weight",
@@ -109,17 +108,19 @@ def load_blip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     ensure_tower(
         card.space,
         card.checkpoint.folder,
-        spec=TransformerSpec(
-            num_layers=shape.num_layers,
-            num_heads=shape.num_heads,
-            layer_norm_eps=shape.layer_norm_eps,
-            activation=shape.activation,
-            norm_first=False,
-            mask="padding",
-            pool="first",
+        write=tower_writer(
+            TransformerSpec(
+                num_layers=shape.num_layers,
+                num_heads=shape.num_heads,
+                layer_norm_eps=shape.layer_norm_eps,
+                activation=shape.activation,
+                norm_first=False,
+                mask="padding",
+                pool="first",
+            ),
+            _NAMES,
+            lambda: numpy_state(model),
         ),
-        names=_NAMES,
-        state=lambda: numpy_state(model),
         tokenizer=tokenizer,
         reference=lambda texts: _embed_texts(model, tokenizer, texts, card.space.dim),
     )
@@ -140,23 +141,11 @@ def encode_to_match(
 
     The head was trained with [ENC] in the place of [CLS] (salesforce/BLIP, `models/blip_retrieval.py`).
     Published tokenizers lack that token: it is the last of the model's embeddings."""
-    ids, mask = _encode(model, tokenizer, [text])
+    device = model.itm_head.weight.device
+    ids, mask = (torch.from_numpy(each).to(device) for each in encode(tokenizer, [text]))
     ids[:, 0] = model.config.text.vocab_size - 1
     return ids, mask
 
 
 def _embed_texts(model: BlipRetrievalModel, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
-    rows = np.empty((len(texts), dim), dtype=np.float32)
-    for start in range(0, len(texts), _TEXT_BATCH):
-        ids, mask = _encode(model, tokenizer, texts[start : start + _TEXT_BATCH])
-        with torch.inference_mode():
-            rows[start : start + _TEXT_BATCH] = unit_rows(model.text_features(ids, mask))
-    return rows
-
-
-def _encode(
-    model: BlipRetrievalModel, tokenizer: Tokenizer, texts: Sequence[str]
-) -> tuple[torch.Tensor, torch.Tensor]:
-    ids, mask = encode(tokenizer, texts)
-    device = model.itm_head.weight.device
-    return torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)
+    return embed_texts(texts, tokenizer, model.text_features, dim=dim, device=model.itm_head.weight.device)

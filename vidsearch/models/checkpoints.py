@@ -7,15 +7,24 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.configs import DualConfig, Family, read_dual_config
+from vidsearch.models.pe_config import MODEL_TYPES as PE_MODEL_TYPES
+from vidsearch.models.pe_config import check_pe, pe_space, read_pe_config
 from vidsearch.models.preprocess import Preprocessing
 from vidsearch.models.tokens import TokenRules, load_tokenizer, read_tokenizer
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
+    from vidsearch.tracks import TrackKind
 
 Role: TypeAlias = Literal[
-    "embedder", "captioner", "video embedder", "sound embedder", "describer", "transcriber"
+    "embedder",
+    "captioner",
+    "video embedder",
+    "sound embedder",
+    "video and sound embedder",
+    "describer",
+    "transcriber",
 ]
 
 _BLIP_MAX_TOKENS = 35
@@ -78,6 +87,11 @@ def is_clap(checkpoint: Checkpoint) -> bool:
     return checkpoint.config.get("model_type") == CLAP
 
 
+def is_pe(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a PE-AV."""
+    return checkpoint.config.get("model_type") in PE_MODEL_TYPES
+
+
 def is_smolvlm(checkpoint: Checkpoint) -> bool:
     """Return whether a checkpoint is a SmolVLM2."""
     return checkpoint.config.get("model_type") == SMOLVLM
@@ -98,6 +112,8 @@ def role_of(checkpoint: Checkpoint) -> Role:
         return "sound embedder"
     if is_smolvlm(checkpoint):
         return "describer"
+    if is_pe(checkpoint):
+        return "video and sound embedder" if read_pe_config(checkpoint).sound else "video embedder"
     family = family_of(checkpoint)
     if family != "blip":
         return "video embedder" if family == "xclip" else "embedder"
@@ -142,6 +158,8 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
         )
     if role == "sound embedder":
         raise ModelUnavailable(f"{checkpoint.model} embeds sounds, not pictures: --sounds listens by it.")
+    if is_pe(checkpoint):
+        raise ModelUnavailable(f"{checkpoint.model} embeds clips of several frames, not single images.")
     config = read_config(checkpoint)
     preprocessing = read_preprocessing(checkpoint, config)
     space = EmbeddingSpace(
@@ -154,8 +172,13 @@ def embedder_card(checkpoint: Checkpoint) -> EmbedderCard:
     return EmbedderCard(checkpoint, config, space, preprocessing, _token_rules(config))
 
 
-def space_of(checkpoint: Checkpoint) -> EmbeddingSpace:
-    """The space of an embedder's vectors, of images, clips or sounds. Raises ModelUnavailable."""
+def space_of(checkpoint: Checkpoint, kind: TrackKind | None = None) -> EmbeddingSpace:
+    """The space of an embedder's vectors, of images, clips or sounds. Raises ModelUnavailable.
+
+    `kind` tells sounds ("sound") from clips where a checkpoint embeds both.
+    """
+    if is_pe(checkpoint):
+        return pe_space(checkpoint, sounds=kind == "sound")
     return clap_space(checkpoint) if is_clap(checkpoint) else embedder_card(checkpoint).space
 
 
@@ -203,6 +226,9 @@ def check_readable(checkpoint: Checkpoint) -> None:
         return
     if is_clap(checkpoint):
         check_clap(checkpoint)
+        return
+    if is_pe(checkpoint):
+        check_pe(checkpoint)
         return
     if is_smolvlm(checkpoint):
         from vidsearch.models.smolvlm import check_smolvlm

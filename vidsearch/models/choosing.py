@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _AUTO_EMBEDDER = "clip"
 _AUTO_CAPTIONER = "blip"
 _OF_WINDOWS: tuple[Role, ...] = ("video embedder", "sound embedder")
+_OF_BOTH: Role = "video and sound embedder"
 _FOR_EXAMPLE = {"video embedder": "xclip", "sound embedder": "clap"}
 
 
@@ -35,8 +36,8 @@ def resolve_models(name: str = "auto", *, embedder: str | None = None) -> ModelC
 
     `name` is "auto" or a comma list of names, hub ids and folders. With "auto", `clip` and `blip` are taken
     where their weights are cached or the hub answers for them, else `mini`. "blip" and "mini" both embed and
-    caption; beside another embedder they only caption. Models of several frames ("xclip") and of sound
-    ("clap") come beside these. `embedder`, a comma list, replaces the embedders.
+    caption; beside another embedder they only caption. Models of several frames ("xclip"), of sound
+    ("clap") and of both ("pe-av") come beside these. `embedder`, a comma list, replaces the embedders.
     Raises ModelUnavailable for a name that means nothing, several captioners, or no embedder.
     """
     if name == "auto":
@@ -45,9 +46,9 @@ def resolve_models(name: str = "auto", *, embedder: str | None = None) -> ModelC
     names = _split(name)
     roles = {each: _role(each) for each in names}
     moving, sounds = (
-        tuple(_canonical(each, role) for each in names if roles[each] == role) for role in _OF_WINDOWS
+        tuple(_canonical(each, role) for each in names if _is(roles[each], role)) for role in _OF_WINDOWS
     )
-    rest = {each: role for each, role in roles.items() if role not in _OF_WINDOWS}
+    rest = {each: role for each, role in roles.items() if role not in (*_OF_WINDOWS, _OF_BOTH)}
     embedders, captioner, reason = _named(rest, names, embedder is not None)
     return ModelChoice(LibraryModels(_embedders(embedder) or embedders, captioner, moving, sounds), reason)
 
@@ -57,7 +58,7 @@ def window_model(name: str, role: Role) -> str:
 
     Raises ModelUnavailable where it is none.
     """
-    if _role(name) != role:
+    if not _is(_role(name), role):
         raise ModelUnavailable(f"{name} is no {role}: name one, such as {_FOR_EXAMPLE[role]}.")
     return _canonical(name, role)
 
@@ -126,10 +127,15 @@ def _role(name: str) -> Role | None:
     return role_of(weights.from_folder(Path(name)) if is_folder else hub.config_only(name))
 
 
+def _is(role: Role | None, wanted: Role) -> bool:
+    """Return whether a model of one role can be used as another."""
+    return role == wanted or (role == _OF_BOTH and wanted in _OF_WINDOWS)
+
+
 def _canonical(name: str, role: Role) -> str:
     """Return a name that still means the same from another folder. Raises ModelUnavailable."""
     known = find_known(name)
-    if name == MINI or (known is not None and known.kind == role) or name == "blip":
+    if name == MINI or (known is not None and _is(known.kind, role)) or name == "blip":
         return name
     if known is not None:
         raise ModelUnavailable(f"{name} is no {role}: it is a {known.kind}.")

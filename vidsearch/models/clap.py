@@ -9,15 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
-from vidsearch.models.batching import BatchRunner
 from vidsearch.models.checkpoints import check_clap
 from vidsearch.models.loading import numpy_state
-from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower
-from vidsearch.models.tokens import encode, read_tokenizer
-from vidsearch.models.torch_model import unit_rows
+from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower, tower_writer
+from vidsearch.models.tokens import read_tokenizer
+from vidsearch.models.torch_model import embed_texts
+from vidsearch.models.torch_windows import TorchSoundEmbedder
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from vidsearch.models.weights import Checkpoint
     from vidsearch.types import EmbeddingSpace, Float32
 
-_BATCH_SIZES = {"cpu": 4, "cuda": 32}
-_TEXT_BATCH = 64
 _POSITIONS = "text_model.embeddings.position_embeddings.weight"
 _LAYER = LayerNames(
     query="attention.self.query",
@@ -52,8 +49,8 @@ _NAMES = TowerNames(
 )
 
 
-class ClapEmbedder:
-    """A SoundEmbedder over a CLAP model."""
+class ClapEmbedder(TorchSoundEmbedder):
+    """A SoundEmbedder over a CLAP model. A short sound is repeated until it fills a window."""
 
     def __init__(
         self,
@@ -75,44 +72,30 @@ class ClapEmbedder:
             device: where to run.
             batch_size: windows at once; None is a number that fits.
         """
-        self.space = space
-        self.sample_rate = int(extractor.sampling_rate)
-        self.window_seconds = float(extractor.max_length_s)
         self.tokenizer = tokenizer
         self._extractor = extractor
-        self._device = device
-        self._model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
-        self._batches = BatchRunner(batch_size or _BATCH_SIZES.get(device.kind, 4))
-
-    @property
-    def batch_size(self) -> int:
-        """Windows per batch at present; it shrinks where memory runs out."""
-        return self._batches.size
+        super().__init__(
+            model,
+            space=space,
+            sample_rate=int(extractor.sampling_rate),
+            window_seconds=float(extractor.max_length_s),
+            device=device,
+            batch_size=batch_size,
+        )
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        return _embed_texts(self._model, self.tokenizer, texts, self.space.dim)
+        return _embed_texts(self.model, self.tokenizer, texts, self.space.dim)
 
-    def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
-        """Embed windows of sound, each float32 (samples,); a shorter one is repeated until it fills a window.
-
-        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory, and ValueError for a longer one.
-        """
-        num_samples = round(self.window_seconds * self.sample_rate)
-        for sound in sounds:
-            if not 0 < len(sound) <= num_samples:
-                raise ValueError(f"a window has 1 to {num_samples} samples, not {len(sound)}")
-        rows = self._batches.run(sounds, self._embed)
-        return np.stack(rows) if rows else np.empty((0, self.space.dim), dtype=np.float32)
-
-    def _embed(self, sounds: Sequence[Float32]) -> list[Float32]:
+    def _sound_rows(self, sounds: Sequence[Float32]) -> torch.Tensor:
         features = self._extractor(list(sounds), sampling_rate=self.sample_rate, return_tensors="pt")
-        mel = features["input_features"].to(self._device.torch_device, self._device.torch_dtype)
+        mel = features["input_features"].to(self.device.torch_device, self.device.torch_dtype)
         # No window is longer than the model's own. (The extractor calls one of them so, at random.)
         is_longer = torch.zeros((len(sounds), 1), dtype=torch.bool, device=mel.device)
-        with torch.inference_mode():
-            seen = self._model.get_audio_features(input_features=mel, is_longer=is_longer)
-        return list(unit_rows(seen.pooler_output))
+        rows: torch.Tensor = self.model.get_audio_features(
+            input_features=mel, is_longer=is_longer
+        ).pooler_output
+        return rows
 
 
 def load_clap(
@@ -134,17 +117,19 @@ def load_clap(
     ensure_tower(
         space,
         checkpoint.folder,
-        spec=TransformerSpec(
-            num_layers=text.num_hidden_layers,
-            num_heads=text.num_attention_heads,
-            layer_norm_eps=text.layer_norm_eps,
-            activation=text.hidden_act,
-            norm_first=False,
-            mask="padding",
-            pool="first",
+        write=tower_writer(
+            TransformerSpec(
+                num_layers=text.num_hidden_layers,
+                num_heads=text.num_attention_heads,
+                layer_norm_eps=text.layer_norm_eps,
+                activation=text.hidden_act,
+                norm_first=False,
+                mask="padding",
+                pool="first",
+            ),
+            _NAMES,
+            lambda: _text_state(model),
         ),
-        names=_NAMES,
-        state=lambda: _text_state(model),
         tokenizer=tokenizer,
         reference=lambda texts: _embed_texts(model, tokenizer, texts, space.dim),
     )
@@ -172,13 +157,8 @@ def _text_state(model: Any) -> Mapping[str, Float32]:
 
 
 def _embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
-    rows = np.empty((len(texts), dim), dtype=np.float32)
-    for start in range(0, len(texts), _TEXT_BATCH):
-        ids, mask = encode(tokenizer, texts[start : start + _TEXT_BATCH])
-        with torch.inference_mode():
-            seen = model.get_text_features(
-                input_ids=torch.from_numpy(ids).to(model.device),
-                attention_mask=torch.from_numpy(mask).to(model.device),
-            )
-        rows[start : start + _TEXT_BATCH] = unit_rows(seen.pooler_output)
-    return rows
+    def text_rows(ids: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        rows: torch.Tensor = model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output
+        return rows
+
+    return embed_texts(texts, tokenizer, text_rows, dim=dim, device=model.device)

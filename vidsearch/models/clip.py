@@ -16,9 +16,16 @@ import torch
 from vidsearch.models.clip_model import ClipModel, SiglipModel
 from vidsearch.models.loading import load_model, numpy_state
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.text_export import LayerNames, Pool, TowerNames, TransformerSpec, ensure_tower
-from vidsearch.models.tokens import encode, load_tokenizer
-from vidsearch.models.torch_model import TorchEmbedder, unit_rows
+from vidsearch.models.text_export import (
+    LayerNames,
+    Pool,
+    TowerNames,
+    TransformerSpec,
+    ensure_tower,
+    tower_writer,
+)
+from vidsearch.models.tokens import load_tokenizer
+from vidsearch.models.torch_model import TorchEmbedder, embed_texts
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,7 +36,6 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32
 
 _CPU_BATCH = 16
-_TEXT_BATCH = 256
 
 _LAYER = LayerNames(
     query="self_attn.q_proj",
@@ -74,7 +80,7 @@ class ClipEmbedder(TorchEmbedder):
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
         """Embed texts. Returns float32 (n, dim), unit rows."""
-        return embed_texts(self.model, self.tokenizer, texts, self.space.dim)
+        return embed_clip_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
         rows: torch.Tensor = self.model.image_features(pixels)
@@ -95,11 +101,9 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     ensure_tower(
         card.space,
         card.checkpoint.folder,
-        spec=text_spec(config),
-        names=text_names(config),
-        state=lambda: numpy_state(model),
+        write=tower_writer(text_spec(config), text_names(config), lambda: numpy_state(model)),
         tokenizer=tokenizer,
-        reference=lambda texts: embed_texts(model, tokenizer, texts, card.space.dim),
+        reference=lambda texts: embed_clip_texts(model, tokenizer, texts, card.space.dim),
         logit_scale=float(model.logit_scale.exp()),
         logit_bias=None if bias is None else float(bias),
     )
@@ -113,15 +117,10 @@ def load_clip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
     )
 
 
-def embed_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
+def embed_clip_texts(model: Any, tokenizer: Tokenizer, texts: Sequence[str], dim: int) -> Float32:
     """Embed texts by a model's `text_features`. Returns float32 (n, dim), unit rows."""
-    rows = np.empty((len(texts), dim), dtype=np.float32)
-    for start in range(0, len(texts), _TEXT_BATCH):
-        ids, _ = encode(tokenizer, texts[start : start + _TEXT_BATCH])
-        with torch.inference_mode():
-            features = model.text_features(torch.from_numpy(ids).to(model.logit_scale.device))
-            rows[start : start + _TEXT_BATCH] = unit_rows(features)
-    return rows
+    device = model.logit_scale.device
+    return embed_texts(texts, tokenizer, lambda ids, _: model.text_features(ids), dim=dim, device=device)
 
 
 def text_spec(config: DualConfig) -> TransformerSpec:

@@ -38,6 +38,7 @@ KNOWN_MODELS = (
     KnownModel("metaclip2", "embedder", "facebook/metaclip-2-worldwide-b32", 2480, "CC-BY-NC-4.0"),
     KnownModel("xclip", "video embedder", "microsoft/xclip-base-patch32", 790, "MIT"),
     KnownModel("clap", "sound embedder", "laion/clap-htsat-unfused", 620, "Apache-2.0"),
+    KnownModel("pe-av", "video and sound embedder", "facebook/pe-av-large-16-frame", 8940, "Apache-2.0"),
     KnownModel("blip", "captioner", "Salesforce/blip-image-captioning-base", 990, "BSD-3-Clause"),
     KnownModel("blip-large", "captioner", "Salesforce/blip-image-captioning-large", 1880, "BSD-3-Clause"),
     KnownModel("florence2", "captioner", "florence-community/Florence-2-base", 470, "MIT"),
@@ -58,7 +59,7 @@ class ModelEntry:
 
     name: str
     kind: str
-    """"embedder", "captioner", both, "video embedder", "sound embedder", "describer" or "transcriber"."""
+    """One of `Role`, or "embedder, captioner"."""
     source: str
     """Hub id, or where else it comes from."""
     size_bytes: int

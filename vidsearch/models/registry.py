@@ -83,19 +83,30 @@ def load_embedder(
 
 def load_video_embedder(name: str, *, device: Device, batch_size: int | None = None) -> VideoEmbedder:
     """Load an embedder of clips. `batch_size` counts clips. Raises ModelUnavailable."""
-    from vidsearch.models.xclip import load_xclip
+    from vidsearch.models.checkpoints import embedder_card, is_pe
 
-    card = None if name == MINI else _card(name, None)
+    checkpoint = None if name == MINI else _locate(name, "video embedder")
+    if checkpoint is not None and is_pe(checkpoint):
+        from vidsearch.models.pe import load_pe_video
+
+        return load_pe_video(checkpoint, device=device, batch_size=batch_size)
+    card = None if checkpoint is None else embedder_card(checkpoint)
     if card is None or card.family != "xclip":
         raise ModelUnavailable(f"{name} embeds single images: choose an embedder of clips, such as xclip.")
+    from vidsearch.models.xclip import load_xclip
+
     return load_xclip(card, device=device, batch_size=batch_size)
 
 
 def load_sound_embedder(name: str, *, device: Device, batch_size: int | None = None) -> SoundEmbedder:
     """Load an embedder of sounds. `batch_size` counts windows. Raises ModelUnavailable."""
-    from vidsearch.models.checkpoints import is_clap, space_of
+    from vidsearch.models.checkpoints import is_clap, is_pe, space_of
 
     checkpoint = None if name == MINI else _locate(name, "sound embedder")
+    if checkpoint is not None and is_pe(checkpoint):
+        from vidsearch.models.pe import load_pe_sound
+
+        return load_pe_sound(checkpoint, device=device, batch_size=batch_size)
     if checkpoint is None or not is_clap(checkpoint):
         raise ModelUnavailable(f"{name} hears nothing: choose an embedder of sounds, such as clap.")
     from vidsearch.models.clap import load_clap
@@ -119,36 +130,19 @@ def load_text_encoder(name: str, *, space: EmbeddingSpace | None = None) -> Text
 
     if space is None or not has_tower(space):
         checkpoint = _embedder_checkpoint(name, space)
-        space = space_of(checkpoint)
+        space = space_of(checkpoint, None if space is None else space.kind)
         if not has_tower(space):
-            _export_text_half(checkpoint)
+            _export_text_half(checkpoint, space)
     return OnnxTextEncoder(tower_folder(space))
 
 
-def _export_text_half(checkpoint: Checkpoint) -> None:
+def _export_text_half(checkpoint: Checkpoint, space: EmbeddingSpace) -> None:
     """Load a model, which exports its text half."""
-    from vidsearch.models.checkpoints import embedder_card, is_clap, space_of
     from vidsearch.models.device import Device
 
-    device = Device("cpu", "fp32")
-    if is_clap(checkpoint):
-        from vidsearch.models.clap import load_clap
-
-        load_clap(checkpoint, space_of(checkpoint), device=device, batch_size=1)
-        return
-    card = embedder_card(checkpoint)
-    if card.family == "blip":
-        from vidsearch.models.blip import load_blip
-
-        load_blip(card, device=device, batch_size=1)
-    elif card.family == "xclip":
-        from vidsearch.models.xclip import load_xclip
-
-        load_xclip(card, device=device, batch_size=1)
-    else:
-        from vidsearch.models.clip import load_clip
-
-        load_clip(card, device=device, batch_size=1)
+    loaders: dict[str, Callable[..., object]] = {"clip": load_video_embedder, "sound": load_sound_embedder}
+    load = loaders.get(space.kind, load_embedder)
+    load(str(checkpoint.folder), device=Device("cpu", "fp32"), batch_size=1)
 
 
 def load_captioner(
@@ -310,16 +304,18 @@ def pull_model(name: str, *, show_progress: bool = True, tell: Callable[[str], N
 
 
 def _pull_text_half(checkpoint: Checkpoint, tell: Callable[[str], None]) -> None:
-    from vidsearch.models.checkpoints import space_of
+    from vidsearch.models.checkpoints import role_of, space_of
     from vidsearch.models.text_onnx import has_tower, tower_folder
 
-    space = space_of(checkpoint)
-    if not has_tower(space):
-        tell(f"{checkpoint.model}: exporting its text half to ONNX, for searches without torch ...")
-        load_text_encoder(str(checkpoint.folder), space=space)
-    folder = tower_folder(space)
-    size_bytes = sum(path.stat().st_size for path in folder.iterdir())
-    tell(f"{checkpoint.model}: {size_bytes:,} bytes of text half in {folder}")
+    both = role_of(checkpoint) == "video and sound embedder"
+    for kind in ("clip", "sound") if both else (None,):
+        space = space_of(checkpoint, kind)
+        if not has_tower(space):
+            tell(f"{checkpoint.model}: exporting its text half to ONNX, for searches without torch ...")
+            load_text_encoder(str(checkpoint.folder), space=space)
+        folder = tower_folder(space)
+        size_bytes = sum(path.stat().st_size for path in folder.iterdir())
+        tell(f"{checkpoint.model}: {size_bytes:,} bytes of text half in {folder}")
 
 
 def where_is(name: str) -> Path:
@@ -350,7 +346,7 @@ def _embedder_checkpoint(name: str, space: EmbeddingSpace | None) -> Checkpoint:
     if space is None:
         return _locate(name, "embedder")
     checkpoint = _remembered(space) or _locate(name, "embedder")
-    found = space_of(checkpoint)
+    found = space_of(checkpoint, space.kind)
     if found.of(space.kind) != space:
         raise ModelUnavailable(
             f"The vectors were made with {space.model} (weights {space.weights_digest[:12]}), but the "

@@ -80,13 +80,24 @@ class TowerNames:
     """The projection's second layer, behind a ReLU (CLAP)."""
 
 
+def tower_writer(
+    spec: TransformerSpec, names: TowerNames, state: Callable[[], Mapping[str, Float32]]
+) -> Callable[[Path], None]:
+    """Return what writes the tower of this shape, of weights by name, into a folder."""
+
+    def write(folder: Path) -> None:
+        from vidsearch.models.text_graph import write_graph  # imports onnx, which only an export needs
+
+        write_graph(folder, spec, names, state())
+
+    return write
+
+
 def ensure_tower(
     space: EmbeddingSpace,
     checkpoint_folder: Path,
     *,
-    spec: TransformerSpec,
-    names: TowerNames,
-    state: Callable[[], Mapping[str, Float32]],
+    write: Callable[[Path], None],
     tokenizer: Tokenizer,
     reference: Callable[[Sequence[str]], Float32],
     logit_scale: float | None = None,
@@ -98,9 +109,7 @@ def ensure_tower(
     Args:
         space: whose tower it is.
         checkpoint_folder: where the whole model is; noted beside the tower.
-        spec: the tower's shape.
-        names: where its weights are.
-        state: gives the fp32 weights by name.
+        write: writes tower.onnx and tower.weights into a folder; see `tower_writer`.
         tokenizer: kept beside the tower.
         reference: the torch tower: unit rows for texts.
         logit_scale: what a cosine is multiplied by.
@@ -118,8 +127,6 @@ def ensure_tower(
     folder = tower_folder(space)
     if has_tower(space):
         return folder
-    from vidsearch.models.text_graph import write_graph  # imports onnx, which only an export needs
-
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{folder}.lock"):
@@ -129,7 +136,7 @@ def ensure_tower(
             shutil.rmtree(draft, ignore_errors=True)
             draft.mkdir()
             try:
-                write_graph(draft, spec, names, state())
+                write(draft)
                 (draft / "tokenizer.json").write_text(tokenizer.to_str(), encoding="utf-8")
                 card = TowerCard(space, logit_scale, logit_bias, str(checkpoint_folder.absolute()))
                 (draft / "tower.json").write_text(card.to_json(), encoding="utf-8")

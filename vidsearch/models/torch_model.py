@@ -11,6 +11,7 @@ import torch
 
 from vidsearch.models.batching import BatchRunner, fastest_batch_size
 from vidsearch.models.device import cpu_has_amx
+from vidsearch.models.tokens import encode
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 _LARGEST_BATCH = 256
+_TEXT_BATCH = 64
 _SHARE_OF_FREE_MEMORY = 0.6
 _SIZES_ON_AMX = (8, 16, 32)
 _QUICK_SECONDS = 0.05
@@ -31,6 +33,35 @@ def unit_rows(rows: torch.Tensor) -> Float32:
     precision."""
     unit: Float32 = torch.nn.functional.normalize(rows.float(), dim=-1).cpu().numpy()
     return unit
+
+
+def embed_texts(
+    texts: Sequence[str],
+    tokenizer: Tokenizer,
+    text_rows: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    *,
+    dim: int,
+    device: torch.device,
+) -> Float32:
+    """Embed texts in batches.
+
+    Args:
+        texts: of any lengths.
+        tokenizer: set to cut and pad.
+        text_rows: rows (n, dim), of any length, of token ids and mask (n, tokens).
+        dim: of the rows.
+        device: where the model is.
+
+    Returns:
+        float32 (n, dim), unit rows.
+    """
+    rows = np.empty((len(texts), dim), dtype=np.float32)
+    for start in range(0, len(texts), _TEXT_BATCH):
+        batch = encode(tokenizer, texts[start : start + _TEXT_BATCH])
+        ids, mask = (torch.from_numpy(each).to(device) for each in batch)
+        with torch.inference_mode():
+            rows[start : start + _TEXT_BATCH] = unit_rows(text_rows(ids, mask))
+    return rows
 
 
 class Runner:

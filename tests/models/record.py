@@ -1,0 +1,122 @@
+"""Records what transformers' classes make of made-up videos, where they need timm, torchvision or num2words.
+
+    pip install --no-deps --target FOLDER timm torchvision num2words docopt
+    python -m tests.models.record --packages FOLDER
+
+The project needs none of these, and its tests compare with what this wrote into `tests/models/recorded`: run
+it again for another version of transformers. The compiled half of torchvision may not fit the torch that is
+installed. Processors and timm do not use it: its operators are declared here, so that the rest can be
+imported.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from tests.models.contract import TEXTS, clips
+
+RECORDED = Path(__file__).parent / "recorded"
+
+
+def pe_clips() -> list[np.ndarray]:
+    """Three clips of 16 frames; the last is the first one backwards."""
+    first, second = clips(2, 16)
+    return [first, second, first[::-1].copy()]
+
+
+def pe_sounds() -> list[np.ndarray]:
+    """Three sounds at 48 kHz, of half a second, of a second, and of no whole number of hops."""
+    rng = np.random.default_rng(5)
+    lengths = (24_960, 48_000, 30_001)
+    notes = [np.sin(2 * np.pi * 300 * (i + 1) * np.arange(n) / 48_000) for i, n in enumerate(lengths)]
+    return [(0.4 * note + rng.normal(0, 0.05, len(note))).astype(np.float32) for note in notes]
+
+
+def still_and_moving(pictures: torch.Tensor) -> torch.Tensor:
+    """Of two pictures (2, 3, height, width): a clip of the first, and one in which the second follows."""
+    still = pictures[:1].expand(16, -1, -1, -1)
+    return torch.stack([still, torch.cat([still[:8], pictures[1:].expand(8, -1, -1, -1)])])
+
+
+def record_pe() -> dict[str, np.ndarray]:
+    """What `PeVideoModel`, `PeAudioModel` and their processors make of clips, sounds and texts."""
+    from transformers import AutoConfig, AutoTokenizer, PeAudioModel, PeVideoModel
+    from transformers.models.pe_audio.feature_extraction_pe_audio import PeAudioFeatureExtractor
+    from transformers.models.pe_video.video_processing_pe_video import PeVideoVideoProcessor
+
+    from tests.tiny_pe import save_tiny_pe
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = save_tiny_pe(Path(name) / "pe")
+        config: Any = AutoConfig.from_pretrained(folder)
+        # transformers 5.23 passes over `num_classes` of a configuration inside another, and takes 2. Nor can
+        # it load both models at once with timm 1.0.31, of which it ties a buffer as if it were a weight.
+        config.audio_video_config.video_config.vision_config.num_labels = 20
+        weights = load_file(folder / "model.safetensors")
+        video = _loaded(PeVideoModel(config.video_config), weights, "video_model.")
+        audio = _loaded(PeAudioModel(config.audio_config), weights, "audio_model.")
+        prepare: Any = PeVideoVideoProcessor.from_pretrained(folder)
+        listen: Any = PeAudioFeatureExtractor.from_pretrained(folder)
+        tokens: Any = AutoTokenizer.from_pretrained(folder)
+    shown = prepare(pe_clips(), return_tensors="pt")["pixel_values_videos"]
+    written = tokens(TEXTS, padding=True, return_tensors="pt")
+    with torch.no_grad():
+        seen = video(**written, pixel_values_videos=shown)
+        crossed = video(**written, pixel_values_videos=still_and_moving(shown[:2, 3]))
+        heard = [
+            audio(**written, **listen(sound, sampling_rate=48_000, return_tensors="pt"))
+            for sound in pe_sounds()
+        ]
+    return {
+        "clips": seen.video_embeds.numpy(),
+        "texts_of_clips": seen.text_video_embeds.numpy(),
+        "sounds": torch.cat([each.audio_embeds for each in heard]).numpy(),
+        "texts_of_sounds": heard[0].text_audio_embeds.numpy(),
+        "pixels": shown[:2, 3].numpy(),
+        "clips_of_pixels": crossed.video_embeds.numpy(),
+    }
+
+
+def _loaded(model: Any, weights: dict[str, torch.Tensor], part: str) -> Any:
+    """Give a model the weights of a part of the checkpoint, and the text tower's."""
+    own = {name.removeprefix(part): weight for name, weight in weights.items() if name.startswith(part)}
+    shared = {name: weight for name, weight in weights.items() if name.startswith("text_model.")}
+    report = model.load_state_dict({**own, **shared}, strict=False)
+    assert not report.unexpected_keys, report.unexpected_keys
+    # What the tiny checkpoint leaves out only turns a cosine into a logit.
+    assert all(name.endswith(("logit_scale", "logit_bias")) for name in report.missing_keys), (
+        report.missing_keys
+    )
+    return model.eval()
+
+
+def main() -> None:
+    """Record, and say what."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--packages", type=Path, help="where timm, torchvision and num2words are installed")
+    options = parser.parse_args()
+    if options.packages:
+        library = torch.library.Library("torchvision", "DEF")
+        for name in ("nms", "qnms"):
+            library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+        sys.path.append(str(options.packages))
+    RECORDED.mkdir(exist_ok=True)
+    for name, record in {"pe": record_pe}.items():
+        made = record()
+        arrays: dict[str, Any] = dict(made)
+        np.savez_compressed(RECORDED / f"{name}.npz", **arrays)
+        print(f"{name}: {', '.join(f'{key} {value.shape}' for key, value in made.items())}")
+
+
+if __name__ == "__main__":
+    main()
