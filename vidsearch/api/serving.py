@@ -108,8 +108,12 @@ Cursor: TypeAlias = Annotated[
     str | None,
     Query(max_length=200, description="The `next_cursor` of the answer before, to go on after it."),
 ]
-Seconds: TypeAlias = Annotated[float, Query(ge=0, le=1e9, allow_inf_nan=False)]
-OptionalSeconds: TypeAlias = Annotated[float | None, Query(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds: TypeAlias = Annotated[
+    float, Query(ge=0, le=1e9, allow_inf_nan=False, description="Seconds from the start of the video.")
+]
+OptionalSeconds: TypeAlias = Annotated[
+    float | None, Query(ge=0, le=1e9, allow_inf_nan=False, description="Seconds from the start of the video.")
+]
 
 
 async def read_body(request: Request, schema: type[Body]) -> Body:
