@@ -26,6 +26,7 @@ from PIL import Image
 from tests.web.test_serve import free_port, wait_until_it_listens
 from vidsearch import Library
 from vidsearch.mcp.server import PATH, create_app, create_server
+from vidsearch.search.query import FrameReference
 
 TOKEN = "a-token-for-tests"
 
@@ -169,8 +170,10 @@ def test_nothing_can_be_changed_unless_it_was_allowed(library, tmp_path):
         tools = (await client.list_tools()).tools
         assert sorted(tool.name for tool in tools) == [
             "describe_video",
+            "explain",
             "find_similar",
             "list_concepts",
+            "list_labels",
             "list_videos",
             "look",
             "search",
@@ -181,6 +184,7 @@ def test_nothing_can_be_changed_unless_it_was_allowed(library, tmp_path):
         assert (await client.call_tool("correct_caption", refused)).is_error
         taught = {"name": "Minka", "examples": ["#2@6"]}
         assert (await client.call_tool("teach", taught)).is_error
+        assert (await client.call_tool("label", {"labels": ["a cat"]})).is_error
 
     async def writing(client):
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
@@ -236,6 +240,74 @@ def test_what_was_taught_is_listed_and_a_file_is_no_example(sample_folder, tmp_p
 
     with Library.open(tmp_path / "library") as library:
         asked(create_server(library, allow_write=True), use)
+
+
+def test_a_heat_map_shows_where_words_are_seen(library):
+    async def use(client):
+        arguments = {"video": "cat", "time_seconds": 6, "text": "a cat"}
+        shown = await client.call_tool("explain", arguments)
+        assert words(shown) == "Where 'a cat' is seen in cat.mp4 (#2) at 0:06:"
+        (picture,) = pictures(shown)
+        assert (picture.format, picture.width, picture.height > 360) == ("JPEG", 640, True)
+        assert (await client.call_tool("explain", {**arguments, "time_seconds": 600})).is_error
+        assert (await client.call_tool("explain", {**arguments, "text": " "})).is_error
+
+    asked(create_server(library), use)
+
+
+def test_labels_are_looked_for_and_listed(sample_folder, tmp_path):
+    shutil.copytree(sample_folder, tmp_path / "library")
+
+    async def use(client):
+        assert words(await client.call_tool("list_labels", {})) == "No labels were looked for yet."
+        said = words(await client.call_tool("label", {"labels": ["coffee", "a zebra"]})).splitlines()
+        assert said[0].endswith("frames of 4 videos.")
+        assert said[1:] == ["coffee: once", "a zebra: not seen"]
+        listed = words(await client.call_tool("list_labels", {})).splitlines()
+        assert re.match(r"coffee: once, 0:0\d in all, \d+% at the surest", listed[0]), listed
+        assert listed[1] == "a zebra: not seen"
+        where = words(await client.call_tool("list_labels", {"video": "cafe"}))
+        assert re.fullmatch(r"0:\d\d to 0:\d\d: coffee, \d+%", where), where
+        assert words(await client.call_tool("list_labels", {"video": "cat"})) == "No label was seen in it."
+        assert (await client.call_tool("label", {"labels": [" "]})).is_error
+
+    with Library.open(tmp_path / "library") as library:
+        asked(create_server(library, allow_write=True), use)
+
+
+def test_every_answer_is_short_however_long_the_words_are(sample_folder, tmp_path):
+    """Of what people write themselves: captions, names, what is said."""
+    shutil.copytree(sample_folder, tmp_path / "library")
+    long = "a cat " * 320
+
+    async def use(client):
+        for tool, arguments in (
+            ("search", {"text": "a cat", "limit": 20}),
+            ("find_similar", {"video": "cat", "time_seconds": 6, "limit": 20}),
+            ("describe_video", {"video": "cat"}),
+            ("list_videos", {}),
+            ("list_labels", {}),
+            ("list_labels", {"video": "cat"}),
+            ("list_concepts", {}),
+        ):
+            answer = await client.call_tool(tool, arguments)
+            assert len(words(answer)) < 8000, tool
+            assert sum(len(block.model_dump_json()) for block in answer.content) < 1_000_000, tool
+            more = re.search(r"cursor='([^']+)'", words(answer))
+            if more is not None:
+                words(await client.call_tool(tool, {**arguments, "cursor": more[1]}))
+        text = (await client.read_resource("vidsearch://videos/2")).contents[0].text
+        assert len(text) < 8000
+
+    with Library.open(tmp_path / "library") as library:
+        for video in library.videos():
+            for frame in library.store.frames(video.id):
+                moment = FrameReference(f"#{video.id}", frame.time_seconds)
+                library.correct(moment, f"{frame.id} {long}", only_here=True)
+        for number in range(30):
+            library.concepts.teach(f"name {number}", ["cat.mp4@2"], words=f"{number} {long}")
+        library.labels.apply([f"label {number} {'x' * 400}" for number in range(100)], min_confidence=0.001)
+        asked(create_server(library), use)
 
 
 def test_over_stdio_stdout_has_nothing_but_the_protocol(sample_folder):

@@ -95,7 +95,7 @@ def mcp(
         bool,
         typer.Option(
             "--allow-write",
-            help="Let captions be corrected and concepts be taught.",
+            help="Let captions be corrected, concepts be taught and labels be looked for.",
             rich_help_panel=_ACCESS_PANEL,
         ),
     ] = False,

@@ -34,7 +34,7 @@ def create_server(
 
     Args:
         library: The library.
-        allow_write: Whether captions may be corrected and concepts be taught.
+        allow_write: Whether captions may be corrected, concepts be taught and labels be looked for.
         clip_folder: Where clips may be cut to; None for nowhere.
     """
     from mcp.server.mcpserver import MCPServer
@@ -54,9 +54,11 @@ def create_server(
         (tools.search, "Search the videos"),
         (tools.describe_video, "Describe a video"),
         (tools.look, "Look at a frame"),
+        (tools.explain, "Show where words are seen"),
         (tools.find_similar, "Find similar moments"),
         (tools.list_videos, "List the videos"),
         (tools.list_concepts, "List what was taught"),
+        (tools.list_labels, "List the labels"),
     ):
         server.add_tool(tool, title=title, annotations=reads, structured_output=False)
     if clip_folder is not None:
@@ -70,6 +72,7 @@ def create_server(
             tools.correct_caption, title="Correct a caption", annotations=changes, structured_output=False
         )
         server.add_tool(tools.teach, title="Teach a name", annotations=changes, structured_output=False)
+        server.add_tool(tools.label, title="Look for labels", annotations=changes, structured_output=False)
     server.resource(FRAME_URI, name="frame", title="A frame of a video", mime_type="image/jpeg")(tools.frame)
     server.resource(VIDEO_URI, name="video", title="A video in words", mime_type="text/plain")(tools.video)
     return server

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, ParamSpec
 
@@ -32,6 +32,8 @@ VIDEO_URI = "vidsearch://videos/{video_id}"
 _MAX_FOUND = 100
 _MAX_CHARACTERS = 6000
 """About 1,500 tokens of words in one answer."""
+_MAX_PICTURE_BYTES = 500_000
+"""Of one answer: programs refuse answers of more than about a megabyte, and base64 adds a third."""
 _VIDEOS_AT_ONCE = 50
 _PICTURE_PIXELS = 768
 """The longer side of a picture: what models look at without scaling it down."""
@@ -120,18 +122,24 @@ class Tools:
     ) -> CallToolResult:
         source = json.dumps(query)
         page = self._answers.page(source, limit=limit, cursor=cursor)
+        fitting = wording.within([wording.hit_line(0, hit) for hit in page.hits], _MAX_CHARACTERS)
+        if fitting < len(page.hits):
+            page = self._answers.page(source, limit=fitting, cursor=cursor)
         content: list[ContentBlock] = [_text(wording.answer_text(page, page.first + 1))]
+        bytes_left = _MAX_PICTURE_BYTES if pictures else 0
         for number, hit in enumerate(page.hits, start=page.first + 1):
-            content += self._shown(number, hit) if pictures else [_link(hit)]
+            jpeg = self._thumbnail(hit) if pictures else None
+            if jpeg is not None and len(jpeg) <= bytes_left:
+                bytes_left -= len(jpeg)
+                content += [_text(f"Picture of {number}:"), _image(jpeg)]
+            content.append(_link(hit))
         return CallToolResult(content=content)
 
-    def _shown(self, number: int, hit: HitSchema) -> list[ContentBlock]:
-        """A moment's picture and link. One without a picture has its link alone."""
+    def _thumbnail(self, hit: HitSchema) -> bytes | None:
         try:
-            jpeg = self._library.thumbnail(hit.frame_id)
+            return self._library.thumbnail(hit.frame_id)
         except VidsearchError:
-            return [_link(hit)]
-        return [_text(f"Picture of {number}:"), _image(jpeg), _link(hit)]
+            return None
 
     @in_words
     def list_videos(
@@ -144,10 +152,12 @@ class Tools:
         """List the videos of the library: number, file name, length, size, date."""
         after = read_cursor(cursor, "videos", name)
         left = [video for video in self._library.videos(name) if video.id > after]
-        shown = left[:_VIDEOS_AT_ONCE]
-        next_cursor = write_cursor(shown[-1].id, "videos", name) if len(left) > len(shown) else None
-        lines = [wording.video_line(video) for video in shown] or ["There are no such videos."]
-        return _words([*lines, *wording.more(next_cursor, len(left) - len(shown))])
+        lines = [wording.video_line(video) for video in left[:_VIDEOS_AT_ONCE]]
+        num_shown = wording.within(lines, _MAX_CHARACTERS)
+        num_left = len(left) - num_shown
+        next_cursor = write_cursor(left[num_shown - 1].id, "videos", name) if num_left else None
+        lines = lines[:num_shown] or ["There are no such videos."]
+        return _words([*lines, *wording.more(next_cursor, num_left)])
 
     @in_words
     def describe_video(
@@ -176,11 +186,7 @@ class Tools:
         ]
         if words:
             lines += ["Said or written:", *words]
-        scope = ("describe", found.id, level, start_seconds, end_seconds)
-        first = read_cursor(cursor, *scope)
-        end = first + wording.within(lines[first:], _MAX_CHARACTERS)
-        next_cursor = write_cursor(end, *scope) if end < len(lines) else None
-        return _words([*lines[first:end], *wording.more(next_cursor)])
+        return _part(lines, cursor, "describe", found.id, level, start_seconds, end_seconds)
 
     @in_words
     def look(self, video: VideoName, time_seconds: Seconds) -> CallToolResult:
@@ -191,6 +197,61 @@ class Tools:
         )
         said = f"{found.path.name} (#{found.id}) at {format_moment(time_seconds)}"
         return CallToolResult(content=[_text(said), _image(jpeg)])
+
+    @in_words
+    def explain(
+        self,
+        video: VideoName,
+        time_seconds: Seconds,
+        text: Annotated[str, Field(min_length=1, max_length=500, description="What is to be seen there.")],
+    ) -> CallToolResult:
+        """Show which parts of a frame speak for words: the frame with a heat map over it, as a picture.
+
+        Brighter is more. It shows where, not how much: something is always brightest.
+        """
+        found = self._library.video(video)
+        explanation = self._library.explain(text, FrameReference(f"#{found.id}", time_seconds))
+        said = f"Where {text!r} is seen in {found.path.name} (#{found.id}) at {format_moment(time_seconds)}:"
+        return CallToolResult(content=[_text(said), _image(explanation.jpeg(side_pixels=_PICTURE_PIXELS))])
+
+    @in_words
+    def list_labels(
+        self,
+        video: Annotated[
+            str | None, Field(description="Where in this one video each was seen. In all, without it.")
+        ] = None,
+        cursor: Cursor = None,
+    ) -> CallToolResult:
+        """List the labels that were looked for in every frame, and how often and how long each was seen."""
+        labels = self._library.labels
+        if video is not None:
+            found = self._library.video(video)
+            lines = list(map(wording.span_line, labels.spans(found)))
+            return _part(lines or ["No label was seen in it."], cursor, "labels", found.id)
+        seen = {line.label: wording.report_line(line) for line in labels.report()}
+        lines = [seen.get(name, f"{name}: {wording.times(0)}") for name in labels.names()]
+        return _part(lines or ["No labels were looked for yet."], cursor, "labels")
+
+    @in_words
+    def label(
+        self,
+        labels: Annotated[
+            list[str] | None,
+            Field(
+                max_length=1000,
+                description="Words, or names that were taught; those of the last time without it.",
+            ),
+        ] = None,
+        min_confidence: Annotated[float | None, Field(gt=0, lt=1)] = None,
+    ) -> CallToolResult:
+        """Look for labels in every frame of every video, and keep where each is seen.
+
+        What was known of labels before is replaced. Only do this when the person asks for it.
+        """
+        done = self._library.labels.apply(labels, min_confidence=min_confidence)
+        lines = [f"{name}: {wording.times(count)}" for name, count in done.seen]
+        head = f"Looked for {done.num_labels} labels in {done.num_frames} frames of {done.num_videos} videos."
+        return _words([head, *lines[: wording.within(lines, _MAX_CHARACTERS)]])
 
     @in_words
     def cut_clip(self, video: VideoName, start_seconds: Seconds, end_seconds: Seconds) -> CallToolResult:
@@ -221,11 +282,7 @@ class Tools:
         found = self._library.concepts.all()
         if not found:
             return _words(["Nothing was taught yet."])
-        lines = list(map(wording.concept_line, found))
-        first = read_cursor(cursor, "concepts")
-        end = first + wording.within(lines[first:], _MAX_CHARACTERS)
-        next_cursor = write_cursor(end, "concepts") if end < len(lines) else None
-        return _words([*lines[first:end], *wording.more(next_cursor, len(lines) - end)])
+        return _part(list(map(wording.concept_line, found)), cursor, "concepts")
 
     @in_words
     def teach(
@@ -255,7 +312,8 @@ class Tools:
             name, received_examples(examples), against=received_examples(against or ()), words=words
         )
         checks = self._library.concepts.check(taught.concept.name)
-        return _words([wording.concept_line(taught.concept), *taught.notes, *map(wording.check_line, checks)])
+        lines = [wording.concept_line(taught.concept), *map(wording.check_line, checks), *taught.notes]
+        return _words(lines[: wording.within(lines, _MAX_CHARACTERS)])
 
     # --- resources ----------------------------------------------------------------------------------
 
@@ -266,10 +324,21 @@ class Tools:
 
     def video(self, video_id: int) -> str:
         """What a video shows, chapter by chapter."""
-        return "\n".join(wording.described(self._library.captions(video_id, level="chapter")))
+        lines = wording.described(self._library.captions(video_id, level="chapter"))
+        num_shown = wording.within(lines, _MAX_CHARACTERS)
+        rest = ["The rest: describe_video."] if num_shown < len(lines) else []
+        return "\n".join([*lines[:num_shown], *rest])
 
 
-def _words(lines: list[str]) -> CallToolResult:
+def _part(lines: Sequence[str], cursor: str | None, *scope: object) -> CallToolResult:
+    """A part of an answer, and the cursor of the next."""
+    first = read_cursor(cursor, *scope)
+    end = first + wording.within(lines[first:], _MAX_CHARACTERS)
+    next_cursor = write_cursor(end, *scope) if end < len(lines) else None
+    return _words([*lines[first:end], *wording.more(next_cursor, len(lines) - end)])
+
+
+def _words(lines: Sequence[str]) -> CallToolResult:
     return CallToolResult(content=[_text("\n".join(lines))])
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from vidsearch.times import format_moment
+from vidsearch.times import format_duration, format_moment
 
 if TYPE_CHECKING:
     from vidsearch.service.answer_schemas import HitSchema
     from vidsearch.service.captions import VideoCaptions
     from vidsearch.service.concepts import Check
+    from vidsearch.service.labels import ReportLine
     from vidsearch.service.server_schemas import SearchPage
     from vidsearch.store.concept_rows import Concept
+    from vidsearch.store.label_rows import LabelSpan
     from vidsearch.tracks import Segment, Track
     from vidsearch.types import Video
 
@@ -26,10 +28,10 @@ def hit_line(number: int, hit: HitSchema) -> str:
     """Return a moment in one line."""
     at = f"{format_moment(hit.start_seconds)} to {format_moment(hit.end_seconds)}"
     sure = "" if hit.confidence is None else f", {hit.confidence:.0%}"
-    why = "; ".join(dict.fromkeys(each.reason for each in hit.evidence[:3]))
+    why = "; ".join(dict.fromkeys(short(each.reason) for each in hit.evidence[:3]))
     line = f"{number}. {name_of(hit.path)} (#{hit.video_id}), {at}, best at {hit.time_seconds:.2f} s{sure}"
-    steps = [f"   then {step.text!r} at {step.time_seconds:.2f} s" for step in hit.steps]
-    caption = [f"   caption: {hit.caption}"] if hit.caption else []
+    steps = [f"   then {short(step.text)!r} at {step.time_seconds:.2f} s" for step in hit.steps]
+    caption = [f"   caption: {short(hit.caption)}"] if hit.caption else []
     return "\n".join([line, *caption, *([f"   why: {why}"] if why else []), *steps])
 
 
@@ -71,7 +73,7 @@ def described(captions: VideoCaptions) -> list[str]:
 def concept_line(concept: Concept) -> str:
     """Return a concept in one line."""
     against = f" and {concept.num_against} against" if concept.num_against else ""
-    meaning = f", {concept.words}" if concept.words else ""
+    meaning = f", {short(concept.words)}" if concept.words else ""
     return f"{concept.name}{meaning}: {concept.num_for} for{against}, version {concept.version}"
 
 
@@ -87,7 +89,30 @@ def check_line(check: Check) -> str:
 
 def word_line(track: Track, segment: Segment) -> str:
     """Return what is said or written, with its time."""
-    return f"{format_moment(segment.start_seconds)} ({track.kind}) {segment.text}"
+    return f"{format_moment(segment.start_seconds)} ({track.kind}) {short(segment.text or '', 2000)}"
+
+
+def times(count: int) -> str:
+    """Return how often something was seen."""
+    return {0: "not seen", 1: "once"}.get(count, f"{count} times")
+
+
+def report_line(line: ReportLine) -> str:
+    """Return how often a label was seen."""
+    long = format_duration(line.seconds)
+    return f"{line.label}: {times(line.count)}, {long} in all, {line.surest:.0%} at the surest"
+
+
+def span_line(span: LabelSpan) -> str:
+    """Return where a label was seen."""
+    sure = "" if span.confidence is None else f", {span.confidence:.0%}"
+    at = f"{format_moment(span.start_seconds)} to {format_moment(span.end_seconds)}"
+    return f"{at}: {span.label}{sure}"
+
+
+def short(text: str, max_characters: int = 400) -> str:
+    """Return a text, cut where it is longer."""
+    return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
 
 
 def within(lines: Sequence[str], max_characters: int) -> int:

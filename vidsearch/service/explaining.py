@@ -29,6 +29,12 @@ class Explanation:
 
         return overlay(self.image, self.relevance)
 
+    def jpeg(self, *, side_pixels: int) -> bytes:
+        """Return the same as a JPEG no wider and no higher than `side_pixels`."""
+        from vidsearch.media.images import thumbnail
+
+        return thumbnail(self.overlay(), side_pixels=side_pixels, quality=85)
+
     def png(self) -> bytes:
         """Return the frame with the heat map over it as a PNG file."""
         return png(self.overlay())
