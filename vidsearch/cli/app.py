@@ -2,7 +2,7 @@
 
 Exit codes: 0 done; 1 it could not be done, and one line on stderr says why; 2 the command was not understood;
 130 stopped with Ctrl-C. With `--json`, stdout has the error as JSON. Nothing heavy is imported here: each
-command imports what it needs when it runs.
+command is loaded, and imports what it needs, when it runs.
 """
 
 from __future__ import annotations
@@ -12,29 +12,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
 
-from vidsearch.cli import (
-    captions,
-    concepts,
-    console,
-    copying,
-    demo,
-    export,
-    index,
-    labels,
-    library,
-    measure,
-    models,
-    moments,
-    options,
-    page,
-    search,
-    serving,
-    shell,
-    stopping,
-    watch,
-)
+from vidsearch.cli import console, options, stopping
+from vidsearch.cli.commands import MARKUP, LazyGroup
 from vidsearch.errors import VidsearchError
 
 FIRST_STEPS = (
@@ -49,7 +29,7 @@ FIRST_STEPS = (
 _JSON = "vidsearch.json"
 
 
-class _ErrorBoundary(TyperGroup):
+class _ErrorBoundary(LazyGroup):
     """Turns the errors that vidsearch raises on purpose into one line, or JSON, and an exit code."""
 
     def make_context(self, *args: Any, **extra: Any) -> Any:
@@ -90,7 +70,7 @@ app = typer.Typer(
     name="vidsearch",
     cls=_ErrorBoundary,
     invoke_without_command=True,
-    rich_markup_mode="markdown",
+    rich_markup_mode=MARKUP,
     pretty_exceptions_show_locals=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -129,27 +109,6 @@ def _greet(context: typer.Context) -> None:
         return
     for line in FIRST_STEPS:
         console.say(line)
-
-
-for _module in (
-    index,
-    watch,
-    search,
-    shell,
-    concepts,
-    labels,
-    captions,
-    export,
-    moments,
-    library,
-    copying,
-    models,
-    page,
-    serving,
-    measure,
-    demo,
-):
-    _module.register(app)
 
 
 def main() -> None:

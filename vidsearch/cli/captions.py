@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 import typer
 from typer.core import TyperGroup
 
-from vidsearch.cli import console, options, recaption
+from vidsearch.cli import console, options
 from vidsearch.errors import QueryError
 from vidsearch.times import format_duration, format_moment
 
@@ -27,7 +27,6 @@ def register(app: typer.Typer) -> None:
     group.command("find")(find)
     group.command("edit")(edit)
     app.add_typer(group, name="captions")
-    recaption.register(app)
     app.command()(caption)
 
 
