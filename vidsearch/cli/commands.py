@@ -73,7 +73,10 @@ _LIST = {
         "page",
         "Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.",
     ),
-    "serve": ("serving", "Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it."),
+    "serve": (
+        "serving",
+        "Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it.",
+    ),
     "mcp": ("serving", "Let an assistant search the library and look at it, by the Model Context Protocol."),
     "bench": (
         "measure",

@@ -18,8 +18,6 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psutil
-
 from vidsearch.errors import LibraryError
 from vidsearch.store import lease_rows
 from vidsearch.store.catalog import Catalog
@@ -112,12 +110,16 @@ class Heartbeat:
 
 def _this_process() -> str:
     """A name for this process that no other one has, on this machine or elsewhere."""
+    import psutil  # here and below, as who reads has no lease, and it takes 15 ms
+
     pid = os.getpid()
     return f"{_host()}/{pid}/{psutil.Process(pid).create_time():.2f}"
 
 
 def _is_dead(holder: str) -> bool:
     """Whether a process is known to be dead; of another machine's nothing is known."""
+    import psutil
+
     host, pid, started = holder.split("/")
     if host != _host():
         return False

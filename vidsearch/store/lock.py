@@ -5,13 +5,16 @@ File locks of the operating system, so that a process that dies gives back what 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-
-from filelock import FileLock, Timeout
+from typing import TYPE_CHECKING
 
 from vidsearch.errors import LibraryNotWritable
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 WRITE_TIMEOUT_SECONDS = 600.0
 """A turn takes milliseconds, a first pass over a large library's vectors minutes; who waits for longer waits
@@ -23,13 +26,18 @@ class WriteLock:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._lock = FileLock(path, timeout=WRITE_TIMEOUT_SECONDS, poll_interval=0.01)
+        self._made: FileLock | None = None
+        self._making = threading.Lock()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for the turn and hold it. Nests within a thread. Raises LibraryNotWritable."""
+        from filelock import Timeout
+
+        with self._making:
+            self._made = lock = self._made or _file_lock(self._path, WRITE_TIMEOUT_SECONDS)
         try:
-            self._lock.acquire()
+            lock.acquire()
         except Timeout as error:
             message = (
                 f"Another process has held {self._path} for {WRITE_TIMEOUT_SECONDS:.0f} seconds. "
@@ -41,7 +49,7 @@ class WriteLock:
         try:
             yield
         finally:
-            self._lock.release()
+            lock.release()
 
 
 @contextmanager
@@ -50,7 +58,9 @@ def try_lock(path: Path, *, timeout_seconds: float = 0.0) -> Iterator[bool]:
 
     Yields False where no lock can be made, too (a read-only folder).
     """
-    lock = FileLock(path, timeout=timeout_seconds, poll_interval=0.01)
+    from filelock import Timeout
+
+    lock = _file_lock(path, timeout_seconds)
     try:
         lock.acquire()
     except (Timeout, OSError):
@@ -60,3 +70,9 @@ def try_lock(path: Path, *, timeout_seconds: float = 0.0) -> Iterator[bool]:
         yield True
     finally:
         lock.release()
+
+
+def _file_lock(path: Path, timeout_seconds: float) -> FileLock:
+    from filelock import FileLock  # not needed to read: it takes 20 ms to import
+
+    return FileLock(path, timeout=timeout_seconds, poll_interval=0.01)

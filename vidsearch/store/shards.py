@@ -7,6 +7,7 @@ what a run adds costs the same however large the library is, and a search looks 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -175,3 +176,17 @@ def _gaps(segment_ids: Int64, entries: Sequence[IndexFile]) -> list[tuple[int, i
 def _between(among: Int64, entry: IndexFile) -> Int64:
     first, end = _bounds(entry, among)
     return among[first:end]
+
+
+def read_shards(files: VectorFiles, manifest: Manifest) -> list[Shard]:
+    """A manifest's shards, read side by side, as each is checked whole. None of them where one is broken."""
+    if not manifest.shards:
+        return []
+    with ThreadPoolExecutor(min(len(manifest.shards), os.cpu_count() or 1)) as threads:
+        indexes = list(threads.map(files.load_index, manifest.shards))
+    made = [
+        Shard(entry, index)
+        for entry, index in zip(manifest.shards, indexes, strict=True)
+        if index is not None
+    ]
+    return made if len(made) == len(indexes) else []

@@ -22,12 +22,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vidsearch.store.approximate import ApproximateIndex
 from vidsearch.store.matrix import Matrix, Order, RowRange, Rows, in_memory, joined, order_of, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from vidsearch.store.approximate import ApproximateIndex
     from vidsearch.types import Float32
 
 FORMAT = 2
@@ -211,6 +211,10 @@ class VectorFiles:
 
     def load_index(self, entry: IndexFile) -> ApproximateIndex | None:
         """An approximate index; None where its file is not what was written."""
+        from vidsearch.store.approximate import (
+            ApproximateIndex,
+        )  # and FAISS, which small libraries do without
+
         path = self._folder / entry.name
         try:
             if path.stat().st_size != entry.size_bytes or _crc32(path) != entry.crc32:

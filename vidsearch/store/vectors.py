@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,14 +15,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vidsearch.errors import LibraryNotWritable
-from vidsearch.store import shards as sharding
 from vidsearch.store import vector_files, vector_rows
 from vidsearch.store.catalog import Catalog
-from vidsearch.store.exact import best_rows
 from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS, try_lock
-from vidsearch.store.matrix import POSITION, Matrix, in_memory
-from vidsearch.store.shards import Shard, Shards
-from vidsearch.store.similarity import similarities
+from vidsearch.store.matrix import POSITION, Matrix, Rows, in_memory
+from vidsearch.store.similarity import best_of_one, similarities
 from vidsearch.store.vector_files import Manifest, VectorFiles
 from vidsearch.store.vector_rows import SpaceRow
 
@@ -31,6 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from vidsearch.store.connection import Connection
+    from vidsearch.store.shards import Shards
     from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 FOLDER = "vectors"
@@ -142,10 +139,14 @@ class Vectors:
         """Map what a manifest speaks of; shards that were read before are kept."""
         known = None if before is None else before.shards
         everything = files.load(manifest)
+        if not manifest.shards:
+            return _Loaded(manifest.revision, everything)
+        from vidsearch.store.shards import Shards, read_shards
+
         if known is not None and known.files == manifest.shards:
             read = list(known.shards)
         else:
-            read = _read_shards(files, manifest)
+            read = read_shards(files, manifest)
         shards = Shards(read, everything.segment_ids) if read else None
         return _Loaded(manifest.revision, everything, shards)
 
@@ -156,7 +157,7 @@ class Vectors:
         everything, shards = loaded.matrix, loaded.shards
         num_rows = len(everything) if candidates is None else len(candidates)
         if shards is None or num_rows <= EXACT_ROWS:
-            return best_rows(everything.vectors, queries, k, among=candidates)
+            return _exhaustive(everything.vectors, queries, k, candidates)
         allowed = None if candidates is None else everything.segment_ids[candidates]
         with self._lock:
             likely = shards.candidates(queries, k, among=allowed)
@@ -167,7 +168,7 @@ class Vectors:
         for query, ids in zip(queries, likely, strict=True):
             rows = np.concatenate((everything.rows_of(np.sort(ids)), uncovered))
             if len(rows) < k:  # too many of its vectors were removed since it was made
-                return best_rows(everything.vectors, queries, k, among=candidates)
+                return _exhaustive(everything.vectors, queries, k, candidates)
             of_query = similarities(everything.vectors[rows], query)
             top = np.lexsort((rows, -of_query))[:k]
             best_scores.append(of_query[top])
@@ -215,6 +216,16 @@ class Vectors:
         return _Loaded(row.revision if row else 0, everything)
 
 
+def _exhaustive(rows: Rows, queries: Float32, k: int, among: Int64 | None) -> tuple[Float32, Int64]:
+    """The k best rows for each query: scores and rows, (q, k). FAISS takes 50 ms to import, and compares one
+    query no faster than NumPy; only many at once."""
+    if len(queries) == 1:
+        return best_of_one(rows, queries[0], k, among=among)
+    from vidsearch.store.exact import best_rows
+
+    return best_rows(rows, queries, k, among=among)
+
+
 def _all_after(
     connection: Connection, row: SpaceRow, frame_id: int
 ) -> Iterator[tuple[NDArray[np.void], Float32]]:
@@ -226,6 +237,8 @@ def _all_after(
 
 def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
     """Have approximate indexes where there are too many rows for an exhaustive search. Raises OSError."""
+    from vidsearch.store import shards as sharding
+
     if manifest.num_vectors > vector_files.HALF_ROWS and manifest.row_type != "<f2":
         manifest = files.compact(manifest)
     manifest = sharding.catch_up(files, manifest, exact_rows=EXACT_ROWS, newer_rows=NEWER_ROWS)
@@ -233,17 +246,3 @@ def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
     if manifest.num_vectors > EXACT_ROWS and not is_ordered:
         manifest = files.save_order(manifest)
     return manifest
-
-
-def _read_shards(files: VectorFiles, manifest: Manifest) -> list[Shard]:
-    """A manifest's shards, read side by side, as each is checked whole. None of them where one is broken."""
-    if not manifest.shards:
-        return []
-    with ThreadPoolExecutor(min(len(manifest.shards), os.cpu_count() or 1)) as threads:
-        indexes = list(threads.map(files.load_index, manifest.shards))
-    made = [
-        Shard(entry, index)
-        for entry, index in zip(manifest.shards, indexes, strict=True)
-        if index is not None
-    ]
-    return made if len(made) == len(indexes) else []

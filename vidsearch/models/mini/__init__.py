@@ -10,9 +10,27 @@ ONNX Runtime and NumPy on a CPU. What it was trained on, how good it is and what
 MODEL_CARD.md.
 """
 
-from vidsearch.models.mini.captioner import MiniCaptioner
-from vidsearch.models.mini.embedder import MiniEmbedder
-from vidsearch.models.mini.matcher import MiniMatcher
-from vidsearch.models.mini.text import MiniTextEncoder
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidsearch.models.mini.captioner import MiniCaptioner
+    from vidsearch.models.mini.embedder import MiniEmbedder
+    from vidsearch.models.mini.matcher import MiniMatcher
+    from vidsearch.models.mini.text import MiniTextEncoder
 
 __all__ = ["MiniCaptioner", "MiniEmbedder", "MiniMatcher", "MiniTextEncoder"]
+
+_HOMES = {
+    "MiniCaptioner": "captioner",
+    "MiniEmbedder": "embedder",
+    "MiniMatcher": "matcher",
+    "MiniTextEncoder": "text",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Load a model's module on first use: a search needs the smallest of them alone."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
