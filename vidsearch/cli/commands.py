@@ -8,21 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, MutableMapping
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperGroup
 
 from vidsearch.cli.plain_values import pass_plain_values, passing
 
-MARKUP = "markdown"
+MARKUP: Final = "markdown"
 _LIST = {
     "index": ("index", "Index videos, so that they can be searched."),
     "watch": ("watch", "Index what is in folders, and whatever comes or changes there, until Ctrl-C."),
     "search": ("search", "Find moments by describing them."),
     "shell": (
         "shell",
-        "Keep a library open and answer one query a line, in milliseconds. A line may also be a query as JSON.",
+        "Keep a library open and answer one query a line, in milliseconds. "
+        "A line may also be a query as JSON.",
     ),
     "teach": (
         "concepts",
@@ -53,11 +54,13 @@ _LIST = {
     "info": ("library", "Say what a library holds, which models made it, and how large it is."),
     "tracks": (
         "library",
-        "Show what is known of a video, track by track: kind, what made it, how far, and whether it is shown.",
+        "Show what is known of a video, track by track: kind, what made it, how far, "
+        "and whether it is shown.",
     ),
     "upgrade": (
         "library",
-        "Go on with other models. Searches answer by those before until all is there; a stopped run continues.",
+        "Go on with other models. Searches answer by those before until all is there; "
+        "a stopped run continues.",
     ),
     "remove": (
         "library",
@@ -89,6 +92,11 @@ _LIST = {
     ),
 }
 """For each command the module beside this one that has it, and the first paragraph of its help."""
+
+
+def summaries() -> dict[str, str]:
+    """What `--help` says of each command."""
+    return {name: summary for name, (_, summary) in _LIST.items()}
 
 
 class LazyCommands(MutableMapping[str, Any]):
@@ -135,7 +143,7 @@ class LazyGroup(TyperGroup):
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in _LIST.items()])
+            formatter.write_dl(list(summaries().items()))
 
 
 def _commands_of(module: str) -> dict[str, Any]:

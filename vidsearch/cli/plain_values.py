@@ -1,8 +1,8 @@
 """Values that need no checking, kept away from Typer's checks.
 
 Typer (from 0.29 on) checks each value with pydantic, even one that is not given: to import it and to prepare
-its checks takes 110 ms, a quarter of a search. Words, whole numbers within their bounds, defaults, and what has
-a parser of its own need none of it. Everything else goes Typer's way, errors included.
+its checks takes 110 ms, a quarter of a search. Words, numbers within their bounds, defaults, and what has a
+parser of its own need none of it. Everything else goes Typer's way, errors included.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any, Literal, get_args, get_origin
 
 _CHECKED: Any = object()
-_NUMBER = {int: re.compile(r"-?\d{1,15}"), float: re.compile(r"-?\d{1,15}(\.\d{1,15})?")}
+_NUMBER = {int: re.compile("-?[0-9]{1,15}"), float: re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?")}
 
 
 def pass_plain_values(command: Any) -> None:

@@ -5,7 +5,6 @@ Brings the vector files up to date with the catalog, and searches them. A query 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterator
 from contextlib import suppress

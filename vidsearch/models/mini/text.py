@@ -24,7 +24,7 @@ class MiniTextEncoder:
         from tokenizers import Tokenizer
 
         self._tokenizer = Tokenizer.from_file(str(weights.checked("tokenizer.json", folder)))
-        self._session = weights.session("text.onnx", num_threads=num_threads, folder=folder)
+        self._session = weights.session(weights.TEXT_GRAPH, num_threads=num_threads, folder=folder)
         self._space = weights.space(folder)
 
     @property

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from threading import Lock
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.stored_graph import open_stored
 from vidsearch.types import EmbeddingSpace
 
 if TYPE_CHECKING:
@@ -20,7 +22,8 @@ if TYPE_CHECKING:
 
 FOLDER = Path(__file__).parent / "weights"
 MANIFEST = "manifest.json"
-EMBEDDER_FILES = ("image.onnx", "text.onnx", "tokenizer.json")
+TEXT_GRAPH = "text.onnx"
+EMBEDDER_FILES = ("image.onnx", TEXT_GRAPH, "tokenizer.json")
 DECODER_FILES = ("caption_encode.onnx", "caption_step.onnx")
 _REINSTALL = "reinstall vidsearch (pip install --force-reinstall --no-deps vidsearch)"
 
@@ -76,11 +79,24 @@ def session(name: str, *, num_threads: int | None, folder: Path = FOLDER) -> onn
     with _opening:
         found = _open.get((folder / name, num_threads))
         if found is None:
-            found = _open[folder / name, num_threads] = _new_session(checked(name, folder), num_threads)
+            found = _open[folder / name, num_threads] = _new_session(name, folder, num_threads)
     return found
 
 
-def _new_session(path: Path, num_threads: int | None) -> onnxruntime.InferenceSession:
+def _new_session(name: str, folder: Path, num_threads: int | None) -> onnxruntime.InferenceSession:
+    import onnxruntime
+
+    path = folder / name
+    with _as_unavailable(path):
+        if name == TEXT_GRAPH and folder == FOLDER:  # what a search waits for
+            recorded = manifest(folder)["files"][name]["sha256"]
+            return open_stored(lambda: checked(name, folder), recorded, lambda: _options(num_threads))
+        checked(name, folder)
+        # By its path: a file's bytes would be held beside what is made of them.
+        return onnxruntime.InferenceSession(path, _options(num_threads), providers=["CPUExecutionProvider"])
+
+
+def _options(num_threads: int | None) -> onnxruntime.SessionOptions:
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -92,9 +108,15 @@ def _new_session(path: Path, num_threads: int | None) -> onnxruntime.InferenceSe
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     if num_threads is not None:
         options.intra_op_num_threads = num_threads
+    return options
+
+
+@contextmanager
+def _as_unavailable(path: Path) -> Iterator[None]:
     try:
-        # By its path: a file's bytes would be held beside what is made of them.
-        return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
+        yield
+    except ModelUnavailable:
+        raise
     except Exception as error:  # ONNX Runtime's errors share no base class but Exception
         raise ModelUnavailable(f"ONNX Runtime cannot open mini's {path} ({error}): {_REINSTALL}") from error
 
