@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +46,9 @@ class BeepAnalyzer:
     def track(self, plan: SamplingPlan) -> TrackSpec:
         return TrackSpec("transcript", self.model, span_params(plan))
 
-    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
+    def analyze(
+        self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
+    ) -> Iterator[AudioFindings]:
         for start_seconds, samples in self._windows(sound):
             self.heard.append(start_seconds)
             self._on_window(start_seconds)

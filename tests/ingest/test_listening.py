@@ -159,7 +159,7 @@ class BrokenAnalyzer(BeepAnalyzer):
         super().__init__()
         self._error = error
 
-    def analyze(self, sound):
+    def analyze(self, sound, before=()):
         for findings in super().analyze(sound):
             if findings.until_seconds > 4:
                 raise self._error
@@ -271,7 +271,7 @@ def test_segments_end_where_they_were_heard_to_end(library, clip):
     """A caption lasts until the next one; a sentence that ends with its chunk does not."""
 
     class ToTheEnd(BeepAnalyzer):
-        def analyze(self, sound):
+        def analyze(self, sound, before=()):
             for findings in super().analyze(sound):
                 end = findings.until_seconds
                 yield AudioFindings(end, (SegmentRecord(end - 1.0, end, "words"),))

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from tests.fakes import ColourEmbedder
+from tests.fakes import ColourEmbedder, LoudSpeaker
 from tests.sounds import with_sound
 from tests.speech import RATE, read_speech, said, whisper_folder
 from vidsearch.evaluation.speech import word_errors
@@ -19,37 +18,7 @@ from vidsearch.models.device import Device
 from vidsearch.models.whisper import load_transcriber
 from vidsearch.store.store import Store
 from vidsearch.tracks import WordKind
-from vidsearch.types import AudioBlock, SamplingPlan, SpokenWord
-
-
-class LoudSpeaker:
-    """Speaks where the sound is loud: a word each second, in the language that the loudness says.
-
-    0.5 is surely German, 0.3 is English, 0.2 is Latin for all it knows.
-    """
-
-    model = "loud"
-    sample_rate = 100
-    languages: Sequence[str] = ("en", "de", "la")
-
-    def __init__(self) -> None:
-        self.heard: list[tuple[float, str]] = []
-
-    def speech(self, sound):
-        edges = np.flatnonzero(np.diff(np.abs(sound) > 0.1, prepend=False, append=False))
-        return [(start / 100, end / 100) for start, end in edges.reshape(-1, 2)]
-
-    def language(self, sound):
-        loudness = round(float(np.abs(sound).max()), 1)
-        return {0.5: ("de", 0.9), 0.3: ("en", 0.95), 0.2: ("la", 0.3)}[loudness]
-
-    def words(self, sound, *, language):
-        self.heard.append((len(sound) / 100, language))
-        return [
-            SpokenWord(start + second, start + second + 0.8, f" word{',' if second % 5 == 4 else ''}", 0.9)
-            for start, end in self.speech(sound)
-            for second in range(round(end - start))
-        ]
+from vidsearch.types import AudioBlock, SamplingPlan
 
 
 def spoken(*parts: tuple[float, float]) -> np.ndarray:
@@ -59,11 +28,11 @@ def spoken(*parts: tuple[float, float]) -> np.ndarray:
     )
 
 
-def analyzed(sound, *, start=0.0, block=700, transcriber=None, language="auto"):
+def analyzed(sound, *, start=0.0, block=700, transcriber=None, language="auto", before=()):
     blocks = (
         AudioBlock(start + first / 100, sound[first : first + block]) for first in range(0, len(sound), block)
     )
-    return list(SpeechAnalyzer(transcriber or LoudSpeaker(), language=language).analyze(blocks))
+    return list(SpeechAnalyzer(transcriber or LoudSpeaker(), language=language).analyze(blocks, before))
 
 
 def segments_of(found):
@@ -91,6 +60,30 @@ def test_a_run_goes_on_with_the_windows_of_an_uninterrupted_one():
         assert [segment.start_seconds for segment in segments_of(rest)] == pytest.approx(
             [segment.start_seconds for segment in segments_of(whole[number + 1 :])]
         )
+
+
+def test_where_somebody_speaks_is_looked_for_once_in_each_window():
+    transcriber = LoudSpeaker()
+    found = analyzed(spoken(*[(7, 0.3), (1, 0)] * 40), transcriber=transcriber)
+    assert transcriber.num_looks == len(found)
+
+
+def test_a_run_that_goes_on_takes_unsure_passages_for_the_same_language():
+    """Which language is usual is what the library says of the last ten minutes, not what this run heard."""
+    sound = spoken(*[(20, 0.3), (4, 0)] * 10, *[(5, 0.2), (60, 0)] * 8, (30, 0.5), *[(4, 0), (5, 0.2)] * 10)
+    whole = analyzed(sound)
+    languages = [segment.attributes["language"] for segment in segments_of(whole)]
+    assert languages[0] == languages[25] == "en"
+    assert languages[-1] == "de"
+    for number, found in enumerate(whole[:-1]):
+        until = found.until_seconds
+        before = [
+            segment for segment in segments_of(whole[: number + 1]) if segment.end_seconds > until - 600
+        ]
+        rest = analyzed(sound[round(until * 100) :], start=until, before=before)
+        assert [(segment.text, segment.attributes["language"]) for segment in segments_of(rest)] == [
+            (segment.text, segment.attributes["language"]) for segment in segments_of(whole[number + 1 :])
+        ]
 
 
 def test_no_window_is_cut_within_a_word_and_no_passage_is_longer_than_whisper_hears():

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from vidsearch.types import AudioBlock, SamplingPlan, UInt8Image
 
 
+MEMORY_SECONDS = 600.0
+"""How far back an analyzer of sound may look at what it heard before."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """What an analyzer says of one picture."""
@@ -121,11 +125,14 @@ class AudioAnalyzer(Protocol):
         """The track that it makes of [plan.start_seconds, plan.end_seconds) of a video."""
         ...
 
-    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
+    def analyze(
+        self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
+    ) -> Iterator[AudioFindings]:
         """Listen to one video, from its start or from where an earlier run stopped.
 
         The blocks have no holes between them, and times of the video. What it says must not depend on how the
-        sound is cut into blocks. Raises ModelOutOfMemory, ModelUnavailable.
+        sound is cut into blocks. `before` is what an earlier run heard in the last `MEMORY_SECONDS`. Raises
+        ModelOutOfMemory, ModelUnavailable.
         """
         ...
 

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from vidsearch.ingest.analyzers import Finding
+from vidsearch.ingest.analyzers import MEMORY_SECONDS, Finding
 from vidsearch.ingest.policy import LookMemory, LookPolicy, needs_look
 from vidsearch.ingest.work import Analysis, Hearing, Reading, VideoJob
 from vidsearch.tracks import WINDOW_KINDS, SegmentRecord, TrackSpec
@@ -183,11 +183,23 @@ def make_job(
         reading=reading,
         shots_track_id=None if shots_track is None else shots_track.id,
         hearings=tuple(
-            Hearing(place, track.id, max(track.done_until_seconds, work.plan.start_seconds))
+            _hearing(library, place, track, work.plan)
             for place, track in zip(work.stream_analyzers, stream_tracks, strict=True)
         ),
         is_isolated=is_isolated,
     )
+
+
+def _hearing(library: Store, place: int, track: Track, plan: SamplingPlan) -> Hearing:
+    """What is left to hear of a video, and what was heard shortly before."""
+    from_seconds = max(track.done_until_seconds, plan.start_seconds)
+    known = library.segments(track.id) if track.num_segments and track.kind == "transcript" else []
+    before = tuple(
+        SegmentRecord(each.start_seconds, each.end_seconds, each.text, each.attributes)
+        for each in known
+        if each.end_seconds > from_seconds - MEMORY_SECONDS
+    )
+    return Hearing(place, track.id, from_seconds, before)
 
 
 def _reading(library: Store, track: Track) -> Reading:

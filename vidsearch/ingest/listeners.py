@@ -149,7 +149,7 @@ class Listeners:
                 timeout_seconds=self._timeout_seconds,
             )
             return analyzer.analyze(self._while_of_use(job, decode), from_seconds=hearing.from_seconds)
-        return analyzer.analyze(self._blocks(job, hearing, analyzer))
+        return analyzer.analyze(self._blocks(job, hearing, analyzer), hearing.before)
 
     def _blocks(self, job: VideoJob, hearing: Hearing, analyzer: AudioAnalyzer) -> Iterator[AudioBlock]:
         decode = partial(

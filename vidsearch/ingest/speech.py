@@ -6,15 +6,14 @@ of one makes the very windows that an uninterrupted run makes.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vidsearch.ingest.analyzers import AudioFindings, span_params
+from vidsearch.ingest.analyzers import MEMORY_SECONDS, AudioFindings, span_params
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import SpokenWord
 
@@ -68,30 +67,31 @@ class SpeechAnalyzer:
         language = None if self._language == AUTO else self._language
         return TrackSpec("transcript", self._transcriber.model, params, language)
 
-    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
-        listener = _Listener(self._transcriber, self._language)
-        for start_seconds, samples, is_last in _windows(sound, self.sample_rate, self._cut):
-            segments = listener.sentences(samples, start_seconds)
-            until_seconds = start_seconds + len(samples) / self.sample_rate
-            yield AudioFindings(until_seconds, tuple(segments), listener.notes() if is_last else ())
+    def analyze(
+        self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
+    ) -> Iterator[AudioFindings]:
+        listener = _Listener(self._transcriber, self._language, before)
+        for window in _windows(sound, self.sample_rate, self._transcriber.speech):
+            segments = listener.sentences(window)
+            until_seconds = window.start_seconds + len(window.samples) / self.sample_rate
+            yield AudioFindings(until_seconds, segments, listener.notes() if window.is_last else ())
 
-    def _cut(self, samples: Float32) -> int:
-        """Where to end a window: after the last pause, at the end where nobody speaks there."""
-        spans = self._transcriber.speech(samples)
-        rate = self.sample_rate
-        if not spans or spans[-1][1] < len(samples) / rate - _MARGIN_SECONDS:
-            return len(samples)
-        for (_, before), (after, _) in reversed(list(itertools.pairwise(spans))):
-            if before < _LEAST_WINDOW_SECONDS:
-                break
-            return round((before + after) / 2 * rate)
-        return len(samples)
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """A part of a video's sound that is heard at once."""
+
+    start_seconds: float
+    samples: Float32
+    spans: Sequence[Span]
+    """Where somebody speaks, in seconds from its start."""
+    is_last: bool
 
 
 def _windows(
-    sound: Iterator[AudioBlock], rate: int, cut: Callable[[Float32], int]
-) -> Iterator[tuple[float, Float32, bool]]:
-    """Windows of sound: their start, their samples, and whether they are the last."""
+    sound: Iterator[AudioBlock], rate: int, speech: Callable[[Float32], list[Span]]
+) -> Iterator[_Window]:
+    """Cut sound into windows of up to a minute; `speech` is asked once for each."""
     waiting: list[Float32] = []
     num_waiting = 0
     start_seconds: float | None = None
@@ -102,50 +102,73 @@ def _windows(
         num_waiting += len(block.samples)
         while num_waiting > size:
             samples = np.concatenate(waiting)
-            end = cut(samples[:size])
-            yield start_seconds, samples[:end], False
+            spans = speech(samples[:size])
+            end, spans = _cut(spans, size, rate)
+            yield _Window(start_seconds, samples[:end], spans, is_last=False)
             start_seconds += end / rate
             waiting, num_waiting = [samples[end:]], num_waiting - end
     if start_seconds is not None:
-        yield start_seconds, np.concatenate(waiting), True
+        samples = np.concatenate(waiting)
+        yield _Window(start_seconds, samples, speech(samples), is_last=True)
+
+
+def _cut(spans: list[Span], num_samples: int, rate: int) -> tuple[int, list[Span]]:
+    """Where to end a window, and the speech up to there: in its last pause, or at its end where nobody speaks
+    there."""
+    if not spans or spans[-1][1] < num_samples / rate - _MARGIN_SECONDS:
+        return num_samples, spans
+    last = len(spans) - 1
+    if not last or spans[last - 1][1] < _LEAST_WINDOW_SECONDS:
+        return num_samples, spans
+    return round((spans[last - 1][1] + spans[last][0]) / 2 * rate), spans[:last]
 
 
 class _Listener:
-    """What one video says: remembers, from window to window, which language it is in."""
+    """What one video says: remembers, from window to window, which language it is in.
 
-    def __init__(self, transcriber: Transcriber, language: str) -> None:
+    Which language an unsure passage is taken to be in depends on the sentences before it alone, so that a run
+    that goes on from the library writes what an uninterrupted one does.
+    """
+
+    def __init__(self, transcriber: Transcriber, language: str, before: Sequence[SegmentRecord]) -> None:
         self._transcriber = transcriber
         known = transcriber.languages
         self._fixed = language if language != AUTO else known[0] if len(known) == 1 else None
-        self._votes: dict[str, float] = {}
-        """Seconds in each language, times how probable it was."""
-        self._seconds = 0.0
+        self._before = list(before)
+        self._votes = _Votes()
+        """Of all that this run has heard."""
 
-    def sentences(self, samples: Float32, start_seconds: float) -> Iterator[SegmentRecord]:
-        """Write down what is said in a window that begins at `start_seconds`."""
+    def sentences(self, window: _Window) -> tuple[SegmentRecord, ...]:
+        """Write down what is said in a window."""
         rate = self._transcriber.sample_rate
-        spans = self._transcriber.speech(samples)
-        passages = list(_passages(spans))
+        passages = list(_passages(window.spans))
         begins = [max(0.0, passage[0][0] - _MARGIN_SECONDS) for passage in passages]
         sounds = [
-            samples[round(begin * rate) : round((passage[-1][1] + _MARGIN_SECONDS) * rate)]
+            window.samples[round(begin * rate) : round((passage[-1][1] + _MARGIN_SECONDS) * rate)]
             for begin, passage in zip(begins, passages, strict=True)
         ]
-        languages = self._languages(sounds)
-        for begin, passage, sound, language in zip(begins, passages, sounds, languages, strict=True):
+        heard = [self._transcriber.language(sound) for sound in sounds] if self._fixed is None else []
+        languages = self._languages(sounds, heard, window.start_seconds)
+        written: list[SegmentRecord] = []
+        for place, (begin, passage) in enumerate(zip(begins, passages, strict=True)):
             words = [
                 replace(word, start_seconds=word.start_seconds + begin, end_seconds=word.end_seconds + begin)
-                for word in self._transcriber.words(sound, language=language)
+                for word in self._transcriber.words(sounds[place], language=languages[place])
             ]
-            for sentence in _sentences(list(_within(words, passage))):
-                yield _record(sentence, start_seconds, language)
+            about: dict[str, Any] = {"language": languages[place]}
+            if heard:
+                about["heard_language"] = [heard[place][0], round(heard[place][1], 3)]
+            sentences = _sentences(list(_within(words, passage)))
+            written += [_record(sentence, window.start_seconds, about) for sentence in sentences]
+        self._before += written
+        return tuple(written)
 
     def notes(self) -> tuple[str, ...]:
         """What is to be said of the language once all was heard."""
-        if self._fixed is not None or not self._votes:
+        if not self._votes.by_language:
             return ()
-        language = max(self._votes, key=self._votes.__getitem__)
-        probability = self._votes[language] / self._seconds
+        language = self._votes.most
+        probability = self._votes.by_language[language] / self._votes.seconds
         if probability >= _SURE_LANGUAGE_PROBABILITY:
             return ()
         return (
@@ -153,22 +176,45 @@ class _Listener:
             "say it with --language",
         )
 
-    def _languages(self, sounds: Sequence[Float32]) -> list[str]:
-        """The language of each passage: the file's, but where a passage is surely in another one."""
+    def _languages(
+        self, sounds: Sequence[Float32], heard: Sequence[tuple[str, float]], start_seconds: float
+    ) -> list[str]:
+        """The language of each passage: that of the last ten minutes, but where a passage is surely in
+        another one."""
         if self._fixed is not None:
             return [self._fixed] * len(sounds)
-        found = [self._transcriber.language(sound) for sound in sounds]
-        for (language, probability), sound in zip(found, sounds, strict=True):
+        since = start_seconds - MEMORY_SECONDS
+        self._before = [segment for segment in self._before if segment.end_seconds > since]
+        votes = _Votes()
+        for segment in self._before:
+            if "heard_language" in segment.attributes:
+                language, probability = segment.attributes["heard_language"]
+                votes.add(language, probability, segment.end_seconds - segment.start_seconds)
+        for (language, probability), sound in zip(heard, sounds, strict=True):
             seconds = len(sound) / self._transcriber.sample_rate
-            self._votes[language] = self._votes.get(language, 0.0) + probability * seconds
-            self._seconds += seconds
-        if not found:
-            return []
-        usual = max(self._votes, key=self._votes.__getitem__)
+            votes.add(language, probability, seconds)
+            self._votes.add(language, probability, seconds)
         return [
-            language if probability >= _OTHER_LANGUAGE_PROBABILITY else usual
-            for language, probability in found
+            language if probability >= _OTHER_LANGUAGE_PROBABILITY else votes.most
+            for language, probability in heard
         ]
+
+
+class _Votes:
+    """Which language is spoken most."""
+
+    def __init__(self) -> None:
+        self.by_language: dict[str, float] = {}
+        """Seconds in each language, times how probable it was."""
+        self.seconds = 0.0
+
+    def add(self, language: str, probability: float, seconds: float) -> None:
+        self.by_language[language] = self.by_language.get(language, 0.0) + probability * seconds
+        self.seconds += seconds
+
+    @property
+    def most(self) -> str:
+        return max(self.by_language, key=self.by_language.__getitem__)
 
 
 def _passages(spans: Sequence[Span]) -> Iterator[list[Span]]:
@@ -242,7 +288,7 @@ def _split(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
     yield from _split(words[place:])
 
 
-def _record(words: Sequence[SpokenWord], start_seconds: float, language: str) -> SegmentRecord:
+def _record(words: Sequence[SpokenWord], start_seconds: float, about: Mapping[str, Any]) -> SegmentRecord:
     def at(seconds: float) -> float:
         return round(start_seconds + seconds, 3)
 
@@ -251,7 +297,7 @@ def _record(words: Sequence[SpokenWord], start_seconds: float, language: str) ->
         end_seconds=at(words[-1].end_seconds),
         text="".join(word.text for word in words).strip(),
         attributes={
-            "language": language,
+            **about,
             "probability": round(sum(word.probability for word in words) / len(words), 3),
             "words": [
                 [at(word.start_seconds), at(word.end_seconds), word.text.strip(), round(word.probability, 3)]

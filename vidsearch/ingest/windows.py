@@ -112,7 +112,9 @@ class SoundAnalyzer:
         """The track of a video's windows."""
         return _track("sound", self._embedder.space, self._embedder.window_seconds, plan)
 
-    def analyze(self, sound: Iterator[AudioBlock]) -> Iterator[AudioFindings]:
+    def analyze(
+        self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
+    ) -> Iterator[AudioFindings]:
         """Embed the windows of sound, from where it begins."""
         windows = sound_windows(
             sound, sample_rate=self.sample_rate, window_seconds=self._embedder.window_seconds

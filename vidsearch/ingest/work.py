@@ -47,6 +47,8 @@ class Hearing:
     track_id: int
     from_seconds: float = 0.0
     """Where it begins, or goes on."""
+    before: tuple[SegmentRecord, ...] = ()
+    """What was heard in the last ten minutes before that."""
 
 
 @dataclass(frozen=True, slots=True)
