@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import sqlite3
 import threading
 from dataclasses import dataclass
@@ -27,6 +28,28 @@ class FrameState:
     """One per space, rounded to 1e-5; empty where the frame has none."""
 
 
+@dataclass(frozen=True)
+class SegmentState:
+    """A segment, without ids."""
+
+    start_seconds: float
+    end_seconds: float
+    text: str | None
+    attributes: str
+    vectors: tuple[tuple[float, ...], ...]
+
+
+@dataclass(frozen=True)
+class TrackState:
+    """A track, without ids."""
+
+    kind: str
+    producer: str
+    state: str
+    is_complete: bool
+    segments: tuple[SegmentState, ...]
+
+
 def state_of(library: Store) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
     """Of each video, by file name: whether it is complete, and its frames by time."""
     return {
@@ -37,14 +60,54 @@ def state_of(library: Store) -> dict[str, tuple[bool, tuple[FrameState, ...]]]:
 def lines_of(library: Store) -> dict[str, list[tuple[float, float, str | None]]]:
     """Of each video, by file name: the lines on its screen, by start."""
     return {
-        video.path.name: [
-            (line.start_seconds, line.end_seconds, line.text)
-            for track in library.tracks(video.id)
+        name: [
+            (segment.start_seconds, segment.end_seconds, segment.text)
+            for track in tracks
             if track.kind == "ocr"
-            for line in library.segments(track.id)
+            for segment in track.segments
         ]
+        for name, tracks in tracks_of(library).items()
+    }
+
+
+def tracks_of(library: Store) -> dict[str, list[TrackState]]:
+    """Of each video, by file name: all of its tracks but the frames, and all that they hold."""
+    return {
+        video.path.name: sorted(
+            (
+                TrackState(
+                    track.spec.kind,
+                    track.spec.producer,
+                    track.state,
+                    track.is_complete,
+                    tuple(_segments(library, track.id)),
+                )
+                for track in library.tracks(video.id)
+                if track.kind != "frames"
+            ),
+            key=lambda track: (track.kind, track.producer),
+        )
         for video in library.videos()
     }
+
+
+def _segments(library: Store, track_id: int) -> list[SegmentState]:
+    segments = library.segments(track_id)
+    vectors: dict[int, list[tuple[float, ...]]] = {segment.id: [] for segment in segments}
+    for space in sorted(library.spaces(), key=lambda space: space.key):
+        ids, rows = library.vectors(space, list(vectors))
+        for segment_id, row in zip(ids.tolist(), rows, strict=True):
+            vectors[segment_id].append(tuple(row.tolist()))
+    return [
+        SegmentState(
+            segment.start_seconds,
+            segment.end_seconds,
+            segment.text,
+            json.dumps(segment.attributes, sort_keys=True),
+            tuple(vectors[segment.id]),
+        )
+        for segment in segments
+    ]
 
 
 def _frames(library: Store, video_id: int) -> list[FrameState]:

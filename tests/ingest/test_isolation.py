@@ -15,7 +15,8 @@ import pytest
 from tests.conftest import REPOSITORY
 from tests.fakes import ColourEmbedder
 from tests.ingest.clips import colour_clip
-from tests.ingest.states import state_of, threads_at_work
+from tests.ingest.states import state_of, threads_at_work, tracks_of
+from tests.media.test_embedded import with_subtitles
 from vidsearch.errors import DamagedVideo, DecodeTimeout, MediaError, NotAVideo
 from vidsearch.ingest import PipelineOptions, ingest
 from vidsearch.ingest import pictures as pictures_module
@@ -92,13 +93,26 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_isolated_runs_give_the_same_library(tmp_path, folder):
+    """Words that a file brings along are read there too: a run that follows a crash read them not at all."""
+    (tmp_path / "subtitled").mkdir()
+    film = with_subtitles(
+        tmp_path / "subtitled",
+        [(0.5, 0.5, "Où est Bello ?".encode())],
+        metadata={"language": "fra"},
+        chapter_marks=[(0.0, 1.0, "Morning")],
+    )
+    (folder / "red.srt").write_text(
+        "".join(f"{n}\n00:00:01,000 --> 00:00:02,000\n{'ö' * 50} {n}\n\n" for n in range(1, 4000))
+    )
     states = []
     for isolate in (False, True):
         with Store.open(tmp_path / f"library {isolate}", create=True) as library:
-            report = ingest(library, [folder], embedders=[ColourEmbedder()], isolate=isolate)
+            report = ingest(library, [folder, film], embedders=[ColourEmbedder()], isolate=isolate)
             assert report.failures == ()
-            states.append(state_of(library))
+            states.append((state_of(library), tracks_of(library)))
     assert states[0] == states[1]
+    assert {track.kind for track in states[0][1]["film.mkv"]} == {"subtitle", "chapter"}
+    assert len(states[0][1]["red.mp4"][1].segments) == 3999
 
 
 def index_and_die(tmp_path: Path, folder: Path, where: str) -> tuple[int, str]:

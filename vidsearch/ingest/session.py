@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import LeaseLost, MediaError, VideoReplaced
+from vidsearch.ingest.files_apart import analyze_apart
 from vidsearch.ingest.in_work import (
     OpenVideo,
     VideosInWork,
@@ -152,7 +153,7 @@ class IngestSession:
         if work is None and state.video is not None:
             if not state.is_known_here:
                 self._library.add_path(state.video.id, path, state.fingerprint)
-            self._read_file(path, state.video, state.tracks)
+            self._read_file(path, state.video, state.tracks, is_isolated=self._isolate)
             is_as_asked = state.video.plan == self._wanted.plan or not self._adds_videos
             self._progress.skip(path, is_as_asked=is_as_asked)
             return None
@@ -191,8 +192,7 @@ class IngestSession:
         opened = self._library.begin_video(
             path, print_of_file, info, work.specs, work.spaces, again=self._wanted.redo == "all"
         )
-        if not is_isolated:  # a file that may kill whoever reads it is read by its own process alone
-            self._read_file(path, opened.video, now.tracks)
+        self._read_file(path, opened.video, now.tracks, is_isolated=is_isolated)
         if not self._is_read_here:
             self._library.hand_over(lease)
         return self._job(path, opened, work, print_of_file, lease, is_isolated=is_isolated)
@@ -203,13 +203,16 @@ class IngestSession:
         (info,) = isolated(partial(_probed, path), name=path, timeout_seconds=self._timeout_seconds)
         return info
 
-    def _read_file(self, path: Path, video: Video, tracks: Sequence[Track]) -> None:
+    def _read_file(self, path: Path, video: Video, tracks: Sequence[Track], *, is_isolated: bool) -> None:
         """Keep what the file analyzers find in a file, or beside it, that the video lacks."""
         for analyzer in self._wanted.file_analyzers:
             if not analyzer.lacks(path, tracks):
                 continue
             try:
-                findings = analyzer.analyze(path)
+                if is_isolated:
+                    findings = analyze_apart(analyzer, path, timeout_seconds=self._timeout_seconds)
+                else:
+                    findings = analyzer.analyze(path)
             except MediaError as error:  # its pictures may be sound all the same
                 self._progress.warn(f"{path}: subtitles and chapters were not read: {error.reason}")
                 continue
