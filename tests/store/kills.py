@@ -40,7 +40,7 @@ def _run_until(work: Callable[[], None], last_step: int) -> bool:
         status = 1
         try:
             faiss.omp_set_num_threads(1)  # the threads that it had before are not in this process
-            _die_at(last_step)
+            die_at(last_step)
             work()
             status = 0
         finally:
@@ -53,7 +53,8 @@ def _run_until(work: Callable[[], None], last_step: int) -> bool:
     return False
 
 
-def _die_at(last_step: int) -> None:
+def die_at(last_step: int) -> None:
+    """Have this process killed at a step, counted over all of its threads."""
     steps = count(1)
 
     def step(*_: object) -> None:
