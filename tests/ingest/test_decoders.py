@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+import queue
 import threading
 import time
 from collections.abc import Iterator
@@ -38,6 +39,22 @@ def drain(decoders: Decoders) -> list[Picture | PicturesEnd]:
         if item is not None:
             items.append(item)
     return items
+
+
+def test_files_may_come_one_by_one():
+    """Whoever waits for the next file keeps nobody from taking the pictures of the last one."""
+    todo: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+    decoders = Decoders(iter(todo.get, None), job_of, three_pictures, num_workers=2, max_waiting=4)
+    for name in ("a", "b"):
+        todo.put(Path(name))
+        items = [decoders.get(10) for _ in range(4)]
+        assert isinstance(items[-1], PicturesEnd)
+        assert items[-1].path == Path(name)
+        assert decoders.get(0.01) is None
+        assert not decoders.is_finished
+    todo.put(None)
+    assert drain(decoders) == []
+    decoders.close()
 
 
 def test_every_file_gives_its_pictures_in_order_and_one_end():

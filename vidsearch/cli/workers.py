@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.ray_runner import RayOptions
+    from vidsearch.ingest.ray_cluster import RayOptions
 
 _PANEL = "Workers on Ray"
 
@@ -48,7 +48,7 @@ def ray_options(
         if workers is not None or gpus_per_worker or path_map:
             raise typer.BadParameter("Workers on Ray are asked for with --on ray.", param_hint="--workers")
         return None
-    from vidsearch.ingest.ray_runner import RayOptions, parse_path_map
+    from vidsearch.ingest.ray_cluster import RayOptions, parse_path_map
 
     return RayOptions(
         address=on,

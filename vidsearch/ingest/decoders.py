@@ -46,7 +46,7 @@ class Decoders:
     `open_job` is called in a decoding thread with each path and returns what to do with it, or None where
     nothing is to be done. A MediaError of it ends that file alone; any other error of vidsearch's is raised
     by `get`.
-    No file is begun while `may_open` says no.
+    No file is begun while `may_open` says no. `paths` may be an iterator that waits for the next one.
     `decode` turns a job into pictures, as `pictures.pictures` does; where it is a generator, its value is the
     file's `DecodeReport`.
     """
@@ -71,6 +71,8 @@ class Decoders:
         self._may_open = may_open
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
+        self._taking = threading.Lock()
+        """Around the next path, which may have to be waited for."""
         self._waiting: deque[Picture | PicturesEnd] = deque()
         self._waiting_bytes = 0
         self._is_closed = False
@@ -162,13 +164,16 @@ class Decoders:
 
     def _next_path(self, worker: _Worker) -> Path | None:
         with self._changed:
-            worker.job = worker.deadline = None
+            worker.path = worker.job = worker.deadline = None
             while not self._may_open() and not self._is_closed and self._fatal is None:
                 self._changed.wait(_POLL_SECONDS)
+        with self._taking:
+            path = next(self._paths, None)
+        with self._changed:
             if self._is_closed or worker.is_abandoned or self._fatal is not None:
                 return None
-            worker.path = next(self._paths, None)
-            return worker.path
+            worker.path = path
+            return path
 
     def _work_on(self, worker: _Worker, path: Path) -> None:
         error: VidsearchError | None = None

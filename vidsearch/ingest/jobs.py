@@ -146,6 +146,7 @@ def make_job(
     path: Path,
     key: int,
     is_isolated: bool,
+    is_suspect: bool,
 ) -> VideoJob:
     """Make a job of a video's work, from where the least made of its tracks ends."""
     frames_track, *others = opened.tracks
@@ -187,6 +188,7 @@ def make_job(
             for place, track in zip(work.stream_analyzers, stream_tracks, strict=True)
         ),
         is_isolated=is_isolated,
+        is_suspect=is_suspect,
     )
 
 

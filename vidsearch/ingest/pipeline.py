@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -20,7 +20,7 @@ from vidsearch.errors import ModelError, ModelUnavailable, VidsearchError
 from vidsearch.ingest.chunks import Look, VideoInWork
 from vidsearch.ingest.decoders import Decoders
 from vidsearch.ingest.pictures import CHUNK_FRAMES, pictures
-from vidsearch.ingest.work import Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob, WorkResult
+from vidsearch.ingest.work import JobResult, Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob
 from vidsearch.store.similarity import is_unit
 from vidsearch.times import format_time
 
@@ -56,6 +56,8 @@ class PipelineOptions:
     """Videos decoded at once; None fits it to the machine."""
     num_codec_threads: int | None = None
     """Threads of each decoder; None shares the cores out."""
+    num_cores: int | None = None
+    """Cores to share out; None for all that this process may use."""
     chunk_frames: int = CHUNK_FRAMES
     decode_device: DecodeDevice = "cpu"
     timeout_seconds: float | None = 120.0
@@ -70,9 +72,11 @@ class PipelineOptions:
         """What `analyzer_batch_size` comes to with this analyzer."""
         return self.analyzer_batch_size or analyzer.batch_size or _ANALYZER_BATCH_SIZE
 
-    def num_workers(self, num_videos: int) -> int:
-        """Threads that decode a video each."""
-        return min(num_videos, self.num_decode_threads or max(2, min(8, num_cores() // 2)))
+    def num_workers(self, num_videos: int | None) -> int:
+        """Threads that decode a video each; None where there is no end of videos."""
+        cores = self.num_cores or num_cores()
+        most = self.num_decode_threads or max(2, min(8, cores // 2))
+        return most if num_videos is None else min(num_videos, most)
 
     def threads_per_codec(self, num_workers: int) -> int:
         """FFmpeg's own threads for each of so many videos.
@@ -82,7 +86,8 @@ class PipelineOptions:
         """
         if self.num_codec_threads is not None:
             return self.num_codec_threads
-        return num_cores() + 3 if num_workers <= 1 else num_cores() // num_workers + 1
+        cores = self.num_cores or num_cores()
+        return cores + 3 if num_workers <= 1 else cores // num_workers + 1
 
 
 def num_cores() -> int:
@@ -99,7 +104,7 @@ def largest_side(embedders: Sequence[Embedder], analyzers: Sequence[FrameAnalyze
 
 
 def process(
-    paths: Sequence[Path],
+    paths: Iterable[Path],
     open_job: Callable[[Path], VideoJob | None],
     *,
     embedders: Sequence[Embedder],
@@ -110,18 +115,19 @@ def process(
     options: PipelineOptions = PipelineOptions(),
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
-) -> Iterator[WorkResult]:
+) -> Iterator[JobResult]:
     """Yield the chunks of all files, each video's in order, and a `VideoDone` after the last one of each.
 
     What is heard comes between them, and a `SoundDone` for each hearing of a job, before its `VideoDone` or
     after it. A job that is not wanted any more is not listened to any further.
 
-    `open_job` turns a path into a job, or into None where there is nothing to do; it is called in decoding
-    threads, some files ahead, and a MediaError of it fails that file alone. So is `on_warning`. Once `stop`
-    is set, chunks in work are dropped and the iteration ends. Raises ModelUnavailable, and whatever else
-    of vidsearch's `open_job` raises; an error of one video comes with its `VideoDone`.
+    `paths` may be an iterator that waits for the next one. `open_job` turns a path into a job, or into None
+    where there is nothing to do; it is called in decoding threads, some files ahead, and a MediaError of it
+    fails that file alone. So is `on_warning`. Once `stop` is set, chunks in work are dropped and the
+    iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's `open_job` raises; an error of
+    one video comes with its `VideoDone`.
     """
-    num_workers = options.num_workers(len(paths))
+    num_workers = options.num_workers(len(paths) if isinstance(paths, Sized) else None)
     decode = partial(
         pictures,
         short_side_pixels=largest_side(embedders, analyzers),
@@ -236,7 +242,7 @@ class Batcher:
         self._embed_batch()
         self._analyze(is_due=True)
 
-    def results(self) -> Iterator[WorkResult]:
+    def results(self) -> Iterator[JobResult]:
         """Take out what is finished."""
         waiting = sum(video.num_waiting for video in self._videos.values())
         self._analyze(is_due=waiting >= self._chunk_frames)

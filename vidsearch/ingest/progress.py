@@ -6,11 +6,12 @@ import math
 import threading
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState
+from vidsearch.ingest.report import Counts, FileFailure, IngestReport, ProgressState, WorkerShare
 from vidsearch.ingest.work import SoundDone
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ class Progress:
         self._fractions: dict[Path, float] = {}
         self._current: Path | None = None
         self._num_frames_advanced = 0
-        self._shares: dict[str, int] = {}
+        self._shares: dict[str, _Share] = {}
         self._num_indexed = 0
         self._num_resumed = 0
         self._num_skipped = 0
@@ -68,8 +69,15 @@ class Progress:
             self._current = job.path
             self._num_frames_advanced += advanced.num_frames
             if advanced.worker is not None:
-                self._shares[advanced.worker] = self._shares.get(advanced.worker, 0) + advanced.num_frames
+                share = self._shares[advanced.worker]
+                share.num_frames += advanced.num_frames
+                share.last = time.monotonic()
             self._cover(job, None, advanced.until_seconds, seconds)
+
+    def join(self, worker: str) -> None:
+        """Count a worker elsewhere that is ready for work."""
+        with self._lock:
+            self._shares[worker] = _Share(worker, time.monotonic())
 
     def hear(self, heard: SoundHeard | SoundDone, *, seconds: float | None) -> None:
         """Count sound as it is listened to."""
@@ -153,6 +161,7 @@ class Progress:
                 frames_per_second=self._num_frames_advanced / elapsed,
                 times_real_time=seconds_done / elapsed,
                 eta_seconds=self._eta_seconds(elapsed),
+                workers=self._worker_shares(),
             )
 
     def report(self, *, interrupted: bool) -> IngestReport:
@@ -171,8 +180,18 @@ class Progress:
                 wall_seconds=time.monotonic() - self._started,
                 interrupted=interrupted,
                 warnings=(*self._warnings, *map(_remark, self._unheard.items())),
-                shares=tuple(sorted(self._shares.items())),
+                workers=self._worker_shares(),
             )
+
+    def _worker_shares(self) -> tuple[WorkerShare, ...]:
+        return tuple(
+            WorkerShare(
+                each.name,
+                each.num_frames,
+                each.num_frames / (each.last - each.since) if each.last > each.since else 0.0,
+            )
+            for each in self._shares.values()
+        )
 
     def _cover(self, job: VideoJob, part: int | None, until_seconds: float, seconds: float | None) -> None:
         """Note how far a part of a job is. The job is as far as the part that is the least far."""
@@ -196,6 +215,17 @@ class Progress:
         in_work = sum(fraction * self._left.get(path, 0) for path, fraction in self._fractions.items())
         worked = self._worked_bytes + in_work
         return (sum(self._left.values()) - in_work) * elapsed / worked if worked else None
+
+
+@dataclass(slots=True)
+class _Share:
+    """What one worker has made."""
+
+    name: str
+    since: float
+    """Monotonic seconds, as `last` is."""
+    last: float = 0.0
+    num_frames: int = 0
 
 
 def _remark(unheard: tuple[str, list[Path]]) -> str:

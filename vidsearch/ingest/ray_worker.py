@@ -8,7 +8,7 @@ from __future__ import annotations
 import platform
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import vidsearch
 from vidsearch.errors import MediaError, VideoReplaced, VidsearchError
 from vidsearch.ingest.pipeline import PipelineOptions, process
-from vidsearch.ingest.work import VideoDone, VideoJob, WorkResult
+from vidsearch.ingest.work import JobResult, SoundDone, VideoDone, VideoJob
 from vidsearch.store.fingerprint import glance
 from vidsearch.types import SamplingPlan
 
@@ -96,93 +96,139 @@ class Warned:
     message: str
 
 
-Sent: TypeAlias = WorkResult | Warned
+@dataclass(frozen=True, slots=True)
+class JobDone:
+    """Nothing more comes of a job."""
+
+    key: int
+
+
+Sent: TypeAlias = JobResult | Warned | JobDone
 
 
 class Worker:
-    """Holds the models, and works on one job at a time: `begin` it, then fetch `more` until it is done."""
+    """Holds the models, and works on a few jobs at once, as the files of one machine are worked on.
+
+    Give it jobs by `take`, and fetch `more` of what is made of them until each is done. Its methods are
+    called one at a time.
+    """
 
     def __init__(self, load: Callable[[], Models], options: PipelineOptions) -> None:
         self._models = load()
         self._options = options
-        self._job: VideoJob | None = None
-        self._seen: Glance | None = None
+        self._jobs: dict[Path, VideoJob] = {}
+        """Jobs that are taken, and of which not all is made."""
+        self._seen: dict[int, Glance] = {}
+        self._held: list[Path] = []
+        """Jobs that were taken, and not begun yet."""
+        self._begun: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
+        """Those that may be begun; None ends the work."""
+        self._results: queue.Queue[Sent | BaseException] = queue.Queue(_MAX_WAITING)
+        self._unwanted: set[int] = set()
         self._thread: threading.Thread | None = None
-        self._results: queue.Queue[Sent | BaseException | None] = queue.Queue(_MAX_WAITING)
 
     def introduce(self) -> Introduction:
         """Say who this is."""
         return Introduction.of(self._models)
 
-    def begin(self, job: VideoJob, quick_key: str) -> MediaError | None:
+    def take(self, job: VideoJob, quick_key: str) -> MediaError | None:
         """Take a job whose file looks so. Nothing of it is decoded before `more` is asked for.
 
         Returns why it cannot be done here.
         """
         try:
-            self._seen = glance(job.path)
+            seen = glance(job.path)
         except MediaError as error:
             return MediaError(f"{error.reason}, at {job.path} of worker {platform.node()}", path=job.path)
-        if self._seen.quick_key != quick_key:
+        if seen.quick_key != quick_key:
             return VideoReplaced(
                 f"holds something else at {job.path} of worker {platform.node()}. --path-map says where "
                 "workers see a folder",
                 path=job.path,
             )
-        self._job = job
-        self._thread = None
+        self._seen[job.key] = seen
+        self._jobs[job.path] = job
+        self._held.append(job.path)
         return None
 
-    def more(self) -> tuple[list[Sent], bool]:
-        """What was made since it was asked last, within a second; and whether the job is through."""
-        assert self._job is not None
+    def more(self, unwanted: Collection[int] = ()) -> list[Sent]:
+        """Begin the jobs that were taken. Returns what was made since it was asked last, within a second.
+
+        Args:
+            unwanted: Keys of jobs of which nothing is kept any more.
+        """
+        self._unwanted.update(unwanted)
+        for path in self._held:
+            self._begun.put(path)
+        self._held.clear()
         if self._thread is None:
-            self._results = queue.Queue(_MAX_WAITING)
-            work = threading.Thread(target=self._work, args=(self._job, self._results), daemon=True)
-            self._thread = work
-            work.start()
+            self._thread = threading.Thread(target=self._work, name="vidsearch-worker", daemon=True)
+            self._thread.start()
         found: list[Sent] = []
         try:
             item = self._results.get(timeout=_WAIT_SECONDS)
             while True:
                 if isinstance(item, BaseException):
                     raise item
-                if item is None:
-                    return found, True
                 found.append(item)
                 item = self._results.get_nowait()
         except queue.Empty:
-            return found, False
+            return found
 
-    def _work(self, job: VideoJob, results: queue.Queue[Sent | BaseException | None]) -> None:
+    def close(self) -> None:
+        """Take no more jobs, and end once those in hand are done."""
+        self._begun.put(None)
+        if self._thread is not None:
+            self._thread.join()
+
+    def _work(self) -> None:
+        # Of each job, what is to come: the end of its pictures, as None, and of its sound, by the track's id.
+        parts: dict[int, set[int | None]] = {}
+
+        def open_job(path: Path) -> VideoJob:
+            job = self._jobs[path]
+            parts[job.key] = {None, *(hearing.track_id for hearing in job.hearings)}
+            return job
+
         try:
             for result in process(
-                [job.path],
-                lambda _: job,
+                iter(self._begun.get, None),
+                open_job,
                 embedders=self._models.embedders,
                 analyzers=self._models.analyzers,
                 stream_analyzers=self._models.stream_analyzers,
+                is_wanted=lambda job: job.key not in self._unwanted,
                 reader=self._models.reader,
                 options=self._options,
-                on_warning=lambda message: results.put(Warned(message)),
+                on_warning=lambda message: self._results.put(Warned(message)),
             ):
-                if isinstance(result, VideoDone):
-                    results.put(self._checked(result, job.path))
-                else:
-                    results.put(result)
-            results.put(None)
+                self._pass_on(result, parts)
         except BaseException as error:  # noqa: BLE001  raised again where it is asked for
-            results.put(error)
+            self._results.put(error)
 
-    def _checked(self, done: VideoDone, path: Path) -> VideoDone:
+    def _pass_on(self, result: JobResult, parts: dict[int, set[int | None]]) -> None:
+        ended: VideoJob | None = None
+        if isinstance(result, VideoDone) and result.job is not None:
+            ended = result.job
+            result = self._checked(result, ended)
+            parts[ended.key].discard(None)
+        elif isinstance(result, SoundDone):
+            ended = result.job
+            parts[ended.key].discard(result.hearing.track_id)
+        self._results.put(result)
+        if ended is not None and not parts[ended.key]:
+            self._results.put(JobDone(ended.key))
+            del parts[ended.key], self._jobs[ended.path], self._seen[ended.key]
+
+    def _checked(self, done: VideoDone, job: VideoJob) -> VideoDone:
         """The end of a job, or that its file was not the same at the end as at the beginning."""
         try:
-            is_same = glance(path) == self._seen
+            is_same = glance(job.path) == self._seen[job.key]
         except MediaError:
             is_same = True  # gone, but what was open is still the same
         if is_same:
             return done
         changed: VidsearchError = VideoReplaced(
-            "changed while it was being read. Index it again when it has stopped changing", path=path
+            "changed while it was being read. Index it again when it has stopped changing", path=job.path
         )
         return replace(done, error=changed, report=None)

@@ -7,6 +7,16 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerShare:
+    """What one worker elsewhere has made of a run."""
+
+    name: str
+    num_frames: int
+    frames_per_second: float
+    """From when it was ready to its last frame."""
+
+
+@dataclass(frozen=True, slots=True)
 class ProgressState:
     """Where a run stands."""
 
@@ -27,6 +37,8 @@ class ProgressState:
     """Estimated from the bytes of the files still to come; None until something is done."""
     num_lines: int = 0
     """Lines of words that were given vectors, once the files are done: 0 until then."""
+    workers: tuple[WorkerShare, ...] = ()
+    """Those elsewhere that have been ready for work, in the order in which they came."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,8 +108,8 @@ class IngestReport:
     """True where the run was stopped before its end: another one goes on from there."""
     warnings: tuple[str, ...] = ()
     """What else the user should know: a GPU asked for that cannot decode."""
-    shares: tuple[tuple[str, int], ...] = ()
-    """Workers elsewhere, by name, and how many frames each has made."""
+    workers: tuple[WorkerShare, ...] = ()
+    """As in `ProgressState`."""
 
     @property
     def num_failed(self) -> int:

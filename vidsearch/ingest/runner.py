@@ -32,9 +32,10 @@ class Runner(Protocol):
         on_warning: OnWarning,
         stop: threading.Event,
     ) -> Iterator[WorkResult]:
-        """Yield what is made of the files, as `pipeline.process` does; it ends once `stop` is set.
+        """Yield what is made of the files, as `pipeline.process` does, and which workers come and are lost.
 
-        `session.open` may be called in several threads at once.
+        It ends once `stop` is set. `session.open` may be called in several threads at once. Raises
+        ModelUnavailable.
         """
         ...
 

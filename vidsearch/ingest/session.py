@@ -182,6 +182,8 @@ class IngestSession:
             self._progress.skip(path)
             return None
         if lease.deaths > _DEATHS_ALLOWED and not self._retry_failed:
+            if now.video is not None:
+                self._library.remove_if_empty(now.video.id, lease=lease)
             raise MediaError(
                 f"{lease.deaths} runs or workers died while they worked on it, though its decoder had a "
                 "process of its own at last. Try it again with --retry-failed",
@@ -239,6 +241,7 @@ class IngestSession:
             path=path,
             key=next(self._keys),
             is_isolated=is_isolated,
+            is_suspect=lease.deaths > 0,
         )
         made = {job.frames_track_id, job.shots_track_id, *(analysis.track_id for analysis in job.analyses)}
         if job.reading is not None:

@@ -83,6 +83,8 @@ class VideoJob:
     hearings: tuple[Hearing, ...] = ()
     is_isolated: bool = False
     """Decode in a process of its own, which may crash without harm."""
+    is_suspect: bool = False
+    """Whether somebody died at it before: it is worked on alone."""
 
     @property
     def has_pictures(self) -> bool:
@@ -184,6 +186,13 @@ class SoundDone:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerJoined:
+    """A worker elsewhere is ready for jobs."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerLost:
     """Whoever worked on a job died, or gives no sign of life."""
 
@@ -194,4 +203,7 @@ class WorkerLost:
     """Takes the job that goes on from what was kept, or None where there is to be none."""
 
 
-WorkResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone | WorkerLost
+JobResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone
+"""What is made of a job."""
+
+WorkResult: TypeAlias = JobResult | WorkerJoined | WorkerLost

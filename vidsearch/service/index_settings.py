@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypedDict
 
 if TYPE_CHECKING:
-    from vidsearch.ingest.ray_runner import RayOptions
+    from vidsearch.ingest.ray_cluster import RayOptions
     from vidsearch.media.container import DecodeDevice
     from vidsearch.types import Sampling
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState
     from vidsearch.ingest.analyzers import FrameReader
     from vidsearch.ingest.pipeline import PipelineOptions
-    from vidsearch.ingest.ray_runner import RayOptions, RayRunner
+    from vidsearch.ingest.ray_cluster import RayOptions
+    from vidsearch.ingest.ray_runner import RayRunner
     from vidsearch.ingest.ray_worker import Models as WorkerModels
     from vidsearch.ingest.speech import SpeechAnalyzer
     from vidsearch.media.container import DecodeDevice
