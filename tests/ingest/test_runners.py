@@ -192,13 +192,14 @@ class TestThisMachine(RunnerContract):
         return lambda load: ThisMachine(load().embedders, OPTIONS)
 
 
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as opened:
+        yield opened
+
+
 @pytest.mark.slow
 class TestRay(RunnerContract):
-    @pytest.fixture(scope="class")
-    def cluster(self):
-        with cluster_of({"num_cpus": 1}, {"num_cpus": 1}) as opened:
-            yield opened
-
     @pytest.fixture
     def runner(self, cluster):
         return runner_of

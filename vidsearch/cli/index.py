@@ -285,8 +285,9 @@ def _print_work(report: IngestReport, device: Device | None) -> None:
     ]
     if any(made):
         console.say(f"  {', '.join(filter(None, made))}")
-    for worker, num_frames in report.shares:
-        console.say(f"  {worker}: {_count(num_frames, 'frame')}")
+    for worker in report.workers:
+        made_by = f"{worker.name}: {_count(worker.num_frames, 'frame')}"
+        console.say(f"  {made_by}, {worker.frames_per_second:.1f} a second")
 
 
 def _known(number: int) -> str:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from vidsearch.ingest import ProgressState
 
 
+_MOST_NAMED = 3
+"""Workers that have room on the line."""
+
+
 @contextmanager
 def shown(*, quiet: bool) -> Iterator[Callable[[ProgressState], None] | None]:
     """Yields what to call with each ProgressState, or None where nothing is to be drawn."""
@@ -51,10 +55,23 @@ def fields(state: ProgressState) -> dict[str, Any]:
         "completed": state.seconds_done if known else state.files_done,
         "total": state.seconds_total if known else state.files_total,
         "files": f"{state.files_done}/{state.files_total} files",
-        "rate": f"{state.frames_per_second:.0f} frames/s, {state.times_real_time:.1f}x real time",
+        "rate": f"{state.frames_per_second:.0f} frames/s{_by_worker(state)}, "
+        f"{state.times_real_time:.1f}x real time",
         "eta": "" if state.eta_seconds is None else f"{format_duration(state.eta_seconds)} left",
         "name": escape(_in_work(state)),
     }
+
+
+def _by_worker(state: ProgressState) -> str:
+    """The rate of each worker elsewhere; of many, from the slowest to the fastest."""
+    from rich.markup import escape
+
+    rates = [f"{worker.frames_per_second:.0f}" for worker in state.workers]
+    if len(rates) > _MOST_NAMED:
+        slowest, *_, fastest = sorted(rates, key=int)
+        return f" ({len(rates)} workers: {slowest} to {fastest} each)"
+    named = [f"{worker.name} {rate}" for worker, rate in zip(state.workers, rates, strict=True)]
+    return f" ({escape(console.printable(', '.join(named)))})" if named else ""
 
 
 def _in_work(state: ProgressState) -> str:

@@ -15,6 +15,7 @@ from vidsearch.service.report_schemas import (
     ProblemSchema,
     ReportSchema,
     UpgradeSchema,
+    WorkerSchema,
 )
 from vidsearch.service.schemas import schema_of
 
@@ -141,10 +142,16 @@ class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
     eta_seconds: float | None
     num_lines: int
     """Lines of words that were given vectors, once the files are done: 0 until then."""
+    workers: list[WorkerSchema]
 
     @classmethod
     def of(cls, state: ProgressState) -> Self:
-        return schema_of(cls, state, current=None if state.current is None else str(state.current))
+        return schema_of(
+            cls,
+            state,
+            current=None if state.current is None else str(state.current),
+            workers=list(map(WorkerSchema.of, state.workers)),
+        )
 
 
 class JobSchema(msgspec.Struct, frozen=True, kw_only=True):

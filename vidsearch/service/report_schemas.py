@@ -12,6 +12,7 @@ from vidsearch.service.schemas import schema_of
 if TYPE_CHECKING:
     from vidsearch.captions.parts import PartsReport
     from vidsearch.ingest import FileFailure, IngestReport
+    from vidsearch.ingest.report import WorkerShare
     from vidsearch.media.subtitle_files import SubtitleFile
     from vidsearch.service.upgrading import Upgrade
     from vidsearch.store.copying import CopyReport
@@ -47,6 +48,18 @@ class FileFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(cls, failure, path=str(failure.path))
 
 
+class WorkerSchema(msgspec.Struct, frozen=True, kw_only=True):
+    """What one worker on Ray has made of a run."""
+
+    name: str
+    num_frames: int
+    frames_per_second: float
+
+    @classmethod
+    def of(cls, share: WorkerShare) -> Self:
+        return schema_of(cls, share)
+
+
 class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
     """What an index run did."""
 
@@ -65,6 +78,7 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
     num_sentences_heard: int
     failures: list[FileFailureSchema]
     warnings: list[str]
+    workers: list[WorkerSchema]
     video_seconds: float
     wall_seconds: float
     device: str | None
@@ -78,6 +92,7 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
             report.counts,
             failures=[FileFailureSchema.of(failure) for failure in report.failures],
             warnings=list(report.warnings),
+            workers=list(map(WorkerSchema.of, report.workers)),
             device=device,
         )
 
