@@ -112,7 +112,7 @@ def test_a_filter_holds_for_what_lines_mean(library, mini):
     assert found(library, mini, PARAPHRASES[2], filter=FrameFilter(after_seconds=5))[0] == TALK[2]
 
 
-def test_every_kind_of_lines_is_read_and_captions_are_not(library, mini):
+def test_every_kind_of_lines_is_read_and_captions_by_models_are_not(library, mini):
     for kind in ("transcript", "ocr", "subtitle", "chapter", "caption"):
         say(library, f"/videos/{kind}.mp4", TALK[:1], TrackSpec(kind, "x"))
     assert read_lines(library, encoder=mini) == 4
@@ -127,3 +127,21 @@ def test_lines_do_not_hide_the_picture_that_was_asked_for(library, mini):
     searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
     best = searcher.search(Query(text="something red over there")).hits[0]
     assert (best.video.path.name, best.start_seconds, best.end_seconds) == ("fire.mp4", 5.0, 10.0)
+
+
+def test_a_line_that_means_something_like_a_picture_that_is_there_comes_after_it(library, mini):
+    """One thing was asked for: where a picture fits, a line has to fit better than chance lets one."""
+    say(library, "/videos/talk.mp4", [*TALK, "He parked the crimson lorry behind the station."])
+    add_video(library, "/videos/fire.mp4", ["green"] * 20 + ["red"] * 5)
+    read_lines(library, encoder=mini)
+    searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
+    (alone,) = searcher.search(Query(text="said:(a red car behind a house)", num_hits=1)).hits
+    assert alone.evidence[0].text == "He parked the crimson lorry behind the station."
+    beside = searcher.search(Query(text="a red car behind a house")).hits
+    assert beside[0].video.path.name == "fire.mp4"
+    (said,) = (
+        each for hit in beside for each in hit.evidence if each.kind == "speech" and "lorry" in each.text
+    )
+    assert said.confidence < alone.evidence[0].confidence
+    by_its_words = searcher.search(Query(text="parked the crimson lorry behind the station")).hits[0]
+    assert by_its_words.evidence[0].text == "He parked the crimson lorry behind the station."

@@ -12,7 +12,7 @@ say as the pictures, and measured far worse (`benchmarks/search_fusion.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
@@ -32,6 +32,8 @@ HINTS_AT_IT = 0.2
 SAYS_IT = 0.5
 """From this confidence on words with times of their own are a moment; below it, where they say more than the
 pictures do."""
+_FEW = 8
+"""The best of several embedders together is among so many of the best of each."""
 
 Weights: TypeAlias = "Callable[[Int64], Float64]"
 """Of the frames at rows: -log(1 - p), p being the probability by their pictures alone; 0 without pictures."""
@@ -84,7 +86,8 @@ def rank_moments(
         bounds_of: The rows [first, end) that a span around a row must not leave.
         limit: How many moments.
     """
-    segments = [kept for ranking in segments if len(kept := _telling(ranking))]
+    surest = max((float(weights(each.rows[:_FEW]).max()) for each in frames if len(each.rows)), default=0.0)
+    segments = [kept for ranking in segments if len(kept := _telling(ranking.beside_pictures(surest)))]
     at_most = limit * (len(frames) + len(segments))
     made = SpanSet()
     times: dict[int, tuple[float, float]] = {}
@@ -168,12 +171,7 @@ def _telling(ranking: SegmentRanking) -> SegmentRanking:
     if not ranking.kind.has_own_span:
         return ranking
     kept = np.flatnonzero((ranking.confidences >= HINTS_AT_IT) | (ranking.end_rows <= ranking.firsts))
-    columns = {
-        item.name: getattr(ranking, item.name)[kept]
-        for item in fields(ranking)
-        if isinstance(getattr(ranking, item.name), np.ndarray)
-    }
-    return replace(ranking, **columns)
+    return ranking.take(kept)
 
 
 def _all(ranking: SegmentRanking, at_most: int) -> list[RankedSegment]:

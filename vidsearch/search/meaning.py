@@ -107,6 +107,8 @@ class JudgedLines:
 
     ids: Int64
     confidences: Numbers
+    by_words: Numbers
+    """Confidences by their words alone."""
     is_exhausted: bool
 
 
@@ -140,4 +142,9 @@ def judge(
     is_telling = (shares > 0) | (sure >= LEAST)
     order = np.lexsort((ids, -sure))
     order = order[is_telling[order]]
-    return JudgedLines(ids[order], sure[order], is_exhausted=int(((shares == 0) & is_telling).sum()) < count)
+    return JudgedLines(
+        ids[order],
+        sure[order],
+        alone[order],
+        is_exhausted=int(((shares == 0) & is_telling).sum()) < count,
+    )

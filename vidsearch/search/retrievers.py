@@ -7,7 +7,7 @@ Pictures rank frames, words rank segments of tracks. All rankings are laid on on
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Protocol, TypeAlias
@@ -102,10 +102,36 @@ class SegmentRanking:
     end_rows: Int64
     scores: Float64
     confidences: Float64
+    by_words: Float64
+    """Confidences by the words that they have in common with the query, whatever else they mean."""
     is_exhausted: bool
 
     def __len__(self) -> int:
         return len(self.ids)
+
+    def take(self, numbers: Int64) -> SegmentRanking:
+        """Some of the segments, in this order."""
+        columns = {
+            item.name: column[numbers]
+            for item in fields(self)
+            if isinstance(column := getattr(self, item.name), np.ndarray)
+        }
+        return replace(self, **columns)
+
+    def beside_pictures(self, weight: float) -> SegmentRanking:
+        """The same segments, as sure as they are where pictures may be what was asked for as well.
+
+        One thing was asked for. A line that means something like it is it as far as no picture is: its odds
+        are multiplied by the probability of that. A line is never less sure than its words alone make it.
+
+        Args:
+            weight: -log(1 - p), p being the probability by its pictures of the likeliest frame.
+        """
+        sure = np.minimum(self.confidences, 1 - 1e-9)
+        odds = sure / (1 - sure) * np.exp(-weight)
+        beside = np.where(self.confidences > self.by_words, odds / (1 + odds), 0.0)
+        beside = np.maximum(beside, self.by_words)
+        return replace(self, confidences=beside).take(np.argsort(-beside, kind="stable"))
 
     def __getitem__(self, number: int) -> RankedSegment:
         return RankedSegment(
@@ -165,6 +191,7 @@ class WordRetriever:
             asked.words, count, kinds=self.kind.tracks, where=asked.filter
         )
         sure, is_exhausted = self.kind.confidences(shares), len(ids) < count
+        by_words = sure
         lines = self.question.lines
         views = [
             lines[kind] for kind in dict.fromkeys(each.kind for each in self.kind.tracks) if kind in lines
@@ -172,9 +199,9 @@ class WordRetriever:
         if views:
             found = dict(zip(ids.tolist(), zip(shares.tolist(), sure.tolist(), strict=True), strict=True))
             judged = judge(library, views, found, count, asked.filter)
-            ids, sure = judged.ids, judged.confidences
+            ids, sure, by_words = judged.ids, judged.confidences, judged.by_words
             scores, is_exhausted = -np.log1p(-sure), is_exhausted and judged.is_exhausted
-        return _laid_out(self.question, self.kind, ids, scores, sure, is_exhausted=is_exhausted)
+        return _laid_out(self.question, self.kind, ids, scores, sure, by_words, is_exhausted=is_exhausted)
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,12 +219,14 @@ class WindowRetriever:
         is_there = (ids[0] >= 0) & np.isfinite(scores[0])
         shares = np.exp(-np.logaddexp(0.0, -self.view.log_odds(scores[0][is_there])))
         telling = int(np.searchsorted(-shares, -_LEAST_SHARE, side="right"))  # the best come first
+        sure = self.kind.confidences(shares[:telling])
         return _laid_out(
             self.question,
             self.kind,
             ids[0][is_there][:telling],
             scores[0][is_there][:telling].astype(np.float64),
-            self.kind.confidences(shares[:telling]),
+            sure,
+            sure,
             is_exhausted=telling < count,
         )
 
@@ -208,6 +237,7 @@ def _laid_out(
     ids: Int64,
     scores: Float64,
     sure: Float64,
+    by_words: Float64,
     *,
     is_exhausted: bool,
 ) -> SegmentRanking:
@@ -231,6 +261,7 @@ def _laid_out(
         end_rows,
         scores,
         sure,
+        by_words,
         is_exhausted=is_exhausted,
     )
 

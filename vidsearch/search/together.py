@@ -95,11 +95,14 @@ def frame_evidence(question: Question) -> FrameEvidence:
     weights = np.zeros(len(question.timeline))
     if question.views and PICTURES in question.query.looked_at:
         weights += np.logaddexp(0.0, all_log_odds(question.views, question.timeline))
+    rows = slice(None) if question.among is None else question.timeline.known_rows(question.among)
+    surest = float(weights[rows].max(initial=0.0))
     rankings = []
     for kind in question.query.looked_at:
         for retriever in RETRIEVERS[kind](question) if kind != PICTURES else ():
             ranking = retriever.rank(DEPTH)
             if isinstance(ranking, SegmentRanking):
+                ranking = ranking.beside_pictures(surest)
                 rankings.append(ranking)
                 weights += _on_timeline(ranking, len(weights))
     return FrameEvidence(question, weights, tuple(rankings))
