@@ -234,6 +234,26 @@ def test_lines_are_given_vectors_once_and_found_by_them(library: Store, tmp_path
     assert library.verify() == []
 
 
+def test_lines_that_lack_a_vector_are_looked_for_from_where_the_last_call_ended(
+    library: Store, tmp_path: Path
+):
+    video_id = put(library, tmp_path / "a.mp4").video.id
+    subtitles(library, video_id, *(f"line {n}" for n in range(5)))
+    found: list[str] = []
+    last = 0
+    while lines := library.lines_lacking(LINES, 2, after=last):
+        found += [text for _, text in lines]
+        last = lines[-1][0]
+    assert found == [f"line {n}" for n in range(5)]
+    library.add_human_caption(video_id, 0.0, 1.0, "by hand")
+    library.put_track(video_id, TrackSpec("caption", "model"), [SegmentRecord(0.0, 1.0, "by a model")])
+    captions = LINES.of("caption")
+    assert [text for _, text in library.lines_lacking(captions, 9)] == ["by a model", "by hand"]
+    assert [text for _, text in library.lines_lacking(captions, 9, by_models=False)] == ["by hand"]
+    (only,) = library.lines_lacking(captions, 9, by_models=False)
+    assert library.lines_lacking(captions, 9, after=only[0]) == []
+
+
 def test_lines_that_are_replaced_or_gone_are_found_no_more(library: Store, tmp_path: Path):
     """Guards against vector files that still hold the lines of a track that another took the place of."""
     video_id = put(library, tmp_path / "a.mp4").video.id

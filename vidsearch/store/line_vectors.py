@@ -16,7 +16,7 @@ from vidsearch.store.ids import selected_ids
 from vidsearch.tracks import WINDOW_KINDS
 
 if TYPE_CHECKING:
-    from vidsearch.tracks import TrackKind
+    from vidsearch.tracks import TrackKind, WordKind
     from vidsearch.types import EmbeddingSpace, Float32
 
 _NO_WORDS: tuple[TrackKind, ...] = ("frames", *WINDOW_KINDS)
@@ -36,11 +36,13 @@ def note_change(connection: Connection, track_id: int) -> None:
 
 
 def lacking(
-    connection: Connection, space_id: int, kind: TrackKind, *, num_lines: int
+    connection: Connection, space_id: int, words: Sequence[WordKind], *, num_lines: int, after: int = 0
 ) -> list[tuple[int, str]]:
-    """Ids and texts of segments of a kind, shown or being built, that have no vector in a space."""
+    """Ids and texts of segments of these kinds, shown or being built, that have no vector in a space: by id,
+    from the first id that is greater than `after`.
+    """
     found: list[tuple[int, str]] = []
-    for is_human in (False, True):
+    for first, end in sorted(segment_ids.id_range(each.kind, is_human=each.is_human) for each in words):
         rows = connection.execute(
             """
             SELECT s.id, s.text FROM segments s JOIN tracks t ON t.id = s.track_id
@@ -48,7 +50,7 @@ def lacking(
                 (SELECT 1 FROM vectors e WHERE e.segment_id = s.id AND e.space_id = ?)
             ORDER BY s.id LIMIT ?
             """,
-            (*segment_ids.id_range(kind, is_human=is_human), space_id, num_lines - len(found)),
+            (max(first, after + 1), end, space_id, num_lines - len(found)),
         )
         found += rows.fetchall()
     return found

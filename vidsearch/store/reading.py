@@ -195,12 +195,22 @@ class StoreReading:
         with self._catalog.read() as connection:
             return filters.segments_left(connection, where, kind)
 
-    def lines_lacking(self, space: EmbeddingSpace, num_lines: int) -> list[tuple[int, str]]:
-        """Ids and words of segments of the space's kind that have no vector in it, `num_lines` at most."""
+    def lines_lacking(
+        self, space: EmbeddingSpace, num_lines: int, *, after: int = 0, by_models: bool = True
+    ) -> list[tuple[int, str]]:
+        """Ids and words of segments of the space's kind that have no vector in it, by id.
+
+        Args:
+            space: The space.
+            num_lines: How many, at most.
+            after: The id to go on after: the last one of the call before. Lines up to it are not looked at.
+            by_models: Whether to take those by models as well as those by people.
+        """
+        words = [WordKind(space.kind, is_human=True), *([WordKind(space.kind)] if by_models else [])]
         with self._catalog.read() as connection:
             row = vector_rows.space_row(connection, space)
             space_id = -1 if row is None else row.id
-            return line_vectors.lacking(connection, space_id, space.kind, num_lines=num_lines)
+            return line_vectors.lacking(connection, space_id, words, num_lines=num_lines, after=after)
 
     def covered_lines(self) -> Int64:
         """Ids of the models' captions and lines that a person's words cover whole, ascending: not shown."""
