@@ -172,15 +172,20 @@ def examples(asked: Asked) -> tuple[Scores, Scores]:
 
 
 def fitted(cases: list[Asked]) -> LineMap:
-    """A logistic map by Newton's method, with a little shrinkage."""
+    """The map of these examples."""
     rows, labels = (np.concatenate(column) for column in zip(*map(examples, cases), strict=True))
+    return LineMap(*(round(float(weight), 2) for weight in logistic(rows, labels)))
+
+
+def logistic(rows: Scores, labels: Scores) -> Scores:
+    """A logistic map by Newton's method, with a little shrinkage: the intercept first."""
     design = np.hstack([np.ones((len(rows), 1)), rows])
     weights = np.zeros(design.shape[1])
     for _ in range(50):
         p = 1 / (1 + np.exp(-design @ weights))
         curvature = (design * (p * (1 - p))[:, None]).T @ design + 0.1 * np.eye(len(weights))
         weights += np.linalg.solve(curvature, design.T @ (labels - p) - 0.1 * weights)
-    return LineMap(*(round(float(weight), 2) for weight in weights))
+    return weights
 
 
 def certainty(asked: Asked) -> str:

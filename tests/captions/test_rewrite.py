@@ -12,6 +12,7 @@ from tests.synthetic import BLUE, RED, Colour, solid, write_video
 from vidsearch.captions.rewrite import correct, recaption
 from vidsearch.errors import QueryError
 from vidsearch.ingest import ingest, parse_policy
+from vidsearch.models.mini.weights import space as mini_space
 from vidsearch.store.store import Store
 from vidsearch.types import CaptionOrigin, SamplingPlan
 
@@ -80,7 +81,11 @@ def test_a_correction_is_found_and_survives_recaptioning(library):
     assert (frame.caption.text, frame.caption.origin) == ("a deep sea", CaptionOrigin.HUMAN)
     recaption(library, [video], ColourCaptioner("second"))
     assert said(library)[3:5] == [("a red picture", "second", True), ("a deep sea", "human", False)]
-    assert library.caption_versions(frame.id)[-1].is_active
+    (active,) = (version for version in library.caption_versions(frame.id) if version.is_active)
+    assert active.caption.text == "a deep sea"
+    lines = mini_space().of("caption")
+    assert len(library.matrix(lines)) == 1  # found by what it means, and what models said is not
+    assert library.lines_lacking(lines, 9, by_models=False) == []
 
 
 def test_a_correction_may_be_of_one_frame_alone(library):

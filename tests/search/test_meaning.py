@@ -118,6 +118,20 @@ def test_every_kind_of_lines_is_read_and_captions_by_models_are_not(library, min
     assert read_lines(library, encoder=mini) == 4
 
 
+def test_what_a_person_says_of_a_picture_is_found_by_other_words(library, mini):
+    video = add_video(library, "/videos/cat.mp4", ["blue"] * 9)
+    library.put_track(video.id, TrackSpec("caption", "x"), [SegmentRecord(0.0, 9.0, "a dog on grass")])
+    library.add_human_caption(video.id, 3.0, 6.0, "Minka the cat sleeps on our sofa.")
+    assert read_lines(library, encoder=mini) == 1
+    searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
+    for words in ("a kitten naps on the couch", "Minka"):
+        best = searcher.search(Query(text=words)).hits[0]
+        assert reason(best.evidence[0]) == 'you said "Minka the cat sleeps on our sofa."'
+        assert (best.start_seconds, best.end_seconds) == (3.0, 6.0)
+    captions = searcher.search(Query(text="captions:(a kitten naps on the couch)")).hits
+    assert [each.kind for hit in captions for each in hit.evidence] == ["corrections"]
+
+
 def test_lines_do_not_hide_the_picture_that_was_asked_for(library, mini):
     """A line far from the query is near to it by chance, and takes no place of a picture's moment."""
     say(library, "/videos/talk.mp4", TALK)

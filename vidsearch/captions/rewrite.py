@@ -57,6 +57,8 @@ def correct(
     words = one_line(text)
     if not words:
         raise QueryError("A caption needs words. To hide a wrong one, say what is to be seen instead.")
+    from vidsearch.ingest.lines import read_lines  # loads what only reading needs
+
     frames = library.frames(video.id)
     if not frames or time_seconds >= frames[-1].end_seconds + _SAME_TIME_SECONDS:
         end = frames[-1].end_seconds if frames else 0.0
@@ -69,6 +71,7 @@ def correct(
     at = on_screen[-1] if on_screen else 0
     run = frames[at : at + 1] if only_here else _look_alikes(library, frames, at)
     library.add_human_caption(video.id, run[0].time_seconds, run[-1].end_seconds, words)
+    read_lines(library, by_models=False)
     return Correction(
         video=video,
         frame_ids=tuple(frame.id for frame in run),

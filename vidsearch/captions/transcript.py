@@ -68,7 +68,7 @@ def correct_line(library: Store, video: Video, time_seconds: float, text: str) -
         )
     line = before[-1]
     library.add_human_caption(video.id, line.start_seconds, line.end_seconds, words, kind="transcript")
-    read_lines(library)
+    read_lines(library, by_models=False)
     return SpokenLine(line.start_seconds, line.end_seconds, words, is_human=True)
 
 

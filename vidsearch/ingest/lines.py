@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from vidsearch.store.store import Store
     from vidsearch.tracks import TrackKind
 
-LINE_KINDS: tuple[TrackKind, ...] = ("transcript", "ocr", "subtitle", "chapter")
-"""Kinds of tracks whose lines are found by what they mean. Captions are not: they say what the pictures' own
-vectors say, and less well."""
+LINE_KINDS: tuple[TrackKind, ...] = ("transcript", "ocr", "subtitle", "chapter", "caption")
+"""Kinds of tracks whose lines are found by what they mean."""
+_BY_PEOPLE_ALONE: tuple[TrackKind, ...] = ("caption",)
+"""Of these, what models wrote is not: their captions say what the pictures' own vectors say, less well."""
 _LINES_AT_ONCE = 256
 
 
@@ -27,6 +28,7 @@ def read_lines(
     library: Store,
     *,
     encoder: TextEncoder | None = None,
+    by_models: bool = True,
     on_read: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> int:
@@ -37,6 +39,7 @@ def read_lines(
     Args:
         library: Whose lines to read.
         encoder: What reads them; None for `mini`, which is loaded where there are such lines.
+        by_models: Whether to read those by models as well as those by people, which are few.
         on_read: Called after each commit with the number of lines so far.
         stop: Ends it after the commit in hand, once it is set.
 
@@ -46,8 +49,13 @@ def read_lines(
     space = encoder.space if encoder is not None else mini_space()
     count = 0
     for kind in LINE_KINDS:
-        of_kind = space.of(kind)
-        while not (stop and stop.is_set()) and (lines := library.lines_lacking(of_kind, _LINES_AT_ONCE)):
+        of_kind, last = space.of(kind), 0
+        takes_models = by_models and kind not in _BY_PEOPLE_ALONE
+        while not (stop and stop.is_set()):
+            lines = library.lines_lacking(of_kind, _LINES_AT_ONCE, after=last, by_models=takes_models)
+            if not lines:
+                break
+            last = lines[-1][0]
             if encoder is None:
                 encoder = load_text_encoder(MINI)
             texts = list(dict.fromkeys(text for _, text in lines))

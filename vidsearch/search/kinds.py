@@ -45,6 +45,9 @@ class EvidenceKind:
     """Whether a match that says more than its pictures has its place before frames have theirs: frames that
     look alike for long make one moment of all that happens in them."""
 
+    has_vectors: bool = True
+    """Whether what its lines mean is known, where a model at hand has read them: see `ingest.lines`."""
+
     def confidences(self, shares: Float64) -> Float64:
         """Probabilities in [0, 1] that segments with these shares of the words are what was asked for."""
         return self.trust * shares**self.fall
@@ -58,13 +61,18 @@ TEXT_KINDS: Mapping[str, EvidenceKind] = MappingProxyType(
     {
         kind.name: kind
         for kind in (
-            EvidenceKind("corrections", _CORRECTIONS, 'you said "{text}"', trust=0.999, fall=1.0),
+            EvidenceKind("corrections", _CORRECTIONS, 'you said "{text}"', trust=0.999, fall=3.0),
             EvidenceKind("speech", _SPEECH, 'said "{text}" at {time}'),
             EvidenceKind("text", _TEXT, 'on screen "{text}"'),
             EvidenceKind("subtitles", (WordKind("subtitle"),), 'said "{text}" at {time}'),
             EvidenceKind("chapters", (WordKind("chapter"),), 'chapter "{text}"'),
             EvidenceKind(
-                "captions", (WordKind("caption"),), 'caption "{text}"', trust=0.45, has_own_span=False
+                "captions",
+                (WordKind("caption"),),
+                'caption "{text}"',
+                trust=0.45,
+                has_own_span=False,
+                has_vectors=False,
             ),
         )
     }

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class LineMap:
-    """A logistic map, fitted by `benchmarks/search_words.py`."""
+    """A logistic map."""
 
     intercept: float
     per_cosine: float
@@ -53,6 +53,9 @@ class LineMap:
 
 
 LINES = LineMap(intercept=-3.39, per_cosine=13.37, per_share=4.31, per_log_lines=-0.43)
+"""For what is said and written: fitted by `benchmarks/search_words.py`."""
+CAPTIONS = LineMap(intercept=-3.78, per_cosine=13.06, per_share=0.0, per_log_lines=-0.83)
+"""For what people say of pictures, which is more alike: fitted by `benchmarks/corrections.py`."""
 LEAST = 0.1
 """A line without a word of the query that is less likely than this says nothing."""
 
@@ -88,11 +91,10 @@ def line_views(query: Query, library: Store, composer: QueryComposer) -> dict[Tr
     words = " ".join((*(part.seen for part in query.parts), *(plus.text for plus in query.plus)))
     if not words or exact_phrases(query.words):
         return {}
-    kinds = {
-        track.kind for name in query.looked_at if name in TEXT_KINDS for track in TEXT_KINDS[name].tracks
-    }
+    looked_at = [TEXT_KINDS[name] for name in query.looked_at if name in TEXT_KINDS]
+    kinds = {track.kind for kind in looked_at if kind.has_vectors for track in kind.tracks}
     views = {}
-    for kind in sorted(kinds - {"caption"}):
+    for kind in sorted(kinds):
         for space in library.spaces(kind):
             try:
                 views[kind] = LineView(space, composer.words_vector(words, space.of("frames")))
@@ -137,7 +139,8 @@ def judge(
     for view in views:
         cosines = view.cosines(library, ids)
         num_lines = len(library.matrix(view.space))
-        judged = LINES.confidences(cosines, shares, num_lines)
+        line_map = CAPTIONS if view.space.kind == "caption" else LINES
+        judged = line_map.confidences(cosines, shares, num_lines)
         sure = np.fmax(sure, judged)
     is_telling = (shares > 0) | (sure >= LEAST)
     order = np.lexsort((ids, -sure))

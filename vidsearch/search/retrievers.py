@@ -192,7 +192,7 @@ class WordRetriever:
         )
         sure, is_exhausted = self.kind.confidences(shares), len(ids) < count
         by_words = sure
-        lines = self.question.lines
+        lines = self.question.lines if self.kind.has_vectors else {}
         views = [
             lines[kind] for kind in dict.fromkeys(each.kind for each in self.kind.tracks) if kind in lines
         ]
