@@ -38,12 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from vidsearch.tracks import SegmentRecord
-    from vidsearch.types import Float32
+    from vidsearch.types import Float32, UInt8Image
 
 RATE = 16_000
 OFFSET_SECONDS = 1.5
 """The sound of the video begins so long after its pictures."""
 DISTRACTIONS = ("silence", "noise", "music")
+GREY = (np.full((48, 64, 3), 100, dtype=np.uint8),)
 
 
 def distraction(kind: str, seconds: float, rng: np.random.Generator) -> Float32:
@@ -71,18 +72,21 @@ def onset_seconds(sound: Float32) -> float:
     return float(np.argmax(np.abs(sound) > 0.1 * np.abs(sound).max())) / RATE
 
 
-def write_film(path: Path, sound: Float32) -> None:
-    """Write grey pictures, one a second, and a sound that begins `OFFSET_SECONDS` after them."""
+def write_film(path: Path, sound: Float32, pictures: Sequence[UInt8Image] = GREY) -> None:
+    """Write pictures of one size, (height, width, 3), for a second each and again from the first one on, with
+    a sound that begins `OFFSET_SECONDS` after them.
+    """
     with av.open(str(path), "w") as output:
         video = output.add_stream("libx264", rate=1)
         audio = output.add_stream("aac", rate=RATE, layout="mono")
         assert isinstance(video, VideoStream)
         assert isinstance(audio, AudioStream)
-        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        video.height, video.width = pictures[0].shape[:2]
+        video.pix_fmt = "yuv420p"
         video.codec_context.max_b_frames = 0
         packets = []
         for number in range(round(OFFSET_SECONDS + len(sound) / RATE) + 1):
-            picture = VideoFrame.from_ndarray(np.full((48, 64, 3), 100, dtype=np.uint8), format="rgb24")
+            picture = VideoFrame.from_ndarray(pictures[number % len(pictures)], format="rgb24")
             picture.pts, picture.time_base = number, Fraction(1)
             packets += video.encode(picture)
         packets += video.encode(None)

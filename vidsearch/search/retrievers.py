@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import partial
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -111,7 +111,7 @@ class SegmentRanking:
 
     def take(self, numbers: Int64) -> SegmentRanking:
         """Some of the segments, in this order."""
-        columns = {
+        columns: dict[str, Any] = {
             item.name: column[numbers]
             for item in fields(self)
             if isinstance(column := getattr(self, item.name), np.ndarray)
