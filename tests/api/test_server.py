@@ -33,6 +33,21 @@ def test_a_token_is_made_once_and_readable_by_nobody_else(tmp_path):
             own_token(given, path=path)
 
 
+@pytest.mark.parametrize("command", [["serve"], ["mcp", "--http"]])
+def test_nothing_is_said_to_be_served_where_there_is_no_library(tmp_path, command):
+    done = subprocess.run(
+        [sys.executable, "-m", "vidsearch", *command, "--library", str(tmp_path / "none")],
+        env={**os.environ, "XDG_CONFIG_HOME": str(tmp_path / "config")},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: There is no library in")
+
+
 def test_stopping_finishes_the_commit_and_leaves_a_sound_library(sample_folder, sample_videos, tmp_path):
     """Ctrl-C while a client's index run is at work and another client follows it."""
     library, videos = tmp_path / "library", tmp_path / "videos"

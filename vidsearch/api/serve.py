@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,6 +34,7 @@ def serve(
     port: int = DEFAULT_PORT,
     read_only: bool = False,
     index_folders: Sequence[Path] = (),
+    on_ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Serve a library over HTTP until stopped. Index runs end after the commit in hand.
 
@@ -44,6 +45,7 @@ def serve(
         port: Port to listen on.
         read_only: Refuse whatever would change the library.
         index_folders: What clients may index: what lies in these folders.
+        on_ready: Called with the library's address, without a password, once it is open.
 
     Raises:
         VidsearchError: FastAPI is not installed, the address cannot be listened on, or a folder is not there.
@@ -81,6 +83,7 @@ def serve(
             timeout_keep_alive=_SECONDS_KEPT_OPEN,
             timeout_graceful_shutdown=_SECONDS_TO_FINISH,
         )
+        on_ready(opened.address)
         _server(config, served).run()
 
 

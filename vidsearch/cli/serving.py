@@ -72,10 +72,23 @@ def serve(
     from vidsearch.api.serve import serve as run
 
     host = host.strip("[]")
-    secret = _say_token(token)
-    _say_who_may_ask(host)
-    console.say(f"Serving {library} at {_url(host, port)}, described at {_url(host, port)}/docs")
-    run(library, token=secret, host=host, port=port, read_only=read_only, index_folders=allow_index or ())
+    secret, is_new = _token(token)
+    url = _url(host, port)
+
+    def announce(shown: str) -> None:
+        _say_token(secret, is_new=is_new, is_given=token is not None)
+        _say_who_may_ask(host)
+        console.say(f"Serving {shown} at {url}, described at {url}/docs")
+
+    run(
+        library,
+        token=secret,
+        host=host,
+        port=port,
+        read_only=read_only,
+        index_folders=allow_index or (),
+        on_ready=announce,
+    )
 
 
 def mcp(
@@ -128,10 +141,22 @@ def mcp(
         run_stdio(library, allow_write=allow_write, clip_folder=clips)
         return
     host = host.strip("[]")
-    secret = _say_token(token)
-    _say_who_may_ask(host)
-    console.say(f"Serving {library} at {_url(host, port)}{PATH}")
-    run_http(library, token=secret, host=host, port=port, allow_write=allow_write, clip_folder=clips)
+    secret, is_new = _token(token)
+
+    def announce(shown: str) -> None:
+        _say_token(secret, is_new=is_new, is_given=token is not None)
+        _say_who_may_ask(host)
+        console.say(f"Serving {shown} at {_url(host, port)}{PATH}")
+
+    run_http(
+        library,
+        token=secret,
+        host=host,
+        port=port,
+        allow_write=allow_write,
+        clip_folder=clips,
+        on_ready=announce,
+    )
 
 
 def _url(host: str, port: int) -> str:
@@ -140,17 +165,21 @@ def _url(host: str, port: int) -> str:
     return url_of(host, port)
 
 
-def _say_token(given: str | None) -> str:
-    """Return what requests must carry, and say where it is; itself only when it is made."""
-    from vidsearch.api.tokens import own_token, token_file
+def _token(given: str | None) -> tuple[str, bool]:
+    from vidsearch.api.tokens import own_token
 
-    secret, is_new = own_token(given)
+    return own_token(given)
+
+
+def _say_token(secret: str, *, is_new: bool, is_given: bool) -> None:
+    """Say where the token is that requests must carry; itself only when it is made."""
+    from vidsearch.api.tokens import token_file
+
     if is_new:
         console.say(f"Token: {secret}")
         console.note(f"It is shown this once, and kept in {token_file()}.")
-    elif given is None:
+    elif not is_given:
         console.note(f"Requests must carry the token in {token_file()}.")
-    return secret
 
 
 def _say_who_may_ask(host: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,8 +116,18 @@ def run_http(
     port: int,
     allow_write: bool = False,
     clip_folder: Path | None = None,
+    on_ready: Callable[[str], None] = lambda address: None,
 ) -> None:
     """Serve a library over streamable HTTP until stopped.
+
+    Args:
+        library: The library.
+        token: What requests must carry.
+        host: Address to listen on.
+        port: Port to listen on.
+        allow_write: As in `create_server`.
+        clip_folder: As in `create_server`.
+        on_ready: Called with the library's address, without a password, once it is open.
 
     Raises:
         VidsearchError: The address cannot be listened on.
@@ -131,6 +142,7 @@ def run_http(
         threading.Thread(target=_prepare, args=(opened,), daemon=True).start()
         server = create_server(opened, allow_write=allow_write, clip_folder=clip_folder)
         app = create_app(server, token=token, names=answered_names(host))
+        on_ready(opened.address)
         uvicorn.run(
             app,
             host=host,
