@@ -18,7 +18,7 @@ from vidsearch.service.job_schemas import IndexRequest
 from vidsearch.service.jobs import Jobs
 
 
-def events(text: str) -> list[tuple[int, str, dict[str, object]]]:
+def events(text: str) -> list[tuple[int, str, dict[str, Any]]]:
     """Server-sent events as (id, name, data)."""
     found = []
     for block in text.split("\n\n"):
@@ -209,4 +209,4 @@ def test_a_run_that_cannot_be_done_says_why(sample_folder, videos_folder):
         job = asked.post("/v1/jobs", json={"paths": [str(videos_folder)]}).json()
         state = events(asked.get(f"/v1/jobs/{job['job_id']}/events").text)[-1]
     assert state[1] == "failed"
-    assert state[2]["error"]["type"] == "LibraryNotWritable"  # type: ignore[index]
+    assert state[2]["error"]["type"] == "LibraryNotWritable"

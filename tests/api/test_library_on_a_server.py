@@ -16,6 +16,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 
 from tests.api.conftest import TOKEN
 from tests.api.test_jobs import events
+from tests.mcp.test_mcp import words
 from tests.web.test_serve import free_port, wait_until_it_listens
 from vidsearch import Library
 from vidsearch.store.postgres.address import fit_for_a_path
@@ -89,12 +90,12 @@ def test_an_assistant_searches_a_library_on_a_server(address):
     async def use() -> None:
         async with Client(stdio_client(command)) as client:
             found = await client.call_tool("search", {"text": "a cat", "limit": 1})
-            assert "cat.mp4" in found.content[0].text
+            assert "cat.mp4" in words(found)
             said = await client.call_tool(
                 "correct_caption", {"video": "cat", "time_seconds": 6, "text": "Minka asleep"}
             )
-            assert said.content[0].text.endswith("now says: Minka asleep")
+            assert words(said).endswith("now says: Minka asleep")
             labelled = await client.call_tool("label", {"labels": ["coffee"]})
-            assert re.search(r"^coffee: once$", labelled.content[0].text, re.MULTILINE)
+            assert re.search(r"^coffee: once$", words(labelled), re.MULTILINE)
 
     anyio.run(use)

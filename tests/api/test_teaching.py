@@ -105,9 +105,9 @@ def labelled(writer, body: dict[str, object]) -> dict[str, Any]:
     assert (started.status_code, started.json()["kind"]) == (202, "label"), started.text
     told = events(writer.get(f"{started.headers['location']}/events").text)
     assert [told[0][1], told[-1][1]] == ["waiting", "done"]
-    frames = [state["progress"]["num_frames"] for _, _, state in told if state["progress"]]  # type: ignore[index]
+    frames = [state["progress"]["num_frames"] for _, _, state in told if state["progress"]]
     assert frames[-1] == 44
-    found: dict[str, Any] = told[-1][2]["labelled"]  # type: ignore[assignment]
+    found: dict[str, Any] = told[-1][2]["labelled"]
     return found
 
 

@@ -1,5 +1,6 @@
 """Every command explains itself, quickly, and the docs name all of them."""
 
+import inspect
 import subprocess
 import sys
 
@@ -9,6 +10,9 @@ from typer.testing import CliRunner
 
 from tests.conftest import REPOSITORY
 from vidsearch.cli.app import app
+from vidsearch.cli.index_options import index_settings
+from vidsearch.service.index_settings import IndexSettings
+from vidsearch.service.indexing import IndexOptions
 
 HEAVY = ("torch", "transformers", "faiss", "onnxruntime", "cv2", "av", "numpy", "sqlite_utils")
 
@@ -50,6 +54,37 @@ def test_every_option_has_help(words):
     ]
 
     assert silent == []
+
+
+def test_commands_that_index_share_their_options():
+    """`watch` had no --moving and no --sounds, as each command listed them by itself."""
+    shared = set(inspect.signature(index_settings).parameters)
+    for words in ("index", "watch"):
+        assert shared <= {parameter.name for parameter in COMMANDS[words].params}, words
+    assert IndexOptions.of(index_settings()) == IndexOptions()
+    own = {"retry_failed", "reindex", "workers"}
+    assert set(index_settings()) == set(IndexSettings.__annotations__) - own
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_times_are_given_as_people_write_them(words):
+    """Also where they are lengths: --within 1m30s, not --within 90."""
+    named = ("start", "end", "after", "before", "within", "timeout", "settle", "join")
+    others = {
+        parameter.name
+        for parameter in COMMANDS[words].params
+        if (parameter.name in named or (parameter.name or "").endswith("_duration"))
+        and getattr(parameter, "metavar", None) != "TIME"
+    }
+
+    assert others == set()
+
+
+def test_a_time_that_is_none_is_told_with_what_one_is():
+    for given in (["search", "x", "--within", "soon"], ["watch", ".", "--timeout", "0"]):
+        done = CliRunner().invoke(app, given, env={"COLUMNS": "200"})
+        assert done.exit_code == 2
+        assert "1m23s" in done.output or "give more than 0" in done.output
 
 
 def test_readme_names_every_command():

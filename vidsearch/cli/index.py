@@ -1,67 +1,21 @@
-"""`vidsearch index` and `watch`: videos into a library."""
+"""`vidsearch index`: videos into a library."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from vidsearch.cli import console, options, stopping
 from vidsearch.cli import workers as ray_workers
+from vidsearch.cli.index_options import with_index_options
+from vidsearch.service.index_settings import IndexSettings
 from vidsearch.times import format_duration
-from vidsearch.types import Sampling
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
     from vidsearch.models.device import Device
-
-Captions = Annotated[
-    bool,
-    typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
-]
-Text = Annotated[
-    bool,
-    typer.Option(
-        "--text", help="Read the text on the screen (extra: text).", rich_help_panel=options.MODEL_PANEL
-    ),
-]
-CaptionEvery = Annotated[
-    str,
-    typer.Option(
-        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
-        rich_help_panel=options.MODEL_PANEL,
-    ),
-]
-
-
-Moving = Annotated[
-    bool | None,
-    typer.Option(
-        "--moving/--no-moving",
-        help="A vector for each few seconds of moving pictures, too: finds what no single frame shows. "
-        "[default: what the library has]",
-        rich_help_panel=options.MODEL_PANEL,
-    ),
-]
-Sounds = Annotated[
-    bool | None,
-    typer.Option(
-        "--sounds/--no-sounds",
-        help="A vector for each few seconds of sound, too. [default: what the library has]",
-        rich_help_panel=options.MODEL_PANEL,
-    ),
-]
-
-
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option(
-        metavar="PATTERN",
-        help="Pass over files in folders that fit, as in a .gitignore: drafts/, *.mkv. Repeatable. "
-        'Kept for later runs; "" forgets all.',
-    ),
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -69,6 +23,7 @@ def register(app: typer.Typer) -> None:
     app.command()(index)
 
 
+@with_index_options
 def index(
     paths: Annotated[
         list[Path],
@@ -80,61 +35,10 @@ def index(
         ),
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: options.Fps = 1.0,
-    max_frames: options.MaxFrames = None,
-    start: options.Start = None,
-    end: options.End = None,
-    sampling: Annotated[
-        Sampling,
-        typer.Option(
-            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own.",
-            rich_help_panel=options.SAMPLING_PANEL,
-        ),
-    ] = "uniform",
-    models: options.Models = None,
-    embedder: Annotated[
-        str | None,
-        typer.Option(
-            help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
-        ),
-    ] = None,
-    moving: Moving = None,
-    moving_model: Annotated[
-        str,
-        typer.Option(help="What looks at several frames at once.", rich_help_panel=options.MODEL_PANEL),
-    ] = "xclip",
-    sounds: Sounds = None,
-    sound_model: Annotated[
-        str, typer.Option(help="What hears sounds.", rich_help_panel=options.MODEL_PANEL)
-    ] = "clap",
-    captions: Captions = True,
-    caption_every: CaptionEvery = "novel",
-    text: Text = False,
-    speech: options.Speech = None,
-    speech_model: options.SpeechModel = "whisper",
-    language: options.Language = "auto",
-    audio_track: options.AudioTrack = None,
-    num_beams: options.NumBeams = None,
-    prompt: options.Prompt = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
-    batch_size: options.BatchSize = None,
-    decode_device: Annotated[
-        Literal["cpu", "cuda"],
-        typer.Option(help="What decodes: cuda where FFmpeg has it, else the CPU with a warning."),
-    ] = "cpu",
-    exclude: Exclude = None,
+    *,
+    settings: IndexSettings,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Try files again that failed before.")
-    ] = False,
-    timeout: Annotated[
-        float, typer.Option(min=0.1, help="Seconds without progress after which a video is given up.")
-    ] = 120.0,
-    isolate: Annotated[
-        bool,
-        typer.Option(
-            "--isolate", help="Decode each file in a process of its own: a crash costs that file only."
-        ),
     ] = False,
     reindex: Annotated[
         bool,
@@ -176,42 +80,16 @@ def index(
     from vidsearch.service.indexing import IndexOptions, index_into
 
     stopping.stop_on_terminate()
-    settings = IndexOptions.of(
+    chosen = IndexOptions.of(
         {
-            "models": models,
-            "embedder": embedder,
-            "captions": captions,
-            "moving": moving,
-            "moving_model": moving_model,
-            "sounds": sounds,
-            "sound_model": sound_model,
-            "caption_every": caption_every,
-            "text": text,
-            "speech": speech,
-            "speech_model": speech_model,
-            "language": language,
-            "audio_track": audio_track,
-            "fps": fps,
-            "max_frames": max_frames,
-            "start_seconds": start or 0.0,
-            "end_seconds": end,
-            "sampling": sampling,
-            "device": device,
-            "precision": precision,
-            "batch_size": batch_size,
-            "num_beams": num_beams,
-            "prompt": prompt,
-            "decode_device": decode_device,
-            "exclude": exclude,
+            **settings,
             "retry_failed": retry_failed,
-            "timeout_seconds": timeout,
-            "isolate": isolate,
             "reindex": reindex,
             "workers": ray_workers.ray_options(on, workers, gpus_per_worker, path_map or []),
         }
     )
     with progress.shown(quiet=quiet) as on_progress:
-        report, used = index_into(library, paths, settings, on_progress=on_progress)
+        report, used = index_into(library, paths, chosen, on_progress=on_progress)
     if as_json:
         console.say_json(report_as_dict(report, used))
     else:

@@ -36,7 +36,8 @@ def label(
         typer.Option(min=0.0, max=1.0, help="From when on it counts. [default: what a search calls found]"),
     ] = None,
     join: Annotated[
-        float | None, typer.Option(min=0.0, help="Seconds: what is closer is one span. [default: 2.5]")
+        float | None,
+        typer.Option(parser=options.time, metavar="TIME", help="What is closer is one span. [default: 2.5]"),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,

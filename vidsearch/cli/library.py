@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options, stopping
+from vidsearch.cli.index_options import CaptionEvery
 from vidsearch.errors import QueryError
 from vidsearch.paths import exists
 from vidsearch.times import format_duration
@@ -215,6 +216,7 @@ def upgrade(
         bool,
         typer.Option("--skip-failed", help="Switch though some videos fail: words alone find those then."),
     ] = False,
+    caption_every: CaptionEvery = "novel",
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     batch_size: options.BatchSize = None,
@@ -245,6 +247,7 @@ def upgrade(
                 device=device,
                 precision=precision,
                 batch_size=batch_size,
+                caption_every=caption_every,
                 skip_failed=skip_failed,
                 prune=prune,
                 on_progress=on_progress,

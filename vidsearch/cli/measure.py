@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, TypeAlias
 import typer
 
 from vidsearch.cli import console, options
+from vidsearch.cli.index_options import Captions
 
 if TYPE_CHECKING:
     from vidsearch.service.models import LoadedModels, ModelOptions
@@ -46,10 +47,7 @@ def bench(
             rich_help_panel=options.MODEL_PANEL,
         ),
     ] = None,
-    captions: Annotated[
-        bool,
-        typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
-    ] = True,
+    captions: Captions = True,
     fps: options.Fps = 1.0,
     device: options.Device = "auto",
     precision: options.Precision = "auto",

@@ -13,11 +13,22 @@ from vidsearch.store.postgres.address import fit_for_a_path
 from vidsearch.times import parse_time
 
 
-def _time(text: str) -> float:
+def time(text: str | float) -> float:
+    """A time or a length as people write it: 83.5, 1:23.5 or 1m23.5s. A default is one already."""
+    if isinstance(text, float):
+        return text
     try:
         return parse_time(text)
     except QueryError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def time_above_zero(text: str | float) -> float:
+    """A length of time that is not nothing."""
+    seconds = time(text)
+    if not seconds > 0:
+        raise typer.BadParameter(f"{text} is no time to wait for: give more than 0.")
+    return seconds
 
 
 def library_path(text: str | Path) -> Path:
@@ -113,17 +124,17 @@ MaxFrames = Annotated[
 Start = Annotated[
     float | None,
     typer.Option(
-        parser=_time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL
+        parser=time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL
     ),
 ]
 End = Annotated[
     float | None,
-    typer.Option(parser=_time, metavar="TIME", help="Up to this time.", rich_help_panel=SAMPLING_PANEL),
+    typer.Option(parser=time, metavar="TIME", help="Up to this time.", rich_help_panel=SAMPLING_PANEL),
 ]
 After = Annotated[
     float | None,
     typer.Option(
-        parser=_time,
+        parser=time,
         metavar="TIME",
         help="Moments at this time of their video or later.",
         rich_help_panel=FILTER_PANEL,
@@ -132,7 +143,7 @@ After = Annotated[
 Before = Annotated[
     float | None,
     typer.Option(
-        parser=_time,
+        parser=time,
         metavar="TIME",
         help="Moments before this time of their video.",
         rich_help_panel=FILTER_PANEL,

@@ -73,7 +73,13 @@ def search(
     as_json: AsJson = False,
     within: Annotated[
         float,
-        typer.Option(min=0.0, help="Seconds from one step to the next, at most.", rich_help_panel=MORE_PANEL),
+        typer.Option(
+            parser=options.time,
+            metavar="TIME",
+            show_default="30 seconds",
+            help="From one step to the next, at most.",
+            rich_help_panel=MORE_PANEL,
+        ),
     ] = 30.0,
     more_like: Annotated[
         list[int] | None,
@@ -118,13 +124,19 @@ def search(
     min_duration: Annotated[
         float | None,
         typer.Option(
-            min=0.0, rich_help_panel=options.FILTER_PANEL, help="Only videos of this many seconds or more."
+            parser=options.time,
+            metavar="TIME",
+            rich_help_panel=options.FILTER_PANEL,
+            help="Only videos this long or longer.",
         ),
     ] = None,
     max_duration: Annotated[
         float | None,
         typer.Option(
-            min=0.0, rich_help_panel=options.FILTER_PANEL, help="Only videos of this many seconds or fewer."
+            parser=options.time,
+            metavar="TIME",
+            rich_help_panel=options.FILTER_PANEL,
+            help="Only videos this long or shorter.",
         ),
     ] = None,
     caption_has: Annotated[

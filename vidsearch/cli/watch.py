@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options, stopping
-from vidsearch.cli.index import CaptionEvery, Captions, Exclude, Text, print_report, report_as_dict
+from vidsearch.cli.index import print_report, report_as_dict
+from vidsearch.cli.index_options import with_index_options
+from vidsearch.service.index_settings import IndexSettings
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
@@ -17,12 +19,16 @@ if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
     from vidsearch.models.device import Device
 
+_WATCH_PANEL = "Watching"
+_ALERT_PANEL = "Alerts"
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(watch)
 
 
+@with_index_options
 def watch(
     folders: Annotated[
         list[Path],
@@ -34,42 +40,54 @@ def watch(
         ),
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    fps: options.Fps = 1.0,
-    models: options.Models = None,
-    captions: Captions = True,
-    caption_every: CaptionEvery = "novel",
-    text: Text = False,
-    speech: options.Speech = None,
-    speech_model: options.SpeechModel = "whisper",
-    language: options.Language = "auto",
-    audio_track: options.AudioTrack = None,
-    exclude: Exclude = None,
-    device: options.Device = "auto",
-    precision: options.Precision = "auto",
+    *,
+    settings: IndexSettings,
     settle: Annotated[
         float,
-        typer.Option(min=0.1, help="Seconds for which a file must not have changed before it is indexed."),
+        typer.Option(
+            parser=options.time_above_zero,
+            metavar="TIME",
+            show_default="5 seconds",
+            help="For so long a file must not have changed before it is indexed.",
+            rich_help_panel=_WATCH_PANEL,
+        ),
     ] = 5.0,
     polling: Annotated[
         bool,
         typer.Option(
             "--polling",
             help="Look again every half second: for network folders, which report no changes.",
+            rich_help_panel=_WATCH_PANEL,
         ),
     ] = False,
     alert: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="WORDS", help="Tell of new moments of this: words, or concept:Minka. Repeatable."
+            metavar="WORDS",
+            help="Tell of new moments of this: words, or concept:Minka. Repeatable.",
+            rich_help_panel=_ALERT_PANEL,
         ),
     ] = None,
     command: Annotated[
-        str | None, typer.Option("--exec", help="Run this for each alert; the event, JSON, is its stdin.")
+        str | None,
+        typer.Option(
+            "--exec",
+            help="Run this for each alert; the event, JSON, is its stdin.",
+            rich_help_panel=_ALERT_PANEL,
+        ),
     ] = None,
-    webhook: Annotated[str | None, typer.Option(help="Post each alert to this address, as JSON.")] = None,
+    webhook: Annotated[
+        str | None,
+        typer.Option(help="Post each alert to this address, as JSON.", rich_help_panel=_ALERT_PANEL),
+    ] = None,
     alert_confidence: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Tell from here on. [default: what a search calls found]"),
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="Tell from here on. [default: what a search calls found]",
+            rich_help_panel=_ALERT_PANEL,
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -91,22 +109,6 @@ def watch(
     from vidsearch.service.watching import AlertOptions, watch_into
 
     stopping.stop_on_terminate()
-    settings = IndexOptions.of(
-        {
-            "models": models,
-            "captions": captions,
-            "caption_every": caption_every,
-            "text": text,
-            "speech": speech,
-            "speech_model": speech_model,
-            "language": language,
-            "audio_track": audio_track,
-            "fps": fps,
-            "exclude": exclude,
-            "device": device,
-            "precision": precision,
-        }
-    )
 
     def show(report: IngestReport, used: Device) -> None:
         if as_json:
@@ -122,7 +124,7 @@ def watch(
     watch_into(
         library,
         folders,
-        settings,
+        IndexOptions.of(settings),
         on_ready=lambda: console.note(
             f"Watching {len(folders):,} folder{'' if len(folders) == 1 else 's'}. Ctrl-C stops."
         ),

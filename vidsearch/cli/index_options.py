@@ -1,0 +1,176 @@
+"""The options of every command that indexes: declared once, and what they mean for `Library.index`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Literal
+
+import typer
+
+from vidsearch.cli import options
+from vidsearch.service.index_settings import IndexSettings
+from vidsearch.types import Sampling
+
+_FILES_PANEL = "Files"
+
+Captions = Annotated[
+    bool,
+    typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
+]
+CaptionEvery = Annotated[
+    str,
+    typer.Option(
+        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
+        rich_help_panel=options.MODEL_PANEL,
+    ),
+]
+
+
+def index_settings(
+    fps: options.Fps = 1.0,
+    max_frames: options.MaxFrames = None,
+    start: options.Start = None,
+    end: options.End = None,
+    sampling: Annotated[
+        Sampling,
+        typer.Option(
+            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own.",
+            rich_help_panel=options.SAMPLING_PANEL,
+        ),
+    ] = "uniform",
+    models: options.Models = None,
+    embedder: Annotated[
+        str | None,
+        typer.Option(
+            help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
+        ),
+    ] = None,
+    moving: Annotated[
+        bool | None,
+        typer.Option(
+            "--moving/--no-moving",
+            help="A vector for each few seconds of moving pictures, too: finds what no single frame shows. "
+            "[default: what the library has]",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = None,
+    moving_model: Annotated[
+        str,
+        typer.Option(help="What looks at several frames at once.", rich_help_panel=options.MODEL_PANEL),
+    ] = "xclip",
+    sounds: Annotated[
+        bool | None,
+        typer.Option(
+            "--sounds/--no-sounds",
+            help="A vector for each few seconds of sound, too. [default: what the library has]",
+            rich_help_panel=options.MODEL_PANEL,
+        ),
+    ] = None,
+    sound_model: Annotated[
+        str, typer.Option(help="What hears sounds.", rich_help_panel=options.MODEL_PANEL)
+    ] = "clap",
+    captions: Captions = True,
+    caption_every: CaptionEvery = "novel",
+    text: Annotated[
+        bool,
+        typer.Option(
+            "--text", help="Read the text on the screen (extra: text).", rich_help_panel=options.MODEL_PANEL
+        ),
+    ] = False,
+    speech: options.Speech = None,
+    speech_model: options.SpeechModel = "whisper",
+    language: options.Language = "auto",
+    audio_track: options.AudioTrack = None,
+    num_beams: options.NumBeams = None,
+    prompt: options.Prompt = None,
+    device: options.Device = "auto",
+    precision: options.Precision = "auto",
+    batch_size: options.BatchSize = None,
+    decode_device: Annotated[
+        Literal["cpu", "cuda"],
+        typer.Option(
+            help="What decodes: cuda where FFmpeg has it, else the CPU with a warning.",
+            rich_help_panel=_FILES_PANEL,
+        ),
+    ] = "cpu",
+    exclude: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATTERN",
+            help="Pass over files in folders that fit, as in a .gitignore: drafts/, *.mkv. Repeatable. "
+            'Kept for later runs; "" forgets all.',
+            rich_help_panel=_FILES_PANEL,
+        ),
+    ] = None,
+    timeout: Annotated[
+        float,
+        typer.Option(
+            parser=options.time_above_zero,
+            metavar="TIME",
+            show_default="2 minutes",
+            help="A video that makes no progress for so long is given up.",
+            rich_help_panel=_FILES_PANEL,
+        ),
+    ] = 120.0,
+    isolate: Annotated[
+        bool,
+        typer.Option(
+            "--isolate",
+            help="Decode each file in a process of its own: a crash costs that file only.",
+            rich_help_panel=_FILES_PANEL,
+        ),
+    ] = False,
+) -> IndexSettings:
+    """Return what the options say, as `Library.index` takes it. Its signature is their declaration."""
+    return {
+        "fps": fps,
+        "max_frames": max_frames,
+        "start_seconds": start or 0.0,
+        "end_seconds": end,
+        "sampling": sampling,
+        "models": models,
+        "embedder": embedder,
+        "moving": moving,
+        "moving_model": moving_model,
+        "sounds": sounds,
+        "sound_model": sound_model,
+        "captions": captions,
+        "caption_every": caption_every,
+        "text": text,
+        "speech": speech,
+        "speech_model": speech_model,
+        "language": language,
+        "audio_track": audio_track,
+        "num_beams": num_beams,
+        "prompt": prompt,
+        "device": device,
+        "precision": precision,
+        "batch_size": batch_size,
+        "decode_device": decode_device,
+        "exclude": exclude,
+        "timeout_seconds": timeout,
+        "isolate": isolate,
+    }
+
+
+def with_index_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of `index_settings`; it gets what they say as its parameter `settings`."""
+    declared = inspect.signature(index_settings, eval_str=True).parameters
+    own = inspect.signature(command, eval_str=True)
+
+    @wraps(command)
+    def run(**values: Any) -> None:
+        settings = index_settings(**{name: values.pop(name) for name in declared})
+        command(**values, settings=settings)
+
+    parameters = [
+        each
+        for parameter in own.parameters.values()
+        for each in (declared.values() if parameter.name == "settings" else [parameter])
+    ]
+    parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    return run
