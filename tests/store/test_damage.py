@@ -60,7 +60,7 @@ def test_a_catalog_with_damaged_pages(folder: Path):
 def test_a_catalog_of_a_later_program(folder: Path):
     with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection:
         connection.execute("PRAGMA user_version = 99")
-    with pytest.raises(LibraryTooNew, match="has format 99; this program knows formats up to 4"):
+    with pytest.raises(LibraryTooNew, match="has format 99; this program knows formats up to 5"):
         Store.open(folder)
 
 

@@ -30,9 +30,11 @@ from vidsearch.store import shards, vector_files, vector_rows
 from vidsearch.store import vectors as index_vectors
 from vidsearch.store.approximate import ApproximateIndex
 from vidsearch.store.matrix import Rows
+from vidsearch.store.records import OpenedVideo
 from vidsearch.store.store import Store
+from vidsearch.store.vector_files import VectorFiles
 from vidsearch.tracks import TrackKind, WordKind
-from vidsearch.types import FrameFilter
+from vidsearch.types import FrameFilter, SamplingPlan
 
 
 def numpy_nearest(ids: np.ndarray, rows: np.ndarray, query: np.ndarray, k: int) -> list[int]:
@@ -103,6 +105,48 @@ def test_the_matrix_says_whose_rows_it_has(library: Store, tmp_path: Path):
     assert np.array_equal(matrix.vectors[:], np.eye(4)[[0, 1, 2, 3, 0, 1]])
     assert not matrix.vectors[:].flags.writeable
     assert library.matrix(SPACE) is matrix, "made once for a state of the library"
+
+
+def index_again(library: Store, path: Path, rows: np.ndarray) -> OpenedVideo:
+    """Begin to index a video with another plan, and add its frames, not shown yet."""
+    opened = begin(library, path, plan=SamplingPlan(fps=2.0))
+    frames = [record(0.5 * place, row) for place, row in enumerate(rows)]
+    append(library, opened, frames, until_seconds=0.5 * len(rows))
+    return opened
+
+
+def file_of_rows(library: Store) -> tuple[str, int]:
+    library.refresh_vectors()
+    (path,) = (library.path / "vectors").glob("*.rows")
+    return path.name, path.stat().st_size
+
+
+def test_a_video_that_is_indexed_again_is_added_at_the_end(library: Store, tmp_path: Path):
+    """Its old rows stay in the file, marked as gone: the others are not written again."""
+    for name in "abcdefgh":
+        four_frames(library, tmp_path / f"{name}.mp4")
+    name, size = file_of_rows(library)
+    halves = np.array([unit([1, 1, 0, 0]), unit([0, 1, 1, 0])])
+    opened = [index_again(library, tmp_path / f"{name}.mp4", halves) for name in "ab"]
+    for each in opened:
+        finish(library, each)
+    assert file_of_rows(library) == (name, size + 4 * SPACE.dim * 4)
+    assert library.nearest(SPACE, halves[0], 2)[0].tolist() == [[33, 35]]
+    assert library.nearest(SPACE, axis(0), 9)[0][0, :7].tolist() == [9, 13, 17, 21, 25, 29, 33]
+    assert library.verify() == []
+
+
+def test_a_video_shown_after_newer_ones_is_found_all_the_same(library: Store, tmp_path: Path):
+    for name in "abcdefgh":
+        four_frames(library, tmp_path / f"{name}.mp4")
+    name, _ = file_of_rows(library)
+    opened = index_again(library, tmp_path / "a.mp4", np.array([unit([1, 1, 0, 0])]))
+    four_frames(library, tmp_path / "newer.mp4")
+    assert file_of_rows(library)[0] == name
+    finish(library, opened)
+    assert file_of_rows(library)[0] != name, "rows are in the order of their ids"
+    assert library.nearest(SPACE, unit([1, 1, 0, 0]), 1)[0].tolist() == [[33]]
+    assert library.verify() == []
 
 
 # --- filters against brute force ----------------------------------------------------------------------
@@ -227,7 +271,7 @@ def test_a_removal_rewrites_nothing(library: Store, tmp_path: Path):
 def test_so_many_removals_that_none_is_remembered(
     library: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    monkeypatch.setattr(vector_rows, "_MOST_REMOVALS", 1)
+    monkeypatch.setattr(vector_rows, "_MOST_NOTED", 1)
     for name in "abcdef":
         four_frames(library, tmp_path / f"{name}.mp4")
     library.refresh_vectors()
@@ -391,6 +435,45 @@ def test_a_broken_index_is_not_read_and_made_anew(many: Store, place: str, damag
         again.refresh_vectors()
         assert again.verify() == []
     assert index_files(many) != [path]
+
+
+def test_damage_behind_the_head_of_an_index_is_found_by_verify_alone(
+    many: Store, place: str, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(vector_files, "_HEAD_BYTES", 64)
+    index_files(many)[0].unlink()
+    many.refresh_vectors()
+    (path,) = index_files(many)
+    content = bytearray(path.read_bytes())
+    content[-100] ^= 255
+    path.write_bytes(content)
+    with Store.open(place) as again:
+        again.refresh_vectors()
+        assert_finds_nearly_all(again, random_rows(1000), np.arange(1, 1001))
+        assert [problem.kind for problem in again.verify(repair=True)] == ["cache"]
+        assert again.verify() == []
+    assert index_files(many) != [path]
+
+
+def test_what_has_nothing_new_is_neither_read_nor_written(
+    many: Store, place: str, monkeypatch: pytest.MonkeyPatch
+):
+    many.nearest(SPACE, axis(0), 1)
+    before = [(path, path.stat().st_mtime_ns, path.stat().st_ino) for path in cache_files(many)]
+    many.close()
+    read: list[int | None] = []
+    crc32 = vector_files._crc32
+
+    def counted(path: Path, num_bytes: int | None = None) -> int:
+        read.append(num_bytes)
+        return crc32(path, num_bytes)
+
+    monkeypatch.setattr(vector_files, "_crc32", counted)
+    monkeypatch.setattr(VectorFiles, "load", None)
+    with Store.open(place) as again:
+        again.refresh_vectors()
+    assert [(path, path.stat().st_mtime_ns, path.stat().st_ino) for path in cache_files(many)] == before
+    assert set(read) <= {vector_files._HEAD_BYTES}
 
 
 def test_late_vectors_of_old_frames_are_found(many: Store, tmp_path: Path):

@@ -107,7 +107,7 @@ def prune(catalog: Catalog, *, missing: bool) -> list[Video]:
                 continue
             made_by_models = [track for track in tracks if not track.spec.is_made_by_people]
             for track in made_by_models:
-                _delete_track(connection, track)
+                track_rows.delete_track(connection, track.id)
             if made_by_models:
                 pruned.append(video)
     return pruned
@@ -173,23 +173,28 @@ def append(catalog: Catalog, video_id: int, chunk: Chunk, lease: Lease | None) -
     with catalog.write() as connection:
         lease_rows.check(connection, lease)
         existing(connection, video_id)
-        changed: dict[int, bool] = {}
+        changed: dict[int, int | None] = {}
         for track_id, records in chunk.tracks.items():
             track = track_rows.track(connection, track_id)
             if track is None or track.video_id != video_id:
                 raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
-            for space_id, rewrites in _append_to(connection, track, records, chunk).items():
-                changed[space_id] = changed.get(space_id, False) or rewrites
-        for space_id, rewrites in changed.items():
-            vector_rows.note_change(connection, [space_id], rewrites=rewrites)
+            changed.update(_append_to(connection, track, records, chunk))
+        for space_id, first_id in changed.items():
+            if first_id is None:
+                vector_rows.note_change(connection, [space_id], rewrites=False)
+            else:
+                vector_rows.note_addition(connection, [space_id], first_id)
         lease_rows.note_progress(connection, lease)
         video_rows.touch(connection, video_id)
 
 
 def _append_to(
     connection: Connection, track: Track, records: Sequence[SegmentRecord], chunk: Chunk
-) -> dict[int, bool]:
-    """Add a part of one track. Returns the searched spaces that changed, and whether older vectors did."""
+) -> dict[int, int | None]:
+    """Add a part of one track.
+
+    Returns the searched spaces that changed, and from which segment on where not all of these are new.
+    """
     is_ahead = track.done_until_seconds >= chunk.until_seconds
     if is_ahead and track.kind != "frames":
         return {}
@@ -221,7 +226,8 @@ def _append_to(
     if track.state != "active":
         return {}
     is_behind = not all(each.is_new for each in inserted)
-    return dict.fromkeys(space_ids.values(), is_behind)
+    first_id = min(each.segment_id for each in inserted) if is_behind else None
+    return dict.fromkeys(space_ids.values(), first_id)
 
 
 def finish(
@@ -303,17 +309,14 @@ def show(connection: Connection, track_id: int) -> None:
     track = track_rows.track(connection, track_id)
     if track is None or track.state == "active":
         return
-    changed = {each.row.id for each in vector_rows.spaces_of_track(connection, track_id)}
     for other in track_rows.tracks_of(connection, track.video_id):
         if other.state != "active" or not track.spec.replaces(other.spec):
             continue
         if other.kind == "frames":
-            _delete_track(connection, other)
+            track_rows.delete_track(connection, other.id)
         else:
             track_rows.set_state(connection, other.id, "superseded")
-            changed |= {each.row.id for each in vector_rows.spaces_of_track(connection, other.id)}
     track_rows.set_state(connection, track_id, "active")
-    vector_rows.note_change(connection, changed, rewrites=True)
 
 
 def remove(catalog: Catalog, video_ids: Sequence[int]) -> None:
@@ -334,7 +337,7 @@ def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
                 raise TrackNotFound(
                     f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's."
                 )
-            _delete_track(connection, track)
+            track_rows.delete_track(connection, track.id)
             removed.append(track)
         return removed
 
@@ -369,13 +372,5 @@ def state_of(connection: Connection, video: Video) -> FileState:
 def remove_rows(connection: Connection, video_id: int) -> None:
     """Remove a video and all that belongs to it."""
     for track in track_rows.tracks_of(connection, video_id):
-        _delete_track(connection, track)
+        track_rows.delete_track(connection, track.id)
     video_rows.delete_video(connection, video_id)
-
-
-def _delete_track(connection: Connection, track: Track) -> None:
-    changed = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
-    removed = track_rows.runs_of_ids(connection, track.id) if changed else []
-    track_rows.delete_track(connection, track.id)
-    if track.state == "active":
-        vector_rows.note_removal(connection, changed, removed)

@@ -23,16 +23,16 @@ _NO_WORDS: tuple[TrackKind, ...] = ("frames", *WINDOW_KINDS)
 _HERE = f"SELECT id FROM segments WHERE id IN {LISTED}"
 
 
-def note_change(connection: Connection, track_id: int) -> None:
-    """Count that words of a track go, or are shown or no longer: in all spaces of lines of its kind."""
-    connection.execute(
+def spaces_of(connection: Connection, track_id: int) -> list[int]:
+    """The ids of the spaces of lines of a track's kind; none where it has no words."""
+    rows = connection.execute(
         f"""
-        UPDATE spaces SET revision = revision + 1, rewritten_at_revision = revision + 1
-        WHERE kind = (SELECT kind FROM tracks WHERE id = ?)
-            AND kind NOT IN ({", ".join("?" * len(_NO_WORDS))})
+        SELECT s.id FROM spaces s JOIN tracks t ON t.kind = s.kind
+        WHERE t.id = ? AND s.kind NOT IN ({", ".join("?" * len(_NO_WORDS))}) ORDER BY s.id
         """,
         (track_id, *_NO_WORDS),
     )
+    return [int(row[0]) for row in rows]
 
 
 def lacking(
@@ -66,9 +66,13 @@ def add(connection: Connection, space: EmbeddingSpace, line_ids: Sequence[int], 
     if not rows:
         return
     space_id = vector_rows.ensure_space(connection, space)
-    is_behind = _has_vectors_from(connection, space_id, space.kind, min(row[0] for row in rows))
+    first_id = min(row[0] for row in rows)
+    is_behind = _has_vectors_from(connection, space_id, space.kind, first_id)
     vector_rows.insert_vectors(connection, rows, {space: space_id})
-    vector_rows.note_change(connection, [space_id], rewrites=is_behind)
+    if is_behind:
+        vector_rows.note_addition(connection, [space_id], first_id)
+    else:
+        vector_rows.note_change(connection, [space_id], rewrites=False)
 
 
 def _has_vectors_from(connection: Connection, space_id: int, kind: TrackKind, segment_id: int) -> bool:

@@ -18,8 +18,9 @@ import numpy as np
 from vidsearch.store.approximate import ApproximateIndex, num_candidates
 
 if TYPE_CHECKING:
+    from vidsearch.store.manifest import IndexFile, Manifest
     from vidsearch.store.matrix import Matrix
-    from vidsearch.store.vector_files import IndexFile, Manifest, VectorFiles
+    from vidsearch.store.vector_files import VectorFiles
     from vidsearch.types import Float32, Int64
 
 SHARD_ROWS = 2_000_000
@@ -108,7 +109,8 @@ def _cover(files: VectorFiles, manifest: Manifest, everything: Matrix, first: in
         start, _ = _bounds(entry, everything.segment_ids)
         until = min(end, start + SHARD_ROWS)
         if until > first:
-            index = files.load_index(entry) if until - start < 2 * entry.num_trained_on else None
+            is_alike = until - start < 2 * entry.num_trained_on
+            index = files.load_index(entry, whole=True) if is_alike else None
             manifest = _make(files, manifest, everything, start, until, grows=entry, index=index)
             first = until
     while first < end:

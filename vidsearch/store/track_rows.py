@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vidsearch.store import line_vectors, segment_ids
+from vidsearch.store import line_vectors, segment_ids, vector_rows
 from vidsearch.store.values import json_object, seconds_of, time_of
 from vidsearch.store.video_rows import now
 from vidsearch.tracks import WINDOW_KINDS, Segment, SegmentRecord, Track, TrackSpec
@@ -114,7 +114,7 @@ def mark_whole(connection: Connection, track_id: int) -> None:
 
 def cut(connection: Connection, track_id: int, from_seconds: float) -> None:
     """Remove a track's segments from a time on, for the next run to continue there."""
-    line_vectors.note_change(connection, track_id)
+    _note_removal(connection, track_id, "start_seconds >= ?", (from_seconds,))
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND start_seconds >= ?", (track_id, from_seconds)
     )
@@ -128,27 +128,51 @@ def cut(connection: Connection, track_id: int, from_seconds: float) -> None:
 
 def set_state(connection: Connection, track_id: int, state: TrackState) -> None:
     """Show a track, or no longer."""
-    line_vectors.note_change(connection, track_id)
+    known = track(connection, track_id)
+    if known is None or known.state == state:
+        return
+    _note_removal(connection, track_id)
     connection.execute("UPDATE tracks SET state = ? WHERE id = ?", (state, track_id))
+    runs = _runs_of_ids(connection, track_id) if state == "active" else []
+    if runs:
+        vector_rows.note_addition(connection, _spaces_of(connection, track_id), runs[0][0])
 
 
-def runs_of_ids(connection: Connection, track_id: int) -> list[tuple[int, int]]:
+def _note_removal(
+    connection: Connection, track_id: int, condition: str = "TRUE", values: Sequence[object] = ()
+) -> None:
+    """Count that segments of a track are shown no longer, in all spaces in which they may have vectors."""
+    known = track(connection, track_id)
+    if known is not None and known.state == "active":
+        runs = _runs_of_ids(connection, track_id, condition, values)
+        vector_rows.note_removal(connection, _spaces_of(connection, track_id), runs)
+
+
+def _spaces_of(connection: Connection, track_id: int) -> list[int]:
+    of_track = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
+    return [*of_track, *line_vectors.spaces_of(connection, track_id)]
+
+
+def _runs_of_ids(
+    connection: Connection, track_id: int, condition: str = "TRUE", values: Sequence[object] = ()
+) -> list[tuple[int, int]]:
     """The ids of a track's segments as ranges [first, end), ascending."""
     rows = connection.execute(
-        """
-        SELECT min(id), max(id) + 1 FROM
-            (SELECT id, id - row_number() OVER (ORDER BY id) AS run FROM segments WHERE track_id = ?)
-            AS numbered
+        f"""
+        SELECT min(id), max(id) + 1 FROM (
+            SELECT id, id - row_number() OVER (ORDER BY id) AS run FROM segments
+            WHERE track_id = ? AND {condition}
+        ) AS numbered
         GROUP BY run ORDER BY 1
         """,
-        (track_id,),
+        (track_id, *values),
     )
     return [(first, end) for first, end in rows]
 
 
 def delete_track(connection: Connection, track_id: int) -> None:
     """Remove a track, and all that belongs to it."""
-    line_vectors.note_change(connection, track_id)
+    _note_removal(connection, track_id)
     connection.execute("DELETE FROM tracks WHERE id = ?", (track_id,))
 
 
@@ -262,7 +286,7 @@ def delete_segments(
     to_seconds: float = math.inf,
 ) -> None:
     """Remove a track's segments that overlap [from, to), with all that belongs to them."""
-    line_vectors.note_change(connection, track_id)
+    _note_removal(connection, track_id, "end_seconds > ? AND start_seconds < ?", (from_seconds, to_seconds))
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND end_seconds > ? AND start_seconds < ?",
         (track_id, from_seconds, to_seconds),

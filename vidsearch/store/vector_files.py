@@ -10,19 +10,19 @@ and who has the files mapped keeps what they see.
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import zlib
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
-from vidsearch.store.matrix import Matrix, Order, RowRange, Rows, in_memory, joined, order_of, without
+from vidsearch.store.manifest import COLUMNS, FORMAT, IndexFile, Manifest, OrderFile, read_manifest
+from vidsearch.store.matrix import Matrix, Order, Rows, in_memory, joined, order_of, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,67 +30,15 @@ if TYPE_CHECKING:
     from vidsearch.store.approximate import ApproximateIndex
     from vidsearch.types import Float32
 
-FORMAT = 2
 HALF_ROWS = 2_000_000
 """Above this many vectors the rows are half-precision: they are read at random, so they should fit memory.
 A score then differs by 4e-5 at most from the one of float32 (`benchmarks/vector_search.py`)."""
-_COLUMNS = {"segments": np.dtype("<i8"), "videos": np.dtype("<i8"), "times": np.dtype("<f8")}
 _POSITION_FIELDS = {"segments": "segment_id", "videos": "video_id", "times": "time_seconds"}
 _READ_BYTES = 1 << 20
+_HEAD_BYTES = 1 << 24
+"""The head of an approximate index, with its centres, is shorter: 4 MB for 1,024 of 1,024 dimensions."""
 _COMPACTED_ROWS = 4096
 """Rows read at a time when files are rewritten from those before."""
-
-
-@dataclass(frozen=True, slots=True)
-class IndexFile:
-    """An approximate index over the segments of a range of ids."""
-
-    name: str
-    size_bytes: int
-    crc32: int
-    num_trained_on: int
-    first_segment_id: int
-    last_segment_id: int
-    """It has every vector of the range; it may have some that were removed since."""
-
-
-@dataclass(frozen=True, slots=True)
-class OrderFile:
-    """The order of the first rows by video and time."""
-
-    name: str
-    crc32: int
-    num_rows: int
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """What is good in the files."""
-
-    library: str
-    space: str
-    dim: int
-    revision: int
-    generation: str
-    """Part of the names of the files that this speaks of."""
-    row_type: str = "<f4"
-    num_rows: int = 0
-    crc32: tuple[int, ...] = (0,) * (1 + len(_COLUMNS))
-    """Of the rows, then of each column."""
-    removed: tuple[RowRange, ...] = ()
-    """Rows that are in the files, and in the library no longer."""
-    shards: tuple[IndexFile, ...] = ()
-    order: OrderFile | None = None
-    format: int = FORMAT
-
-    @property
-    def num_removed(self) -> int:
-        return sum(end - first for first, end in self.removed)
-
-    @property
-    def num_vectors(self) -> int:
-        """The vectors that the space has."""
-        return self.num_rows - self.num_removed
 
 
 class VectorFiles:
@@ -106,7 +54,7 @@ class VectorFiles:
     def manifest(self) -> Manifest | None:
         """What the files hold; None where they are missing, torn, or another library's."""
         try:
-            manifest = _manifest(json.loads(self.manifest_path.read_text()))
+            manifest = read_manifest(self.manifest_path.read_bytes())
             expected = (FORMAT, self._library, self._space, self._dim)
             if (manifest.format, manifest.library, manifest.space, manifest.dim) != expected:
                 return None
@@ -125,7 +73,7 @@ class VectorFiles:
         rows = _map(paths[0], manifest.row_type, (manifest.num_rows, self._dim))
         columns = (
             _map(path, kind, (manifest.num_rows,))
-            for path, kind in zip(paths[1:], _COLUMNS.values(), strict=True)
+            for path, kind in zip(paths[1:], COLUMNS.values(), strict=True)
         )
         segment_ids, video_ids, times = columns
         everything = Matrix(segment_ids, video_ids, times, Rows(rows), self._load_order(manifest))
@@ -164,7 +112,7 @@ class VectorFiles:
         """The segment of the last row; -1 where there is none. Raises OSError, ValueError."""
         if manifest.num_rows == 0:
             return -1
-        return int(_map(self._paths(manifest)[1], _COLUMNS["segments"], (manifest.num_rows,))[-1])
+        return int(_map(self._paths(manifest)[1], COLUMNS["segments"], (manifest.num_rows,))[-1])
 
     def rewrite(
         self,
@@ -209,19 +157,46 @@ class VectorFiles:
 
     # --- approximate indexes, and the order -------------------------------------------------------------
 
-    def load_index(self, entry: IndexFile) -> ApproximateIndex | None:
-        """An approximate index; None where its file is not what was written."""
-        from vidsearch.store.approximate import (
-            ApproximateIndex,
-        )  # and FAISS, which small libraries do without
+    def load_index(self, entry: IndexFile, *, whole: bool = False) -> ApproximateIndex | None:
+        """An approximate index; None where its file is not what was written.
+
+        Looks at its size and its head, and with `whole` at all of it. Damage elsewhere makes it propose
+        others, no more: what it proposes is compared exactly.
+        """
+        # And FAISS, which small libraries do without.
+        from vidsearch.store.approximate import ApproximateIndex
 
         path = self._folder / entry.name
         try:
-            if path.stat().st_size != entry.size_bytes or _crc32(path) != entry.crc32:
+            if not self._has_head(entry) or (whole and _crc32(path) != entry.crc32):
                 return None
             return ApproximateIndex.load(path)
         except (OSError, ValueError):
             return None
+
+    def is_indexed(self, manifest: Manifest) -> bool:
+        """Whether the approximate indexes and the order are as the rows ask for; looks at sizes and heads."""
+        order = manifest.order
+        try:
+            return (
+                manifest.indexed_at_revision == manifest.revision
+                and all(self._has_head(entry) for entry in manifest.shards)
+                and (order is None or (self._folder / order.name).stat().st_size == order.size_bytes)
+            )
+        except OSError:
+            return False
+
+    def _has_head(self, entry: IndexFile) -> bool:
+        path = self._folder / entry.name
+        return path.stat().st_size == entry.size_bytes and _crc32(path, _HEAD_BYTES) == entry.head_crc32
+
+    def note_indexed(self, manifest: Manifest) -> Manifest:
+        """Write down that approximate indexes and the order are as the rows ask for. Raises OSError."""
+        if manifest.indexed_at_revision == manifest.revision:
+            return manifest
+        updated = replace(manifest, indexed_at_revision=manifest.revision)
+        self._write(updated)
+        return updated
 
     def save_index(
         self,
@@ -243,6 +218,7 @@ class VectorFiles:
                 name=path.name,
                 size_bytes=path.stat().st_size,
                 crc32=_crc32(path),
+                head_crc32=_crc32(path, _HEAD_BYTES),
                 num_trained_on=num_trained_on,
                 first_segment_id=first_segment_id,
                 last_segment_id=last_segment_id,
@@ -286,7 +262,7 @@ class VectorFiles:
         if manifest.order is not None:
             keep.add(manifest.order.name)
         patterns = [
-            f"{self._space}.*.{suffix}" for suffix in ("rows", *_COLUMNS, "faiss", "order", "positions")
+            f"{self._space}.*.{suffix}" for suffix in ("rows", *COLUMNS, "faiss", "order", "positions")
         ]
         for pattern in (*patterns, f".{self._space}.json.*"):
             for path in self._folder.glob(pattern):
@@ -302,13 +278,13 @@ class VectorFiles:
                 _crc32(path, manifest.num_rows * size) == crc
                 for (path, size), crc in zip(self._row_sizes(manifest), manifest.crc32, strict=True)
             )
-            and all(self.load_index(entry) is not None for entry in manifest.shards)
+            and all(self.load_index(entry, whole=True) is not None for entry in manifest.shards)
             and (order is None or _crc32(self._folder / order.name) == order.crc32)
         )
 
     def _has_all(self, entry: IndexFile, manifest: Manifest) -> bool:
         """Whether an approximate index has all vectors of its range of segments."""
-        index = self.load_index(entry)
+        index = self.load_index(entry, whole=True)
         if index is None:
             return False
         ids = self.load(manifest).segment_ids
@@ -321,22 +297,22 @@ class VectorFiles:
         if entry is None or entry.num_rows != manifest.num_rows:
             return None
         path = self._folder / entry.name
-        if path.stat().st_size != 5 * 8 * entry.num_rows:
+        if path.stat().st_size != entry.size_bytes:
             return None
         whole = _map(path, "<i8", (5, entry.num_rows))
         return Order(whole[0], whole[1], whole[2], whole[3], whole[4].view("<f8"))
 
     def _write(self, manifest: Manifest) -> None:
-        write_beside(self.manifest_path, json.dumps(asdict(manifest), indent=1).encode())
+        write_beside(self.manifest_path, manifest.as_json())
 
     def _paths(self, manifest: Manifest) -> tuple[Path, ...]:
         stem = f"{self._space}.{manifest.generation}"
-        return tuple(self._folder / f"{stem}.{suffix}" for suffix in ("rows", *_COLUMNS))
+        return tuple(self._folder / f"{stem}.{suffix}" for suffix in ("rows", *COLUMNS))
 
     def _row_sizes(self, manifest: Manifest) -> list[tuple[Path, int]]:
         """Each file, and the bytes in it for each row."""
         sizes = [self._dim * np.dtype(manifest.row_type).itemsize]
-        sizes += [kind.itemsize for kind in _COLUMNS.values()]
+        sizes += [kind.itemsize for kind in COLUMNS.values()]
         return list(zip(self._paths(manifest), sizes, strict=True))
 
 
@@ -352,16 +328,6 @@ def write_beside(path: Path, content: bytes) -> None:
         beside.unlink(missing_ok=True)
 
 
-def _manifest(fields: Any) -> Manifest:
-    if fields["row_type"] not in ("<f4", "<f2"):
-        raise ValueError("not a type of rows")
-    fields["crc32"] = tuple(fields["crc32"])
-    fields["removed"] = tuple((int(first), int(end)) for first, end in fields["removed"])
-    fields["shards"] = tuple(IndexFile(**entry) for entry in fields["shards"])
-    fields["order"] = OrderFile(**fields["order"]) if fields["order"] else None
-    return Manifest(**fields)
-
-
 def _map(path: Path, kind: str | np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
     """A file's first numbers, mapped, read-only; a plain view, as slicing a memmap takes its time."""
     return np.asarray(np.memmap(path, dtype=kind, mode="r", shape=shape))
@@ -369,7 +335,8 @@ def _map(path: Path, kind: str | np.dtype[Any], shape: tuple[int, ...]) -> NDArr
 
 def _crc32(path: Path, num_bytes: int | None = None) -> int:
     """The checksum of a file, or of its first bytes."""
-    left, crc = path.stat().st_size if num_bytes is None else num_bytes, 0
+    size, crc = path.stat().st_size, 0
+    left = size if num_bytes is None else min(size, num_bytes)
     with path.open("rb") as file:
         while left and (block := file.read(min(left, _READ_BYTES))):
             crc = zlib.crc32(block, crc)

@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
 
 _BLOB = np.dtype("<f4")
-_MOST_REMOVALS = 10_000
-"""Ranges of removed segments that are remembered for a space; a cache further behind is rebuilt."""
+_MOST_NOTED = 10_000
+"""Ranges of removed segments, and additions, that are remembered for a space; a cache further behind is
+rebuilt."""
 _SPACE_COLUMNS = """
     s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.kind, s.revision,
     s.rewritten_at_revision, s.state
@@ -191,6 +192,7 @@ def delete_space(connection: Connection, space_id: int) -> int:
     num_vectors = connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,)).rowcount
     connection.execute("DELETE FROM track_spaces WHERE space_id = ?", (space_id,))
     connection.execute("DELETE FROM vector_removals WHERE space_id = ?", (space_id,))
+    connection.execute("DELETE FROM vector_additions WHERE space_id = ?", (space_id,))
     connection.execute("DELETE FROM spaces WHERE id = ?", (space_id,))
     return num_vectors
 
@@ -259,6 +261,23 @@ def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: b
             connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
 
 
+def note_addition(connection: Connection, space_ids: Iterable[int], first_segment_id: int) -> None:
+    """Count a transaction that adds vectors to these spaces, of segments from this one on.
+
+    Others may be newer, and may have been there before: whose cache has such a one has to make it anew.
+    """
+    for space_id in space_ids:
+        note_change(connection, [space_id], rewrites=False)
+        connection.execute(
+            """
+            INSERT INTO vector_additions (space_id, revision, first_segment_id)
+            SELECT id, revision, ? FROM spaces WHERE id = ?
+            """,
+            (first_segment_id, space_id),
+        )
+        _forget_if_many(connection, space_id, "vector_additions")
+
+
 def note_removal(
     connection: Connection, space_ids: Iterable[int], segments: Sequence[tuple[int, int]]
 ) -> None:
@@ -279,12 +298,24 @@ def note_removal(
             """,
             [(space_id, revision, first, end) for first, end in segments],
         )
-        (noted,) = connection.execute(
-            "SELECT count(*) FROM vector_removals WHERE space_id = ?", (space_id,)
-        ).fetchone()
-        if noted > _MOST_REMOVALS:
-            connection.execute("DELETE FROM vector_removals WHERE space_id = ?", (space_id,))
-            connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
+        _forget_if_many(connection, space_id, "vector_removals")
+
+
+def _forget_if_many(connection: Connection, space_id: int, table: str) -> None:
+    """Have caches that are behind made anew, where more would have to be remembered for them."""
+    (noted,) = connection.execute(f"SELECT count(*) FROM {table} WHERE space_id = ?", (space_id,)).fetchone()
+    if noted > _MOST_NOTED:
+        connection.execute(f"DELETE FROM {table} WHERE space_id = ?", (space_id,))
+        connection.execute("UPDATE spaces SET rewritten_at_revision = revision WHERE id = ?", (space_id,))
+
+
+def first_addition_after(connection: Connection, space_id: int, revision: int) -> int | None:
+    """From which segment on vectors came to a space after a revision, where not all are the newest."""
+    row = connection.execute(
+        "SELECT min(first_segment_id) FROM vector_additions WHERE space_id = ? AND revision > ?",
+        (space_id, revision),
+    ).fetchone()
+    return None if row[0] is None else int(row[0])
 
 
 def removals_after(connection: Connection, space_id: int, revision: int) -> list[tuple[int, int]]:

@@ -17,9 +17,10 @@ from vidsearch.errors import LibraryNotWritable
 from vidsearch.store import vector_files, vector_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.lock import WRITE_TIMEOUT_SECONDS, try_lock
+from vidsearch.store.manifest import Manifest
 from vidsearch.store.matrix import POSITION, Matrix, Rows, in_memory
 from vidsearch.store.similarity import best_of_one, similarities
-from vidsearch.store.vector_files import Manifest, VectorFiles
+from vidsearch.store.vector_files import VectorFiles
 from vidsearch.store.vector_rows import SpaceRow
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ class Vectors:
         with self._catalog.read() as connection:
             spaces = vector_rows.spaces(connection)
         for row in spaces:
+            if self._is_current(row):
+                continue
             try:
                 is_done = self._catch_up(row, WRITE_TIMEOUT_SECONDS, with_index=True)
             except OSError as error:
@@ -174,6 +177,12 @@ class Vectors:
             best.append(rows[top])
         return np.stack(best_scores), np.stack(best)
 
+    def _is_current(self, row: SpaceRow) -> bool:
+        """Whether nothing is to be done for the files of a space."""
+        files = self.files(row.space)
+        manifest = files.manifest()
+        return manifest is not None and manifest.revision >= row.revision and files.is_indexed(manifest)
+
     def _catch_up(self, row: SpaceRow, timeout_seconds: float, *, with_index: bool) -> bool:
         """Make the files as new as the catalog; False where that cannot be done now. Raises OSError."""
         if not self._catalog.keeps_files:
@@ -191,7 +200,8 @@ class Vectors:
         manifest = files.manifest()
         with self._catalog.read() as connection:
             now = vector_rows.space_row(connection, row.space) or row
-            if manifest is None or manifest.revision < now.rewritten_at_revision:
+
+            def rewritten() -> Manifest:
                 is_many = vector_rows.count(connection, now.id) > vector_files.HALF_ROWS
                 return files.rewrite(
                     _all_after(connection, now, -1),
@@ -199,8 +209,14 @@ class Vectors:
                     row_type="<f2" if is_many else "<f4",
                     shards=manifest.shards if manifest else (),
                 )
+
+            if manifest is None or manifest.revision < now.rewritten_at_revision:
+                return rewritten()
             if manifest.revision >= now.revision:
                 return manifest
+            first_added = vector_rows.first_addition_after(connection, now.id, manifest.revision)
+            if first_added is not None and first_added <= files.last_segment_id(manifest):
+                return rewritten()
             removed = vector_rows.removals_after(connection, now.id, manifest.revision)
             manifest = files.remove(manifest, removed) if removed else manifest
             batches = _all_after(connection, now, files.last_segment_id(manifest))
@@ -244,4 +260,4 @@ def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
     is_ordered = manifest.order is not None and manifest.order.num_rows == manifest.num_rows
     if manifest.num_vectors > EXACT_ROWS and not is_ordered:
         manifest = files.save_order(manifest)
-    return manifest
+    return files.note_indexed(manifest)

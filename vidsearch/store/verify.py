@@ -246,8 +246,6 @@ def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:
         track_rows.delete_segments(connection, track.id, from_seconds=time_seconds)
         track_rows.rewind(connection, track.id, time_seconds)
         vector_rows.rewind_spaces(connection, track.id, time_seconds)
-        spaces = [each.row.id for each in vector_rows.spaces_of_track(connection, track.id)]
-        vector_rows.note_change(connection, spaces, rewrites=True)
     segments = "frames" if track.kind == "frames" else f"{track.kind} windows"
     return (
         f"removed its {segments} from {format_time(time_seconds)} on; the next `vidsearch index` makes them "

@@ -292,7 +292,13 @@ class PostgresCatalog:
         query = f"SELECT key, value FROM {self._at.schema}.settings"
         settings = dict(raw.execute(query.encode()).fetchall())
         version = int(settings[setting_rows.FORMAT_VERSION])
-        if version != FORMAT_VERSION:
+        if version < FORMAT_VERSION:
+            raise LibraryNotWritable(
+                f"The library {self.address} has the older format {version}, and this program format "
+                f"{FORMAT_VERSION}. With the program that made it, copy it to a folder; with this one, copy "
+                "that to another schema."
+            )
+        if version > FORMAT_VERSION:
             raise LibraryTooNew(
                 f"The library {self.address} has format {version}; this program knows format "
                 f"{FORMAT_VERSION}. Update vidsearch: pip install --upgrade vidsearch"

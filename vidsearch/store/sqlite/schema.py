@@ -17,7 +17,7 @@ from vidsearch.store.sqlite.statements import execute_all
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 """The number of migrations that this program knows."""
 
 PAGE_BYTES = 16384
@@ -210,7 +210,7 @@ def migrate(connection: sqlite3.Connection) -> None:
 def _migrations() -> Migrations:
     from sqlite_utils import Migrations
 
-    from vidsearch.store.sqlite import schema_4
+    from vidsearch.store.sqlite import schema_4, schema_5
     from vidsearch.store.sqlite.schema_3 import to_tracks
 
     def run_sql(sql: str) -> Callable[[sqlite3.Connection], None]:
@@ -221,6 +221,7 @@ def _migrations() -> Migrations:
         ("subtitles", run_sql(_SUBTITLES)),
         ("tracks", to_tracks),
         ("words", run_sql(schema_4.TABLES)),
+        ("additions", run_sql(schema_5.TABLES)),
     )
     migrations = Migrations("vidsearch")
 
