@@ -11,12 +11,15 @@ from typing import Any
 
 import numpy as np
 
+from vidsearch.errors import MediaError
 from vidsearch.media.images import encode_jpeg
+from vidsearch.store.alerts import FoundMoment
+from vidsearch.store.concept_rows import NewExample
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.records import Lease, OpenedVideo
 from vidsearch.store.store import Store
-from vidsearch.tracks import Chunk, SegmentRecord, TrackSpec
-from vidsearch.types import Caption, EmbeddingSpace, SamplingPlan, Shot, Video, VideoInfo
+from vidsearch.tracks import FILE, Chunk, SegmentRecord, TrackSpec
+from vidsearch.types import Caption, EmbeddingSpace, LibraryModels, SamplingPlan, Shot, Video, VideoInfo
 
 SPACE = EmbeddingSpace(model="made-up", weights_digest="1", preprocessing="none", dim=4)
 OTHER_SPACE = EmbeddingSpace(model="another", weights_digest="1", preprocessing="none", dim=3)
@@ -171,6 +174,46 @@ def four_frames(library: Store, path: Path, *, word: str = "dog") -> Video:
     """A file indexed with four frames, one along each axis, captioned "a dog 0" to "a dog 3"."""
     write_file(path, f"content of {path.name!a} {word}")
     return put(library, path, [record(float(i), axis(i), f"a {word} {i}") for i in range(4)])
+
+
+def fill_every_table(library: Store, folder: Path) -> None:
+    """Two videos with all that a library keeps, and what was in it before: no table is empty."""
+    library.set_models(LibraryModels(("made-up",), "captioner"))
+    library.set_exclude(["*.tmp"])
+    first = four_frames(library, folder / "caf\udce9.mp4")
+    second = four_frames(library, folder / "b.mp4", word="cat")
+    library.add_human_caption(first.id, 0.0, 1.0, "Bello")
+    lines = [SegmentRecord(0.0, 2.0, "Hello dogs"), SegmentRecord(2.0, 3.0, "")]
+    library.put_track(first.id, TrackSpec("subtitle", FILE, {"name": "english"}), lines)
+    on_screen = [SegmentRecord(0.0, 2.0, "Quartcrly revemue"), SegmentRecord(1.0, 3.0, "Room 1204")]
+    library.put_track(second.id, TrackSpec("ocr", "pp-ocrv6-small"), on_screen)
+    half = begin(library, folder / "b.mp4", spaces=[SPACE, OTHER_SPACE])
+    frames = [Frame(0.0, {OTHER_SPACE: axis(0, 3)})]
+    append(library, half, frames, until_seconds=1.0, spaces=[OTHER_SPACE])
+    library.labels.put(
+        ["dog", "cat"],
+        {first.id: [SegmentRecord(0.0, 2.0, "dog", {"confidence": 0.75})]},
+        [first.id, second.id],
+        models=["made-up"],
+    )
+    examples = [
+        NewExample("a.mp4", first.content_hash, 1.0, jpeg(1.0), vectors={SPACE: axis(1)}),
+        NewExample("b.mp4", second.content_hash, 2.0, jpeg(2.0), is_against=True, vectors={SPACE: axis(2)}),
+    ]
+    concept, _ = library.concepts.teach("Bello", "bello", examples, words="a brown dog")
+    library.concepts.teach("Bello", "bello", [NewExample("c.jpg", "c", None, jpeg(3.0))])
+    library.concepts.leave_out(concept, [library.concepts.examples(concept)[1].id])
+    library.alerts.begin(["a dog"])
+    moments = [FoundMoment(first.content_hash, 0.0, 2.0, {"rule": "a dog"})]
+    library.alerts.record("a dog", moments, seen_frame_id=4, targets=["here", "there"], join_seconds=1.0)
+    library.record_failure(folder / "none.mp4", MediaError("is not there"))
+    library.remove(four_frames(library, folder / "c.mp4", word="bird").id)
+    again = begin(library, folder / "b.mp4", plan=SamplingPlan(fps=0.5))
+    append(library, again, [record(0.0, axis(3), "a tiger")], until_seconds=2.0)
+    finish(library, again)
+    with library._catalog.write() as connection:
+        connection.execute("INSERT INTO path_versions (path_id, version) VALUES (1, '1')")
+    assert library.take_lease("in work") is not None
 
 
 NOON = datetime(2024, 6, 1, 12, tzinfo=UTC)

@@ -5,7 +5,7 @@ All functions take a connection; none begins or ends a transaction.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -220,6 +220,39 @@ def vectors(connection: Connection, concept_id: int, space: EmbeddingSpace) -> d
         for example_id, blob in rows
         if len(blob) == space.dim * _BLOB.itemsize
     }
+
+
+def unsound_vectors(connection: Connection) -> list[tuple[int, int, str]]:
+    """Vectors of examples that are none that is sound: the example's id, the space's, and its model."""
+    rows = connection.execute(
+        """
+        SELECT v.example_id, v.space_id, s.model, s.dim, v.vector
+        FROM concept_vectors v JOIN spaces s ON s.id = v.space_id ORDER BY v.example_id, v.space_id
+        """
+    )
+    return [
+        (example_id, space_id, model)
+        for example_id, space_id, model, dim, blob in rows
+        if not vector_rows.is_sound(blob, dim)
+    ]
+
+
+def delete_vector(connection: Connection, example_id: int, space_id: int) -> None:
+    """Forget an example's vector in a space."""
+    query = "DELETE FROM concept_vectors WHERE example_id = ? AND space_id = ?"
+    connection.execute(query, (example_id, space_id))
+
+
+def all_pictures(connection: Connection) -> Iterator[tuple[int, str, bytes]]:
+    """Every example's id, its concept's name and its JPEG."""
+    return iter(
+        connection.execute(
+            """
+            SELECT e.id, c.name, e.picture FROM concept_examples e JOIN concepts c ON c.id = e.concept_id
+            ORDER BY e.id
+            """
+        )
+    )
 
 
 def spaces(connection: Connection, concept_id: int) -> list[EmbeddingSpace]:

@@ -16,6 +16,7 @@ import numpy as np
 from vidsearch.errors import MediaError, SourceMissing
 from vidsearch.paths import exists, is_elsewhere
 from vidsearch.store import (
+    concept_rows,
     elsewhere,
     frame_rows,
     ledger,
@@ -44,7 +45,7 @@ def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) ->
     if any(problem.repaired is None for problem in problems):
         return problems  # what an unsound file says of the rest means nothing
     problems += _copy(catalog)
-    checks = (damaged_values, _vectors, _thumbnails, _files)
+    checks = (damaged_values, _vectors, _thumbnails, _concepts, _files)
     for check in checks:
         problems += check(catalog, repair=repair)
         if check is damaged_values and any(
@@ -125,6 +126,28 @@ def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                 )
                 done = _remake_thumbnail(catalog, video, frame.id, frame.time_seconds) if repair else None
                 yield Problem("thumbnail", what, done)
+
+
+def _concepts(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Examples of what the library was taught: vectors that are none, pictures that do not decode."""
+    from vidsearch.media.images import decode_jpeg
+
+    with catalog.read() as connection:
+        unsound = concept_rows.unsound_vectors(connection)
+    for example_id, space_id, model in unsound:
+        if repair:
+            with catalog.write() as connection:
+                concept_rows.delete_vector(connection, example_id, space_id)
+        what = f"The vector of {model} of example {example_id} is unsound."
+        done = "removed it; the next search for its concept makes it again" if repair else None
+        yield Problem("concept-vector", what, done)
+    with catalog.read() as connection:
+        for example_id, name, jpeg in concept_rows.all_pictures(connection):
+            try:
+                decode_jpeg(jpeg)
+            except MediaError:
+                what = f"The picture of example {example_id} of {name!r} does not decode. Teach another one."
+                yield Problem("concept-picture", what)
 
 
 def _remake_thumbnail(catalog: Catalog, video: Video, frame_id: int, time_seconds: float) -> str | None:

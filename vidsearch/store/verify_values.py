@@ -1,4 +1,4 @@
-"""Are the values in a catalog's rows what they should be? SQLite keeps whatever it is given.
+"""Are the values in a catalog's rows what they should be? A database keeps whatever is of the right type.
 
 Each damaged value is named with its row. It is mended by the value that loses least: a time becomes now, an
 unreadable sampling plan the default one, what cannot be read otherwise is forgotten.
@@ -7,27 +7,33 @@ unreadable sampling plan the default one, what cannot be read otherwise is forgo
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from typing import get_args
 
 from vidsearch.errors import LibraryDamaged
-from vidsearch.store import setting_rows
+from vidsearch.store import segment_ids, setting_rows, track_rows
 from vidsearch.store.catalog import Catalog
 from vidsearch.store.connection import Connection
 from vidsearch.store.records import Problem
+from vidsearch.store.segment_ids import KIND_BITS
+from vidsearch.store.tables import tables
 from vidsearch.store.values import MAX_SECONDS, json_object, plan_of, seconds_of, time_of
 from vidsearch.store.video_rows import now
+from vidsearch.tracks import TrackKind
 from vidsearch.types import SamplingPlan
 
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column whose values are more to the program than to SQLite."""
+    """A column whose values are more to the program than to the database."""
 
     table: str
     name: str
     is_sound: Callable[[object], bool]
-    mended: Callable[[], object]
+    mended: Callable[[], object] | None
+    """What to put there instead; None removes the row."""
     what_was_done: str
     where: str = "TRUE"
 
@@ -43,8 +49,31 @@ def _reads(read: Callable[[str], object]) -> Callable[[object], bool]:
     return is_sound
 
 
-def _is_duration(value: object) -> bool:
-    return isinstance(value, float | int) and 0 <= value < MAX_SECONDS
+def _is_number(low: float, end: float) -> Callable[[object], bool]:
+    return lambda value: isinstance(value, float | int) and low <= value < end
+
+
+def _zero() -> int:
+    return 0
+
+
+def _nothing() -> None:
+    return None
+
+
+def _is_holder(value: object) -> bool:
+    """Whether it names a process as `leases` does: host, number, start."""
+    parts = str(value).split("/")
+    return len(parts) == 3 and parts[1].isdecimal() and re.fullmatch(r"\d+(\.\d+)?", parts[2]) is not None
+
+
+_MAX_CLOCK = 1e11
+"""Unix seconds: some three thousand years away."""
+_IS_LENGTH = _is_number(0, MAX_SECONDS)
+_IS_TIME_HERE = _is_number(-MAX_SECONDS, MAX_SECONDS)
+_IS_CLOCK = _is_number(-_MAX_CLOCK, _MAX_CLOCK)
+_IS_COUNT = _is_number(0, 2**53)
+_OF_LABELS = "track_id IN (SELECT id FROM tracks WHERE kind = 'label')"
 
 
 _SECONDS = _reads(lambda text: seconds_of(float(text), ""))
@@ -53,12 +82,19 @@ _OBJECT = _reads(lambda text: json_object(text, ""))
 _PLAN = _reads(lambda text: plan_of(json_object(text, "")))
 _COLUMNS = (
     _Column("videos", "indexed_at", _TIME, now, "set it to now"),
-    _Column("videos", "created_at", _TIME, lambda: None, "forgot it", "created_at IS NOT NULL"),
-    _Column(
-        "videos", "duration_seconds", _is_duration, lambda: None, "forgot it", "duration_seconds IS NOT NULL"
+    _Column("videos", "created_at", _TIME, _nothing, "forgot it", "created_at IS NOT NULL"),
+    _Column("videos", "duration_seconds", _IS_LENGTH, _nothing, "forgot it", "duration_seconds IS NOT NULL"),
+    _Column("videos", "frame_rate", _is_number(0, 1e6), _nothing, "forgot it", "frame_rate IS NOT NULL"),
+    *(
+        _Column("videos", name, _IS_COUNT, _zero, "set it to 0")
+        for name in ("size_bytes", "width", "height", "num_audio_tracks")
     ),
+    _Column("videos", "rotation_degrees", _is_number(-360, 361), _zero, "set it to 0"),
+    _Column("videos", "recorded_unix_seconds", _IS_CLOCK, _zero, "set it to 1970"),
+    _Column("videos", "recorded_local_seconds", _IS_CLOCK, _zero, "set it to 1970"),
     _Column("failures", "failed_at", _TIME, now, "set it to now"),
     _Column("tracks", "created_at", _TIME, now, "set it to now"),
+    _Column("tracks", "done_until_seconds", _IS_TIME_HERE, _zero, "set it to 0"),
     _Column(
         "tracks",
         "params",
@@ -68,12 +104,46 @@ _COLUMNS = (
         "kind = 'frames'",
     ),
     _Column("tracks", "params", _OBJECT, lambda: "{}", "forgot it", "kind <> 'frames'"),
+    _Column("track_spaces", "done_until_seconds", _IS_TIME_HERE, _zero, "set it to 0"),
     _Column("segments", "start_seconds", _SECONDS, lambda: 0.0, "set it to 0"),
     _Column("segments", "end_seconds", _SECONDS, lambda: 0.0, "set it to 0"),
-    _Column("segments", "attributes", _OBJECT, lambda: None, "forgot it", "attributes IS NOT NULL"),
+    _Column("segments", "attributes", _OBJECT, _nothing, "forgot it", "attributes IS NOT NULL"),
+    _Column("segments", "text", bool, None, "removed it; `vidsearch label` finds them again", _OF_LABELS),
+    _Column("leases", "holder", _is_holder, _nothing, "gave it back", "holder IS NOT NULL"),
+    _Column("leases", "expires_unix_seconds", _IS_CLOCK, _zero, "let it expire"),
+    _Column("leases", "deaths", _IS_COUNT, _zero, "set it to 0"),
+    _Column("concepts", "created_at", _TIME, now, "set it to now"),
+    _Column("concepts", "changed_at", _TIME, now, "set it to now"),
+    _Column(
+        "concept_examples", "time_seconds", _IS_TIME_HERE, _nothing, "forgot it", "time_seconds IS NOT NULL"
+    ),
+    _Column("alert_rules", "seen_frame_id", _IS_COUNT, _zero, "set it to 0"),
+    _Column("alerts", "start_seconds", _IS_TIME_HERE, _zero, "set it to 0"),
+    _Column("alerts", "end_seconds", _IS_TIME_HERE, _zero, "set it to 0"),
+    _Column("alerts", "created_at", _TIME, now, "set it to now"),
+    _Column("alerts", "event", _OBJECT, None, "removed the alert"),
+    _Column("alert_deliveries", "attempts", _IS_COUNT, _zero, "set it to 0"),
+    _Column("alert_deliveries", "due_unix_seconds", _IS_CLOCK, _zero, "made it due"),
+    _Column("alert_deliveries", "delivered_at", _TIME, now, "set it to now", "delivered_at IS NOT NULL"),
 )
 
 _DERIVED = (
+    (
+        "segments",
+        "end_seconds",
+        "CASE WHEN end_seconds < start_seconds THEN start_seconds ELSE end_seconds END",
+        "let it end where it begins",
+    ),
+    (
+        "segment_ids",
+        "next_id",
+        f"""coalesce((
+            SELECT s.id + 1 FROM segments s
+            WHERE s.id >= segment_ids.next_id AND s.id < segment_ids.first_id + {1 << KIND_BITS}
+            ORDER BY s.id DESC LIMIT 1
+        ), next_id)""",
+        "took the number after the last one",
+    ),
     (
         "tracks",
         "num_segments",
@@ -121,30 +191,75 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         yield Problem(
             "value", problem, "forgot the models; the next `index` chooses them" if repair else None
         )
-    for column, (row_id, value) in damaged:
+    for column, (key, value) in damaged:
         if repair:
             with catalog.write() as connection:
-                connection.execute(
-                    f"UPDATE {column.table} SET {column.name} = ? WHERE {_key(column.table)} = ?",
-                    (column.mended(), row_id),
-                )
-        what = f"{column.table} {row_id}: {column.name} cannot be {str(value)[:60]!r}."
+                _mend(connection, column, key)
+        what = f"{column.table} {_shown(key)}: {column.name} cannot be {str(value)[:60]!r}."
         yield Problem("value", what, column.what_was_done if repair else None)
+    yield from _kinds(catalog, repair=repair)
     for table, name, value, what_was_done in _DERIVED:
+        (key_name,) = _key(table)
         with catalog.read() as connection:
-            wrong = connection.execute(f"SELECT id, {name} FROM {table} WHERE {name} <> {value}").fetchall()
+            wrong = connection.execute(
+                f"SELECT {key_name}, {name} FROM {table} WHERE {name} <> {value}"
+            ).fetchall()
         if repair and wrong:
             with catalog.write() as connection:
                 connection.execute(f"UPDATE {table} SET {name} = {value} WHERE {name} <> {value}")
-        for row_id, found in wrong:
-            what = f"{table} {row_id}: {name} cannot be {found}."
+        for key, found in wrong:
+            what = f"{table} {key}: {name} cannot be {found}."
             yield Problem("value", what, what_was_done if repair else None)
 
 
-def _key(table: str) -> str:
-    return "path" if table == "failures" else "id"
+def _kinds(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
+    """Tracks of another kind than their segments' numbers say, and segments whose numbers say none."""
+    with catalog.read() as connection:
+        rows = connection.execute(
+            """
+            SELECT t.id, t.kind, t.state, (SELECT min(s.id) FROM segments s WHERE s.track_id = t.id)
+            FROM tracks t ORDER BY t.id
+            """
+        ).fetchall()
+    for track_id, kind, state, first_id in rows:
+        try:
+            right = kind if first_id is None else segment_ids.kind_of(first_id)[0]
+        except KeyError:
+            right = None
+        if right == kind and kind in get_args(TrackKind):
+            continue
+        is_known = first_id is not None and right is not None
+        if repair:
+            with catalog.write() as connection:
+                if is_known:
+                    # Shown anew, so that the full-text indexes follow.
+                    change = "UPDATE tracks SET state = ? WHERE id = ?"
+                    connection.execute(change, ("superseded", track_id))
+                    connection.execute("UPDATE tracks SET kind = ? WHERE id = ?", (right, track_id))
+                    connection.execute(change, (state, track_id))
+                else:
+                    track_rows.delete_track(connection, track_id)
+        done = f"made it {right}, as its segments are" if is_known else "removed it: it has nothing"
+        yield Problem("value", f"tracks {track_id}: kind cannot be {kind!r}.", done if repair else None)
 
 
-def _rows(connection: Connection, column: _Column) -> list[tuple[object, object]]:
-    query = f"SELECT {_key(column.table)}, {column.name} FROM {column.table} WHERE {column.where}"
-    return [(row_id, value) for row_id, value in connection.execute(query) if not column.is_sound(value)]
+def _mend(connection: Connection, column: _Column, key: Sequence[object]) -> None:
+    where = " AND ".join(f"{name} = ?" for name in _key(column.table))
+    if column.mended is None:
+        connection.execute(f"DELETE FROM {column.table} WHERE {where}", key)
+    else:
+        query = f"UPDATE {column.table} SET {column.name} = ? WHERE {where}"
+        connection.execute(query, (column.mended(), *key))
+
+
+def _key(table: str) -> tuple[str, ...]:
+    return next(each.key for each in tables() if each.name == table)
+
+
+def _shown(key: Sequence[object]) -> str:
+    return ", ".join(map(str, key))
+
+
+def _rows(connection: Connection, column: _Column) -> list[tuple[Sequence[object], object]]:
+    query = f"SELECT {', '.join(_key(column.table))}, {column.name} FROM {column.table} WHERE {column.where}"
+    return [(key, value) for *key, value in connection.execute(query) if not column.is_sound(value)]
