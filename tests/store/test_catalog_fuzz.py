@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.examples import SPACE, axis, four_frames
+from tests.store.examples import SPACE, axis, fill_every_table
 from vidsearch.errors import VidsearchError
 from vidsearch.store.store import Store
-from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
-from vidsearch.types import LibraryModels
+from vidsearch.store.tables import tables
+from vidsearch.tracks import WordKind
 
 VALUES = ("", "x", "{", "[" * 5000, "null", "-1", "9e999", -1, 2**62, 1e308, -1e308, b"\x00\xff", b"", None)
 WORDS = (WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"))
@@ -25,12 +25,7 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library with something in every table."""
     place = tmp_path_factory.mktemp("sound")
     with Store.open(place / "library", create=True) as store:
-        four_frames(store, place / "a.mp4")
-        store.set_models(LibraryModels(("made-up",), "captioner"))
-        store.add_human_caption(1, 0.0, 1.0, "Bello")
-        spec = TrackSpec("subtitle", FILE, {"name": "english"})
-        store.put_track(1, spec, [SegmentRecord(0.0, 1.0, "a dog barks")])
-        store.record_failure(place / "b.mp4", VidsearchError("broken"))
+        fill_every_table(store, place)
         store.refresh_vectors()
     return place / "library"
 
@@ -39,21 +34,8 @@ def damage(library: Path, chance: random.Random) -> str:
     """Put another value into some row. Returns what was done."""
     with closing(sqlite3.connect(library / "catalog.sqlite3")) as connection, connection:
         connection.execute("PRAGMA ignore_check_constraints = ON")
-        tables = (
-            "settings",
-            "videos",
-            "video_paths",
-            "failures",
-            "tracks",
-            "segments",
-            "thumbnails",
-            "vectors",
-            "spaces",
-            "track_spaces",
-            "segment_ids",
-        )
         while True:
-            table = chance.choice(tables)
+            table = chance.choice(tables()).name
             columns = [row[1] for row in connection.execute(f"PRAGMA table_info({table})")]
             column, value = chance.choice(columns), chance.choice(VALUES)
             with suppress(sqlite3.Error):  # STRICT tables refuse some
@@ -74,6 +56,14 @@ def read_all(store: Store) -> None:
         lambda: store.thumbnail(1),
         lambda: store.nearest(SPACE, axis(0), 3),
         lambda: store.match("dog bello", 5, kinds=WORDS),
+        lambda: store.match("quarterly", 5, kinds=[WordKind("ocr")]),
+        lambda: [store.concepts.examples(each) for each in store.concepts.all()],
+        lambda: [store.concepts.vectors(each, SPACE) for each in store.concepts.all()],
+        store.labels.names,
+        store.labels.spans,
+        store.alerts.num_pending,
+        lambda: store.alerts.take_due("here", unix_seconds=0.0, for_seconds=1.0),
+        lambda: store.take_lease("in work"),
     ):
         with suppress(VidsearchError):
             read()

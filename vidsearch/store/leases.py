@@ -120,12 +120,16 @@ def _is_dead(holder: str) -> bool:
     """Whether a process is known to be dead; of another machine's nothing is known."""
     import psutil
 
-    host, pid, started = holder.split("/")
+    try:
+        host, pid, started = holder.split("/")
+        number, started_at = int(pid), float(started)
+    except ValueError:  # damage: that is nobody
+        return True
     if host != _host():
         return False
     try:
-        process = psutil.Process(int(pid))
-        is_same = abs(process.create_time() - float(started)) < _START_TOLERANCE_SECONDS
+        process = psutil.Process(number)
+        is_same = abs(process.create_time() - started_at) < _START_TOLERANCE_SECONDS
         return not is_same or process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
