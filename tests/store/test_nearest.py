@@ -529,6 +529,16 @@ def test_a_search_looks_into_every_shard(sharded: Store):
     assert sharded.verify() == []
 
 
+def test_rows_of_a_large_file_are_read_as_they_are_mapped(sharded: Store):
+    chosen = np.random.default_rng(0).permutation(1000)[:50]
+    for num_rows in (1700, 1000):
+        rows = sharded.matrix(SPACE).vectors
+        assert (len(rows), rows.file is None) == (num_rows, False)
+        assert np.array_equal(rows[chosen], rows[:][chosen])
+        if num_rows == 1700:
+            sharded.remove(1)
+
+
 def test_a_full_shard_is_not_written_again(sharded: Store, tmp_path: Path):
     before = index_files(sharded)
     fill(sharded, tmp_path, random_rows(60, seed=2), name="c")

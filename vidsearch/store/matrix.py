@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, overload
@@ -18,8 +19,26 @@ if TYPE_CHECKING:
 POSITION = np.dtype([("segment_id", "<i8"), ("video_id", "<i8"), ("time_seconds", "<f8")])
 """Whose vector a row is."""
 
+_FEW_ROWS = 2048
+
 RowRange: TypeAlias = tuple[int, int]
 """Rows [first, end)."""
+
+
+class RowFile:
+    """A file of rows that is open for as long as somebody has it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def __del__(self) -> None:
+        os.close(self._descriptor)
+
+    def read(self, rows: Int64, into: NDArray[np.floating]) -> None:
+        """Read rows of the type of `into`, (n, dim), which takes them."""
+        size, content = into.strides[0], memoryview(into).cast("B")
+        for start, row in zip(range(0, into.nbytes, size), rows.tolist(), strict=True):
+            os.preadv(self._descriptor, [content[start : start + size]], row * size)
 
 
 class Rows:
@@ -30,11 +49,16 @@ class Rows:
     Args:
         stored: float32 or float16 (m, dim), mapped from disk where possible.
         living: The n rows of it, ascending, that are still there; None where all are.
+        file: What `stored` is mapped from. A few rows are read from it: the system would map the pages
+            around each of them, too, until most of the file counts as this process's memory.
     """
 
-    def __init__(self, stored: NDArray[np.floating], living: Int64 | None = None) -> None:
+    def __init__(
+        self, stored: NDArray[np.floating], living: Int64 | None = None, file: RowFile | None = None
+    ) -> None:
         self.stored = stored
         self.living = living
+        self.file = file
 
     def __len__(self) -> int:
         return len(self.stored) if self.living is None else len(self.living)
@@ -59,8 +83,13 @@ class Rows:
     def __getitem__(self, rows: slice | Int64) -> Float32: ...
     def __getitem__(self, rows: int | slice | Int64) -> Float32:
         """Some of the rows; without copying them where they lie side by side as float32."""
-        found = self.stored[rows if self.living is None else self.living[rows]]
-        return np.asarray(found, dtype=np.float32)
+        at = rows if self.living is None else self.living[rows]
+        is_few = isinstance(at, np.ndarray) and at.dtype == np.int64 and len(at) <= _FEW_ROWS
+        if self.file is None or not is_few:
+            return np.asarray(self.stored[at], dtype=np.float32)
+        found = np.empty((len(at), self.stored.shape[1]), self.stored.dtype)
+        self.file.read(at, found)
+        return found.astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +185,7 @@ def without(removed: Sequence[RowRange], everything: Matrix) -> Matrix:
         everything.segment_ids[is_living],
         everything.video_ids[is_living],
         everything.times[is_living],
-        Rows(everything.vectors.stored, np.flatnonzero(is_living)),
+        Rows(everything.vectors.stored, np.flatnonzero(is_living), everything.vectors.file),
         order,
     )
 

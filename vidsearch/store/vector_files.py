@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import numpy as np
 
 from vidsearch.store.manifest import COLUMNS, FORMAT, IndexFile, Manifest, OrderFile, read_manifest
-from vidsearch.store.matrix import Matrix, Order, Rows, in_memory, joined, order_of, without
+from vidsearch.store.matrix import Matrix, Order, RowFile, Rows, in_memory, joined, order_of, without
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -76,7 +76,10 @@ class VectorFiles:
             for path, kind in zip(paths[1:], COLUMNS.values(), strict=True)
         )
         segment_ids, video_ids, times = columns
-        everything = Matrix(segment_ids, video_ids, times, Rows(rows), self._load_order(manifest))
+        # Half-precision rows are those of files too large to be in memory anyhow.
+        is_large = manifest.row_type == "<f2" and hasattr(os, "preadv")
+        kept = Rows(rows, file=RowFile(os.open(paths[0], os.O_RDONLY)) if is_large else None)
+        everything = Matrix(segment_ids, video_ids, times, kept, self._load_order(manifest))
         return without(manifest.removed, everything)
 
     def append(
