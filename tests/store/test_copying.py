@@ -5,39 +5,52 @@ from __future__ import annotations
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from tests.store.examples import OTHER_SPACE, SPACE, Frame, append, axis, begin, four_frames
+from tests.store.examples import SPACE, axis, fill_every_table, four_frames
 from tests.store.test_processes import state_of
-from vidsearch.errors import LibraryError, MediaError
+from vidsearch.errors import LibraryError
 from vidsearch.store import copying
 from vidsearch.store.copying import CopyProgress, CopyReport
 from vidsearch.store.store import Store
-from vidsearch.tracks import FILE, SegmentRecord, TrackSpec, WordKind
-from vidsearch.types import LibraryModels
+from vidsearch.store.tables import Column, tables
+from vidsearch.store.video_rows import value_path
+from vidsearch.tracks import WordKind
 
-KINDS = [WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle")]
+KINDS = [WordKind("caption"), WordKind("caption", is_human=True), WordKind("subtitle"), WordKind("ocr")]
 
 
 @pytest.fixture
 def original(tmp_path: Path):
-    """A library with something in most tables, and with numbers that are not given again."""
+    """A library with something in every table, and with numbers that are not given again."""
     with Store.open(tmp_path / "original", create=True) as library:
-        library.set_models(LibraryModels(("made-up",), "captioner"))
-        first = four_frames(library, tmp_path / "caf\udce9.mp4")
-        four_frames(library, tmp_path / "b.mp4", word="cat")
-        library.add_human_caption(first.id, 0.0, 1.0, "Bello")
-        lines = [SegmentRecord(0.0, 2.0, "Hello dogs"), SegmentRecord(2.0, 3.0, "")]
-        library.put_track(first.id, TrackSpec("subtitle", FILE, {"name": "english"}), lines)
-        half = begin(library, tmp_path / "b.mp4", spaces=[SPACE, OTHER_SPACE])
-        append(
-            library, half, [Frame(0.0, {OTHER_SPACE: axis(0, 3)})], until_seconds=1.0, spaces=[OTHER_SPACE]
-        )
-        library.record_failure(tmp_path / "none.mp4", MediaError("is not there"))
-        library.remove(four_frames(library, tmp_path / "c.mp4", word="bird").id)
-        assert library.take_lease("in work") is not None
+        fill_every_table(library, tmp_path)
         yield library
+
+
+def rows_of(library: Store) -> dict[str, list[Any]]:
+    """All that is in the tables, but for what a library has of its own."""
+
+    def plain(column: Column, value: Any) -> Any:
+        if column.is_truth:
+            return bool(value)
+        return value_path(value) if column.name in ("path", "last_path") else value
+
+    found = {}
+    with library._catalog.read() as connection:
+        for table in tables():
+            query = f"SELECT {', '.join(table.columns)} FROM {table.name}"
+            rows = [
+                tuple(plain(column, value) for column, value in zip(table.all_columns, row, strict=True))
+                for row in connection.execute(query)
+            ]
+            if table.name == "settings":
+                rows = [row for row in rows if row[0] not in ("library_id", "format_version")]
+            found[table.name] = sorted(rows, key=repr)
+    del found["leases"]
+    return found
 
 
 def is_the_same(library: Store, original: Store) -> None:
@@ -47,7 +60,8 @@ def is_the_same(library: Store, original: Store) -> None:
         original.tracks(video.id) for video in original.videos()
     ]
     assert (library.models, library.failures()) == (original.models, original.failures())
-    for words in ("dog", "hello", "bello", "cat OR dog"):
+    assert rows_of(library) == rows_of(original)
+    for words in ("dog", "hello", "bello", "cat OR dog", "revenue", "1205"):
         found, expected = (each.match(words, 9, kinds=KINDS) for each in (library, original))
         assert [(m.segment_id, m.score) for m in found] == [(m.segment_id, m.score) for m in expected]
     assert library.nearest(SPACE, axis(1), 3)[0].tolist() == original.nearest(SPACE, axis(1), 3)[0].tolist()

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import sqlite3
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +14,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.store.test_copying import rows_of
 from vidsearch.search.engine import Searcher
 from vidsearch.service.query_json import read_query
 from vidsearch.store.sqlite import schema
 from vidsearch.store.store import Store
+from vidsearch.tracks import WordKind
 from vidsearch.types import CaptionOrigin, EmbeddingSpace, LibraryModels, SamplingPlan, Shot
 
 FIXTURE = Path(__file__).with_name("format_2")
@@ -136,6 +139,92 @@ def test_captions_become_tracks(old_library: Path):
             ("a close up of a cat", CaptionOrigin.MODEL, False),
             ("Minka the cat looks up", CaptionOrigin.HUMAN, True),
         ]
+
+
+@pytest.fixture(params=["format_2", "format_3"])
+def older(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
+    """A library of an older format, with text on the screen where that had a place for it."""
+    folder = tmp_path / "library"
+    folder.mkdir()
+    packed = Path(__file__).with_name(request.param) / "catalog.sqlite3.gz"
+    (folder / "catalog.sqlite3").write_bytes(gzip.decompress(packed.read_bytes()))
+    if request.param == "format_3":
+        with closing(sqlite3.connect(folder / "catalog.sqlite3")) as connection, connection:
+            connection.executescript(
+                """
+                INSERT INTO tracks (
+                    id, video_id, kind, producer, params, state, is_complete, num_segments, created_at
+                ) VALUES (900, 1, 'ocr', 'reader', '{}', 'active', 1, 1, '2026-01-01T00:00:00+00:00');
+                INSERT INTO segments (id, track_id, start_seconds, end_seconds, text)
+                VALUES (4398046511105, 900, 0, 1, 'Quartcrly revemue');
+                INSERT INTO segment_ids (first_id, next_id) VALUES (4398046511104, 4398046511106);
+                """
+            )
+    return folder
+
+
+def test_a_migrated_catalog_is_made_like_a_new_one(older: Path, tmp_path: Path):
+    """Tables, columns, keys, indexes, views and triggers; SQLite writes them down as they came to be."""
+
+    def made(folder: Path) -> dict[str, Any]:
+        names = {(kind, name) for kind, name in rows(folder, "SELECT type, name FROM sqlite_schema")}
+        columns = {
+            name: [row[1:] for row in rows(folder, f"PRAGMA table_info({name})")]
+            + sorted(row[2:] for row in rows(folder, f"PRAGMA foreign_key_list({name})"))
+            for kind, name in names
+            if kind == "table"
+        }
+        triggers = sorted(
+            rows(folder, "SELECT name, sql FROM sqlite_schema WHERE type IN ('trigger', 'view')")
+        )
+        return {"names": sorted(names), "columns": columns, "triggers": triggers}
+
+    Store.open(older).close()
+    Store.open(tmp_path / "new", create=True).close()
+    assert made(older) == made(tmp_path / "new")
+
+
+def test_no_row_of_format_3_changes(older: Path):
+    version = rows(older, "PRAGMA user_version")[0][0]
+    if version != 3:
+        pytest.skip("format 2 had other tables")
+    names = [
+        name
+        for (name,) in rows(
+            older, "SELECT name FROM pragma_table_list WHERE schema = 'main' AND type = 'table'"
+        )
+        if "sqlite" not in name
+    ]
+    columns = {
+        name: ", ".join(f'"{row[1]}"' for row in rows(older, f"PRAGMA table_info({name})")) for name in names
+    }
+
+    def content() -> dict[str, Any]:
+        return {name: sorted(rows(older, f"SELECT {columns[name]} FROM {name}"), key=repr) for name in names}
+
+    before = content()
+    assert sum(map(len, before.values())) > 100
+    Store.open(older).close()
+    assert content() == before
+
+
+def test_an_older_library_goes_to_a_server_and_back(older: Path, postgres_library: str, tmp_path: Path):
+    with (
+        Store.open(older) as library,
+        Store.open(postgres_library, create=True) as server,
+        Store.open(tmp_path / "back", create=True) as back,
+    ):
+        library.copy_to(server)
+        server.copy_to(back)
+        assert rows_of(library) == rows_of(server) == rows_of(back)
+        assert {problem.kind for each in (library, server, back) for problem in each.verify()} <= {
+            "file-missing"
+        }
+        for each in (library, server, back):
+            found = each.match("quarterly", 9, kinds=[WordKind("ocr")])
+            assert [match.text for match in found] == ["Quartcrly revemue"] * (
+                library.tracks(1)[-1].kind == "ocr"
+            )
 
 
 def test_a_migrated_library_is_sound(old_library: Path):

@@ -1,4 +1,4 @@
-"""From format 4 to format 5: a table beside those that were there."""
+"""From format 4 to format 5: a table beside the others, and the letters of older text on the screen."""
 
 from __future__ import annotations
 
@@ -10,4 +10,7 @@ CREATE TABLE vector_additions (
     first_segment_id INTEGER NOT NULL,
     PRIMARY KEY (space_id, revision)
 ) STRICT, WITHOUT ROWID;
+
+-- Text that was on the screen before format 4.
+INSERT INTO segments_trigrams (segments_trigrams) VALUES ('rebuild');
 """
