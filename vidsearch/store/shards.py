@@ -181,7 +181,7 @@ def _between(among: Int64, entry: IndexFile) -> Int64:
 
 
 def read_shards(files: VectorFiles, manifest: Manifest) -> list[Shard]:
-    """A manifest's shards, read side by side, as each is checked whole. None of them where one is broken."""
+    """A manifest's shards, read side by side. None of them where one is broken."""
     if not manifest.shards:
         return []
     with ThreadPoolExecutor(min(len(manifest.shards), os.cpu_count() or 1)) as threads:
