@@ -46,6 +46,7 @@ def best_of_one(rows: Rows, query: Float32, k: int, *, among: Int64 | None = Non
         end = min(start + _BLOCK_ROWS, count)
         at = slice(start, end) if among is None else _side_by_side(among[start:end])
         scores[start:end] = similarities(rows[at], query)
+    scores[np.isnan(scores)] = -np.inf  # of a damaged row; no comparison with it would hold
     least = np.partition(scores, count - k)[count - k]
     likely = np.flatnonzero(scores >= least)
     best = likely[np.lexsort((likely, -scores[likely]))[:k]]
