@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, overload
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard, overload
 
 import numpy as np
 
@@ -36,7 +36,7 @@ class RowFile:
 
     def read(self, rows: Int64, into: NDArray[np.floating]) -> None:
         """Read rows of the type of `into`, (n, dim), which takes them."""
-        size, content = into.strides[0], memoryview(into).cast("B")
+        size, content = into.strides[0], into.data.cast("B")
         for start, row in zip(range(0, into.nbytes, size), rows.tolist(), strict=True):
             os.preadv(self._descriptor, [content[start : start + size]], row * size)
 
@@ -84,12 +84,16 @@ class Rows:
     def __getitem__(self, rows: int | slice | Int64) -> Float32:
         """Some of the rows; without copying them where they lie side by side as float32."""
         at = rows if self.living is None else self.living[rows]
-        is_few = isinstance(at, np.ndarray) and at.dtype == np.int64 and len(at) <= _FEW_ROWS
-        if self.file is None or not is_few:
-            return np.asarray(self.stored[at], dtype=np.float32)
-        found = np.empty((len(at), self.stored.shape[1]), self.stored.dtype)
-        self.file.read(at, found)
-        return found.astype(np.float32)
+        if self.file is not None and _is_few(at):
+            found = np.empty((len(at), self.stored.shape[1]), self.stored.dtype)
+            self.file.read(at, found)
+            return found.astype(np.float32)
+        return np.asarray(self.stored[at], dtype=np.float32)
+
+
+def _is_few(rows: object) -> TypeGuard[Int64]:
+    """Whether these are some numbers of rows, but not many."""
+    return isinstance(rows, np.ndarray) and rows.dtype == np.int64 and 0 < len(rows) <= _FEW_ROWS
 
 
 @dataclass(frozen=True, slots=True)
