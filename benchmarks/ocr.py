@@ -5,6 +5,9 @@
 
 `read`: lower thirds, slides and subtitles, drawn over dead leaves in DejaVu and Liberation fonts and encoded
 by x264 at CRF 23. The phrases are none of those that anything was chosen on.
+`languages`: subtitles of the lines in `screen_lines.json`, each twice, at 720 lines, by language and by font.
+Fonts that are not installed are left out: the figures in the docs have all eleven (Debian's fonts-lato,
+fonts-open-sans, fonts-roboto-unhinted, fonts-crosextra-carlito and -caladea).
 `cost`: CPU seconds for a picture without text: made-up scenes of dead leaves.
 `find`: words of the phrases, asked for as they are, in lines of which one letter in ten is wrong.
 """
@@ -13,11 +16,13 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 import random
 import sqlite3
 import string
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -42,6 +47,20 @@ FONTS = Path("/usr/share/fonts/truetype")
 PLAIN = ("dejavu/DejaVuSans.ttf", "liberation/LiberationSans-Regular.ttf", "dejavu/DejaVuSansCondensed.ttf")
 BOLD = ("dejavu/DejaVuSans-Bold.ttf", "liberation/LiberationSans-Bold.ttf")
 SERIF = ("dejavu/DejaVuSerif.ttf", "liberation/LiberationSerif-Regular.ttf")
+
+MORE_FONTS = (
+    "dejavu/DejaVuSans.ttf",
+    "dejavu/DejaVuSerif.ttf",
+    "liberation/LiberationSans-Regular.ttf",
+    "liberation/LiberationSerif-Italic.ttf",
+    "liberation/LiberationSansNarrow-Bold.ttf",
+    "lato/Lato-Regular.ttf",
+    "open-sans/OpenSans-Semibold.ttf",
+    "roboto/unhinted/RobotoTTF/Roboto-Medium.ttf",
+    "roboto/unhinted/RobotoCondensed-Regular.ttf",
+    "crosextra/Carlito-Regular.ttf",
+    "crosextra/Caladea-Regular.ttf",
+)
 
 SUBTITLES = (
     "The train leaves at seven, not at eight.",
@@ -88,12 +107,15 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "parts", nargs="*", choices=("read", "cost", "find"), default=("read", "cost", "find")
+        "parts", nargs="*", choices=("read", "languages", "cost", "find"), default=("read", "cost", "find")
     )
+    parser.add_argument("--fonts", type=Path, nargs="*", default=[], help="more folders that fonts are in")
     parser.add_argument("--package", action="store_true", help="read with the rapidocr package, too")
     arguments = parser.parse_args()
     if "read" in arguments.parts:
         read(with_package=arguments.package)
+    if "languages" in arguments.parts:
+        languages([FONTS, *arguments.fonts])
     if "cost" in arguments.parts:
         cost()
     if "find" in arguments.parts:
@@ -129,6 +151,39 @@ def read(*, with_package: bool) -> None:
                 for want, got in wrong:
                     print(f"    {want!r} was read as {got!r}")
             print(f"{height} lines, {name}: {seconds:.3f} CPU s a picture")
+
+
+def languages(folders: Sequence[Path]) -> None:
+    """Print the character error rate by language and by font."""
+    places = [folder / name for name in MORE_FONTS for folder in folders]
+    fonts = [place for place in places if place.is_file()]
+    lines = json.loads(Path(__file__).with_name("screen_lines.json").read_text(encoding="utf-8"))
+    chance = np.random.default_rng(SEED)
+    drawn = [
+        (language, line, fonts[number % len(fonts)], number % 3)
+        for number, (language, line) in enumerate(
+            (language, line) for language, own in lines.items() for line in own for _ in range(2)
+        )
+    ]
+    images = [
+        _subtitle(chance, line, 1280, 720, style=style, fonts=(str(font),)) for _, line, font, style in drawn
+    ]
+    reader = _reader()
+    errors: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
+    not_whole: Counter[str] = Counter()
+    for (language, line, font, style), image in zip(drawn, through_codec(images), strict=True):
+        text = reader(image)
+        num_errors, num_letters = letter_errors(line, text)
+        for name in (language, font.stem, f"style {style}", "all"):
+            errors[name] += num_errors
+            letters[name] += num_letters
+            not_whole[name] += num_errors > 0
+        if num_errors:
+            print(f"    {language}, {font.stem}: {line!r} was read as {text!r}")
+    for name, count in letters.items():
+        rate = errors[name] / count
+        print(f"{name}: {errors[name]} of {count} letters ({rate:.2%}), {not_whole[name]} lines not whole")
 
 
 def cost() -> None:
@@ -258,11 +313,19 @@ def _font(chance: np.random.Generator, names: Sequence[str], size: float) -> Ima
     return ImageFont.truetype(FONTS / names[int(chance.integers(len(names)))], round(size))
 
 
-def _subtitle(chance: np.random.Generator, text: str, width: int, height: int, *, style: int) -> UInt8Image:
+def _subtitle(
+    chance: np.random.Generator,
+    text: str,
+    width: int,
+    height: int,
+    *,
+    style: int,
+    fonts: Sequence[str] = PLAIN,
+) -> UInt8Image:
     """White on a black bar, white with an outline, or yellow with one."""
     image = _background(chance, width, height)
     draw = ImageDraw.Draw(image)
-    font = _font(chance, PLAIN, height * chance.uniform(0.04, 0.055))
+    font = _font(chance, fonts, height * chance.uniform(0.04, 0.055))
     stroke = round(height / 360) if style else 0
     left, top, right, bottom = draw.textbbox((0, 0), text, font=font, stroke_width=stroke)
     x, y = (width - (right - left)) // 2, round(height * 0.9) - bottom

@@ -248,7 +248,7 @@ def bucket(folder: Path) -> Iterator[Any]:
         client.put_object(Bucket="films", Key="a/private/film.mp4", Body=b"x")
         client.put_object(Bucket="films", Key="a//odd.mp4", Body=b"x")
         yield client
-        remote._backends.clear()
+        remote._connections.clear()
         client.close()
         server.stop()
 

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from email.utils import parsedate_to_datetime
+from errno import EACCES, ENOENT, ENOTDIR
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -37,12 +38,17 @@ _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 _VERSIONS = ("VersionId", "generation", "ETag", "etag", "Content-MD5", "Digest")
 """What backends call it, the surest first."""
 _TIMES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified")
+_REFUSALS = frozenset(
+    {"SMBAuthenticationError", "LogonFailure", "AccessDenied", "WrongPassword", "PasswordExpired"}
+)
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _HTTP = frozenset({"http", "https"})
+_LOGS_IN = frozenset({"smb"})
+"""Whose backends log in once: where the connection is lost, that is lost with it."""
 
 _BLOCKS = BlockCache()
-_backends: dict[tuple[str, str], Any] = {}
-"""By kind and server: each keeps its connections."""
+_connections: dict[tuple[str, str], _Connection] = {}
+"""By kind and server."""
 _lock = threading.Lock()
 
 
@@ -50,8 +56,10 @@ class RemoteFile:
     """A file at an address. Safe in any thread; what it opens is for one."""
 
     def __init__(self, address: Address) -> None:
+        """Raises MediaError where nothing here can read such addresses; the server is not asked yet."""
         self._address = address
-        self._backend, self._key = _backend_of(address)
+        self._kind = _kind_of(address)
+        self._key = self._kind._strip_protocol(str(address))
 
     def state(self) -> SourceState:
         found = self._info()
@@ -77,7 +85,7 @@ class RemoteFile:
         if self._address.scheme in _HTTP or self._info().get("type") != "directory":
             return None
         root = self._key.rstrip("/")
-        found = self._persistently(lambda: self._backend.find(root, detail=True))
+        found = self._persistently(lambda backend: backend.find(root, detail=True))
         return [
             (self._address / name[len(root) + 1 :], int(about.get("size") or 0))
             for name, about in sorted(found.items())
@@ -85,12 +93,12 @@ class RemoteFile:
         ]
 
     def _info(self) -> Mapping[str, Any]:
-        found: Mapping[str, Any] = self._persistently(lambda: self._backend.info(self._key))
+        found: Mapping[str, Any] = self._persistently(lambda backend: backend.info(self._key))
         return found
 
     def _range(self, start: int, end: int, *, size_bytes: int) -> bytes:
-        def fetch() -> bytes:
-            data: bytes = self._backend.cat_file(self._key, start=start, end=end)
+        def fetch(backend: Any) -> bytes:
+            data: bytes = backend.cat_file(self._key, start=start, end=end)
             if len(data) < end - start:
                 raise ConnectionError(f"{len(data):,} bytes came where {end - start:,} were to come")
             return data
@@ -103,14 +111,20 @@ class RemoteFile:
             )
         return data
 
-    def _persistently(self, ask: Callable[[], Answer]) -> Answer:
-        """Ask until there is an answer, or a reason why there will be none."""
+    def _persistently(self, ask: Callable[[Any], Answer]) -> Answer:
+        """Ask the backend until there is an answer, or a reason why there will be none."""
         began = time.monotonic()
         waits = iter(_waits())
         while True:
+            connection = _connection_to(self._address)
+            was_open = connection.is_open
             try:
-                return ask()
+                return ask(connection.backend(self._kind, self._address))
             except Exception as error:
+                if self._address.scheme in _LOGS_IN:
+                    connection.close()
+                    if was_open and _lacks_credentials(error):
+                        continue  # it was cut, and what is sent over it now comes from nobody
                 wait = next(waits, None)
                 status = _status(error)
                 is_late = time.monotonic() - began > _PATIENCE_SECONDS
@@ -119,12 +133,11 @@ class RemoteFile:
                 time.sleep(max(wait, _asked_to_wait(error)))
 
     def _problem(self, error: Exception, status: int | None) -> MediaError:
-        is_missing = isinstance(error, FileNotFoundError) and error.__cause__ is None
-        if status in (404, 410) or is_missing:
+        if status in (404, 410) or _is_missing(error):
             return SourceMissing("is not there", path=self._address)
         if status == 416:
             return MediaError("cannot be read: it is shorter than its server says", path=self._address)
-        if status in (401, 403) or isinstance(error, PermissionError) or _lacks_credentials(error):
+        if status in (401, 403) or _is_forbidden(error) or _lacks_credentials(error):
             return SourceUnavailable(
                 f"its server does not let it be read{_in_brackets(status)}. Credentials are looked for where "
                 f"{self._address.scheme}:// is read by others: in the environment, or in their configuration",
@@ -137,13 +150,44 @@ class RemoteFile:
         )
 
 
-def _backend_of(address: Address) -> tuple[Any, str]:
-    """The backend that reads an address, and what it calls the file. Raises MediaError."""
+class _Connection:
+    """A backend for one server, made when it is first needed: some log in by being made."""
+
+    def __init__(self) -> None:
+        self._backend: Any = None
+        self._lock = threading.Lock()
+
+    @property
+    def is_open(self) -> bool:
+        return self._backend is not None
+
+    def backend(self, kind: Any, address: Address) -> Any:
+        """The backend. Raises whatever it does where it cannot log in."""
+        with self._lock:
+            if self._backend is None:
+                options = {**_options(address.scheme), **kind._get_kwargs_from_urls(str(address))}
+                # A listing that is remembered would hide that a file was replaced.
+                self._backend = kind(use_listings_cache=False, skip_instance_cache=True, **options)
+            return self._backend
+
+    def close(self) -> None:
+        """Have the next question log in again."""
+        self._backend = None
+
+
+def _connection_to(address: Address) -> _Connection:
+    server = address.scheme, str(address).partition("://")[2].partition("/")[0]
+    with _lock:
+        return _connections.setdefault(server, _Connection())
+
+
+def _kind_of(address: Address) -> Any:
+    """The class of the backend that reads an address. Raises MediaError."""
     scheme = address.scheme
     try:
         import fsspec
 
-        kind = fsspec.get_filesystem_class(scheme)
+        return fsspec.get_filesystem_class(scheme)
     except ImportError as error:
         raise MediaError(
             f'is elsewhere, and {scheme}:// cannot be read here: pip install "vidsearch[remote]" ({error})',
@@ -151,21 +195,17 @@ def _backend_of(address: Address) -> tuple[Any, str]:
         ) from error
     except ValueError as error:
         raise MediaError(f"cannot be read: nothing here knows {scheme}:// addresses", path=address) from error
-    server = scheme, str(address).partition("://")[2].partition("/")[0]
-    with _lock:
-        if server not in _backends:
-            options = {**_options(scheme), **kind._get_kwargs_from_urls(str(address))}
-            # A listing that is remembered would hide that a file was replaced.
-            _backends[server] = kind(use_listings_cache=False, skip_instance_cache=True, **options)
-        return _backends[server], kind._strip_protocol(str(address))
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """How long a backend waits, but where the user's own configuration of fsspec says it."""
+    """How a backend waits and shares, but for what the user's own configuration of fsspec says."""
     from fsspec.config import conf
 
-    if conf.get(scheme):
-        return {}
+    said = conf.get(scheme, {})
+    return {name: value for name, value in _own_options(scheme).items() if name not in said}
+
+
+def _own_options(scheme: str) -> dict[str, Any]:
     if scheme in _HTTP:
         from aiohttp import ClientTimeout
 
@@ -174,15 +214,20 @@ def _options(scheme: str) -> dict[str, Any]:
             "client_kwargs": {"trust_env": True, "timeout": timeout},
             "headers": {"Accept-Encoding": "identity"},
         }
+    # Tries are counted here, and not by backends as well.
     if scheme in ("s3", "s3a"):
-        tries = {"max_attempts": 0}  # they are counted here
         return {
             "config_kwargs": {
                 "connect_timeout": _CONNECT_SECONDS,
                 "read_timeout": _READ_SECONDS,
-                "retries": tries,
+                "retries": {"max_attempts": 0},
             }
         }
+    if scheme in ("gs", "gcs"):
+        return {"requests_timeout": 2 * _READ_SECONDS}  # by itself it waits for ever
+    if scheme == "smb":
+        # By itself it keeps everybody else, and our own other threads, from a file that it reads.
+        return {"timeout": _CONNECT_SECONDS, "register_session_retries": 0, "share_access": "rwd"}
     return {}
 
 
@@ -206,7 +251,7 @@ def _status(error: BaseException) -> int | None:
         status = getattr(cause, "status", None) or by_aws.get("HTTPStatusCode")
         if status is None and type(cause).__module__.startswith("gcsfs"):
             status = getattr(cause, "code", None)  # others' is no status of HTTP
-        if isinstance(status, int) and status >= 400:
+        if isinstance(status, int) and 400 <= status < 600:  # others are of SMB
             return status
     return None
 
@@ -217,12 +262,28 @@ def _may_pass(error: Exception, status: int | None) -> bool:
         return False
     if status is not None:
         return status >= 500 or status in _PASSING_STATUSES
-    is_missing = isinstance(error, FileNotFoundError | PermissionError | IsADirectoryError)
-    return not is_missing or error.__cause__ is not None
+    if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
+        return True  # by HTTP: a server that could not be asked
+    return not (_is_missing(error) or _is_forbidden(error) or isinstance(error, IsADirectoryError))
+
+
+def _is_missing(error: Exception) -> bool:
+    if isinstance(error, FileNotFoundError):
+        return error.__cause__ is None
+    return isinstance(error, OSError) and error.errno in (
+        ENOENT,
+        ENOTDIR,
+    )  # SMB's are of no class of their own
+
+
+def _is_forbidden(error: Exception) -> bool:
+    return isinstance(error, PermissionError) or (isinstance(error, OSError) and error.errno == EACCES)
 
 
 def _lacks_credentials(error: BaseException) -> bool:
-    return "Credential" in type(error).__name__  # botocore's NoCredentialsError and its like
+    """By the names of what botocore and smbprotocol raise, which are not imported to read other addresses."""
+    name = type(error).__name__
+    return "Credential" in name or name in _REFUSALS
 
 
 def _asked_to_wait(error: BaseException) -> float:
