@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
+from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
 from tests.captions.libraries import EMBEDDER
@@ -15,7 +18,7 @@ from vidsearch.models import registry
 from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import jobs, show
+from vidsearch.web import jobs, overview, show
 
 
 def page(name: str = "search", **parameters: str) -> AppTest:
@@ -48,7 +51,8 @@ def data(app: AppTest, component: str) -> Any:
     """What a component was given; of several, the first."""
     protos = [element.proto for element in app.get("bidi_component")]
     proto = next(one for one in protos if one.component_name == f"vidsearch-{component}")
-    return json.loads(proto.json or proto.mixed.json)
+    (given,) = json.loads(proto.json)
+    return given
 
 
 def names(app: AppTest) -> list[str]:
@@ -80,6 +84,29 @@ def test_the_first_screen_shows_a_moment_of_each_video_newest_first(library_path
     assert cards[1]["text"] == "a red picture"
     assert len(cards[1]["frames"]) == 8
     assert "2 videos, 15 frames" in html(app)
+
+
+def test_the_first_screen_waits_for_no_example_query(library_path, monkeypatch):
+    go_on, found = threading.Event(), ["a red picture"]
+    monkeypatch.setattr(overview, "example_queries", lambda library, limit: found if go_on.wait(30) else [])
+    app = page()
+    assert names(app) == ["<b>second*.mp4", "first.mp4"]
+    assert "Looking for queries to try" in html(app)
+    go_on.set()
+    while show.library().prepared("examples", lambda: found) is None:
+        time.sleep(0.01)
+    checked(app.run())
+    assert app.button(key="example-0").label == "a red picture"
+
+
+def test_the_first_screen_takes_no_time_to_look_for_tables(library_path, monkeypatch):
+    """Streamlit imports pandas to do so, for each dict that a component is given."""
+
+    def look(value):
+        raise AssertionError(value)
+
+    monkeypatch.setattr(dataframe_util, "determine_data_format", look)
+    page()
 
 
 def test_words_find_moments(library_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
@@ -11,8 +12,13 @@ from vidsearch.samples import sample_folder
 from vidsearch.web import adding, cards, components, jobs, moment, overview, query_form, show
 from vidsearch.web.ids import parse_id
 
+if TYPE_CHECKING:
+    from vidsearch.types import Video
+    from vidsearch.web.page_library import PageLibrary
+
 VIDEOS_AT_ONCE = 24
 NUM_EXAMPLES = 5
+_PATIENCE_SECONDS = 0.7
 
 _WALL = "wall-grid"
 
@@ -59,15 +65,14 @@ def render_wall(opened: int | None) -> None:
             label=f"Indexing: {info.num_complete} of {info.num_videos} videos are in",
             icon=":material/hourglass:",
         )
-    videos = sorted(library.videos(), key=lambda video: (video.indexed_at, video.id), reverse=True)
     num_shown = parse_id(st.query_params.get("shown", "")) or VIDEOS_AT_ONCE
-    shown = [video for video in videos if video.num_frames][:num_shown]
+    videos = _newest(library)
     count = f"{info.num_videos:,} videos, {info.num_frames:,} frames, newest first"
     st.html(f'<p class="vs-quiet">{count}</p>')
     components.grid(
         data={
             "label": "Videos, newest first",
-            "cards": cards.video_cards(library, shown),
+            "cards": cards.video_cards(library, videos[:num_shown]),
             "open": None if opened is None else str(opened),
             "size": "small" if opened is not None else "medium",
         },
@@ -81,20 +86,40 @@ def render_wall(opened: int | None) -> None:
         render_examples()
 
 
+def _newest(library: PageLibrary) -> list[Video]:
+    """The videos that have pictures, the newest first."""
+    videos = [video for video in library.videos() if video.num_frames]
+    return sorted(videos, key=lambda video: (video.indexed_at, video.id), reverse=True)
+
+
 def prepare() -> None:
     """Work out what the first screen needs, so that its first visitor does not wait for it."""
     with contextlib.suppress(VidsearchError):
+        library = show.library()
+        # Its pictures come first: the library answers one question at a time.
+        cards.video_cards(library, _newest(library)[:VIDEOS_AT_ONCE])
         _examples()
 
 
-def _examples() -> list[str]:
+def _examples() -> list[str] | None:
+    """The example queries; None while they are looked for, which nobody waits for."""
     library = show.library()
-    return library.remembered("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
+    return library.prepared("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
+
+
+@st.fragment(run_every=_PATIENCE_SECONDS)
+def _looking_for_examples() -> None:
+    if _examples() is not None:
+        st.rerun(scope="app")
+    st.html('<p class="vs-quiet">Looking for queries to try…</p>')
 
 
 def render_examples() -> None:
     """Show a few queries that this library is known to answer well; a click asks one."""
     queries = _examples()
+    if queries is None:
+        with st.container(key="examples", vertical_alignment="center"):
+            _looking_for_examples()
     if not queries:
         return
     with st.container(horizontal=True, vertical_alignment="center", key="examples"):

@@ -6,6 +6,7 @@ that touches it, so all questions are put in one.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -68,6 +69,8 @@ class PageLibrary:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
         self._library = self._thread.submit(Library.create, path).result()
         self._remembered: dict[str, tuple[object, Any]] = {}
+        self._preparing: set[str] = set()
+        self._preparing_lock = threading.Lock()
         self._explainer: Explainer | None = None
         self._heat_lock = threading.Lock()
 
@@ -89,6 +92,27 @@ class PageLibrary:
             answer = work_out()
             self._remembered[name] = (stamp, answer)
         return answer
+
+    def prepared(self, name: str, work_out: Callable[[], Answer]) -> Answer | None:
+        """Return what `work_out` last returned; None until it has. Never waits.
+
+        What is not known, or was known before something was written, is worked out in a thread of its own.
+        """
+        known = self._remembered.get(name)
+        if known is None or known[0] != self.stamp():
+            with self._preparing_lock:
+                is_new = name not in self._preparing
+                self._preparing.add(name)
+            if is_new:
+                threading.Thread(target=self._prepare, args=(name, work_out), daemon=True).start()
+        return None if known is None else known[1]
+
+    def _prepare(self, name: str, work_out: Callable[[], object]) -> None:
+        try:
+            with contextlib.suppress(VidsearchError):
+                self.remembered(name, work_out)
+        finally:
+            self._preparing.discard(name)
 
     def info(self) -> LibraryInfo:
         """Return the library in numbers."""

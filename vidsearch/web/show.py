@@ -63,6 +63,7 @@ _STYLE = """<style>
   display: none; }
 .st-key-moment { position: sticky; top: 3.9rem; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   padding: .3rem .5rem; scrollbar-gutter: stable; }
+.st-key-examples { min-height: 2.5rem; }
 .st-key-thumbs { display: none; }
 [data-testid^="stBaseButton-primary"] p, [data-testid^="stBaseButton-primary"] span {
   color: light-dark(#fff, #06281b); }

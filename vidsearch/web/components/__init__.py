@@ -6,6 +6,7 @@ Plain HTML, CSS and JavaScript. Each component takes JSON-like data and reports 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,21 +19,34 @@ def _source(name: str) -> str:
     return (_FOLDER / name).read_text(encoding="utf-8")
 
 
-def _component(name: str) -> Any:
-    return st.components.v2.component(
-        f"vidsearch-{name}",
-        css=_source(f"{name}.css"),
-        js=_source("common.js") + _source(f"{name}.js"),
-        isolate_styles=False,
-    )
+class _Component:
+    def __init__(self, name: str) -> None:
+        self._mount: Any = st.components.v2.component(
+            f"vidsearch-{name}",
+            css=_source(f"{name}.css"),
+            js=_source("common.js") + _source(f"{name}.js"),
+            isolate_styles=False,
+        )
+
+    def __call__(self, *, data: dict[str, Any], key: str, **callbacks: Callable[[], None]) -> None:
+        """Show it.
+
+        Args:
+            data: What its script is given: plain, ready for JSON.
+            key: Where what it reports is found in the session's state.
+            callbacks: `on_NAME_change` for each report.
+        """
+        # In a list: Streamlit looks for tables in a dict, and imports pandas to do so, which takes longer
+        # than all else on the first screen.
+        self._mount(data=[data], key=key, **callbacks)
 
 
-grid = _component("grid")
+grid = _Component("grid")
 """Cards in a grid. Reports `open`: the id of the card or step that was chosen."""
-player = _component("player")
+player = _Component("player")
 """A moment of a video. Reports `close`, and `frame`: the id of the frame that was chosen."""
-drop = _component("drop")
+drop = _Component("drop")
 """A place for videos. Reports `start`: the folder to copy them into; `done`: how that went."""
-keys = _component("keys")
+keys = _Component("keys")
 """Keys of the whole page. Reports `close`; `picture`: a JPEG data address that was pasted or dropped;
 `videos`: that some were dropped, which `drop` then shows."""

@@ -115,7 +115,7 @@ class DropZone {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const zone = (parentElement.vidsearch ??= new DropZone(parentElement));
   zone.send = setTriggerValue;
   shelf.changed = () => zone.draw();

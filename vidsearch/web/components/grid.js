@@ -101,7 +101,7 @@ function move(list, event) {
   next.closest("li").scrollIntoView({ block: "nearest" });
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const before = parentElement.vidsearch || { open: null, list: null };
   const open = (id) => setTriggerValue("open", id);
   const focused = before.list && before.list.contains(document.activeElement)

@@ -36,7 +36,7 @@ async function shrunk(file) {
 
 const pictureOf = (transfer) => [...(transfer?.files || [])].find((file) => file.type.startsWith("image/"));
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   let state = parentElement.vidsearch;
   if (state) {
     Object.assign(state, { data, setTriggerValue });

@@ -284,7 +284,7 @@ class Player {
   }
 }
 
-export default function ({ data, parentElement, setTriggerValue }) {
+export default function ({ data: [data], parentElement, setTriggerValue }) {
   const shown = parentElement.vidsearch;
   const send = (name, value) => parentElement.vidsearch.setTriggerValue(name, value);
   if (shown && shown.shows === data.shows) {
