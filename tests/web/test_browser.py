@@ -37,13 +37,17 @@ def wait_for(condition: Callable[[], Any], what: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def entrance(tmp_path_factory):
+def library_path(tmp_path_factory):
+    return tmp_path_factory.mktemp("page") / "library"
+
+
+@pytest.fixture(scope="module")
+def entrance(library_path):
     """The page of a new library, served by the command."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    library = tmp_path_factory.mktemp("page") / "library"
-    options = ["--library", str(library), "--port", str(port), "--no-browser"]
+    options = ["--library", str(library_path), "--port", str(port), "--no-browser"]
     command = [sys.executable, "-m", "vidsearch", "ui", *options]
     server = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert server.stdout is not None
@@ -170,6 +174,20 @@ def address(entrance):
     return entrance.partition("/?")[0]
 
 
+DROP = """
+const [selector, address, name] = arguments, done = arguments[arguments.length - 1];
+fetch(address).then((reply) => reply.blob()).then((blob) => {
+  const files = new DataTransfer();
+  files.items.add(new File([blob], name, { type: "video/mp4" }));
+  for (const kind of ["dragover", "drop"]) {
+    document.querySelector(selector).dispatchEvent(
+      new DragEvent(kind, { dataTransfer: files, bubbles: true, cancelable: true }));
+  }
+  done();
+});
+"""
+
+
 HOSTILE_NAME = "www.evil.example &lt;b&gt; <img src=x onerror=alert(1)>.mp4"
 
 
@@ -180,6 +198,27 @@ def videos(tmp_path_factory, sample_videos):
     for video in sample_videos.glob("*.mp4"):
         shutil.copy(video, folder / (HOSTILE_NAME if video.name == "cafe.mp4" else video.name))
     return folder
+
+
+def test_videos_are_chosen_copied_into_a_folder_and_indexed(visitor, address, videos, tmp_path):
+    """In an empty library, from its first screen."""
+    visitor.browser.get(address)
+    visitor.find(".vs-add", "Drop videos here")
+    field = visitor.browser.find_element("css selector", ".vs-add input[type='file']")
+    field.send_keys(f"{videos / 'cat.mp4'}\n{Path(__file__)}")
+    visitor.find(".vs-add li", "cat.mp4")
+    visitor.find(".vs-add-problem", f"passed over: {Path(__file__).name}")
+    visitor.picture("chosen")
+    folder = visitor.find(".vs-add input[type='text']")
+    folder.clear()
+    folder.send_keys(str(tmp_path / "nowhere"))
+    visitor.click(".vs-add button", "Copy and index")
+    visitor.find(".vs-add-problem", "There is no folder")
+    folder.clear()
+    folder.send_keys(str(tmp_path) + ENTER)
+    visitor.find("h3", "The last run")
+    visitor.find(".vs-files li", "Done")
+    assert (tmp_path / "cat.mp4").read_bytes() == (videos / "cat.mp4").read_bytes()
 
 
 def test_index_search_open_explain_and_export(visitor, address, videos):
@@ -246,6 +285,49 @@ def test_a_moment_is_taught_and_found_by_its_name(visitor, address):
     visitor.find(".vs-card", "cat.mp4")
 
 
+def test_pictures_of_an_answer_are_taught_together(visitor, address):
+    visitor.browser.get(f"{address}/?q=a+cat&weaker=1")
+    visitor.click("button", "Teach a name")
+    visitor.find(".vs-pick-bar", "Click what shows it")
+    pictures = visitor.browser.find_elements("css selector", ".vs-picture")
+    for number in (0, 1, 1):
+        pictures[number].click()
+    visitor.find(".vs-pick-bar", "1 shows it, 1 is not it")
+    assert visitor.focused().endswith(": is not it")
+    visitor.picture("picking")
+    visitor.find(".vs-pick-bar input").send_keys("Tibbles" + ENTER)
+    visitor.find("[data-testid='stAlert']", "Tibbles: 1 example, 1 against it")
+    visitor.find(".st-key-pick")
+    assert "moment=" not in visitor.browser.current_url
+
+
+def test_labels_are_lanes_that_lead_to_their_time(visitor, address, library_path):
+    subprocess.run(
+        [sys.executable, "-m", "vidsearch", "label", "--labels", "a cat", "--library", str(library_path)],
+        check=True,
+        capture_output=True,
+    )
+    visitor.browser.get(f"{address}/?q=a+cat")
+    visitor.click(".vs-picture")
+    visitor.find(".vs-lane", "a cat")
+    wait_for(lambda: visitor.run("document.querySelector('video')?.readyState >= 2"), "the video")
+    visitor.click(".vs-line-button")
+    wait_for(lambda: visitor.run("document.querySelector('video').currentTime") < 1, "the first line")
+    visitor.picture("lanes")
+    span = visitor.browser.find_element("css selector", ".vs-lane button")
+    assert span.get_attribute("aria-label").startswith("a cat, 0:0")
+    span.click()
+    wait_for(lambda: visitor.run("document.querySelector('video').currentTime") > 2, "the label's time")
+
+
+def test_a_video_dropped_anywhere_is_shown_where_it_is_indexed(visitor, address):
+    visitor.browser.get(f"{address}/library")
+    visitor.find(".vs-card")
+    visitor.browser.execute_async_script(DROP, ".vs-card", "/files/videos/1", "dropped.mp4")
+    visitor.find("h3", "Add videos")
+    visitor.find(".vs-add li", "dropped.mp4")
+
+
 def test_keys_alone_find_open_play_and_close(visitor, address):
     visitor.browser.get(address)
     visitor.find(".vs-card")
@@ -281,7 +363,15 @@ def test_keys_alone_find_open_play_and_close(visitor, address):
 
 SIGHTS = [(width, is_dark) for width in (1400, 768, 390) for is_dark in (False, True)]
 """Widths of the page, in light and in dark."""
-PATHS = ["/", "/?q=a+cat&moment=1&weaker=1&in=cat", "/library", "/library?video=1", "/index", "/explore"]
+PATHS = [
+    "/",
+    "/?q=a+cat&moment=1&weaker=1",
+    "/?q=a+cat&in=cat&then1=stones",
+    "/library",
+    "/library?video=1",
+    "/index",
+    "/explore",
+]
 
 
 @pytest.fixture(scope="module")

@@ -367,6 +367,55 @@ def test_a_frame_is_taught_and_forgotten(library_path):
         assert library.concepts.all() == []
 
 
+def _teach(given: object) -> None:
+    from vidsearch.web import teaching
+
+    teaching.begin()
+    teaching.keep(given)
+    teaching.outcome()
+
+
+def taught(given: object) -> AppTest:
+    """What the page says when these cards were picked."""
+    return checked(AppTest.from_function(_teach, kwargs={"given": given}, default_timeout=30).run())
+
+
+def test_pictures_of_an_answer_are_taught_together(library_path):
+    with Store.open(library_path) as library:
+        first, second = (library.frames(video.id) for video in library.videos())
+    ids = {"shown": [str(first[0].id), str(first[8].id)], "against": [str(second[0].id)]}
+    app = taught({"name": "<b>our press", **ids})
+    assert r"\<b\>our press: 2 examples, 1 against it. Search" in app.success[0].value
+    assert "teach-picking" not in app.session_state
+    assert "found by the others" in app.caption[0].value
+    with Store.open(library_path) as library:
+        (concept,) = library.concepts.all()
+        assert [each.is_against for each in library.concepts.examples(concept)] == [False, False, True]
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"name": "the", "shown": ["1"], "against": []}, "cannot be a name"),
+        ({"name": "Minka", "shown": [], "against": []}, "Nothing to teach"),
+        ({"name": "Minka", "shown": ["999"], "against": []}, "There is no frame"),
+        ({"name": "Minka", "shown": ["x", "-1"], "against": ["9" * 30]}, "Nothing to teach"),
+    ],
+)
+def test_what_cannot_be_taught_is_said_and_pictures_stay_picked(library_path, given, says):
+    app = taught(given)
+    assert says in app.warning[0].value.replace("\\", "")
+    assert app.session_state["teach-picking"]
+
+
+def test_cards_are_picked_once_a_name_is_to_be_taught(library_path):
+    app = page(q="red")
+    assert data(app, "grid")["teach"] is None
+    checked(app.button(key="pick").click().run())
+    assert data(app, "grid")["teach"] == {"names": []}
+    assert [one for one in app.button if one.key == "pick"] == []
+
+
 @pytest.mark.parametrize("name", ["search", "index"])
 def test_videos_can_be_dropped_where_there_are_none(empty_library_path, name):
     given = data(page(name), "drop")

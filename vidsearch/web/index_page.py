@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,24 +46,46 @@ def render() -> None:
 
 
 def _choose() -> None:
+    with st.form("index", border=False):
+        with st.container(horizontal=True, vertical_alignment="bottom"):
+            chosen = st.text_input("Folder or video", key="folder", placeholder=str(Path.home() / "Videos"))
+            is_asked = st.form_submit_button("Index", type="primary", icon=":material/play_arrow:")
+        with st.expander("Options", icon=":material/tune:"):
+            options = _options()
+        if is_asked:
+            _start(chosen, options)
     with st.expander("Look for a folder", icon=":material/folder_open:"):
         _browse()
-    with st.form("index"):
-        chosen = st.text_input("Folder or video", key="folder", placeholder=str(Path.home() / "Videos"))
-        with st.container(horizontal=True, vertical_alignment="bottom"):
-            fps = st.number_input("Frames a second", min_value=0.01, max_value=60.0, value=1.0)
-            max_frames = st.number_input("At most, frames per video", min_value=1, value=None, step=1)
-            captions = st.toggle("Write captions", value=True)
-            retry = st.toggle("Try files again that failed before")
-        if st.form_submit_button("Index", type="primary", icon=":material/play_arrow:"):
-            options = ["--fps", f"{fps:g}"]
-            options += ["--max-frames", str(int(max_frames))] if max_frames else []
-            options += [] if captions else ["--no-captions"]
-            options += ["--retry-failed"] if retry else []
-            _start(chosen, options)
     if st.button("Index the sample videos", icon=":material/movie:", key="samples"):
         jobs.start(show.library().path, [sample_folder()])
         st.rerun()
+
+
+def _options() -> list[str]:
+    """Show what a run can do. Returns the command line's options for it."""
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        fps = st.number_input("Frames a second", min_value=0.01, max_value=60.0, value=1.0)
+        max_frames = st.number_input("At most, frames per video", min_value=1, value=None, step=1)
+    with st.container(horizontal=True):
+        captions = st.toggle("Write captions", value=True)
+        heard = _extra("Write down what is said", "speech", "faster_whisper")
+        read = _extra("Read text in the pictures", "text", "rapidocr")
+        retry = st.toggle("Try files again that failed before")
+    return [
+        *("--fps", f"{fps:g}"),
+        *(("--max-frames", str(int(max_frames))) if max_frames else ()),
+        *(() if captions else ("--no-captions",)),
+        *(("--speech",) if heard else ()),
+        *(("--text",) if read else ()),
+        *(("--retry-failed",) if retry else ()),
+    ]
+
+
+def _extra(label: str, extra: str, module: str) -> bool:
+    """Show a switch for what an extra of the package does; without the extra, how to get it."""
+    is_there = find_spec(module) is not None
+    hint = None if is_there else f"Needs the extra: `pip install 'vidsearch[{extra}]'`"
+    return st.toggle(label, disabled=not is_there, help=hint)
 
 
 @st.fragment

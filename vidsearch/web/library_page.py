@@ -105,19 +105,20 @@ def _back() -> None:
 
 def _one(video: Video) -> None:
     library = show.library()
-    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+    with st.container(horizontal=True, vertical_alignment="center", key="video-head"):
         st.button("All videos", icon=":material/arrow_back:", on_click=_back, key="all-videos")
+        st.subheader(show.plain(show.name_of(video)), anchor=False)
         with st.popover("Save captions", icon=":material/download:"):
             _downloads(video, safe_name(video.path.stem))
-    st.subheader(show.plain(show.name_of(video)))
     described = library.describe(video)
     if described is not None:
         st.html(f'<p class="vs-lead">{show.escaped(described.caption.text)}</p>')
     info = video.info
     facts = (
-        f"{show.length_of(video)}, {info.width} × {info.height}, {info.codec}, {video.num_frames:,} frames"
+        f"{show.length_of(video)}, {info.width} × {info.height}, {info.codec}, {video.num_frames:,} frames, "
+        f"{show.escaped(path_text(video.path))}"
     )
-    st.html(f'<p class="vs-quiet">{facts}<br>{show.escaped(path_text(video.path))}</p>')
+    st.html(f'<p class="vs-quiet">{facts}</p>')
     frames = library.frames(video.id)
     opened = parse_id(st.query_params.get("moment", ""))
     with st.container(key="split"):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import Explainer
     from vidsearch.search.answer import SearchAnswer
     from vidsearch.search.query import Query
-    from vidsearch.service.concepts import Taught
+    from vidsearch.service.concepts import Check, Taught
     from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.store.label_rows import LabelSpan
     from vidsearch.store.records import LibraryInfo
@@ -297,10 +297,16 @@ class PageLibrary:
         """Return what the library was taught, by name."""
         return self.ask(lambda library: library.concepts.all())
 
-    def teach(self, name: str, frame_id: int, *, is_against: bool) -> Taught:
-        """Make a frame an example of a concept. Raises QueryError for a name that cannot be one."""
-        shown, against = ((), [frame_id]) if is_against else ([frame_id], ())
+    def teach(self, name: str, shown: Sequence[int] = (), *, against: Sequence[int] = ()) -> Taught:
+        """Make frames examples of a concept, or examples against it, by their ids.
+
+        Raises QueryError for a name that cannot be one, and for a frame that teaches nothing.
+        """
         return self.ask(lambda library: library.concepts.teach(name, shown, against=against))
+
+    def check_concept(self, name: str) -> list[Check]:
+        """Say how well a concept's examples agree. Raises ConceptNotFound, ModelUnavailable."""
+        return self.ask(lambda library: library.concepts.check(name))
 
     def concept_pictures(self, name: str, *, most: int) -> list[tuple[ConceptExample, bytes]]:
         """Return the first examples of a concept that count, with their pictures."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vidsearch.captions.export.hits import render_hits
-from vidsearch.web import cards, components, home, moment, query_form, show
+from vidsearch.web import cards, components, home, moment, query_form, show, teaching
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
@@ -68,9 +68,12 @@ def _show(answer: SearchAnswer, opened: int | None) -> None:
     num_weaker = len(weaker)
     shows_weaker = "weaker" in st.query_params
     hits = answer.hits if shows_weaker else good
+    teaching.outcome()
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         st.html(f'<p class="vs-lead" role="status">{_found(answer, good, shows_weaker=shows_weaker)}</p>')
-        if hits:
+        if hits and teaching.picking() is None:
+            st.button("Teach a name", icon=":material/school:", key="pick", on_click=teaching.begin,
+                      help="Pick what shows something of yours, and say what you call it")  # fmt: skip
             with st.popover("Save these", icon=":material/download:"):
                 _downloads(answer, hits)
     num_shown = parse_id(st.query_params.get("shown", "")) or HITS_AT_ONCE
@@ -82,9 +85,12 @@ def _show(answer: SearchAnswer, opened: int | None) -> None:
                 "cards": cards.hit_cards(show.library(), shown),
                 "open": None if opened is None else str(opened),
                 "size": "small" if opened is not None else "medium",
+                "teach": teaching.picking(),
             },
             key=_GRID,
             on_open_change=_open,
+            on_teach_change=_teach,
+            on_cancel_change=teaching.end,
         )
     if len(hits) > num_shown:
         more = min(HITS_AT_ONCE, len(hits) - num_shown)
@@ -114,6 +120,10 @@ def _open() -> None:
     chosen = st.session_state[_GRID]["open"]
     if chosen:
         moment.go_to(int(chosen))
+
+
+def _teach() -> None:
+    teaching.keep(st.session_state[_GRID]["teach"])
 
 
 def _set(parameter: str, value: int) -> None:

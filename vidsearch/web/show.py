@@ -45,7 +45,8 @@ _STYLE = """<style>
 .vs-examples .vs-against img { opacity: .45; }
 .vs-query-picture { display: flex; gap: .7rem; align-items: center; margin: 0; font-size: .95rem; }
 .vs-query-picture img { height: 4.2rem; border-radius: .5rem; }
-.vs-words { display: flex; flex-wrap: wrap; gap: .4rem .5rem; list-style: none; margin: 0; padding: 0; }
+.vs-words, .vs-words li { margin: 0 !important; padding: 0 !important; }
+.vs-words { display: flex; flex-wrap: wrap; gap: .4rem .5rem; list-style: none; }
 .vs-words a { color: inherit; text-decoration: none; padding: .15rem .6rem; border-radius: 1rem;
   border: 1px solid color-mix(in srgb, currentColor 35%, transparent); }
 .vs-words a:hover, .vs-words a:focus-visible { border-color: #0b6b48; outline: 2px solid #0f9d6b; }
@@ -63,6 +64,8 @@ _STYLE = """<style>
   display: none; }
 .st-key-moment { position: sticky; top: 3.9rem; max-height: calc(100vh - 4.6rem); overflow-y: auto;
   padding: .3rem .5rem; scrollbar-gutter: stable; }
+.st-key-video-head > :nth-child(2) { flex: 1 1 10rem; min-width: 0; }
+.st-key-video-head h3 { overflow: hidden; text-overflow: ellipsis; white-space: nowrap; padding: 0; }
 .st-key-examples { min-height: 2.5rem; }
 .st-key-thumbs { display: none; }
 [data-testid^="stBaseButton-primary"] p, [data-testid^="stBaseButton-primary"] span {

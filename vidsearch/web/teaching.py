@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import contextlib
 from base64 import b64encode
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
 from vidsearch.errors import VidsearchError
 from vidsearch.times import format_duration
 from vidsearch.web import show
+from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
+    from vidsearch.service.concepts import Taught
     from vidsearch.store.concept_rows import Concept, ConceptExample
     from vidsearch.types import IndexedFrame
 
 _EXAMPLES_SHOWN = 12
+_IS_PICKING = "teach-picking"
+_TAUGHT = "teach-outcome"
+"""Session state: what was taught last, or why it was not, until it is said."""
 
 
 def this_is(frame: IndexedFrame) -> None:
@@ -33,13 +39,69 @@ def this_is(frame: IndexedFrame) -> None:
         is_against = st.checkbox("It only looks like it: an example against")
         if st.form_submit_button("Teach"):
             try:
-                taught = show.library().teach(name, frame.id, is_against=is_against)
+                shown, against = ((), [frame.id]) if is_against else ([frame.id], ())
+                taught = show.library().teach(name, shown, against=against)
             except VidsearchError as error:
                 st.warning(show.plain(error))
                 return
-            for note in taught.notes:
-                st.info(show.plain(note))
-            st.success(f"{_counted(taught.concept)}. Search for it by this name.")
+            _say(taught)
+
+
+def begin() -> None:
+    """Let pictures of an answer be picked for a name from now on."""
+    st.session_state[_IS_PICKING] = True
+
+
+def end() -> None:
+    """Pick no longer: pictures open again."""
+    st.session_state.pop(_IS_PICKING, None)
+
+
+def picking() -> dict[str, Any] | None:
+    """Return what the grid needs to let its cards be picked; None while they open."""
+    if not st.session_state.get(_IS_PICKING):
+        return None
+    return {"names": [concept.name for concept in show.library().concepts()]}
+
+
+def keep(given: object) -> None:
+    """Teach what was picked, from a grid's report: its name, and frames for it and against it."""
+    if not isinstance(given, dict):
+        return
+    shown, against = (
+        [number for one in given.get(kind, []) if (number := parse_id(str(one))) is not None]
+        for kind in ("shown", "against")
+    )
+    try:
+        st.session_state[_TAUGHT] = show.library().teach(str(given.get("name", "")), shown, against=against)
+    except VidsearchError as error:
+        st.session_state[_TAUGHT] = error
+    else:
+        end()
+
+
+def outcome() -> None:
+    """Say once what came of the pictures that were picked."""
+    taught = st.session_state.pop(_TAUGHT, None)
+    if isinstance(taught, VidsearchError):
+        st.warning(show.plain(taught))
+    elif taught is not None:
+        _say(taught)
+
+
+def _say(taught: Taught) -> None:
+    for note in taught.notes:
+        st.info(show.plain(note))
+    st.success(f"{_counted(taught.concept)}. Search for it by this name.")
+    checks = []
+    with contextlib.suppress(VidsearchError):  # a model that is missing: the name is taught all the same
+        checks = show.library().check_concept(taught.concept.name)
+    for check in checks:
+        if check.left_out:
+            st.caption(
+                f"Left out one at a time, {check.num_found} of {len(check.left_out)} are found by the others "
+                f"({show.plain(check.model)})."
+            )
 
 
 def taught() -> None:
@@ -67,7 +129,8 @@ def taught() -> None:
 
 def _counted(concept: Concept) -> str:
     examples = "1 example" if concept.num_for == 1 else f"{concept.num_for} examples"
-    return f"{show.plain(concept.name)}: {examples}"
+    against = f", {concept.num_against} against it" if concept.num_against else ""
+    return f"{show.plain(concept.name)}: {examples}{against}"
 
 
 def _item(example: ConceptExample, jpeg: bytes) -> str:

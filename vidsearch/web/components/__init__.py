@@ -42,7 +42,8 @@ class _Component:
 
 
 grid = _Component("grid")
-"""Cards in a grid. Reports `open`: the id of the card or step that was chosen."""
+"""Cards in a grid. Reports `open`: the id of the card or step that was chosen; `teach`: a name, and the cards
+that were picked for and against it; `cancel`: nothing is to be taught."""
 player = _Component("player")
 """A moment of a video. Reports `close`, and `frame`: the id of the frame that was chosen."""
 drop = _Component("drop")

@@ -101,17 +101,94 @@ function move(list, event) {
   next.closest("li").scrollIntoView({ block: "nearest" });
 }
 
+// --- teaching: cards are picked for a name, or against it, instead of opened ---
+
+const PICK_WORDS = { 1: "shows it", "-1": "is not it" };
+
+/** What was picked in a grid, and the bar that names it. */
+class Picking {
+  constructor(parent) {
+    this.picks = new Map();
+    this.name = element("input", { type: "text", maxLength: 80, placeholder: "Its name",
+      "aria-label": "What it is called" });
+    this.names = element("datalist", { id: "vs-known-names" });
+    this.name.setAttribute("list", "vs-known-names");
+    this.count = element("span", { role: "status" });
+    this.name.onkeydown = (event) => { if (event.key === "Enter") this.teach(); };
+    this.bar = element("div", { className: "vs-pick-bar", role: "group", "aria-label": "Teach a name" },
+      this.count, this.name, this.names,
+      element("button", { type: "button", className: "vs-main", onclick: () => this.teach() }, "Teach"),
+      element("button", { type: "button", onclick: () => this.send("cancel", true) }, "Cancel"));
+    parent.prepend(this.bar);
+  }
+
+  show(given, send) {
+    this.send = send;
+    this.bar.hidden = !given;
+    if (!given) { this.picks.clear(); this.name.value = ""; return; }
+    this.names.replaceChildren(...given.names.map((name) => element("option", { value: name })));
+    this.tell();
+  }
+
+  ids(kind) { return [...this.picks].filter(([, one]) => one === kind).map(([id]) => id); }
+
+  /** Nothing, shows it, only looks like it, and again. */
+  turn(id) {
+    const next = { 0: 1, 1: -1, "-1": 0 }[this.picks.get(id) || 0];
+    if (next) this.picks.set(id, next); else this.picks.delete(id);
+    this.tell();
+  }
+
+  tell(problem = "") {
+    const [shown, against] = [this.ids(1).length, this.ids(-1).length];
+    const both = [`${shown} ${shown === 1 ? "shows" : "show"} it`,
+      against && `${against} ${against === 1 ? "is" : "are"} not it`].filter(Boolean);
+    this.count.textContent = problem || (shown || against ? both.join(", ")
+      : "Click what shows it; click twice what only looks like it.");
+  }
+
+  teach() {
+    if (!this.picks.size) { this.tell("Click at least one picture first."); return; }
+    if (!this.name.value.trim()) { this.tell("Say what it is called."); this.name.focus(); return; }
+    this.send("teach", { name: this.name.value, shown: this.ids(1), against: this.ids(-1) });
+  }
+
+  /** Show on a card what it is picked for. */
+  mark(item, card) {
+    const kind = this.picks.get(card.id) || 0;
+    const button = item.querySelector(".vs-picture");
+    item.classList.toggle("vs-shows", kind === 1);
+    item.classList.toggle("vs-against", kind === -1);
+    button.setAttribute("aria-pressed", String(kind !== 0));
+    button.setAttribute("aria-label", `${card.label.replace(/^Open /, "Pick ")}${kind ? `: ${PICK_WORDS[kind]}` : ""}`);
+    item.querySelector(".vs-picked")?.remove();
+    if (kind) {
+      button.append(element("span", { className: "vs-picked", "aria-hidden": "true" },
+        kind === 1 ? "✓ shows it" : "✕ not it"));
+    }
+  }
+}
+
 export default function ({ data: [data], parentElement, setTriggerValue }) {
-  const before = parentElement.vidsearch || { open: null, list: null };
-  const open = (id) => setTriggerValue("open", id);
+  const before = parentElement.vidsearch || { open: null, list: null, picking: new Picking(parentElement) };
+  const { picking } = before;
+  const send = (name, value) => setTriggerValue(name, value);
+  picking.show(data.teach, send);
+  const choose = (card) => (id) => {
+    if (!data.teach) { send("open", id); return; }
+    picking.turn(card.id);
+    picking.mark(items.get(card.id), card);
+  };
   const focused = before.list && before.list.contains(document.activeElement)
     ? [...before.list.querySelectorAll(".vs-picture")].indexOf(document.activeElement) : -1;
   const list = element("ul", { className: `vs-grid vs-${data.size || "medium"}`, role: "list",
     "aria-label": data.label });
-  list.append(...data.cards.map((card) => cardElement(card, card.id === data.open, open)));
+  const items = new Map(data.cards.map((card) => [card.id, cardElement(card, card.id === data.open, choose(card))]));
+  list.append(...items.values());
+  if (data.teach) data.cards.forEach((card) => picking.mark(items.get(card.id), card));
   list.onkeydown = (event) => move(list, event);
   if (before.list) before.list.replaceWith(list); else parentElement.append(list);
-  parentElement.vidsearch = { open: data.open, list };
+  parentElement.vidsearch = { open: data.open, list, picking };
   const buttons = [...list.querySelectorAll(".vs-picture")];
   const closed = before.open && !data.open && data.cards.findIndex((card) => card.id === before.open);
   if (closed !== null && closed !== false && closed >= 0) buttons[closed].focus();

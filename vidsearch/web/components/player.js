@@ -241,6 +241,7 @@ class Player {
     });
     this.lanes = element("div", { className: "vs-lanes", role: "group", "aria-label": "Labels" }, ...lanes);
     this.lanes.style.gridTemplateRows = `repeat(${lanes.length}, auto)`;
+    lanes.forEach((lane, i) => { lane.style.gridArea = `${i + 1} / 1`; }); // the line for the time lies over them all
     return lanes.length ? this.lanes : null;
   }
 
