@@ -98,7 +98,7 @@ def main() -> None:
         if not arguments.unprepared:
             began = _now()
             home.prepare()
-            while show.library().prepared("examples", list) is None:
+            while not show.library().prepared("examples", list)[1]:
                 time.sleep(0.001)
             _say("preparing it", _since(began))
         runs = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import CaptionOrigin
 from vidsearch.web import jobs, overview, show
+from vidsearch.web.page_library import PageLibrary
 
 
 def page(name: str = "search", **parameters: str) -> AppTest:
@@ -93,10 +95,23 @@ def test_the_first_screen_waits_for_no_example_query(library_path, monkeypatch):
     assert names(app) == ["<b>second*.mp4", "first.mp4"]
     assert "Looking for queries to try" in html(app)
     go_on.set()
-    while show.library().prepared("examples", lambda: found) is None:
+    while not show.library().prepared("examples", lambda: found)[1]:
         time.sleep(0.01)
     checked(app.run())
     assert app.button(key="example-0").label == "a red picture"
+
+
+def test_examples_of_before_are_shown_until_there_are_new_ones(library_path):
+    library, go_on = show.library(), threading.Event()
+    library.remembered("examples", lambda: ["of before"])
+    assert library.prepared("examples", list) == (["of before"], True)
+    with Store.open(library_path) as other:
+        other.set_exclude(["drafts/"])
+    assert library.prepared("examples", lambda: ["new"] if go_on.wait(30) else []) == (["of before"], False)
+    go_on.set()
+    while not library.prepared("examples", list)[1]:
+        time.sleep(0.01)
+    assert library.prepared("examples", list) == (["new"], True)
 
 
 def test_the_first_screen_takes_no_time_to_look_for_tables(library_path, monkeypatch):
@@ -293,11 +308,29 @@ def test_a_query_that_means_nothing_is_explained(library_path):
 
 
 def test_the_library_shows_each_video_with_its_line(library_path):
-    app = page("library")
+    app = page("library", order="Longest")
     assert names(app) == ["first.mp4", "<b>second*.mp4"]
     assert [card["time"] for card in data(app, "grid")["cards"]] == ["0:11", "0:04"]
     checked(app.text_input(key="name").set_value("second").run())
     assert names(app) == ["<b>second*.mp4"]
+
+
+def test_the_library_is_in_order_and_by_month(library_path, monkeypatch):
+    with Store.open(library_path) as library:
+        first, second = (video.id for video in library.videos())
+    june, may = (datetime(2024, month, 1, tzinfo=UTC).timestamp() for month in (6, 5))
+    recorded = {first: may, second: june}
+    monkeypatch.setattr(PageLibrary, "recorded", lambda self: recorded)
+    cards = data(page("library"), "grid")["cards"]
+    assert [(card["name"], card["heading"]) for card in cards] == [
+        ("<b>second*.mp4", "June 2024"),
+        ("first.mp4", "May 2024"),
+    ]
+    recorded[second] = may
+    assert [card["heading"] for card in data(page("library"), "grid")["cards"]] == ["May 2024", None]
+    assert names(page("library", order="Name")) == ["<b>second*.mp4", "first.mp4"]
+    assert names(page("library", order="Last indexed")) == ["<b>second*.mp4", "first.mp4"]
+    assert "heading" not in data(page("library", order="Name"), "grid")["cards"][0]
 
 
 def test_a_videos_timeline_is_read_and_searched(library_path):

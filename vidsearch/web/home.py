@@ -101,23 +101,24 @@ def prepare() -> None:
         _examples()
 
 
-def _examples() -> list[str] | None:
-    """The example queries; None while they are looked for, which nobody waits for."""
+def _examples() -> tuple[list[str] | None, bool]:
+    """The example queries, which nobody waits for, and whether they are of the library as it is now."""
     library = show.library()
     return library.prepared("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
 
 
 @st.fragment(run_every=_PATIENCE_SECONDS)
 def _looking_for_examples() -> None:
-    if _examples() is not None:
+    queries, is_of_now = _examples()
+    if queries or is_of_now:
         st.rerun(scope="app")
     st.html('<p class="vs-quiet">Looking for queries to try…</p>')
 
 
 def render_examples() -> None:
     """Show a few queries that this library is known to answer well; a click asks one."""
-    queries = _examples()
-    if queries is None:
+    queries, is_of_now = _examples()
+    if not queries and not is_of_now:
         with st.container(key="examples", vertical_alignment="center"):
             _looking_for_examples()
     if not queries:

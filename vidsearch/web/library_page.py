@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -22,6 +24,15 @@ VIDEOS_AT_ONCE = 48
 FRAMES_PER_PAGE = 50
 
 _GRID = "library-grid"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_BY_DAY = "Last recorded"
+_ORDERS: dict[str, Callable[[Video, Mapping[int, float]], Any]] = {
+    _BY_DAY: lambda video, recorded: (-recorded.get(video.id, 0.0), video.id),
+    "Last indexed": lambda video, recorded: (-video.indexed_at.timestamp(), -video.id),
+    "Name": lambda video, recorded: show.name_of(video).casefold(),
+    "Longest": lambda video, recorded: (-(video.info.duration_seconds or 0.0), video.id),
+}
+"""By name of an order: the key that videos are sorted by, given when each was recorded."""
 _LEVELS: dict[Level, str] = {"chapter": "Chapters", "shot": "Shots", "frame": "Frames"}
 _NOT_OFFERED = frozenset({"npy"})
 _EXPORTS = {
@@ -56,18 +67,32 @@ def _all(videos: list[Video]) -> None:
                 placeholder="Find a video by a part of its name",
                 label_visibility="collapsed",
             )
+            order = st.selectbox(
+                "Order",
+                list(_ORDERS),
+                key="order",
+                bind="query-params",
+                label_visibility="collapsed",
+                width=190,
+            )
             with st.popover("Save all captions", icon=":material/download:"):
                 _downloads(None, "captions")
+        recorded = show.library().recorded()
+        videos = sorted(videos, key=lambda video: _ORDERS[order](video, recorded))
         found = [video for video in videos if wanted.casefold() in path_text(video.path).casefold()]
         if not found:
             st.html(f'<p class="vs-lead">No video has {show.escaped(wanted)} in its name.</p>')
         num_shown = parse_id(st.query_params.get("shown", "")) or VIDEOS_AT_ONCE
         covers = show.library().covers(found[:num_shown])
-        st.session_state["covers"] = {str(frame.id): video_id for video_id, frame in covers.items()}
+        video_of = {str(frame.id): video_id for video_id, frame in covers.items()}
+        st.session_state["covers"] = video_of
+        shown = cards.video_cards(show.library(), found[:num_shown], covers=covers)
+        if order == _BY_DAY:
+            _put_months(shown, {card["id"]: recorded[video_of[card["id"]]] for card in shown})
         components.grid(
             data={
                 "label": "Videos",
-                "cards": cards.video_cards(show.library(), found[:num_shown], covers=covers),
+                "cards": shown,
                 "open": None,
                 "size": "medium",
             },
@@ -85,6 +110,15 @@ def _all(videos: list[Video]) -> None:
                 for failure in failures
             )
             st.html(f'<ul class="vs-files">{items}</ul>')
+
+
+def _put_months(shown: list[cards.Card], recorded: Mapping[str, float]) -> None:
+    """Begin each month with its name, in cards that are in the order of recording."""
+    before = ""
+    for card in shown:
+        month = f"{_EPOCH + timedelta(seconds=recorded[card['id']]):%B %Y}"
+        card["heading"] = month if month != before else None
+        before = month
 
 
 def _open() -> None:

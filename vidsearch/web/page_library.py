@@ -93,19 +93,20 @@ class PageLibrary:
             self._remembered[name] = (stamp, answer)
         return answer
 
-    def prepared(self, name: str, work_out: Callable[[], Answer]) -> Answer | None:
-        """Return what `work_out` last returned; None until it has. Never waits.
+    def prepared(self, name: str, work_out: Callable[[], Answer]) -> tuple[Answer | None, bool]:
+        """Return what `work_out` last returned, None until it has; and whether it is of now. Never waits.
 
         What is not known, or was known before something was written, is worked out in a thread of its own.
         """
         known = self._remembered.get(name)
-        if known is None or known[0] != self.stamp():
+        is_of_now = known is not None and known[0] == self.stamp()
+        if not is_of_now:
             with self._preparing_lock:
                 is_new = name not in self._preparing
                 self._preparing.add(name)
             if is_new:
                 threading.Thread(target=self._prepare, args=(name, work_out), daemon=True).start()
-        return None if known is None else known[1]
+        return None if known is None else known[1], is_of_now
 
     def _prepare(self, name: str, work_out: Callable[[], object]) -> None:
         try:
@@ -121,6 +122,12 @@ class PageLibrary:
     def videos(self) -> list[Video]:
         """Return every video, in the order of indexing."""
         return self.remembered("videos", lambda: self.ask(Library.videos))
+
+    def recorded(self) -> dict[int, float]:
+        """Return when each video was recorded, by the clock of its place, in seconds since 1970."""
+        return self.remembered(
+            "recorded", lambda: self.ask(lambda library: library.store.recorded_local_seconds())
+        )
 
     def video(self, video_id: int) -> Video | None:
         """Return a video; None where the library has none of this id."""

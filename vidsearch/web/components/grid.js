@@ -84,18 +84,28 @@ function cardElement(card, isOpen, open) {
   );
 }
 
+/** Of the next row of buttons above (-1) or below (1) one, the nearest; rows may be of any length. */
+function inNextRow(buttons, from, direction) {
+  const here = from.getBoundingClientRect();
+  const beyond = buttons.map((button) => ({ button, box: button.getBoundingClientRect() }))
+    .filter(({ box }) => direction * (box.top - here.top) > 1);
+  const next = Math.min(...beyond.map(({ box }) => direction * box.top));
+  const row = beyond.filter(({ box }) => direction * box.top < next + 1);
+  row.sort((one, other) => Math.abs(one.box.left - here.left) - Math.abs(other.box.left - here.left));
+  return row[0]?.button;
+}
+
 /** Move the focus between cards by arrow keys, as they lie on the screen. */
 function move(list, event) {
   const buttons = [...list.querySelectorAll(".vs-picture")];
   const at = buttons.indexOf(document.activeElement);
-  if (at < 0) return;
-  const top = buttons[at].offsetTop;
-  const columns = Math.max(1, buttons.filter((one) => one.offsetTop === buttons[0].offsetTop).length);
-  const step = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -columns, ArrowDown: columns,
-    Home: -at, End: buttons.length - 1 - at }[event.key];
-  if (step === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
-  const next = buttons[Math.min(buttons.length - 1, Math.max(0, at + step))];
-  if (next === buttons[at] || (event.key === "ArrowUp" && next.offsetTop === top)) return;
+  if (at < 0 || event.altKey || event.ctrlKey || event.metaKey) return;
+  const next = {
+    ArrowLeft: () => buttons[at - 1], ArrowRight: () => buttons[at + 1],
+    ArrowUp: () => inNextRow(buttons, buttons[at], -1), ArrowDown: () => inNextRow(buttons, buttons[at], 1),
+    Home: () => buttons[0], End: () => buttons.at(-1),
+  }[event.key]?.();
+  if (!next || next === buttons[at]) return;
   event.preventDefault();
   next.focus();
   next.closest("li").scrollIntoView({ block: "nearest" });
@@ -184,7 +194,10 @@ export default function ({ data: [data], parentElement, setTriggerValue }) {
   const list = element("ul", { className: `vs-grid vs-${data.size || "medium"}`, role: "list",
     "aria-label": data.label });
   const items = new Map(data.cards.map((card) => [card.id, cardElement(card, card.id === data.open, choose(card))]));
-  list.append(...items.values());
+  for (const card of data.cards) {
+    if (card.heading) list.append(element("li", { className: "vs-heading" }, element("h2", {}, card.heading)));
+    list.append(items.get(card.id));
+  }
   if (data.teach) data.cards.forEach((card) => picking.mark(items.get(card.id), card));
   list.onkeydown = (event) => move(list, event);
   if (before.list) before.list.replaceWith(list); else parentElement.append(list);
