@@ -90,9 +90,7 @@ def routes(library: Callable[[], PageLibrary]) -> list[Route]:
 
     async def frame(request: Request) -> Response:
         frame_id = _id(request, "frame_id")
-        jpeg = await run_in_threadpool(
-            _found, lambda: library().ask(lambda opened: opened.store.thumbnail(frame_id))
-        )
+        jpeg = await run_in_threadpool(_found, lambda: library().thumbnail(frame_id))
         if not jpeg:
             raise HTTPException(404)
         headers = {**_SAFE, "Cache-Control": "private, max-age=86400"}

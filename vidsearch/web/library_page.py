@@ -58,7 +58,7 @@ def _all(videos: list[Video]) -> None:
         st.html('<p class="vs-hero">No video here yet</p>')
         st.page_link(st.session_state["pages"]["index"], label="Add videos", icon=":material/add_circle:")
     else:
-        with st.container(horizontal=True, vertical_alignment="bottom"):
+        with st.container(horizontal=True, vertical_alignment="bottom", key="bar-library"):
             wanted = st.text_input(
                 "Find by name",
                 key="name",
@@ -73,7 +73,7 @@ def _all(videos: list[Video]) -> None:
                 key="order",
                 bind="query-params",
                 label_visibility="collapsed",
-                width=190,
+                width=160,
             )
             with st.popover("Save all captions", icon=":material/download:"):
                 _downloads(None, "captions")

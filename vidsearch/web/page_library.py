@@ -1,7 +1,8 @@
-"""The library as the page uses it: one open library, and one thread that asks it.
+"""The library as the page uses it: one open library, and the threads that ask it.
 
 Streamlit runs every click of every visitor in a new thread. A library keeps a connection for each thread
-that touches it, so all questions are put in one.
+that touches it, so all questions are put in one; but for pictures, of which a screen asks for dozens: they
+have another.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class PageLibrary:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="library")
+        self._pictures = ThreadPoolExecutor(max_workers=1, thread_name_prefix="pictures")
         self._library = self._thread.submit(Library.create, path).result()
         self._remembered: dict[str, tuple[object, Any]] = {}
         self._preparing: set[str] = set()
@@ -197,6 +199,10 @@ class PageLibrary:
         return [(hit.time_seconds, (hit.score - least) / spread if spread else 0.0) for hit in hits]
 
     # --- pictures -----------------------------------------------------------------------------------
+
+    def thumbnail(self, frame_id: int) -> bytes:
+        """Return a frame's JPEG, which waits for no search. Raises VideoNotFound where there is no frame."""
+        return self._pictures.submit(lambda: self._library.store.thumbnail(frame_id)).result()
 
     def strips(self, spans: Sequence[Span], *, num_frames: int) -> list[list[TimedFrame]]:
         """Return at most `num_frames` frames of each span, evenly spread, by time."""

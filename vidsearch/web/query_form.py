@@ -35,7 +35,7 @@ _DATA_ADDRESS = "data:image/jpeg;base64,"
 
 def ask(*, num_hits: int) -> Query | None:
     """Show the question's fields. Returns the question; None while nothing is asked, or it makes no sense."""
-    with st.container(horizontal=True, vertical_alignment="bottom", key="question"):
+    with st.container(horizontal=True, vertical_alignment="bottom", key="bar-search"):
         text = st.text_input(
             "Search",
             key="q",

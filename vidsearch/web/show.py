@@ -80,10 +80,11 @@ _STYLE = """<style>
 @media (max-width: 640px) {
   [data-testid="stMainBlockContainer"] { padding: 1rem .8rem 6rem; }
   [data-testid="stHeader"], [data-testid="stExpandSidebarButton"] { display: none; }
-  .st-key-question { flex-wrap: nowrap !important; gap: .5rem !important; }
-  .st-key-question > :first-child { flex: 1 1 0 !important; min-width: 0 !important; }
-  .st-key-question button { padding-inline: .7rem; }
-  .st-key-question button :is([data-testid="stMarkdownContainer"], [aria-hidden]:has([aria-hidden])) {
+  [class*="st-key-bar-"] { flex-wrap: nowrap !important; gap: .5rem !important; }
+  [class*="st-key-bar-"] > :first-child { flex: 1 1 0 !important; min-width: 0 !important; }
+  [class*="st-key-bar-"] button { padding-inline: .7rem; }
+  [class*="st-key-bar-"] button
+    :is([data-testid="stMarkdownContainer"], [aria-hidden]:has([aria-hidden])) {
     position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); }
   .stApp:has(.vs-moment) :is(.st-key-steps, .st-key-storyboard, .st-key-chips, .st-key-examples) {
     display: none; }
