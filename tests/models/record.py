@@ -24,6 +24,7 @@ from safetensors.torch import load_file
 from tests.models.contract import TEXTS, clips
 
 RECORDED = Path(__file__).parent / "recorded"
+REQUEST = "Say what happens."
 
 
 def pe_clips() -> list[np.ndarray]:
@@ -38,6 +39,51 @@ def pe_sounds() -> list[np.ndarray]:
     lengths = (24_960, 48_000, 30_001)
     notes = [np.sin(2 * np.pi * 300 * (i + 1) * np.arange(n) / 48_000) for i, n in enumerate(lengths)]
     return [(0.4 * note + rng.normal(0, 0.05, len(note))).astype(np.float32) for note in notes]
+
+
+def odd_frames() -> dict[str, list[np.ndarray]]:
+    """Two frames each of several shapes, smooth and noisy."""
+    rng = np.random.default_rng(6)
+    made = {}
+    for height, width in ((48, 40), (90, 160), (37, 301), (64, 64)):
+        rows, columns = np.mgrid[:height, :width]
+        waves = [np.sin(rows / (3 + i)) * np.cos(columns / (5 + 2 * i)) for i in range(3)]
+        smooth = (127 + 100 * np.stack(waves, axis=-1)).astype(np.uint8)
+        noisy = rng.integers(0, 256, (height, width, 3), dtype=np.uint8)
+        made[f"{height}x{width}"] = [smooth, noisy]
+    return made
+
+
+def record_smolvlm() -> dict[str, np.ndarray]:
+    """What `SmolVLMProcessor` makes of videos: pixels of frames, and the ids of a request about some."""
+    from transformers import AutoTokenizer
+    from transformers.models.smolvlm.image_processing_pil_smolvlm import SmolVLMImageProcessorPil
+    from transformers.models.smolvlm.processing_smolvlm import DEFAULT_CHAT_TEMPLATE, SmolVLMProcessor
+    from transformers.models.smolvlm.video_processing_smolvlm import SmolVLMVideoProcessor
+    from transformers.video_utils import VideoMetadata
+
+    from tests.tiny_models import save_tiny_smolvlm
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = save_tiny_smolvlm(Path(name) / "smolvlm")
+        prepare: Any = SmolVLMVideoProcessor.from_pretrained(folder)
+        tokens: Any = AutoTokenizer.from_pretrained(folder)
+        images: Any = SmolVLMImageProcessorPil.from_pretrained(folder)
+    processor: Any = SmolVLMProcessor(
+        images, tokens, prepare, image_seq_len=4, chat_template=DEFAULT_CHAT_TEMPLATE
+    )
+    made = {
+        shape: prepare([np.stack(frames)], return_tensors="pt")["pixel_values"][0].numpy()
+        for shape, frames in odd_frames().items()
+    }
+    asked = [{"type": "video"}, {"type": "text", "text": REQUEST}]
+    text = processor.apply_chat_template([{"role": "user", "content": asked}], add_generation_prompt=True)
+    # One frame a second: the first, the one at 61 seconds, and the one at 70.
+    metadata = VideoMetadata(total_num_frames=75, fps=1, duration=75, frames_indices=[0, 61, 70])
+    shown = [np.stack([odd_frames()["64x64"][0]] * 3)]
+    options = {"video_metadata": [metadata], "do_sample_frames": False, "return_tensors": "pt"}
+    whole = processor(text=text, videos=shown, **options)
+    return {**made, "ids": whole["input_ids"][0].numpy()}
 
 
 def still_and_moving(pictures: torch.Tensor) -> torch.Tensor:
@@ -111,7 +157,7 @@ def main() -> None:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         sys.path.append(str(options.packages))
     RECORDED.mkdir(exist_ok=True)
-    for name, record in {"pe": record_pe}.items():
+    for name, record in {"pe": record_pe, "smolvlm": record_smolvlm}.items():
         made = record()
         arrays: dict[str, Any] = dict(made)
         np.savez_compressed(RECORDED / f"{name}.npz", **arrays)

@@ -195,13 +195,17 @@ def _image_seq_len(checkpoint: Checkpoint) -> int:
 
 
 def _frame_settings(checkpoint: Checkpoint) -> dict[str, Any]:
-    """How the frames of a video are prepared: scaled to a square, and never cut into parts."""
+    """How the frames of a video are prepared: scaled to a square, and never cut into parts.
+
+    transformers' processor takes the size of images, which they are scaled to first, for the one of videos as
+    well, whatever `video_sampling` says; so do we.
+    """
     settings = checkpoint.preprocessor
     sampling = settings.get("video_sampling")
     sampling = sampling if isinstance(sampling, Mapping) else {}
-    size = sampling.get("video_size") or settings.get("size")
+    size = settings.get("size") or sampling.get("video_size")
     square = settings.get("max_image_size")
-    for name, value in (("video_size", size), ("max_image_size", square)):
+    for name, value in (("size", size), ("max_image_size", square)):
         edge = value.get("longest_edge") if isinstance(value, Mapping) else None
         if not isinstance(edge, int) or not 0 < edge <= 4096:
             raise ModelUnavailable(
