@@ -34,6 +34,7 @@ class TinyFolders:
     pe: Path
     florence: Path
     smolvlm: Path
+    qwen_vl: Path
     blip_retrieval: Path
     blip_captioner: Path
     blip_ending: Path
@@ -55,6 +56,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
 
     from tests import tiny_models
     from tests.tiny_pe import save_tiny_pe
+    from tests.tiny_qwen_vl import save_tiny_qwen_vl
 
     torch.set_num_threads(1)  # more only wait for each other on models this small
     root = tmp_path_factory.mktemp("tiny")
@@ -67,6 +69,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyFolders:
         clap=tiny_models.save_tiny_clap(root / "clap"),
         pe=save_tiny_pe(root / "pe"),
         smolvlm=tiny_models.save_tiny_smolvlm(root / "smolvlm"),
+        qwen_vl=save_tiny_qwen_vl(root / "qwen-vl"),
         florence=tiny_models.save_tiny_florence(root / "florence"),
         blip_retrieval=tiny_models.save_tiny_blip_retrieval(root / "blip-itm"),
         blip_captioner=tiny_models.save_tiny_blip_captioner(root / "blip-captioner"),

@@ -86,6 +86,38 @@ def record_smolvlm() -> dict[str, np.ndarray]:
     return {**made, "ids": whole["input_ids"][0].numpy()}
 
 
+def record_qwen_vl() -> dict[str, np.ndarray]:
+    """What `Qwen3VLProcessor` makes of videos: patches, grids, and ids of a request about three frames."""
+    from transformers import AutoTokenizer
+    from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLImageProcessorPil
+    from transformers.models.qwen3_vl.processing_qwen3_vl import Qwen3VLProcessor
+    from transformers.models.qwen3_vl.video_processing_qwen3_vl import Qwen3VLVideoProcessor
+    from transformers.video_utils import VideoMetadata
+
+    from tests.tiny_qwen_vl import CHAT_TEMPLATE, save_tiny_qwen_vl
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = save_tiny_qwen_vl(Path(name) / "qwen-vl")
+        prepare: Any = Qwen3VLVideoProcessor.from_pretrained(folder)
+        tokens: Any = AutoTokenizer.from_pretrained(folder)
+        images: Any = Qwen2VLImageProcessorPil.from_pretrained(folder)
+    processor: Any = Qwen3VLProcessor(images, tokens, prepare, chat_template=CHAT_TEMPLATE)
+    made = {}
+    for shape, frames in odd_frames().items():
+        seen = prepare([np.stack([*frames, frames[0]])], do_sample_frames=False, return_tensors="pt")
+        made[shape] = seen["pixel_values_videos"].numpy()
+        made[f"grid {shape}"] = seen["video_grid_thw"].numpy()
+    asked = [{"type": "video"}, {"type": "text", "text": REQUEST}]
+    text = processor.apply_chat_template([{"role": "user", "content": asked}], add_generation_prompt=True)
+    # Ten frames a second: the first, the one at 3.5 seconds, and the one at 71.2.
+    metadata = VideoMetadata(total_num_frames=750, fps=10, duration=75, frames_indices=[0, 35, 712])
+    shown = [np.stack([odd_frames()["64x64"][0]] * 3)]
+    options = {"video_metadata": [metadata], "do_sample_frames": False, "return_tensors": "pt"}
+    whole = processor(text=text, videos=shown, **options)
+    kinds = whole["mm_token_type_ids"][0].numpy()
+    return {**made, "ids": whole["input_ids"][0].numpy(), "kinds": kinds}
+
+
 def still_and_moving(pictures: torch.Tensor) -> torch.Tensor:
     """Of two pictures (2, 3, height, width): a clip of the first, and one in which the second follows."""
     still = pictures[:1].expand(16, -1, -1, -1)
@@ -157,7 +189,7 @@ def main() -> None:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         sys.path.append(str(options.packages))
     RECORDED.mkdir(exist_ok=True)
-    for name, record in {"pe": record_pe, "smolvlm": record_smolvlm}.items():
+    for name, record in {"pe": record_pe, "smolvlm": record_smolvlm, "qwen_vl": record_qwen_vl}.items():
         made = record()
         arrays: dict[str, Any] = dict(made)
         np.savez_compressed(RECORDED / f"{name}.npz", **arrays)

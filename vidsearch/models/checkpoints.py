@@ -43,6 +43,7 @@ _FAMILIES: dict[str, Family] = {
 FLORENCE = "florence2"
 CLAP = "clap"
 SMOLVLM = "smolvlm"
+QWEN_VL = "qwen3_vl"
 """The `model_type`s of models that are none of the families."""
 
 
@@ -87,6 +88,11 @@ def is_clap(checkpoint: Checkpoint) -> bool:
     return checkpoint.config.get("model_type") == CLAP
 
 
+def is_qwen_vl(checkpoint: Checkpoint) -> bool:
+    """Return whether a checkpoint is a Qwen3-VL."""
+    return checkpoint.config.get("model_type") == QWEN_VL
+
+
 def is_pe(checkpoint: Checkpoint) -> bool:
     """Return whether a checkpoint is a PE-AV."""
     return checkpoint.config.get("model_type") in PE_MODEL_TYPES
@@ -110,7 +116,7 @@ def role_of(checkpoint: Checkpoint) -> Role:
         return "captioner"
     if is_clap(checkpoint):
         return "sound embedder"
-    if is_smolvlm(checkpoint):
+    if is_smolvlm(checkpoint) or is_qwen_vl(checkpoint):
         return "describer"
     if is_pe(checkpoint):
         return "video and sound embedder" if read_pe_config(checkpoint).sound else "video embedder"
@@ -234,6 +240,11 @@ def check_readable(checkpoint: Checkpoint) -> None:
         from vidsearch.models.smolvlm import check_smolvlm
 
         check_smolvlm(checkpoint)
+        return
+    if is_qwen_vl(checkpoint):
+        from vidsearch.models.qwen_vl import check_qwen_vl
+
+        check_qwen_vl(checkpoint)
         return
     if role_of(checkpoint) == "transcriber":
         return

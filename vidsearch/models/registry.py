@@ -187,9 +187,13 @@ def load_captioner(
 
 def load_describer(name: str, *, device: Device) -> VideoDescriber:
     """Load a model that reads several frames at once and describes them. Raises ModelUnavailable."""
-    from vidsearch.models.checkpoints import is_smolvlm
+    from vidsearch.models.checkpoints import is_qwen_vl, is_smolvlm
 
     checkpoint = None if name == MINI else _locate(name, "describer")
+    if checkpoint is not None and is_qwen_vl(checkpoint):
+        from vidsearch.models.qwen_vl import load_qwen_vl
+
+        return load_qwen_vl(checkpoint, device=device)
     if checkpoint is None or not is_smolvlm(checkpoint):
         raise ModelUnavailable(f"{name} reads no several frames at once: choose one that does: smolvlm.")
     from vidsearch.models.smolvlm import load_smolvlm

@@ -12,11 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vidsearch.errors import ModelOutOfMemory, ModelUnavailable
-from vidsearch.models.batching import is_out_of_memory
-from vidsearch.models.cleaning import clean
+from vidsearch.errors import ModelUnavailable
 from vidsearch.models.tokens import read_tokenizer
-from vidsearch.types import GeneratedCaption
+from vidsearch.models.torch_describer import TorchDescriber
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -25,11 +23,8 @@ if TYPE_CHECKING:
     from vidsearch.models.protocols import TimedImage
     from vidsearch.models.weights import Checkpoint
 
-MAX_FRAMES = 16
-"""Of a request. The published settings allow 64, which takes four times as long."""
-_TOKENS_PER_WORD = 2.5
-"""At most, in most languages."""
 _END = "<end_of_utterance>"
+_ENDS = (_END, "<|im_end|>", "<|endoftext|>")
 _IMAGE, _AROUND, _WHOLE = "<image>", "<fake_token_around_image>", "<global-img>"
 _INTRO = "You are provided the following series of {count} frames from a {length} [H:MM:SS] video.\n"
 _ONES = (
@@ -39,7 +34,7 @@ _ONES = (
 _TENS = ("twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety")
 
 
-class SmolVlmDescriber:
+class SmolVlmDescriber(TorchDescriber):
     """A VideoDescriber over a SmolVLM2 checkpoint."""
 
     def __init__(
@@ -62,74 +57,21 @@ class SmolVlmDescriber:
             image_seq_len: how many tokens a frame becomes.
             device: where to run.
         """
-        self.model = model
-        self.max_frames = MAX_FRAMES
-        self.short_side_pixels = int(processor.max_image_size["longest_edge"])
-        self.tokenizer = tokenizer
         self.processor = processor
         self._image_seq_len = image_seq_len
-        self._device = device
-        ends = (tokenizer.token_to_id(name) for name in (_END, "<|im_end|>", "<|endoftext|>"))
-        self._end_ids = [token for token in ends if token is not None]
-        self.torch_model: Any = torch_model.to(device=device.torch_device, dtype=device.torch_dtype)
+        super().__init__(torch_model, tokenizer, model=model, end_tokens=_ENDS, device=device)
 
-    def describe(
-        self, frames: Sequence[TimedImage], *, duration_seconds: float, request: str, max_words: int
-    ) -> GeneratedCaption:
-        """Say something of the frames of a video, or of a part of one.
+    @property
+    def short_side_pixels(self) -> int:
+        return int(self.processor.max_image_size["longest_edge"])
 
-        Args:
-            frames: In the order of time, at their times from the start of the part.
-            duration_seconds: Of the part.
-            request: What is to be said.
-            max_words: Of the answer, about.
-
-        Raises:
-            ModelOutOfMemory: The frames do not fit together.
-            ValueError: No frame, or too many.
-        """
-        if not 0 < len(frames) <= self.max_frames:
-            raise ValueError(f"1 to {self.max_frames} frames are described at once, not {len(frames)}")
+    def _prepare(
+        self, frames: Sequence[TimedImage], duration_seconds: float, request: str
+    ) -> tuple[str, dict[str, torch.Tensor]]:
         times = [frame.time_seconds for frame in frames]
         text = video_request(times, duration_seconds, request, image_seq_len=self._image_seq_len)
-        ids = self.tokenizer.encode(text, add_special_tokens=False).ids
-        pixels = self.processor([frame.image for frame in frames], return_tensors="pt")["pixel_values"]
-        try:
-            return self._generate(ids, pixels, max_new_tokens=round(max_words * _TOKENS_PER_WORD))
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ModelOutOfMemory(
-                f"{len(frames)} frames do not fit in the device's memory: use --device cpu, --precision "
-                "bf16 or fp16, or a smaller model."
-            ) from error
-
-    def _generate(self, ids: list[int], pixels: torch.Tensor, *, max_new_tokens: int) -> GeneratedCaption:
-        asked = torch.tensor([ids], device=self._device.torch_device)
-        with torch.inference_mode():
-            written = self.torch_model.generate(
-                input_ids=asked,
-                attention_mask=torch.ones_like(asked),
-                pixel_values=pixels.to(self._device.torch_device, self._device.torch_dtype),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                num_beams=1,
-                eos_token_id=self._end_ids,
-                return_dict_in_generate=True,
-                output_scores=True,
-            )
-        new = written.sequences[0, len(ids) :].tolist()
-        logprobs = [
-            float(torch.log_softmax(scores[0].float(), dim=-1)[token])
-            for scores, token in zip(written.scores, new, strict=True)
-        ]
-        raw = self.tokenizer.decode(new, skip_special_tokens=True).strip()
-        return GeneratedCaption(
-            text=clean(raw),
-            raw_text=raw,
-            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in new),
-            token_logprobs=tuple(logprobs),
-        )
+        seen = self.processor([frame.image for frame in frames], return_tensors="pt")
+        return text, {"pixel_values": seen["pixel_values"]}
 
 
 def video_request(
