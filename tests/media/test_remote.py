@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.fakes import ColourEmbedder
 from tests.file_server import FileServer, serving
 from tests.synthetic import numbered, write_video
 from vidsearch.errors import DamagedVideo, MediaError, SourceMissing, SourceUnavailable
+from vidsearch.ingest import ingest
 from vidsearch.media import remote
 from vidsearch.media.clip import cut_clip
 from vidsearch.media.decode import frame_at, frames
@@ -20,6 +22,8 @@ from vidsearch.media.ranges import BLOCK_BYTES, BlockCache, RangeReader
 from vidsearch.media.source import source_of
 from vidsearch.paths import Address, as_path
 from vidsearch.store.fingerprint import fingerprint
+from vidsearch.store.store import Store
+from vidsearch.tracks import WordKind
 from vidsearch.types import Frame, SamplingPlan
 
 PLAN = SamplingPlan(fps=2)
@@ -305,3 +309,21 @@ def test_many_threads_read_at_once(bucket, folder):
         thread.join()
 
     assert got == [True] * 6
+
+
+def test_subtitles_beside_an_s3_object_are_its_tracks(bucket, folder, tmp_path):
+    lines = "1\n00:00:01,000 --> 00:00:02,000\nWo ist Bello?\n"
+    bucket.upload_file(str(folder / "film.mkv"), "films", "said/film.mkv")
+    bucket.put_object(Bucket="films", Key="said/film.de.srt", Body=lines.encode())
+    bucket.put_object(Bucket="films", Key="said/other.srt", Body=lines.encode())
+    bucket.put_object(Bucket="films", Key="said/film/film.fr.srt", Body=lines.encode())
+
+    with Store.open(tmp_path / "library", create=True) as library:
+        report = ingest(library, [Address("s3://films/said")], embedders=[ColourEmbedder()])
+        (video,) = library.videos()
+        tracks = [track for track in library.tracks(video.id) if track.kind == "subtitle"]
+        (match,) = library.match("bello", 9, kinds=(WordKind("subtitle"),))
+
+    assert report.failures == ()
+    assert [(track.name, track.language) for track in tracks] == [("film.de.srt", "de")]
+    assert (match.text, match.start_seconds) == ("Wo ist Bello?", 1.0)

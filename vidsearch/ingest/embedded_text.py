@@ -9,9 +9,10 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from vidsearch.errors import SubtitleError
+from vidsearch.errors import MediaError, SubtitleError
 from vidsearch.ingest.analyzers import FileFindings, MadeTrack
 from vidsearch.media.embedded import chapters, find_sidecars, subtitle_streams, subtitles
+from vidsearch.media.source import source_of
 from vidsearch.media.subtitle_files import read_subtitles
 from vidsearch.tracks import SegmentRecord, TrackSpec
 
@@ -79,9 +80,9 @@ def _stream_spec(stream: SubtitleStream) -> TrackSpec:
 def _sidecars(path: Path) -> Iterator[tuple[Path, TrackSpec]]:
     """The subtitle files beside a video, and the track that each makes; a file that changes makes another."""
     for sidecar, language in find_sidecars(path):
-        with suppress(OSError):  # it went away meanwhile
-            stat = sidecar.stat()
-            params = {"name": sidecar.name, "size_bytes": stat.st_size, "mtime_ns": stat.st_mtime_ns}
+        with suppress(MediaError):  # it went away meanwhile
+            state = source_of(sidecar).state()
+            params = {"name": sidecar.name, "size_bytes": state.size_bytes, "mtime_ns": state.mtime_ns}
             yield sidecar, TrackSpec("subtitle", SIDECAR, params, language)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -20,7 +21,7 @@ from av.subtitles.subtitle import AssSubtitle
 from vidsearch.errors import MediaError
 from vidsearch.media.container import open_video
 from vidsearch.media.discover import VIDEO_SUFFIXES
-from vidsearch.paths import is_elsewhere
+from vidsearch.paths import Address
 from vidsearch.types import TimedText
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from av.subtitles.stream import SubtitleStream as AvSubtitleStream
 
 SIDECAR_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
+
+_LISTED_SECONDS = 300
+"""A folder elsewhere is listed again after so long."""
 
 _QUALIFIERS = frozenset({"forced", "sdh", "cc", "hi", "default", "foreign", "full"})
 """Words that media servers allow after the language in a sidecar's name."""
@@ -127,13 +131,12 @@ def find_sidecars(video_path: Path) -> list[tuple[Path, str | None]]:
     """Find subtitle files beside a video, each with its language as BCP 47 where the name says it.
 
     Of "film.mp4" these are "film.srt", "film.en.srt", "film.pt-BR.forced.vtt" and "film.mp4.srt"; not
-    "film.en.srt" where there is a "film.en.mp4", to which it then belongs. None for a video elsewhere.
+    "film.en.srt" where there is a "film.en.mp4", to which it then belongs. None for a video on the web, whose
+    servers list no folders.
     """
-    if is_elsewhere(video_path):
-        return []  # a listing of its folder for each video would take longer than the videos
     try:
-        names = _names_in(video_path.parent, video_path.parent.stat().st_mtime_ns)
-    except OSError:
+        names = _names_beside(video_path)
+    except (OSError, MediaError):
         return []
     video_stems = {
         Path(name).stem.casefold() for name in names if Path(name).suffix.lower() in VIDEO_SUFFIXES
@@ -153,10 +156,25 @@ def find_sidecars(video_path: Path) -> list[tuple[Path, str | None]]:
     return found
 
 
+def _names_beside(video_path: Path) -> tuple[str, ...]:
+    """The names in a video's folder, sorted. Raises OSError, MediaError."""
+    if isinstance(video_path, Address):
+        return _names_elsewhere(video_path.parent, int(time.monotonic() // _LISTED_SECONDS))
+    return _names_in(video_path.parent, video_path.parent.stat().st_mtime_ns)
+
+
 @lru_cache(maxsize=4)
 def _names_in(folder: Path, mtime_ns: int) -> tuple[str, ...]:
-    """The names in a folder, sorted; read once for all videos of a folder that does not change."""
+    """Read once for all videos of a folder that does not change."""
     return tuple(sorted(entry.name for entry in folder.iterdir()))
+
+
+@lru_cache(maxsize=4)
+def _names_elsewhere(folder: Address, minutes: int) -> tuple[str, ...]:
+    """Asked once for all videos of a folder that are looked at in the same minutes."""
+    from vidsearch.media.remote import RemoteFile
+
+    return tuple(sorted(RemoteFile(folder).names_in()))
 
 
 def _language_of(parts: list[str]) -> tuple[bool, str | None]:

@@ -92,6 +92,13 @@ class RemoteFile:
             if not name.endswith("/")
         ]
 
+    def names_in(self) -> list[str]:
+        """The names of the files in the folder at this address; none on the web. Raises MediaError."""
+        if self._address.scheme in _HTTP:
+            return []
+        found = self._persistently(lambda backend: backend.ls(self._key, detail=True))
+        return [str(about["name"]).rpartition("/")[2] for about in found if about.get("type") != "directory"]
+
     def _info(self) -> Mapping[str, Any]:
         found: Mapping[str, Any] = self._persistently(lambda backend: backend.info(self._key))
         return found

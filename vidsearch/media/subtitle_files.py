@@ -16,10 +16,11 @@ from itertools import pairwise, takewhile
 from pathlib import Path
 from types import MappingProxyType
 
-from vidsearch.errors import SubtitleError
+from vidsearch.errors import MediaError, SubtitleError
 from vidsearch.media.cue_parsing import RawCue, parse_blocks, parse_events
 from vidsearch.media.cue_text import ass_words, has_inline_times, subrip_words, webvtt_words
 from vidsearch.media.encodings import decode
+from vidsearch.media.source import source_of
 from vidsearch.types import TimedText
 
 NO_TIME = "no readable time"
@@ -127,8 +128,11 @@ def parse_subtitles(data: bytes, *, name: str, encoding: str | None = None) -> S
 
 def _bytes_of(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
+        with source_of(path).open() as file:
             data = file.read(_MAX_BYTES + 1)
+    except MediaError as error:
+        reason = error.reason.removeprefix("cannot be read: ")
+        raise SubtitleError(f"Could not read {path}: {reason}.") from error
     except OSError as error:
         raise SubtitleError(f"Could not read {path}: {error.strerror or error}.") from error
     if len(data) > _MAX_BYTES:
