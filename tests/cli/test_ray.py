@@ -36,9 +36,26 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
+class Head:
+    """A cluster that `ray start --head` has started, as on a machine of its own."""
+
+    def __init__(self, process: subprocess.Popen[bytes], address: str) -> None:
+        self.process = process
+        self.address = address
+        """For clients."""
+
+    def kill(self) -> None:
+        """Kill all of it."""
+        with suppress(psutil.Error):
+            for each in psutil.Process(self.process.pid).children(recursive=True):
+                with suppress(psutil.Error):
+                    each.kill()
+        self.process.kill()
+        self.process.wait(timeout=60)
+
+
 @pytest.fixture(scope="module")
-def head() -> Iterator[str]:
-    """`ray start --head`, as on a machine of its own. Gives its address for clients."""
+def head() -> Iterator[Head]:
     port, client_port = free_port(), free_port()
     folder = tempfile.mkdtemp(prefix="vs-ray-", dir="/tmp")  # sockets' names must be short
     options = ["--num-cpus", "2", "--include-dashboard", "false", "--disable-usage-stats", "--block"]
@@ -54,13 +71,9 @@ def head() -> Iterator[str]:
         with suppress(OSError), socket.create_connection(("127.0.0.1", client_port), timeout=1):
             break
         time.sleep(0.5)
-    yield f"ray://127.0.0.1:{client_port}"
-    own = psutil.Process(process.pid).children(recursive=True)
-    process.terminate()
-    process.wait(timeout=60)
-    for each in own:
-        with suppress(psutil.Error):
-            each.kill()
+    started = Head(process, f"ray://127.0.0.1:{client_port}")
+    yield started
+    started.kill()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -91,6 +104,25 @@ def index(folder: Path, library: Path, *words: object) -> dict[str, Any]:
     report: dict[str, Any] = json.loads(done.stdout)
     assert report["failures"] == []
     return report
+
+
+def start_until_frames_are_kept(library: Path, folder: Path, *words: object) -> subprocess.Popen[str]:
+    """Start `vidsearch index`, in a session of its own as a terminal would."""
+    process = subprocess.Popen(
+        command("index", folder, "--models", "mini", "--fps", 2, "--library", library, *words),
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 240.0
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(LibraryError), Store.open(library, read_only=True) as opened:
+            if sum(video.num_frames for video in opened.videos()) > 0:
+                break
+        time.sleep(0.05)
+    return process
 
 
 def contents(library: Path) -> dict[str, list[tuple[float, str | None]]]:
@@ -124,7 +156,9 @@ def test_a_cluster_elsewhere_makes_the_same_library(head, folder, tmp_path):
     seen.symlink_to(folder)
     index(folder, tmp_path / "here")
 
-    report = index(seen, tmp_path / "there", "--on", head, "--workers", 2, "--path-map", f"{seen}={folder}")
+    report = index(
+        seen, tmp_path / "there", "--on", head.address, "--workers", 2, "--path-map", f"{seen}={folder}"
+    )
 
     assert report["num_indexed"] == 4
     assert sum(worker["num_frames"] for worker in report["workers"]) == report["num_frames"]
@@ -148,21 +182,7 @@ def test_no_cluster_is_a_clear_error(folder, tmp_path):
 def test_ctrl_c_stops_in_order_and_a_plain_run_goes_on(folder, tmp_path):
     """The terminal sends it to all processes of the command, Ray's too."""
     library = tmp_path / "library"
-    words = ["--models", "mini", "--fps", 2, "--library", library, "--on", "ray"]
-    process = subprocess.Popen(
-        command("index", folder, *words),
-        env=ENVIRONMENT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    deadline = time.monotonic() + 240.0
-    while time.monotonic() < deadline and process.poll() is None:
-        with suppress(LibraryError), Store.open(library, read_only=True) as opened:
-            if sum(video.num_frames for video in opened.videos()) > 0:
-                break
-        time.sleep(0.05)
+    process = start_until_frames_are_kept(library, folder, "--on", "ray")
     others = psutil.Process(process.pid).children(recursive=True)
     os.killpg(process.pid, signal.SIGINT)
     output, errors = process.communicate(timeout=120)
@@ -177,3 +197,17 @@ def test_ctrl_c_stops_in_order_and_a_plain_run_goes_on(folder, tmp_path):
     index(folder, tmp_path / "here")
     assert contents(library) == contents(tmp_path / "here")
     assert np.allclose(vectors(library), vectors(tmp_path / "here"), atol=1e-5)
+
+
+def test_a_cluster_that_goes_away_is_a_clear_error_and_a_plain_run_goes_on(head, folder, tmp_path):
+    library = tmp_path / "library"
+    process = start_until_frames_are_kept(library, folder, "--on", head.address)
+    head.kill()
+    output, errors = process.communicate(timeout=240)
+
+    assert process.returncode == 1, output + errors
+    assert "The cluster does not answer any more" in errors
+    assert "Traceback" not in errors
+    index(folder, library)
+    index(folder, tmp_path / "here")
+    assert contents(library) == contents(tmp_path / "here")

@@ -101,10 +101,18 @@ def test_workers_make_what_this_machine_makes_also_after_one_was_killed(cluster,
     assert (report.num_indexed, report.failures) == (4, ())
     assert contents(library) == wanted
     assert any("was lost" in warning for warning in report.warnings)
-    assert len(report.workers) == 3
     assert sum(worker.num_frames for worker in report.workers) >= 64
     assert library.verify() == []
     assert num_leases(library) == 0
+
+
+def test_no_cluster_is_started_where_all_is_indexed(folder, library, monkeypatch):
+    index(library, folder)
+    monkeypatch.setattr(ray_runner, "connected", None)
+
+    report = index(library, folder, runner_of(slow_models))
+
+    assert (report.num_skipped, report.workers) == (4, ())
 
 
 # --- who is given work ------------------------------------------------------------------------------
@@ -145,6 +153,17 @@ def test_one_worker_with_other_weights_is_refused_and_the_other_does_the_work(
     assert (report.num_indexed, report.failures, len(report.workers)) == (4, (), 1)
     assert library.spaces() == (ColourEmbedder().space,)
     assert contents(library) == wanted
+
+
+def no_models() -> Models:
+    raise ModelUnavailable("there are no weights on this machine")
+
+
+@pytest.mark.slow
+def test_workers_that_do_not_start_say_why(cluster, folder, library):
+    with pytest.raises(ModelUnavailable, match=r"do not start \(.*there are no weights on this machine\)"):
+        index(library, folder, runner_of(no_models, introduction=Introduction.of(models())))
+    assert num_leases(library) == 0
 
 
 @pytest.mark.slow
@@ -265,6 +284,8 @@ def test_a_worker_that_hangs_and_comes_back_late_changes_nothing(
 
     begun = once(lambda state: state.num_frames > 4, hang)
     report = index(library, folder, runner, on_progress=come_back)
+    with suppress(ProcessLookupError):
+        os.kill(stopped[0], signal.SIGCONT)
 
     assert sum("was lost" in warning for warning in report.warnings) == 1
     assert (report.num_indexed, report.failures) == (4, ())

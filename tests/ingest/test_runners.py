@@ -180,6 +180,11 @@ class RunnerContract:
         with pytest.raises(ModelUnavailable, match="the weights are gone"):
             ingest(library, [folder], embedders=[ColourEmbedder()], runner=runner(broken_models))
 
+    def test_what_is_indexed_is_no_work(self, runner, folder, library):
+        index(library, folder)
+        report = index(library, folder, runner(broken_models))
+        assert (report.num_indexed, report.num_skipped) == (0, 3)
+
     def test_no_files_are_no_work(self, runner, library, tmp_path):
         (tmp_path / "empty").mkdir()
         report = ingest(library, [tmp_path / "empty"], embedders=[ColourEmbedder()], runner=runner(models))

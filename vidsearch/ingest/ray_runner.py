@@ -10,7 +10,7 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _POLL_SECONDS = 0.25
 _LOOK_SECONDS = 5.0
 """How often new nodes are looked for."""
-_JOBS_AHEAD = 2
+_JOBS_AHEAD = 4
 """Jobs that are opened and wait for a worker: each holds a lease."""
 _MAX_FAILED_STARTS = 3
 _SILENCE_SECONDS = 60.0
@@ -97,7 +97,8 @@ class _Run:
     """The files of one call."""
 
     def __init__(self, runner: RayRunner, session: IngestSession, on_warning: OnWarning) -> None:
-        self._ray = connected(runner.ray_options)
+        self._ray: Any = None
+        """Ray's module, once there is work: where all is indexed, no cluster is started."""
         self._load = runner.load
         self._wanted = runner.introduction
         self._ray_options = runner.ray_options
@@ -125,11 +126,11 @@ class _Run:
         openers = ThreadPoolExecutor(4, thread_name_prefix="vidsearch-open")
         try:
             while not stop.is_set() and self._num_left():
-                self._hire()
                 for _ in range(min(self._num_to_open(), self._num_paths)):
                     self._opening.append(openers.submit(self._session.open, next(waiting)))
                     self._num_paths -= 1
                 self._take_opened()
+                self._hire()
                 self._ask()
                 yield from self._answers()
         except ConnectionError as error:
@@ -148,10 +149,10 @@ class _Run:
         return self._num_paths + len(self._opening) + len(self._open) + self._num_lost + in_hand
 
     def _num_to_open(self) -> int:
-        """How many more files to open: no lease is held for workers that are not there yet."""
+        """How many more files to open: no more leases are held than workers have use for."""
         met = [worker for worker in self._workers if worker.name]
         free = sum(max(0, self._num_at_once() - len(worker.jobs)) for worker in met)
-        return max(0, free + _JOBS_AHEAD - len(self._opening) - len(self._open)) if met else 0
+        return max(0, free + _JOBS_AHEAD - len(self._opening) - len(self._open))
 
     def _num_at_once(self) -> int:
         """Jobs that a worker may have in hand: one is decoded while another's pictures are embedded. Towards
@@ -177,6 +178,10 @@ class _Run:
 
     def _hire(self) -> None:
         """Have as many workers as there is room and work for. Raises ModelUnavailable where none fits."""
+        if not self._open and not self._workers:
+            return
+        if self._ray is None:
+            self._ray = connected(self._ray_options)
         if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
             self._room = room_in(self._ray.nodes(), self._ray_options)
             self._looked_at = time.monotonic()
@@ -214,7 +219,10 @@ class _Run:
         if worker.question == "introduce":
             self._num_failed_starts += 1
             if self._num_failed_starts >= _MAX_FAILED_STARTS:
-                raise ModelUnavailable(f"Workers on Ray do not start: {why}")
+                raise ModelUnavailable(
+                    f"Workers on Ray do not start ({why}). Each machine needs vidsearch "
+                    f"{self._wanted.version}, its models, and the same token in ~/.ray/auth_token, or none."
+                )
         self._on_warning(f"Worker {worker.name or worker.number} was lost; another one takes its place.")
         for job in worker.jobs.values():
             self._num_lost += 1
@@ -258,7 +266,10 @@ class _Run:
         """What comes of the workers within a moment."""
         asked = {worker.asked: worker for worker in self._workers if worker.asked is not None}
         if not asked:
-            time.sleep(_POLL_SECONDS / 10)
+            if self._opening:
+                wait(self._opening, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            else:
+                time.sleep(_POLL_SECONDS / 10)
             return
         ready, _ = self._ray.wait(list(asked), num_returns=1, timeout=_POLL_SECONDS)
         if ready:
