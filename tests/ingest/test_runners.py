@@ -191,6 +191,25 @@ class RunnerContract:
         assert report.num_indexed == 0
 
 
+class Idle:
+    """Opens files, and does no work."""
+
+    def results(self, paths: Sequence[Path], session: Any, **options: Any) -> Iterator[WorkResult]:
+        for path in paths:
+            session.open(path)
+        return iter(())
+
+
+def test_videos_that_were_opened_and_not_begun_leave_no_trace(tmp_path):
+    """As where every worker is refused, or a run is stopped before it has begun."""
+    folder = clips(tmp_path / "videos", [2, 2])
+    with Store.open(tmp_path / "library", create=True) as library:
+        index(library, folder, Idle())
+        assert library.videos() == []
+
+        assert index(library, folder).num_indexed == 2
+
+
 class TestThisMachine(RunnerContract):
     @pytest.fixture
     def runner(self):

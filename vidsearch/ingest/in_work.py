@@ -144,8 +144,11 @@ class VideosInWork:
             self._let_go(job)
 
     def close(self) -> None:
-        """Give back all leases; what is not finished is for the next run."""
+        """Give back all leases; what is not finished is for the next run. Of what was not even begun, nothing
+        stays."""
         for opened in self._open_videos.values():
+            with suppress(LibraryError):
+                self._library.remove_if_empty(opened.video.id, lease=opened.lease)
             with suppress(LibraryError):  # where nothing can be written any more, they expire
                 self._library.give_back(opened.lease)
         self._open_videos.clear()
