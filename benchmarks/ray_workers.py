@@ -1,10 +1,10 @@
 """What an ingest on Ray costs beside one on this machine alone, and how it grows with its workers.
 
 The nodes of the cluster are processes of this machine, so that workers share its cores: what is seen is the
-cost of Ray and of the session, and no speed-up beyond the cores. Each run is measured from its first frame to
-its last one: frames per second, how many cores were busy, and frames per second of CPU, of all processes and
-of the command's own, which on Ray holds the library and embeds nothing. Rounds alternate, so that what else
-the machine does meets all alike; the middle round of each, by frames per second of CPU, is printed.
+cost of Ray and of the session, and no speed-up beyond the cores. Each run is measured from when all workers
+are there to its last frame: frames per second, how many cores were busy, and frames per second of CPU, of all
+processes and of the command's own, which on Ray holds the library and embeds nothing. Rounds alternate, so
+that what else the machine does meets all alike; the middle one by frames per second of CPU is printed.
 
     OMP_NUM_THREADS=1 python benchmarks/ray_workers.py VIDEO... --workers 1 2 --in-hand 1 2 --rounds 3
 """
@@ -26,7 +26,6 @@ from vidsearch.ingest.analyzers import CaptionAnalyzer
 from vidsearch.ingest.ray_cluster import RayOptions
 from vidsearch.ingest.ray_runner import RayRunner
 from vidsearch.ingest.ray_worker import Introduction, Models
-from vidsearch.ingest.runner import Runner
 from vidsearch.models.device import Device
 from vidsearch.models.registry import load_captioner, load_embedder
 from vidsearch.store.store import Store
@@ -55,14 +54,18 @@ def mini() -> Models:
 class Clock:
     """Reads once a second how far a run is, and the CPU seconds of this process and all that it started."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_workers: int) -> None:
+        """It begins once so many workers have loaded their models."""
+        self._num_workers = num_workers
         self.readings: list[Reading] = []
         self._of_others: dict[int, float] = {}
         self._of_reading = 0.0
 
     def read(self, state: ProgressState) -> None:
+        if not state.num_frames or len(state.workers) < self._num_workers:
+            return
         wall = time.perf_counter()
-        if not state.num_frames or (self.readings and wall < self.readings[-1].wall_seconds + 1):
+        if self.readings and wall < self.readings[-1].wall_seconds + 1:
             return
         own = time.process_time() - self._of_reading
         began = time.thread_time()
@@ -74,9 +77,9 @@ class Clock:
         self.readings.append(Reading(state.num_frames, wall, own + sum(self._of_others.values()), own))
 
 
-def measure(videos: list[Path], models: Models, runner: Runner | None) -> Reading:
+def measure(videos: list[Path], models: Models, runner: RayRunner | None) -> Reading:
     """Index into a new library. Returns what came between the first reading and the last one."""
-    clock = Clock()
+    clock = Clock(0 if runner is None else runner.ray_options.num_workers or 0)
     with tempfile.TemporaryDirectory() as folder, Store.open(f"{folder}/library", create=True) as library:
         report = ingest(
             library,
@@ -106,7 +109,7 @@ def main() -> None:
         cluster.add_node(num_cpus=1)
     ray.init(address=cluster.address, log_to_driver=False, logging_level="ERROR")
     models = mini()
-    runners: dict[str, Runner | None] = {"this machine": None}
+    runners: dict[str, RayRunner | None] = {"this machine": None}
     for workers in options.workers:
         for in_hand in options.in_hand:
             runners[f"{workers} on Ray, {in_hand} in hand"] = RayRunner(
