@@ -8,9 +8,11 @@ import shutil
 import socket
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+
+import psycopg
 
 _USERS = ("postgres", "nobody")
 """The server refuses to be run by root."""
@@ -54,6 +56,19 @@ def server(programs: Path, settings: Mapping[str, str] = {}) -> Iterator[str]:
             _run(user, control, "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def crash(address: str) -> Callable[[], None]:
+    """Stop the server at an address as a crash does. Returns what starts it again: all that was committed is
+    there."""
+    found = programs()
+    assert found is not None
+    with psycopg.connect(address) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+    assert row is not None
+    control = (found / "pg_ctl", "-D", row[0], "-w", "-l", f"{row[0]}/log")
+    _run(_user(), *control, "-m", "immediate", "stop")
+    return lambda: _run(_user(), *control, "start")
 
 
 def _run(user: str | None, *command: str | Path) -> None:

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
@@ -247,6 +248,15 @@ def test_connections_that_the_server_closes_are_opened_again(library: Store, tmp
     terminate_others(library)
     assert library.videos() == [before]
     four_frames(library, tmp_path / "b.mp4")
+
+
+def test_more_threads_than_connections_take_turns(library: Store, tmp_path: Path):
+    video = four_frames(library, tmp_path / "a.mp4")
+    with ThreadPoolExecutor(3 * postgres_catalog._MAX_CONNECTIONS) as threads:
+        answers = [threads.submit(library.frames, video.id) for _ in range(200)]
+        writes = [threads.submit(library.set_exclude, [str(number)]) for number in range(20)]
+    assert {len(each.result()) for each in answers} == {4}
+    assert all(each.exception() is None for each in writes)
 
 
 def terminate_others(library: Store) -> None:
