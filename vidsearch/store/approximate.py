@@ -54,7 +54,8 @@ class ApproximateIndex:
     def load(cls, path: Path) -> Self:
         """Read an index. Raises OSError or ValueError where it is not one."""
         try:
-            return cls(faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC))
+            # It lies in memory in FAISS's own order, so that mapping the file would only count it twice.
+            return cls(faiss.read_index(str(path)))
         except (RuntimeError, MemoryError) as error:  # how FAISS says that a file is missing or torn
             raise ValueError(f"{path} is not a FAISS index: {error}") from error
 
