@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 
 import pytest
@@ -213,3 +214,42 @@ def test_a_number_that_no_memory_holds_is_refused(run, sample_library, option):
     result = run("search", "a cat", option, "9" * 25, "--library", sample_library)
 
     assert result.exit_code == 2
+
+
+@pytest.mark.parametrize("group", ["captions", "concepts", "models", "import", "eval"])
+def test_a_group_alone_shows_what_is_in_it(run, home, group):
+    result = run(group)
+
+    assert "Missing command" not in result.output
+    assert f"vidsearch {group}" in result.output
+    assert "Commands" in result.output
+
+
+def test_what_the_demo_says_to_ask_next_is_answered_well(run, home):
+    """An astronaut gave a picture called "a black and white dog is carrying a red ball"."""
+    shown = run("demo", "--library", home / "demo").stdout
+    (line,) = (line for line in shown.splitlines() if line.startswith("Ask something else:"))
+    words = shlex.split(line.partition("vidsearch ")[2])
+
+    hit = json.loads(run(*words, "--json").stdout)["hits"][0]
+    assert hit["path"].endswith("photographer.mp4")
+    assert "camera" in hit["caption"]
+    assert hit["confidence"] > 0.9
+
+
+def test_a_day_and_a_time_that_are_none_are_told_with_what_they_are(run, home, sample_library):
+    for option, value in (("--recorded-after", "yesterday"), ("--recorded-before", "1.8.2026")):
+        refused = run("search", "a cat", option, value, "--library", sample_library)
+        assert (refused.exit_code, "2026-08-14" in refused.output) == (2, True)
+    late = run("explain", "a cat", "cat.mp4@99", "--library", sample_library)
+    assert late.stderr == "Error: cat.mp4 is 0:00:16.0 long; there is no picture at 0:01:39.0.\n"
+    assert not (home / "heat.png").exists()
+
+
+def test_a_file_per_video_is_not_put_into_a_folder_called_like_a_file(run, home, sample_library):
+    refused = run("export", "all", "-o", "all.srt", "--library", sample_library)
+
+    assert (refused.exit_code, list(home.iterdir())) == (1, [])
+    assert "Give a folder as --output, and --format srt" in refused.stderr
+    done = run("export", "all", "-o", "all", "--format", "srt", "--library", sample_library)
+    assert (done.exit_code, len(list((home / "all").iterdir()))) == (0, 4)

@@ -31,14 +31,23 @@ def install(folder, name, script="sleep 5"):
 def test_the_first_player_that_is_there_begins_at_the_time(programs):
     install(programs, "ffplay")
     vlc = install(programs, "vlc")
-    assert players.command_for(VIDEO, 62.5) == [vlc, "--start-time=62.500", "/videos/a holiday.mp4"]
+    assert players.command_for(VIDEO, 62.5) == ([vlc, "--start-time=62.500", "/videos/a holiday.mp4"], True)
     mpv = install(programs, "mpv")
-    assert players.command_for(VIDEO, 0.0)[:2] == [mpv, "--start=0.000"]
+    assert players.command_for(VIDEO, 0.0)[0][:2] == [mpv, "--start=0.000"]
 
 
 def test_without_a_player_it_says_what_to_install(programs):
     with pytest.raises(VidsearchError, match="Install mpv or VLC, or name one: VIDSEARCH_PLAYER="):
         players.command_for(VIDEO, 1.0)
+
+
+@pytest.mark.parametrize(("system", "opener"), [("linux", "xdg-open"), ("darwin", "open")])
+def test_the_systems_own_opener_is_the_last_resort(programs, monkeypatch, system, opener):
+    monkeypatch.setattr("sys.platform", system)
+    own = install(programs, opener)
+    assert players.command_for(VIDEO, 62.5) == ([own, str(VIDEO)], False)
+    mpc = install(programs, "mpc-hc64")
+    assert players.command_for(VIDEO, 62.5) == ([mpc, str(VIDEO), "/start", "62500"], True)
 
 
 @pytest.mark.parametrize(
@@ -52,7 +61,7 @@ def test_the_player_can_be_named(programs, monkeypatch, wanted, arguments):
     mine = install(programs, "mine")
     install(programs, "mpv")
     monkeypatch.setenv(players.VARIABLE, wanted)
-    assert players.command_for(VIDEO, 1.5) == [mine, *arguments]
+    assert players.command_for(VIDEO, 1.5) == ([mine, *arguments], "{seconds}" in wanted)
 
 
 def test_a_named_player_that_is_not_there_is_said(programs, monkeypatch):
@@ -65,7 +74,7 @@ def test_a_named_player_that_is_not_there_is_said(programs, monkeypatch):
 def test_a_player_gets_the_file_and_goes_on_by_itself(programs, tmp_path):
     note = tmp_path / "note"
     install(programs, "mpv", f'echo "$@" > {note}; /bin/sleep 2')
-    assert players.play(VIDEO, 12.0) == "mpv"
+    assert players.play(VIDEO, 12.0) == ("mpv", True)
     for _ in range(50):
         if note.exists() and note.read_text():
             break

@@ -111,9 +111,13 @@ def open_hit(answer: SearchAnswer, number: int) -> None:
     if number > len(answer.hits):
         raise QueryError(f"There is no hit {number} to open: the answer has {len(answer.hits)}.")
     hit = answer.hits[number - 1]
-    player = players.play(path_of(hit.video), hit.start_seconds)
+    player, begins_there = players.play(path_of(hit.video), hit.start_seconds)
     start = format_moment(hit.start_seconds)
-    console.note(f"Playing {console.shown_path(hit.video.path)} from {start} in {player}")
+    path = console.shown_path(hit.video.path)
+    if begins_there:
+        console.note(f"Playing {path} from {start} in {player}")
+    else:
+        console.note(f"Playing {path} in {player}: go to {start}. With mpv or VLC installed it begins there.")
 
 
 def save_frames(store: Store, hits: Sequence[SearchHit], folder: Path, rule: OutputRule) -> None:

@@ -22,7 +22,11 @@ CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame", "transcri
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(cls=_ShowsByDefault, help="What videos show, in words: read it, or put it right.")
+    group = typer.Typer(
+        cls=_ShowsByDefault,
+        no_args_is_help=True,
+        help="What videos show, in words: read it, or put it right.",
+    )
     group.command("show")(show)
     group.command("find")(find)
     group.command("edit")(edit)

@@ -20,7 +20,9 @@ Name = Annotated[str, typer.Argument(help="The concept's name.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(teach)
-    group = typer.Typer(help="What this library was taught: list, look at, forget, take elsewhere.")
+    group = typer.Typer(
+        no_args_is_help=True, help="What this library was taught: list, look at, forget, take elsewhere."
+    )
     group.command("list")(list_concepts)
     group.command()(show)
     group.command()(forget)

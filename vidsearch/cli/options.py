@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -31,6 +32,16 @@ def time_above_zero(text: str | float) -> float:
     return seconds
 
 
+def day(text: str | datetime) -> datetime:
+    """A day as people write it for programs: 2026-08-14."""
+    if isinstance(text, datetime):
+        return text
+    try:
+        return datetime.strptime(text.strip(), "%Y-%m-%d")
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no day. Write it as in 2026-08-14.") from error
+
+
 def library_path(text: str | Path) -> Path:
     """A library's folder or address, as it was typed."""
     return Path(fit_for_a_path(str(text)))
@@ -49,6 +60,7 @@ LIBRARY_PANEL = "Library"
 MODEL_PANEL = "Models"
 SPEECH_PANEL = "Speech"
 OUTPUT_PANEL = "Output"
+SERVER_PANEL = "Server"
 SAMPLING_PANEL = "Which frames"
 FILTER_PANEL = "Filters"
 
@@ -149,6 +161,24 @@ Before = Annotated[
         rich_help_panel=FILTER_PANEL,
     ),
 ]
+RecordedAfter = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=day,
+        metavar="DAY",
+        rich_help_panel=FILTER_PANEL,
+        help="Recorded on this day or later, by the clock where it was recorded: 2026-08-14.",
+    ),
+]
+RecordedBefore = Annotated[
+    datetime | None,
+    typer.Option(
+        parser=day,
+        metavar="DAY",
+        rich_help_panel=FILTER_PANEL,
+        help="Recorded before this day. Files that say UTC only: by this machine's TZ.",
+    ),
+]
 
 Speech = Annotated[
     bool | None,
@@ -184,3 +214,6 @@ AudioTrack = Annotated[
         rich_help_panel=SPEECH_PANEL,
     ),
 ]
+
+Host = Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=SERVER_PANEL)]
+Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=SERVER_PANEL)]

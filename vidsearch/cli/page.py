@@ -16,9 +16,12 @@ def register(app: typer.Typer) -> None:
 
 def ui(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.")] = 8501,
-    browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open a browser.")] = True,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8501,
+    browser: Annotated[
+        bool,
+        typer.Option("--browser/--no-browser", help="Open a browser.", rich_help_panel=options.SERVER_PANEL),
+    ] = True,
 ) -> None:
     """Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.
 

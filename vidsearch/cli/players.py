@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -22,21 +23,32 @@ PLAYERS: Mapping[str, str] = MappingProxyType(
         "vlc": "vlc --start-time={seconds} {file}",
         "ffplay": "ffplay -loglevel error -autoexit -ss {seconds} {file}",
         "mplayer": "mplayer -ss {seconds} {file}",
+        "mpc-hc64": "mpc-hc64 {file} /start {milliseconds}",
     }
 )
 """Commands, those that people like best first."""
-_ELSEWHERE = {"vlc": ("/Applications/VLC.app/Contents/MacOS/VLC", r"C:\Program Files\VideoLAN\VLC\vlc.exe")}
+_OPENERS = {"darwin": "open", "win32": "explorer"}
+"""What opens a file in the program that is set for such files, from its start; elsewhere xdg-open."""
+_ELSEWHERE = {
+    "mpv": ("/Applications/mpv.app/Contents/MacOS/mpv",),
+    "iina": ("/Applications/IINA.app/Contents/MacOS/iina-cli",),
+    "vlc": ("/Applications/VLC.app/Contents/MacOS/VLC", r"C:\Program Files\VideoLAN\VLC\vlc.exe"),
+    "mpc-hc64": (r"C:\Program Files\MPC-HC\mpc-hc64.exe",),
+}
 _STARTS_WITHIN_SECONDS = 0.7
 """A player that ends sooner than this, and not well, has not played anything."""
 
 
-def play(path: Path, seconds: float) -> str:
-    """Start playing a file at a time, and return the player's name; it goes on when this process ends.
+def play(path: Path, seconds: float) -> tuple[str, bool]:
+    """Start playing a file at a time, in a process that goes on when this one ends.
+
+    Returns:
+        The player's name, and whether it begins at the time: the system's own opener begins at the start.
 
     Raises:
         VidsearchError: There is no such player, or it ended at once.
     """
-    command = command_for(path, seconds)
+    command, begins_there = command_for(path, seconds)
     name = Path(command[0]).stem
     try:
         player = subprocess.Popen(
@@ -52,17 +64,20 @@ def play(path: Path, seconds: float) -> str:
         code = player.wait(_STARTS_WITHIN_SECONDS)
     except subprocess.TimeoutExpired:
         player.returncode = 0  # it plays, and is nobody's to wait for
-        return name
-    if code:
+        return name, begins_there
+    if code and name != "explorer":  # which says 1 when all is well
         raise VidsearchError(
             f"The player {name} ended at once with code {code}. It may have no screen to play on; run "
             f"`{shlex.join(command)}` to see what it says."
         )
-    return name
+    return name, begins_there
 
 
-def command_for(path: Path, seconds: float) -> list[str]:
-    """Return the command that plays a file from a time on. Raises VidsearchError where there is no player."""
+def command_for(path: Path, seconds: float) -> tuple[list[str], bool]:
+    """Return the command that plays a file, and whether it does so from the time on.
+
+    Raises VidsearchError where there is no player.
+    """
     wanted = os.environ.get(VARIABLE, "").strip()
     if wanted:
         template = PLAYERS.get(wanted, wanted if "{file}" in wanted else f"{wanted} {{file}}")
@@ -71,15 +86,19 @@ def command_for(path: Path, seconds: float) -> list[str]:
             raise VidsearchError(f"{VARIABLE} names {program}, which is not there. Install it, or unset it.")
     else:
         template = next((line for name, line in PLAYERS.items() if _found(name)), "")
+        opener = _found(_OPENERS.get(sys.platform, "xdg-open"))
+        if not template and opener is not None:
+            return [opener, str(path)], False
         if not template:
             raise VidsearchError(
                 f"No player that can begin at a time was found ({', '.join(PLAYERS)}). Install mpv or VLC, "
                 f"or name one: {VARIABLE}='player --start={{seconds}} {{file}}'."
             )
     words = shlex.split(template)
-    values = {"file": str(path), "seconds": f"{seconds:.3f}"}
+    values = {"file": str(path), "seconds": f"{seconds:.3f}", "milliseconds": str(round(seconds * 1000))}
     command = [word.format(**values) if "{" in word else word for word in words]
-    return [_found(command[0]) or command[0], *command[1:]]
+    begins_there = "{seconds}" in template or "{milliseconds}" in template
+    return [_found(command[0]) or command[0], *command[1:]], begins_there
 
 
 def _found(program: str) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -105,22 +104,8 @@ def search(
     ] = None,
     after: options.After = None,
     before: options.Before = None,
-    recorded_after: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            rich_help_panel=options.FILTER_PANEL,
-            help="Recorded on this day or later, by the clock where it was recorded.",
-        ),
-    ] = None,
-    recorded_before: Annotated[
-        datetime | None,
-        typer.Option(
-            formats=["%Y-%m-%d"],
-            rich_help_panel=options.FILTER_PANEL,
-            help="Recorded before this day. Files that say UTC only: by this machine's TZ.",
-        ),
-    ] = None,
+    recorded_after: options.RecordedAfter = None,
+    recorded_before: options.RecordedBefore = None,
     min_duration: Annotated[
         float | None,
         typer.Option(

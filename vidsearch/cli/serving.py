@@ -9,10 +9,8 @@ import typer
 
 from vidsearch.cli import console, options
 
-_SERVER_PANEL = "Server"
 _ACCESS_PANEL = "What clients may do"
 
-Host = Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=_SERVER_PANEL)]
 Token = Annotated[
     str | None,
     typer.Option(
@@ -34,10 +32,8 @@ def register(app: typer.Typer) -> None:
 
 def serve(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    host: Host = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=_SERVER_PANEL)
-    ] = 8510,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8510,
     token: Token = None,
     read_only: Annotated[
         bool,
@@ -96,13 +92,13 @@ def mcp(
     http: Annotated[
         bool,
         typer.Option(
-            "--http", help="Listen for streamable HTTP; else stdin and stdout.", rich_help_panel=_SERVER_PANEL
+            "--http",
+            help="Listen for streamable HTTP; else stdin and stdout.",
+            rich_help_panel=options.SERVER_PANEL,
         ),
     ] = False,
-    host: Host = "127.0.0.1",
-    port: Annotated[
-        int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=_SERVER_PANEL)
-    ] = 8511,
+    host: options.Host = "127.0.0.1",
+    port: options.Port = 8511,
     token: Token = None,
     allow_write: Annotated[
         bool,

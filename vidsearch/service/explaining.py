@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
 
+_PAST_END_SECONDS = 1.0
+"""So far after its end, a video's last picture is still what is meant."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """A frame, and which of its parts speak for the words."""
@@ -63,13 +67,19 @@ def explain_moment(
         explainer: Returns what explains; called once the frame is decoded.
 
     Raises:
-        QueryError: There are no words.
+        QueryError: There are no words, or the time is after the video's end.
         MediaError: The file does not decode.
         ModelUnavailable: The embedder cannot be loaded, or explains nothing.
     """
     if not text.strip():
         raise QueryError("There are no words to look for in the picture. Give some.")
-    from vidsearch.media.decode import frame_at
+    from vidsearch.media.decode import frame_at, measured_duration
+    from vidsearch.times import format_time
 
+    length = measured_duration(path)
+    if time_seconds > length + _PAST_END_SECONDS:
+        raise QueryError(
+            f"{path.name} is {format_time(length)} long; there is no picture at {format_time(time_seconds)}."
+        )
     image = frame_at(path, time_seconds).image
     return Explanation(image, explainer().explain(image, text))

@@ -313,12 +313,9 @@ class LibraryReader:
         """
         from vidsearch.search.query import FrameReference
         from vidsearch.service.explaining import explain_moment
-        from vidsearch.service.timelines import check_time
 
         reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
-        video = self.video(reference.video)
-        check_time(video, reference.time_seconds)
-        path = path_of(video)
+        path = path_of(self.video(reference.video))
         known = self.store.models
         name = models or (known.embedders[0] if known else "mini")
         with self._explaining:

@@ -48,22 +48,17 @@ def segments_of(
     return sorted(found, key=lambda each: (each[1].start_seconds, each[1].end_seconds, each[1].id))
 
 
-def check_time(video: Video, time_seconds: float) -> None:
-    """Raise QueryError for a time after a video's end."""
+def picture_at(video: Video, time_seconds: float, side_pixels: int | None) -> bytes:
+    """Return what a video shows at a time, as a JPEG; see `Library.picture`."""
+    from vidsearch.media.decode import frame_at
+    from vidsearch.media.images import encode_jpeg, thumbnail
+
     length = video.info.duration_seconds
     if length is not None and time_seconds > length + _PAST_END_SECONDS:
         raise QueryError(
             f"{video.path.name} is {format_time(length)} long; there is no picture at "
             f"{format_time(time_seconds)}."
         )
-
-
-def picture_at(video: Video, time_seconds: float, side_pixels: int | None) -> bytes:
-    """Return what a video shows at a time, as a JPEG; see `Library.picture`."""
-    from vidsearch.media.decode import frame_at
-    from vidsearch.media.images import encode_jpeg, thumbnail
-
-    check_time(video, time_seconds)
     image = frame_at(path_of(video), time_seconds).image
     return (
         encode_jpeg(image) if side_pixels is None else thumbnail(image, side_pixels=side_pixels, quality=85)

@@ -102,6 +102,11 @@ def write_documents(
         raise ExportError(
             f"{output} is a file, and a {chosen.name} file holds one video. Give a folder as --output."
         )
+    if not is_folder(output) and output.suffix.lower() == f".{chosen.name}":
+        raise ExportError(
+            f"{output} names one file, and {chosen.name} takes a file for each video. Give a folder as "
+            f"--output, and --format {chosen.name}; or name one video."
+        )
     written = []
     for document, name in _named(documents):
         path = output / f"{name}{chosen.suffix}"

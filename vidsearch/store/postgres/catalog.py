@@ -25,7 +25,7 @@ from vidsearch.store.postgres.address import server_address
 try:
     import psycopg
     from psycopg_pool import ConnectionPool, PoolTimeout
-except ModuleNotFoundError as error:
+except ImportError as error:  # also of a psycopg without the library that it is made on
     message = 'A library on a PostgreSQL server needs psycopg: pip install "vidsearch[postgres]"'
     raise LibraryError(message) from error
 
