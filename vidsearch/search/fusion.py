@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 Item = TypeVar("Item")
 HINTS_AT_IT = 0.2
-"""Below this confidence words with times of their own say nothing beside pictures."""
+"""Below this confidence words with times of their own say nothing beside pictures that are likelier."""
 SAYS_IT = 0.5
 """From this confidence on words with times of their own are a moment; below it, where they say more than the
 pictures do."""
@@ -87,7 +87,8 @@ def rank_moments(
         limit: How many moments.
     """
     surest = max((float(weights(each.rows[:_FEW]).max()) for each in frames if len(each.rows)), default=0.0)
-    segments = [kept for ranking in segments if len(kept := _telling(ranking.beside_pictures(surest)))]
+    least = min(HINTS_AT_IT, -float(np.expm1(-surest)))
+    segments = [kept for ranking in segments if len(kept := _telling(ranking.beside_pictures(surest), least))]
     at_most = limit * (len(frames) + len(segments))
     made = SpanSet()
     times: dict[int, tuple[float, float]] = {}
@@ -166,11 +167,11 @@ def _of_segments(group: Sequence[RankedSegment], *, score: float) -> Moment:
     )
 
 
-def _telling(ranking: SegmentRanking) -> SegmentRanking:
+def _telling(ranking: SegmentRanking, least: float) -> SegmentRanking:
     """The segments that speak for a moment beside its pictures: the others would only blur these."""
     if not ranking.kind.has_own_span:
         return ranking
-    kept = np.flatnonzero((ranking.confidences >= HINTS_AT_IT) | (ranking.end_rows <= ranking.firsts))
+    kept = np.flatnonzero((ranking.confidences >= least) | (ranking.end_rows <= ranking.firsts))
     return ranking.take(kept)
 
 
