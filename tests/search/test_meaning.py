@@ -159,3 +159,23 @@ def test_a_line_that_means_something_like_a_picture_that_is_there_comes_after_it
     assert 0.0 < (said.confidence or 0.0) < (alone.evidence[0].confidence or 0.0)
     by_its_words = searcher.search(Query(text="parked the crimson lorry behind the station")).hits[0]
     assert by_its_words.evidence[0].text == "He parked the crimson lorry behind the station."
+
+
+def test_a_query_is_read_once_for_pictures_and_all_kinds_of_lines(library, mini):
+    for kind in ("transcript", "ocr", "subtitle"):
+        say(library, f"/videos/{kind}.mp4", TALK[:1], TrackSpec(kind, "x"))
+    read_lines(library, encoder=mini)
+    asked = []
+
+    class Listening:
+        space = mini.space
+
+        def embed_texts(self, texts):
+            asked.extend(texts)
+            return mini.embed_texts(texts)
+
+    searcher = Searcher(library, encoders={mini.space: Listening(), COLOUR.space: COLOUR})
+    hits = searcher.search(Query(text=PARAPHRASES[0], dedupe=False)).hits
+    assert {hit.evidence[0].kind for hit in hits} >= {"speech", "text", "subtitles"}
+    searcher.search(Query(text=PARAPHRASES[1]))
+    assert asked == list(PARAPHRASES[:2])

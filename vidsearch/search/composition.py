@@ -38,6 +38,8 @@ Model = TypeVar("Model", bound="TextEncoder")
 
 MORE_LIKE_WEIGHT = 0.75
 LESS_LIKE_WEIGHT = 0.25
+_TEXTS_KEPT = 16
+"""How many texts are kept with their vectors, the last ones read."""
 _WORDS_BORNE_OUT = 0.5
 """A concept's words stand for it in a sentence where its examples bear them out at least this far."""
 
@@ -69,6 +71,7 @@ class QueryComposer:
         self._load_embedder = load_embedder
         self._encoders: dict[EmbeddingSpace, TextEncoder] = {}
         self._embedders: dict[EmbeddingSpace, Embedder] = {}
+        self._read: dict[tuple[EmbeddingSpace, str], Float32] = {}
         self.concepts = ConceptReader(
             library,
             embed_words=lambda words, space: self._text_vectors([words], space)[0],
@@ -119,8 +122,16 @@ class QueryComposer:
         return found
 
     def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
-        rows = self._encoder(space).embed_texts(texts)
-        return _checked(rows, len(texts), space)
+        """Vectors of texts. One text is read once for pictures and every kind of lines."""
+        if len(texts) != 1:
+            return _checked(self._encoder(space).embed_texts(texts), len(texts), space)
+        key = (space, texts[0])
+        if key not in self._read:
+            rows = _checked(self._encoder(space).embed_texts(texts), 1, space)
+            while len(self._read) >= _TEXTS_KEPT:
+                del self._read[next(iter(self._read))]
+            self._read[key] = rows
+        return self._read[key]
 
     def image_vector(self, image: UInt8Image, space: EmbeddingSpace) -> Float32:
         """A picture's unit vector in a space. Raises ModelUnavailable."""
