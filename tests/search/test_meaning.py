@@ -103,6 +103,17 @@ def test_what_a_person_put_right_is_found_in_place_of_what_a_model_heard(library
     assert found(library, mini, "an animal chews")[0] == "The dog eats a bone."
 
 
+def test_a_line_over_a_picture_that_is_not_like_it_says_nothing_of_looks(library, mini):
+    """Guards against "looks like it" in doors that print all evidence, of a picture that fits by chance."""
+    say(library, "/videos/a.mp4", TALK)
+    read_lines(library, encoder=mini)
+    searcher = Searcher(library, encoders={mini.space: mini, COLOUR.space: COLOUR})
+    best = searcher.search(Query(text="the office in Hamburg will move")).hits[0]
+    assert [reason(each) for each in best.evidence] == [f'said "{TALK[2]}" at 0:06']
+    best = searcher.search(Query(text="something blue")).hits[0]
+    assert [reason(each) for each in best.evidence] == ["looks like it"]
+
+
 def test_a_filter_holds_for_what_lines_mean(library, mini):
     say(library, "/videos/a.mp4", TALK)
     say(library, "/videos/b.mp4", TALK[:2])

@@ -19,10 +19,6 @@ if TYPE_CHECKING:
     from vidsearch.types import Evidence, SearchHit
 
 
-_WORTH_SAYING = 0.2
-"""From this confidence on it is said that pictures look like it, beside the words that a hit was found by."""
-
-
 _THUMBNAIL_PIXELS = 96
 """How high small pictures are in a terminal: some five lines."""
 
@@ -92,7 +88,7 @@ def _why(evidence: Sequence[Evidence], caption: str | None) -> str:
     if not by_words:
         return caption or ""
     reasons = [reason(each) for each in by_words]
-    looks = [each for each in evidence if not each.text and (each.confidence or 0.0) >= _WORTH_SAYING]
+    looks = [each for each in evidence if not each.text]
     return "; ".join(dict.fromkeys([*reasons, *map(reason, looks)]))
 
 

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from vidsearch.tracks import SegmentMatch
     from vidsearch.types import Float32, FrameFilter, IndexedFrame, Int64, Shot, Video
 
+_WORTH_SAYING = 0.2
+"""From this confidence on it is a reason that a moment looks or sounds like it, beside surer words."""
+
 
 class HitMaker:
     """Looks up what hits are made of, each video and each video's shots once per answer."""
@@ -231,7 +234,10 @@ def _evidence(
     best: IndexedFrame | None,
     sure: float | None,
 ) -> tuple[Evidence, ...]:
-    """Why a moment is a hit, what tells most first; `best` is its frame where pictures were compared."""
+    """Why a moment is a hit, what tells most first; `best` is its frame where pictures were compared.
+
+    Beside words that are surer, pictures and sounds are a reason from `_WORTH_SAYING` on.
+    """
     found = [
         Evidence(
             kind=segment.kind.name,
@@ -244,13 +250,15 @@ def _evidence(
         for segment in segments
         if segment.id in said
     ]
-    found += [
+    least = min(_WORTH_SAYING, max((segment.confidence or 0.0 for segment in found), default=0.0))
+    alike = [
         Evidence(segment.kind.name, "", segment.start_seconds, segment.end_seconds, segment.confidence)
         for segment in segments
         if segment.kind.name in WINDOWS
     ]
     if best is not None:
-        found.append(Evidence(PICTURES, "", best.time_seconds, best.end_seconds, sure))
+        alike.append(Evidence(PICTURES, "", best.time_seconds, best.end_seconds, sure))
+    found += [each for each in alike if each.confidence is None or each.confidence >= least]
     return tuple(sorted(found, key=lambda each: -(each.confidence or 0.0)))
 
 
