@@ -10,7 +10,8 @@ that has nothing to do with it. Some photographs have both, some one of them, so
 Asked is, in all kinds of evidence and in one alone, for photographs by their human captions, for lines by
 four of their words, and for lines by their paraphrases. Found is a moment whose best frame is one of the
 right two. The last way leaves lines as sure as they are where no pictures are looked at. Intervals are of a
-bootstrap over queries, 95%; of differences from the one kind, over pairs.
+bootstrap over queries, 95%; of differences from the one kind, over pairs. At last all are asked for in all
+kinds again, and what is not there, for the verdicts and the kinds of evidence that first hits name first.
 """
 
 from __future__ import annotations
@@ -18,19 +19,23 @@ from __future__ import annotations
 import argparse
 import json
 import tempfile
+from collections import Counter
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 from unittest import mock
 
 import numpy as np
+from calibration_queries import NONSENSE_SENTENCES, NONSENSE_WORDS
 from made_up import add_video
 from search_words import FILE, interval, middle
+from spoken_phrases import PHRASES
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
 from vidsearch.ingest.lines import read_lines
 from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniEmbedder
+from vidsearch.search.answer import Verdict
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
 from vidsearch.search.retrievers import SegmentRanking
@@ -77,13 +82,14 @@ def main() -> None:
         library, embedder = built(Path(folder), dataset.paths[first:last], places, said, on_screen)
         searcher = Searcher(library, encoders={embedder.space: embedder})
         captions, of_photographs = [text for text, _ in described], np.asarray([of for _, of in described])
-        for name, queries, at, alone in (
+        asked = (
             ("a photograph, by a caption", captions, of_photographs, "pictures"),
             ("what is said, by four words", [middle(line) for line, _ in said], places["speech"], "speech"),
             ("what is said, by a paraphrase", [other for _, other in said], places["speech"], "speech"),
             ("on the screen, by four words", [middle(line) for line, _ in on_screen], places["text"], "text"),
             ("on the screen, by a paraphrase", [other for _, other in on_screen], places["text"], "text"),
-        ):
+        )
+        for name, queries, at, alone in asked:
             print(f"{name}: {len(queries)} queries; R@1 / R@5")
             for title, kinds, as_alone in (
                 (f"{alone} alone", (alone,), False),
@@ -108,6 +114,20 @@ def main() -> None:
                     f"  {title:24}{share(is_first)} {100 * (ranks < 5).mean():5.1f}"
                     f"   difference {share(is_first - by_one_kind)}"
                 )
+        absent = [other for *_, other in json.loads(PHRASES.read_text())["phrases"]]
+        print("verdicts, and what the first hits say: found / unsure / nothing")
+        everything: list[tuple[str, Sequence[str]]] = [
+            *((each[0], each[1]) for each in asked),
+            ("what nobody says, by a paraphrase", absent),
+            ("nonsense, sentences", NONSENSE_SENTENCES),
+            ("nonsense, one or two words", NONSENSE_WORDS),
+        ]
+        for name, texts in everything:
+            answers = [searcher.search(Query(text=text)) for text in texts]
+            told = Counter(answer.verdict for answer in answers)
+            verdicts = " / ".join(f"{told[each] / len(answers):.0%}" for each in get_args(Verdict))
+            reasons = Counter(answer.hits[0].evidence[0].kind for answer in answers if answer.hits)
+            print(f"  {name:34}{verdicts:20} {dict(reasons)}")
         library.close()
 
 
