@@ -15,7 +15,7 @@ from vidsearch.errors import ModelUnavailable
 from vidsearch.evaluation.reading import evaluate_reading, letter_errors, open_pages
 from vidsearch.media.decode import frames
 from vidsearch.models import ocr
-from vidsearch.models.ocr import PPOcr, is_legible
+from vidsearch.models.ocr import PPOcr, TextLine, is_legible, is_thing
 from vidsearch.service.library import Library
 from vidsearch.types import SamplingPlan
 
@@ -64,6 +64,14 @@ def test_scripts_that_are_not_read_are_told_from_noise():
     assert [text for text in legible if not is_legible(text)] == []
     unread = [",", "", "θνα εíναι πρωτεουσα", "EΛΛA△A ΣHMEPA", "- / -"]
     assert [text for text in unread if is_legible(text)] == []
+
+
+def test_things_that_look_like_one_ideograph_are_no_text():
+    """A bottle was read as 电, and a car's window as 日, both with a score over 0.95."""
+    tall, low = (0.47, 0.28, 0.53, 0.53), (0.47, 0.28, 0.53, 0.36)
+    assert is_thing(TextLine("电", 0.95, tall))
+    for line in (TextLine("电", 0.95, low), TextLine("东京", 0.95, tall), TextLine("3", 0.95, tall)):
+        assert not is_thing(line)
 
 
 def test_other_files_than_those_that_were_measured_are_refused(monkeypatch, tmp_path):

@@ -63,6 +63,8 @@ _LINE_WIDTH = 320
 _MAX_LINE_WIDTH = 3200
 _JOINED_GAP = 0.7
 """Parts of a row that are closer than this share of its height are one line."""
+_TALL_GLYPH = 0.2
+"""Share of the picture's height from which an ideograph on its own is a thing that looks like one."""
 _CLEAR_REGION = 0.7
 """Mean probability from which a region that nothing is read in is text all the same, in another script."""
 
@@ -115,7 +117,8 @@ class PPOcr:
                 num_unread += probability >= _CLEAR_REGION
             elif score >= MIN_SCORE:
                 lines.append(TextLine(text, score, _box(quad, image)))
-        return ReadText(tuple(_joined(lines, image.shape[1] / image.shape[0])), num_unread)
+        joined = _joined(lines, image.shape[1] / image.shape[0])
+        return ReadText(tuple(line for line in joined if not is_thing(line)), num_unread)
 
     def _regions(self, image: UInt8Image) -> Iterator[tuple[Float32, float]]:
         """The corners of each line, (4, 2) in pixels from the top left one clockwise, and its probability."""
@@ -166,11 +169,22 @@ def is_legible(text: str) -> bool:
     return not any(len(word) > 2 and any(map(_is_greek, word)) for word in text.split())
 
 
+def is_thing(line: TextLine) -> bool:
+    """Whether a line is more likely a thing in the picture: one ideograph, and as tall as things are.
+
+    Window frames and bottles are read as 日 and 电, and the recognizer is sure of it.
+    """
+    _, top, _, bottom = line.box
+    return len(line.text) == 1 and _is_wide(line.text) and bottom - top >= _TALL_GLYPH
+
+
 def _narrow(text: str) -> str:
     """Latin text with its punctuation as it is typed: the recognizer takes some for its Chinese likeness."""
-    if any(unicodedata.east_asian_width(character) == "W" for character in text):
-        return text
-    return text.translate(_NARROW)
+    return text if any(map(_is_wide, text)) else text.translate(_NARROW)
+
+
+def _is_wide(character: str) -> bool:
+    return unicodedata.east_asian_width(character) == "W"
 
 
 def _is_greek(character: str) -> bool:
