@@ -93,8 +93,13 @@ class BlipDecoder(nn.Module):
         self.cls = _LanguageHead(config)
 
     def image_keys_values(self, image: torch.Tensor) -> list[KeysValues]:
-        """Project an image tower's tokens (n, tokens, width) for each layer's cross-attention."""
-        return [attention.keys_values(image) for attention in self.bert.cross_attentions()]
+        """Project an image tower's tokens (n, tokens, width) for each layer's cross-attention.
+
+        Each head's lie side by side: they are read again for each token that is written, which takes half as
+        long so.
+        """
+        both = (attention.keys_values(image) for attention in self.bert.cross_attentions())
+        return [(keys.contiguous(), values.contiguous()) for keys, values in both]
 
     def forward(
         self, ids: torch.Tensor, image: list[KeysValues], past: list[KeysValues] | None = None
