@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -49,3 +52,20 @@ def test_random_embedders_have_the_published_size(name, dim, num_million):
     rows = embedder.embed_images(pictures(1))
     assert rows.shape == (1, dim)
     assert np.isfinite(embedder.embed_texts(["a dog"])).all()
+
+
+def test_a_model_that_is_loaded_imports_no_compiler(tiny):
+    """Guards the start of each run: torch draws an embedding's first weights with what compiles models, which
+    takes as long to import as torch itself."""
+    program = (
+        "import sys\n"
+        "from vidsearch.models.device import Device\n"
+        "from vidsearch.models.registry import load_captioner, load_embedder\n"
+        f"load_embedder({str(tiny.clip)!r}, device=Device('cpu', 'fp32'))\n"
+        f"load_embedder({str(tiny.siglip)!r}, device=Device('cpu', 'fp32'))\n"
+        f"load_captioner({str(tiny.blip_captioner)!r}, device=Device('cpu', 'fp32'))\n"
+        "print(sorted({'torch._dynamo', 'sympy', 'transformers', 'scipy'} & set(sys.modules)))\n"
+    )
+    found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+
+    assert found.stdout == "[]\n"

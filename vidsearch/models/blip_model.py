@@ -17,6 +17,7 @@ from vidsearch.models.layers import (
     Encoder,
     JointAttention,
     activation,
+    embedding,
     join_heads,
     patch_convolution,
     split_heads,
@@ -179,8 +180,8 @@ class _TextEmbeddings(nn.Module):
     def __init__(self, config: TextConfig) -> None:
         super().__init__()
         shape = config.transformer
-        self.word_embeddings = nn.Embedding(config.vocab_size, shape.width)
-        self.position_embeddings = nn.Embedding(config.max_tokens, shape.width)
+        self.word_embeddings = embedding(config.vocab_size, shape.width)
+        self.position_embeddings = embedding(config.max_tokens, shape.width)
         self.LayerNorm = nn.LayerNorm(shape.width, eps=shape.layer_norm_eps)
 
     def forward(self, ids: torch.Tensor, num_before: int) -> torch.Tensor:

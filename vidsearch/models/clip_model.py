@@ -16,6 +16,7 @@ from vidsearch.models.layers import (
     Mlp,
     ProjectedAttention,
     TextEmbeddings,
+    embedding,
     patch_convolution,
     split_heads,
 )
@@ -93,7 +94,7 @@ class ClipVisionEmbeddings(nn.Module):
         width = config.transformer.width
         self.class_embedding = nn.Parameter(torch.empty(width))
         self.patch_embedding = patch_convolution(config, bias=False)
-        self.position_embedding = nn.Embedding(config.num_patches + 1, width)
+        self.position_embedding = embedding(config.num_patches + 1, width)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
@@ -139,7 +140,7 @@ class _SiglipVisionEmbeddings(nn.Module):
     def __init__(self, config: VisionConfig) -> None:
         super().__init__()
         self.patch_embedding = patch_convolution(config, bias=True)
-        self.position_embedding = nn.Embedding(config.num_patches, config.transformer.width)
+        self.position_embedding = embedding(config.num_patches, config.transformer.width)
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         patches = self.patch_embedding(pixels).flatten(2).transpose(1, 2)
