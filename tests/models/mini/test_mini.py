@@ -8,12 +8,14 @@ import weakref
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.mini import MiniCaptioner, MiniEmbedder, MiniMatcher, MiniTextEncoder, weights
-from vidsearch.models.mini.beam import END, UNKNOWN, beam_search, forbidden
+from vidsearch.models.mini.beam import END, UNKNOWN, beam_search, forbidden, largest
 from vidsearch.models.mini.decoder import CaptionDecoder, words_of
-from vidsearch.models.mini.embedder import ImageTower
+from vidsearch.models.mini.embedder import FeatureMemory, ImageFeatures, ImageTower
 from vidsearch.models.mini.matcher import MatchMap, fitted_files
 from vidsearch.models.mini.naming import Noun, Proposal, alone, likeliest_noun, plural, renamed, with_article
 from vidsearch.types import UNCLEAR_CAPTION
@@ -196,6 +198,53 @@ class TestMatcher:
         cosines, likelihoods = np.array([0.4, 0.1, 0.1], np.float32), np.array([0.5, 0.5, -2.0], np.float32)
         first, second, third = fitted.probability(fitted.score(cosines, likelihoods))
         assert 1 > first > second > third > 0
+
+
+class TestFeatureMemory:
+    def test_a_picture_that_was_just_embedded_is_captioned_without_the_tower(self, photographs, monkeypatch):
+        """Guards against running the larger half of the work twice on each picture of an ingest."""
+        embedder, captioner = MiniEmbedder(num_threads=1), MiniCaptioner(num_threads=1)
+        images = list(photographs.values())
+        expected = captioner.captions(images)
+        vectors = embedder.embed_images(images)
+        runs = []
+        monkeypatch.setattr(ImageTower, "_run", lambda tower, pixels: runs.append(len(pixels)))
+
+        assert captioner.captions([image.copy() for image in images]) == expected
+        assert runs == []
+
+        monkeypatch.undo()
+        assert np.array_equal(embedder.embed_images(images), vectors)
+
+    def test_a_picture_that_changes_is_another_one(self, photographs):
+        embedder, captioner = MiniEmbedder(num_threads=1), MiniCaptioner(num_threads=1)
+        cat, rocket = photographs["chelsea"][:300], photographs["rocket"][:300, :451]
+        image = cat.copy()
+        embedder.embed_images([image])
+        image[:] = rocket
+
+        assert captioner.captions([image]) == captioner.captions([rocket])
+
+    def test_it_forgets_the_oldest(self):
+        memory = FeatureMemory()
+        pixels = np.arange(70 * 12, dtype=np.uint32).view(np.uint8).reshape(70, 4, 4, 3)
+        made = ImageFeatures(*(np.arange(70, dtype=np.float32)[:, None] for _ in range(5)))
+        memory.keep(pixels, made)
+
+        assert [each and each.cells[0, 0] for each in memory.find(pixels[[0, 5, 6, 69]])] == [
+            None,
+            None,
+            6,
+            69,
+        ]
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 1000), size=st.integers(1, 9000), count=st.integers(1, 60))
+def test_the_largest_are_those_of_a_whole_sort(seed, size, count):
+    values = np.random.default_rng(seed).integers(-500, 500, size).astype(np.float64)
+
+    assert largest(values, count).tolist() == np.argsort(-values, kind="stable")[:count].tolist()
 
 
 class TestWeights:

@@ -85,6 +85,7 @@ class MiniCaptioner:
         self, *, num_threads: int | None = None, num_beams: int = 24, folder: Path = weights.FOLDER
     ) -> None:
         self._tower = ImageTower(num_threads=num_threads, folder=folder)
+        self._tower.remember()
         self._decoder = CaptionDecoder(num_threads=num_threads, folder=folder)
         self._consensus = Consensus(num_threads=num_threads, folder=folder)
         self._evidence = Evidence(num_threads=num_threads, folder=folder)
@@ -134,7 +135,7 @@ class MiniCaptioner:
         that was not believed.
         """
         out: list[GeneratedCaption] = []
-        for features in self._tower.features(images):
+        for features in self._tower.features_again(images):  # an ingest has just embedded them
             strange = features.strangeness()
             seen = self._evidence.seen(features, strange)
             found = self._search(features, seen)

@@ -3,10 +3,14 @@ vector comes from."""
 
 from __future__ import annotations
 
+import hashlib
+import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -15,6 +19,8 @@ from vidsearch.models.mini.images import SIDE_PIXELS, squeeze
 from vidsearch.models.mini.text import MiniTextEncoder
 
 if TYPE_CHECKING:
+    import onnxruntime
+
     from vidsearch.types import EmbeddingSpace, Float32, UInt8Image
 
 GRID = 9
@@ -22,6 +28,12 @@ GRID = 9
 KNOWN_SHARE = 0.3
 """ConSE's share in the vector of a picture like the training ones; for one that is not it is 1."""
 _BATCH = 8
+
+
+_OUTPUTS = ("embedding", "head", "conse", "classes", "cells")
+"""Of the tower, in the order of the fields of `ImageFeatures`."""
+_REMEMBERED = 64
+"""Images (15 MB): an ingest captions a picture once the next 32 are embedded, at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +52,16 @@ class ImageFeatures:
     classes: Float32
     cells: Float32
 
+    def rows(self) -> Iterator[ImageFeatures]:
+        """Yield those of one image after the other, without copying them."""
+        for row in range(len(self.embedding)):
+            yield ImageFeatures(*(getattr(self, name)[row : row + 1] for name in _OUTPUTS))
+
+    @classmethod
+    def stack(cls, parts: Sequence[ImageFeatures]) -> ImageFeatures:
+        """Return the features of several images together."""
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in _OUTPUTS))
+
     def strangeness(self) -> Float32:
         """How unlike the training photographs the images are, 0 to 1, by the tower's gate: float32 (n,).
 
@@ -51,20 +73,71 @@ class ImageFeatures:
         return np.clip((share - KNOWN_SHARE) / (1 - KNOWN_SHARE), 0, 1).astype(np.float32)  # type: ignore[no-any-return]
 
 
+class FeatureMemory:
+    """The features of the last images that a tower ran on, by the pixels that it saw."""
+
+    def __init__(self) -> None:
+        self._features: OrderedDict[bytes, ImageFeatures] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def keep(self, pixels: UInt8Image, features: ImageFeatures) -> None:
+        """Remember features, and forget the oldest."""
+        with self._lock:
+            for image, each in zip(pixels, features.rows(), strict=True):
+                self._features[_key(image)] = each
+            while len(self._features) > _REMEMBERED:
+                self._features.popitem(last=False)
+
+    def find(self, pixels: UInt8Image) -> list[ImageFeatures | None]:
+        """Return what is remembered of each image."""
+        with self._lock:
+            return [self._features.get(_key(image)) for image in pixels]
+
+
+def _key(pixels: UInt8Image) -> bytes:
+    return hashlib.blake2b(pixels.data, digest_size=16).digest()
+
+
+_MEMORIES: WeakKeyDictionary[onnxruntime.InferenceSession, FeatureMemory] = WeakKeyDictionary()
+"""Of the sessions whose features somebody asks for again."""
+
+
 class ImageTower:
     """The image half, shared by the embedder and the captioner."""
-
-    _OUTPUTS = ("embedding", "head", "conse", "classes", "cells")
 
     def __init__(self, *, num_threads: int | None = None, folder: Path = weights.FOLDER) -> None:
         self._session = weights.session("image.onnx", num_threads=num_threads, folder=folder)
 
     def features(self, images: Sequence[UInt8Image]) -> Iterator[ImageFeatures]:
         """Yield features of up to 8 images at a time, in order."""
-        nothing = np.empty(0, np.int64)
         for start in range(0, len(images), _BATCH):
             pixels = squeeze(images[start : start + _BATCH])
-            yield ImageFeatures(*self._session.run(self._OUTPUTS, {"images": pixels, "grid_of": nothing}))
+            features = self._run(pixels)
+            memory = _MEMORIES.get(self._session)
+            if memory is not None:
+                memory.keep(pixels, features)
+            yield features
+
+    def remember(self) -> None:
+        """From now on keep the features of the last images, for `features_again` of this tower."""
+        self._memory = _MEMORIES.setdefault(self._session, FeatureMemory())
+
+    def features_again(self, images: Sequence[UInt8Image]) -> Iterator[ImageFeatures]:
+        """Yield the same as `features`, and run the tower on those images alone that no tower with the same
+        session ran on of late. Needs `remember`."""
+        for start in range(0, len(images), _BATCH):
+            pixels = squeeze(images[start : start + _BATCH])
+            known = self._memory.find(pixels)
+            unknown = [row for row, each in enumerate(known) if each is None]
+            if unknown:
+                made = self._run(pixels[unknown])
+                for row, each in zip(unknown, made.rows(), strict=True):
+                    known[row] = each
+            yield ImageFeatures.stack([each for each in known if each is not None])
+
+    def _run(self, pixels: UInt8Image) -> ImageFeatures:
+        nothing = np.empty(0, np.int64)
+        return ImageFeatures(*self._session.run(_OUTPUTS, {"images": pixels, "grid_of": nothing}))
 
     def grid(self, images: Sequence[UInt8Image]) -> Float32:
         """See `MiniEmbedder.grid`."""
