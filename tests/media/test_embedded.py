@@ -15,9 +15,8 @@ from vidsearch.errors import MediaError
 from vidsearch.media.embedded import (
     Subtitles,
     SubtitleStream,
-    chapters,
     find_sidecars,
-    subtitle_streams,
+    streams_and_chapters,
     subtitles,
 )
 from vidsearch.types import TimedText
@@ -87,7 +86,7 @@ def test_a_stream_is_listed_with_its_language_and_title(tmp_path: Path) -> None:
     path = with_subtitles(
         tmp_path, [(0, 1, b"Hello")], metadata={"language": "ger", "title": "Deutsch  (voll)"}
     )
-    assert subtitle_streams(path) == (
+    assert streams_and_chapters(path)[0] == (
         SubtitleStream(
             index=1,
             codec="subrip",
@@ -102,8 +101,7 @@ def test_a_stream_is_listed_with_its_language_and_title(tmp_path: Path) -> None:
 
 def test_a_video_without_any_has_none(tmp_path: Path) -> None:
     path = write_video(tmp_path / "plain.mp4", numbered, num_frames=5)
-    assert subtitle_streams(path) == ()
-    assert chapters(path) == ()
+    assert streams_and_chapters(path) == ((), ())
     with pytest.raises(MediaError, match="no subtitle stream 0"):
         subtitles(path, 0)
 
@@ -149,7 +147,7 @@ def test_mp4_text_is_read_and_its_gaps_are_none(tmp_path: Path) -> None:
         suffix=".mp4",
         metadata={"language": "eng"},
     )
-    (stream,) = subtitle_streams(path)
+    ((stream,), _) = streams_and_chapters(path)
     assert (stream.codec, stream.language) == ("mov_text", "en")
     assert subtitles(path, stream.index).cues == (TimedText(0.0, 0.5, "Grüße"), TimedText(1.0, 2.0, "Ende"))
 
@@ -181,7 +179,7 @@ def test_packets_that_do_not_decode_are_counted(tmp_path: Path) -> None:
 
 def test_subtitles_that_are_pictures_are_said_to_be(tmp_path: Path) -> None:
     path = with_subtitles(tmp_path, [(0, 1, b"\x16\x00\x00")], codec="dvdsub")
-    (stream,) = subtitle_streams(path)
+    ((stream,), _) = streams_and_chapters(path)
     assert (stream.codec, stream.is_text) == ("dvd_subtitle", False)
     with pytest.raises(MediaError, match=r"stream 1 holds no text \(dvd_subtitle\)"):
         subtitles(path, 1)
@@ -193,7 +191,7 @@ def test_chapters_have_their_times_and_titles(tmp_path: Path) -> None:
         [(0, 1, b"x")],
         chapter_marks=[(0, 0.8, "Opening"), (0.8, 1.5, None), (1.5, 2.0, "The  end")],
     )
-    assert chapters(path) == (
+    assert streams_and_chapters(path)[1] == (
         TimedText(0.0, 0.8, "Opening"),
         TimedText(0.8, 1.5, ""),
         TimedText(1.5, 2.0, "The end"),
@@ -225,6 +223,23 @@ def test_sidecars_are_known_by_name(tmp_path: Path) -> None:
     assert found == sidecars
     assert find_sidecars(tmp_path / "film.fr.mp4") == [(tmp_path / "film.fr.srt", None)]
     assert find_sidecars(tmp_path / "gone" / "film.mp4") == []
+
+
+def test_a_folder_is_looked_into_once_for_all_its_videos(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Guards the time of each short clip: every name in the folder was taken apart for each of its videos."""
+    for number in range(50):
+        (tmp_path / f"{number}.mp4").touch()
+    (tmp_path / "7.de.srt").touch()
+    find_sidecars(tmp_path / "0.mp4")
+    monkeypatch.setattr("os.listdir", None)
+    monkeypatch.setattr("os.path.splitext", None)
+
+    assert [find_sidecars(tmp_path / f"{number}.mp4") for number in (6, 7)] == [
+        [],
+        [(tmp_path / "7.de.srt", "de")],
+    ]
 
 
 def test_a_sidecar_that_comes_later_is_found(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidsearch.errors import MediaError, SubtitleError
 from vidsearch.ingest.analyzers import FileFindings, MadeTrack
-from vidsearch.media.embedded import chapters, find_sidecars, subtitle_streams, subtitles
+from vidsearch.media.embedded import find_sidecars, streams_and_chapters, subtitles
 from vidsearch.media.source import source_of
 from vidsearch.media.subtitle_files import read_subtitles
 from vidsearch.tracks import SegmentRecord, TrackSpec
@@ -46,7 +46,8 @@ class EmbeddedText:
         """
         tracks: list[MadeTrack] = []
         notes: list[str] = []
-        for stream in subtitle_streams(path):
+        streams, chapters = streams_and_chapters(path)
+        for stream in streams:
             which = f"{path}: subtitle stream {stream.index}"
             if not stream.is_text:
                 notes.append(f"{which} holds pictures ({stream.codec}), which are not read.")
@@ -63,7 +64,7 @@ class EmbeddedText:
                 notes.append(str(error))
                 cues = ()
             tracks.append(MadeTrack(spec, tuple(_records(cues))))
-        titled = [chapter for chapter in chapters(path) if chapter.text]
+        titled = [chapter for chapter in chapters if chapter.text]
         tracks.append(MadeTrack(CHAPTERS, tuple(_records(titled))))
         return FileFindings(tuple(tracks), tuple(notes))
 
