@@ -56,7 +56,7 @@ def jpeg(width, height):
     return out.getvalue()
 
 
-def png_in(text):
+def picture_in(text):
     return Image.open(io.BytesIO(base64.b64decode(text)))
 
 
@@ -69,12 +69,22 @@ def test_kitty_gets_a_png_in_chunks():
     heads = [head for head, _ in chunks]
     assert heads == ["a=T,f=100,m=1", *["m=1"] * (len(chunks) - 2), "m=0"]
     assert all(len(chunk) <= 4096 for _, chunk in chunks)
-    assert np.array_equal(np.asarray(png_in("".join(chunk for _, chunk in chunks))), noise)
+    assert np.array_equal(np.asarray(picture_in("".join(chunk for _, chunk in chunks))), noise)
 
 
 def test_a_picture_is_made_smaller_to_a_height():
     text = pictures.drawn(jpeg(80, 40), "iterm2", height_pixels=20)
-    assert png_in(text.partition(":")[2].rstrip("\a")).size == (40, 20)
+    assert picture_in(text.partition(":")[2].rstrip("\a")).size == (40, 20)
+
+
+def test_a_large_picture_is_sent_small_enough_to_be_taken():
+    """`explain` draws a frame of whatever size; iTerm2 refuses a sequence of more than 1,048,576 bytes."""
+    noise = np.random.default_rng(0).integers(0, 255, (2160, 3840, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "PNG", compress_level=0)
+    text = pictures.drawn(out.getvalue(), "iterm2")
+    assert len(text) < 1_048_576
+    assert picture_in(text.partition(":")[2].rstrip("\a")).size == (853, 480)
 
 
 def test_sixels_draw_each_colour_of_a_band():

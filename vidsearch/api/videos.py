@@ -22,7 +22,6 @@ from vidsearch.api.serving import (
 )
 from vidsearch.service.captions import CaptionLevel
 from vidsearch.service.paging import page, read_cursor, write_cursor
-from vidsearch.service.report_schemas import TrackSchema
 from vidsearch.service.schemas import VideoCaptionsSchema, VideoSchema, schema_of
 from vidsearch.service.server_schemas import (
     SegmentPage,
@@ -73,9 +72,10 @@ def video(request: Request, served: TheServed, video_id: VideoId) -> Response:
 def tracks(request: Request, served: TheServed, video_id: VideoId) -> Response:
     """List what is known of a video: pictures, captions, shots, subtitles, and what made each."""
     etag = current_etag(request, served)
-    found = served.library.tracks(video_id)
-    listed = TrackList(tracks=[TrackSchema.of(track) for track in found])
-    return unchanged(request, etag) or answered(listed, headers=cached(etag))
+    found = served.library.video(video_id)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    return answered(TrackList.of(found, served.library.tracks(found)), headers=cached(etag))
 
 
 @router.get("/{video_id}/segments", **described(SegmentPage, fails=(404,), has_etag=True))

@@ -107,9 +107,9 @@ def _explain(library: Library, video: Video, folder: Path, *, overwrite: bool) -
 def _print_library(captions: LibraryCaptions, *, as_json: bool) -> None:
     whole = captions.summary
     if as_json:
-        from vidsearch.service.schemas import LibraryCaptionsSchema, plain
+        from vidsearch.service.schemas import LibraryCaptionsSchema
 
-        console.say_json(plain(LibraryCaptionsSchema.of(captions)))
+        console.say_json(LibraryCaptionsSchema.of(captions))
         return
     console.say_table(
         (
@@ -128,9 +128,9 @@ def _print_library(captions: LibraryCaptions, *, as_json: bool) -> None:
 
 def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
     if as_json:
-        from vidsearch.service.schemas import VideoCaptionsSchema, plain
+        from vidsearch.service.schemas import VideoCaptionsSchema
 
-        console.say_json(plain(VideoCaptionsSchema.of(captions)))
+        console.say_json(VideoCaptionsSchema.of(captions))
         return
     if captions.level == "transcript":
         _print_transcript(captions)
@@ -216,9 +216,9 @@ def caption(
         rule=rule,
     )
     if as_json:
-        from vidsearch.service.schemas import CaptionedFileSchema, plain
+        from vidsearch.service.schemas import CaptionedFileSchema
 
-        console.say_json(plain(CaptionedFileSchema.of(video, done)))
+        console.say_json(CaptionedFileSchema.of(video, done))
         return
     console.say("Per-frame captions:")
     for number, each in enumerate(done.captions, start=1):
@@ -248,9 +248,9 @@ def find(
     with Library.open(library) as opened:
         matches = opened.find_words(words, num_matches=num_matches)
     if as_json:
-        from vidsearch.service.schemas import WordMatchSchema, plain
+        from vidsearch.service.schemas import WordMatchSchema
 
-        console.say_json([plain(WordMatchSchema.of(match)) for match in matches])
+        console.say_json([WordMatchSchema.of(match) for match in matches])
         return
     if not matches:
         console.note("No caption, subtitle or chapter has these words.")
@@ -287,17 +287,17 @@ def edit(
         if speech:
             line = opened.correct_speech(moment, text)
             if as_json:
-                from vidsearch.service.schemas import SpokenLineSchema, plain
+                from vidsearch.service.schemas import SpokenLineSchema
 
-                console.say_json(plain(SpokenLineSchema.of(line)))
+                console.say_json(SpokenLineSchema.of(line))
             else:
                 console.note(f"From {format_moment(line.start_seconds)}, it now says: {line.text}")
             return
         done = opened.correct(moment, text, only_here=only_here)
     if as_json:
-        from vidsearch.service.schemas import CorrectionSchema, plain
+        from vidsearch.service.schemas import CorrectionSchema
 
-        console.say_json(plain(CorrectionSchema.of(done)))
+        console.say_json(CorrectionSchema.of(done))
         return
     span = f"{format_moment(done.start_seconds)} to {format_moment(done.end_seconds)}"
     console.note(f"{done.video.path.name}, {span}, now says: {done.text}")

@@ -75,9 +75,8 @@ def teach(
         checks = opened.concepts.check(taught.concept.name)
     if as_json:
         from vidsearch.service.concept_schemas import TaughtSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(TaughtSchema.of(taught, checks)))
+        console.say_json(TaughtSchema.of(taught, checks))
         return
     for note in taught.notes:
         console.note(note)
@@ -101,9 +100,8 @@ def list_concepts(
         found = opened.concepts.all()
     if as_json:
         from vidsearch.service.concept_schemas import ConceptSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(ConceptSchema.of(concept)) for concept in found])
+        console.say_json([ConceptSchema.of(concept) for concept in found])
         return
     if not found:
         console.note("Nothing was taught yet. Begin with: vidsearch teach NAME --from VIDEO@TIME")
@@ -154,9 +152,8 @@ def show(
             _save(opened, examples, save, overwrite=overwrite)
     if as_json:
         from vidsearch.service.concept_schemas import ShownConceptSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(ShownConceptSchema.of(concept, examples, checks)))
+        console.say_json(ShownConceptSchema.of(concept, examples, checks))
         return
     meaning = f", {concept.words}" if concept.words else ""
     console.say(f"{concept.name}{meaning}: version {concept.version}", bold=True)
@@ -217,9 +214,8 @@ def forget(
         concept = opened.concepts.forget(name, example or ())
     if as_json:
         from vidsearch.service.concept_schemas import ConceptSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(ConceptSchema.of(concept)))
+        console.say_json(ConceptSchema.of(concept))
     elif example:
         console.note(f"{concept.name} has {_examples(concept.num_for, concept.num_against)} now.")
     else:
@@ -267,9 +263,8 @@ def import_concepts(
         loaded = opened.concepts.load(file, adds=adds)
     if as_json:
         from vidsearch.service.concept_schemas import TaughtSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(TaughtSchema.of(each)) for each in loaded])
+        console.say_json([TaughtSchema.of(each) for each in loaded])
         return
     for each in loaded:
         verb = "Taught" if each.is_new else "Added to"

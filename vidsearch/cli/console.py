@@ -93,13 +93,19 @@ def fail(text: str) -> None:
 
 
 def say_json(value: Any) -> None:
-    """Print a value as JSON to stdout, readable and with its keys in order of writing."""
-    typer.echo(json_text(value, indent=2, ascii_only=not _holds_unicode()))
+    """Print a value, of which parts may be schemas, as JSON to stdout, readable and in order of writing."""
+    _say_json(value, indent=2)
 
 
 def say_json_line(value: Any) -> None:
-    """Print a value as one line of JSON to stdout."""
-    typer.echo(json_text(value, ascii_only=not _holds_unicode()))
+    """Print a value, of which parts may be schemas, as one line of JSON to stdout."""
+    _say_json(value, indent=None)
+
+
+def _say_json(value: Any, *, indent: int | None) -> None:
+    import msgspec
+
+    typer.echo(json_text(msgspec.to_builtins(value), indent=indent, ascii_only=not _holds_unicode()))
 
 
 def _holds_unicode() -> bool:
@@ -109,9 +115,8 @@ def _holds_unicode() -> bool:
 def say_error(error: Exception, *, message: str | None = None, in_one_line: bool = False) -> None:
     """Print an error as JSON to stdout, in place of what was asked for."""
     from vidsearch.service.report_schemas import ErrorAnswer
-    from vidsearch.service.schemas import plain
 
-    value = plain(ErrorAnswer.of(error, message=message))
+    value = ErrorAnswer.of(error, message=message)
     (say_json_line if in_one_line else say_json)(value)
 
 

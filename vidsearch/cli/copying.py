@@ -53,9 +53,8 @@ def copy(
         report = opened.copy_to(target, on_progress=on_progress)
     if as_json:
         from vidsearch.service.report_schemas import CopySchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(CopySchema.of(report)))
+        console.say_json(CopySchema.of(report))
         return
     there = report.num_rows - report.num_rows_copied
     known = f", {there:,} of them by an earlier run" if there else ""

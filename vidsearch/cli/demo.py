@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from vidsearch.cli import console, options
-from vidsearch.cli.index import print_report, report_as_dict
+from vidsearch.cli.index import print_report, report_schema
 from vidsearch.samples import sample_folder
 from vidsearch.times import format_duration, format_moment
 
@@ -73,7 +73,7 @@ def demo(
     if as_json:
         console.say_json(
             {
-                "report": report_as_dict(report, indexer.loaded.device),
+                "report": report_schema(report, indexer.loaded.device),
                 "answers": [
                     {**answer.to_dict(), "is_right": right}
                     for answer, right in zip(answers, is_right, strict=True)

@@ -120,9 +120,8 @@ def import_captions(
         )
     if as_json:
         from vidsearch.service.report_schemas import SubtitlesSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(SubtitlesSchema.of(read, found, name or file.stem)))
+        console.say_json(SubtitlesSchema.of(read, found, name or file.stem))
         return
     mended = f", {read.num_mended:,} of them mended" if read.num_mended else ""
     num_kept = len(read.cues)

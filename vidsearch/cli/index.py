@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,7 @@ from vidsearch.times import format_duration
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
     from vidsearch.models.device import Device
+    from vidsearch.service.report_schemas import ReportSchema
 
 
 def register(app: typer.Typer) -> None:
@@ -91,7 +92,7 @@ def index(
     with progress.shown(quiet=quiet) as on_progress:
         report, used = index_into(library, paths, chosen, on_progress=on_progress)
     if as_json:
-        console.say_json(report_as_dict(report, used))
+        console.say_json(report_schema(report, used))
     else:
         print_report(report, used)
     if report.interrupted:
@@ -101,12 +102,11 @@ def index(
         raise typer.Exit(console.EXIT_FAILED)
 
 
-def report_as_dict(report: IngestReport, device: Device | None) -> dict[str, Any]:
+def report_schema(report: IngestReport, device: Device | None) -> ReportSchema:
     """Return a report for JSON."""
     from vidsearch.service.report_schemas import ReportSchema
-    from vidsearch.service.schemas import plain
 
-    return plain(ReportSchema.of(report, device=None if device is None else device.describe()))
+    return ReportSchema.of(report, device=None if device is None else device.describe())
 
 
 def print_report(report: IngestReport, device: Device | None) -> None:

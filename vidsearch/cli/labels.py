@@ -69,9 +69,8 @@ def label(
         done = opened.labels.apply(given, min_confidence=min_confidence, join_seconds=join)
     if as_json:
         from vidsearch.service.label_schemas import LabelledSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(LabelledSchema.of(done)))
+        console.say_json(LabelledSchema.of(done))
         return
     seen = [(name, count) for name, count in done.seen if count]
     console.say_table(seen, header=("label", "times"), right=frozenset({1}))
@@ -96,9 +95,8 @@ def show(
         spans = opened.labels.spans(video)
     if as_json:
         from vidsearch.service.label_schemas import LabelSpanSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(LabelSpanSchema.of(span)) for span in spans])
+        console.say_json([LabelSpanSchema.of(span) for span in spans])
         return
     if not spans:
         console.note("No label was seen in it.")
@@ -146,9 +144,8 @@ def report(
             console.note(f"Wrote {console.shown_path(output)}")
     if as_json:
         from vidsearch.service.label_schemas import ReportLineSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(ReportLineSchema.of(line)) for line in lines])
+        console.say_json([ReportLineSchema.of(line) for line in lines])
         return
     if not lines:
         console.note("No label was seen. Look for some: vidsearch label --labels forklift,smoke")

@@ -62,9 +62,8 @@ def list_videos(
 def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
     if as_json:
         from vidsearch.service.report_schemas import FailureSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(FailureSchema.of(failure)) for failure in failures])
+        console.say_json([FailureSchema.of(failure) for failure in failures])
         return
     if not failures:
         console.note("No file has failed.")
@@ -78,9 +77,9 @@ def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
 def _print_videos(videos: list[Video], damaged: frozenset[Path], *, as_json: bool, is_filtered: bool) -> None:
     """Print videos. `damaged` are the files of which not all could be read."""
     if as_json:
-        from vidsearch.service.schemas import VideoSchema, plain
+        from vidsearch.service.schemas import VideoSchema
 
-        console.say_json([plain(VideoSchema.of(video)) for video in videos])
+        console.say_json([VideoSchema.of(video) for video in videos])
         return
     if not videos and is_filtered:
         console.note("No video fits. `vidsearch list` shows all of them.")
@@ -129,9 +128,8 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
         facts = opened.info()
     if as_json:
         from vidsearch.service.report_schemas import InfoSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(InfoSchema.of(facts)))
+        console.say_json(InfoSchema.of(facts))
         return
     unfinished = facts.num_videos - facts.num_complete
     console.say_table(
@@ -171,11 +169,9 @@ def tracks(
         found = opened.video(video)
         known = opened.tracks(found)
     if as_json:
-        from vidsearch.service.report_schemas import TrackSchema
-        from vidsearch.service.schemas import plain
+        from vidsearch.service.server_schemas import TrackList
 
-        described = [plain(TrackSchema.of(track)) for track in known]
-        console.say_json({"video_id": found.id, "path": str(found.path), "tracks": described})
+        console.say_json(TrackList.of(found, known))
         return
     console.say_table(
         (
@@ -254,9 +250,8 @@ def upgrade(
             )
     if as_json:
         from vidsearch.service.report_schemas import UpgradeSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(UpgradeSchema.of(done)))
+        console.say_json(UpgradeSchema.of(done))
     else:
         _print_upgrade(done)
     if done.report.interrupted:
@@ -288,9 +283,8 @@ def _print_upgrade(done: Upgrade) -> None:
 def _print_pruned(num_rows: int, *, as_json: bool) -> None:
     if as_json:
         from vidsearch.service.report_schemas import PrunedSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(PrunedSchema(num_pruned=num_rows)))
+        console.say_json(PrunedSchema(num_pruned=num_rows))
     else:
         console.say(f"Removed {num_rows:,} rows that other models' took the place of.")
 
@@ -327,9 +321,9 @@ def remove(
             _confirm(found)
         opened.remove(found)
     if as_json:
-        from vidsearch.service.schemas import VideoSchema, plain
+        from vidsearch.service.schemas import VideoSchema
 
-        console.say_json({"removed": [plain(VideoSchema.of(each)) for each in found]})
+        console.say_json({"removed": [VideoSchema.of(each) for each in found]})
         return
     for each in found:
         console.note(f"Removed {each.path} ({each.num_frames} frames). The file is untouched.")
@@ -338,9 +332,8 @@ def remove(
 def _print_removed_track(track: Track, *, as_json: bool) -> None:
     if as_json:
         from vidsearch.service.report_schemas import TrackSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json({"removed": [plain(TrackSchema.of(track))]})
+        console.say_json({"removed": [TrackSchema.of(track)]})
         return
     console.note(f"Removed the {track.kind} track {track.id} ({track.num_segments} segments).")
 
@@ -374,9 +367,8 @@ def verify(
         problems = opened.verify(repair=repair)
     if as_json:
         from vidsearch.service.report_schemas import ProblemSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json([plain(ProblemSchema.of(problem)) for problem in problems])
+        console.say_json([ProblemSchema.of(problem) for problem in problems])
     else:
         for problem in problems:
             mended = f" ({problem.repaired})" if problem.repaired else ""

@@ -31,10 +31,9 @@ def list_models(as_json: options.AsJson = False) -> None:
 
     entries = known_models()
     if as_json:
-        from vidsearch.service.schemas import plain
         from vidsearch.service.server_schemas import ModelSchema
 
-        console.say_json([plain(ModelSchema.of(entry)) for entry in entries])
+        console.say_json([ModelSchema.of(entry) for entry in entries])
         return
     console.say_table(
         (

@@ -125,9 +125,9 @@ def explain(
     )
     relevance = explanation.relevance
     if as_json:
-        from vidsearch.service.schemas import RelevanceSchema, plain
+        from vidsearch.service.schemas import RelevanceSchema
 
-        console.say_json(plain(RelevanceSchema.of(relevance)))
+        console.say_json(RelevanceSchema.of(relevance))
     is_shown = not as_json and pictures.show_image(explanation.png())
     if output is None and not (is_shown or as_json):
         output = Path("heat.png")

@@ -20,6 +20,8 @@ VARIABLE = "VIDSEARCH_PICTURES"
 _ITERM2 = ("iTerm.app", "WezTerm", "mintty", "WarpTerminal")
 _KITTY = ("ghostty",)
 _SIXEL = ("foot", "foot-extra", "mlterm", "contour", "yaft-256color")
+MOST_PIXELS = 480
+"""The height of a picture. iTerm2 refuses a sequence of more than a megabyte."""
 _CHUNK = 4096
 _LEVELS = 6
 """Steps of red, green and blue in sixels: 216 colours."""
@@ -47,7 +49,7 @@ def protocol() -> Protocol | None:
     return "sixel" if term in _SIXEL or "sixel" in term else None
 
 
-def show_image(data: bytes, *, height_pixels: int | None = None) -> bool:
+def show_image(data: bytes, *, height_pixels: int = MOST_PIXELS) -> bool:
     """Draw a PNG or JPEG into the terminal. Returns False where it shows no pictures."""
     how = protocol()
     if how is None:
@@ -56,18 +58,19 @@ def show_image(data: bytes, *, height_pixels: int | None = None) -> bool:
     return True
 
 
-def drawn(data: bytes, how: Protocol, *, height_pixels: int | None = None) -> str:
-    """Return what draws a PNG or JPEG, made smaller to a height where one is given."""
+def drawn(data: bytes, how: Protocol, *, height_pixels: int = MOST_PIXELS) -> str:
+    """Return what draws a PNG or JPEG, made smaller to a height."""
     from PIL import Image
 
     with Image.open(io.BytesIO(data)) as opened:
         picture = opened.convert("RGB")
-    if height_pixels is not None and picture.height > height_pixels:
-        picture.thumbnail((picture.width, height_pixels))
+    picture.thumbnail((4 * height_pixels, height_pixels))
     if how == "sixel":
         return _sixels(picture)
     out = io.BytesIO()
-    picture.save(out, "PNG")
+    picture.save(
+        out, "JPEG" if how == "iterm2" else "PNG", quality=90
+    )  # kitty knows of compressed ones PNG only
     text = base64.standard_b64encode(out.getvalue()).decode("ascii")
     if how == "iterm2":
         return f"\x1b]1337;File=inline=1;size={len(out.getvalue())}:{text}\a"

@@ -95,7 +95,7 @@ def recaption(
         raise typer.BadParameter("--length and --language are for --caption-level chapter or video.")
     from vidsearch import Library
     from vidsearch.cli import progress
-    from vidsearch.cli.index import print_failures, report_as_dict
+    from vidsearch.cli.index import print_failures, report_schema
 
     with Library.open(library) as opened, progress.shown(quiet=quiet) as on_progress:
         report = opened.recaption(
@@ -109,7 +109,7 @@ def recaption(
             on_progress=on_progress,
         )
     if as_json:
-        console.say_json(report_as_dict(report, None))
+        console.say_json(report_schema(report, None))
     else:
         counts = report.counts
         videos = "video" if report.num_indexed == 1 else "videos"
@@ -142,9 +142,8 @@ def _describe_parts(
         report = opened.describe(video, captioner=captioner, level=level, on_progress=on_progress, **settings)
     if as_json:
         from vidsearch.service.report_schemas import PartsReportSchema
-        from vidsearch.service.schemas import plain
 
-        console.say_json(plain(PartsReportSchema.of(report)))
+        console.say_json(PartsReportSchema.of(report))
     else:
         videos = "video" if report.num_described == 1 else "videos"
         captions = "caption" if report.num_parts == 1 else "captions"

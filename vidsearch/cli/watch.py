@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options, stopping
-from vidsearch.cli.index import print_report, report_as_dict
+from vidsearch.cli.index import print_report, report_schema
 from vidsearch.cli.index_options import with_index_options
 from vidsearch.service.index_settings import IndexSettings
 from vidsearch.times import format_duration
@@ -112,7 +112,7 @@ def watch(
 
     def show(report: IngestReport, used: Device) -> None:
         if as_json:
-            console.say_json_line(report_as_dict(report, used))
+            console.say_json_line(report_schema(report, used))
         else:
             print_report(report, used)
 

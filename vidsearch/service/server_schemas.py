@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import msgspec
@@ -20,7 +21,8 @@ from vidsearch.service.schemas import (
 
 if TYPE_CHECKING:
     from vidsearch.models.known import ModelEntry
-    from vidsearch.tracks import Segment
+    from vidsearch.tracks import Segment, Track
+    from vidsearch.types import Video
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Examples = Annotated[
@@ -102,7 +104,15 @@ class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
 class TrackList(msgspec.Struct, frozen=True, kw_only=True):
     """The tracks of a video, in the order in which they were begun."""
 
+    video_id: int
+    path: str
     tracks: list[TrackSchema]
+
+    @classmethod
+    def of(cls, video: Video, tracks: Iterable[Track]) -> Self:
+        return cls(
+            video_id=video.id, path=str(video.path), tracks=[TrackSchema.of(track) for track in tracks]
+        )
 
 
 class SegmentSchema(msgspec.Struct, frozen=True, kw_only=True):
