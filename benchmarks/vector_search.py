@@ -190,13 +190,16 @@ def measure_cold(name: str, folder: Path, dim: int, queries: Float32) -> None:
         "A new process:", subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     )
     with closing(SqliteCatalog(folder)) as catalog:
-        started = time.perf_counter()
+        space = EmbeddingSpace(model=name, weights_digest="made up", preprocessing="none", dim=dim)
+        vectors = Vectors(catalog, library_id="benchmark")
+        vectors.nearest(space, queries[:1], K)
+        started, cpu_started = time.perf_counter(), time.process_time()
         with catalog.write() as connection:
-            space = EmbeddingSpace(model=name, weights_digest="made up", preprocessing="none", dim=dim)
             first = 10 * _VIDEO_FRAMES
             note_removal(connection, [ensure_space(connection, space)], [(first, first + _VIDEO_FRAMES)])
-        Vectors(catalog, library_id="benchmark").nearest(space, queries[:1], K)
-        print(f"A video removed, and a search without it: {time.perf_counter() - started:.2f} s")
+        vectors.nearest(space, queries[:1], K)
+        seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu_started
+        print(f"A video removed, and a search without it: {seconds:.2f} s, {cpu_seconds:.2f} s of CPU")
     print(
         "A new process:", subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
     )
