@@ -37,9 +37,10 @@ def main() -> None:
     kilobytes = {
         line.split(":")[0]: int(line.split()[1]) for line in status.splitlines() if line.startswith("Rss")
     }
+    own, mapped = (kilobytes[name] / 1024 for name in ("RssAnon", "RssFile"))
     print(
-        f"first answer {seconds:.2f} s ({cpu_seconds:.2f} s of CPU), {len(sample)} frames sampled; after 100 more "
-        f"{kilobytes['RssAnon'] / 1024:,.0f} MB of its own and {kilobytes['RssFile'] / 1024:,.0f} MB mapped"
+        f"first answer {seconds:.2f} s ({cpu_seconds:.2f} s of CPU), {len(sample)} frames sampled; after 100 "
+        f"more {own:,.0f} MB of its own and {mapped:,.0f} MB mapped"
     )
 
 

@@ -116,6 +116,22 @@ def test_indexing_reports_progress_and_knows_what_is_there(own_library, sample_v
     assert (report.num_indexed, report.num_skipped, seen[-1]) == (0, 1, 1)
 
 
+def test_a_run_that_finds_nothing_new_touches_no_file_of_the_library(tmp_path, sample_folder, sample_videos):
+    folder = Path(shutil.copytree(sample_folder, tmp_path / "library"))
+
+    def files() -> dict[Path, tuple[int, bytes]]:
+        return {
+            path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()
+        }
+
+    with Library.open(folder) as library:
+        library.index(sample_videos)  # the files of the copy are looked at for the first time
+    before = files()
+    with Library.open(folder) as library:
+        assert library.index(sample_videos).num_skipped == 4
+    assert files() == before
+
+
 def test_a_run_that_has_many_lines_to_read_says_how_far_it_is(own_library, sample_videos):
     lines = [SegmentRecord(i / 100, (i + 1) / 100, f"line {i}") for i in range(300)]
     (cat,) = [video for video in own_library.videos() if video.path.name == "cat.mp4"]

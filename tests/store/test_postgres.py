@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.store.examples import SPACE, axis, begin, four_frames, put, record, write_file
 from tests.store.test_processes import make_files, start, state_of
 from tests.store.writer import index_all
-from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable
+from vidsearch.errors import LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
 from vidsearch.store.fts import TOKENIZER
 from vidsearch.store.postgres import catalog as postgres_catalog
 from vidsearch.store.postgres.address import fit_for_a_path, server_address, server_url
@@ -306,6 +306,22 @@ def test_a_library_that_is_not_there_is_not_made_by_reading(postgres_library: st
         Store.open(postgres_library)
     with pytest.raises(LibraryNotFound, match="no name of a schema"):
         Store.open(f"{postgres_library}-;drop")
+
+
+@pytest.mark.parametrize(
+    ("version", "error", "what_to_do"),
+    [
+        ("4", LibraryNotWritable, "older format 4.* copy it to a folder"),
+        ("99", LibraryTooNew, "Update vidsearch"),
+    ],
+)
+def test_a_library_of_another_format_is_one_line(
+    library: Store, postgres_library: str, version: str, error: type[LibraryError], what_to_do: str
+):
+    with library._catalog.write() as connection:
+        connection.execute("UPDATE settings SET value = ? WHERE key = 'format_version'", (version,))
+    with pytest.raises(error, match=what_to_do):
+        Store.open(postgres_library)
 
 
 def test_a_library_opened_to_be_read_is_not_written(library: Store, postgres_library: str, tmp_path: Path):
