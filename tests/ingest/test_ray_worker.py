@@ -14,6 +14,7 @@ from tests.fakes import ColourEmbedder
 from tests.ingest.jobs import job_of
 from tests.ingest.ray_runs import OPTIONS, PLAN, clips, models
 from vidsearch.errors import QueryError
+from vidsearch.ingest.pipeline import PipelineOptions
 from vidsearch.ingest.progress import Progress
 from vidsearch.ingest.ray_cluster import RayOptions, Room, connected, parse_path_map, room_in
 from vidsearch.ingest.ray_worker import Introduction, JobDone, Worker
@@ -161,3 +162,12 @@ def test_each_workers_rate_is_of_its_own_time(monkeypatch):
 
     shares = (WorkerShare("one", 30, 3.0), WorkerShare("two", 8, 4.0), WorkerShare("three", 0, 0.0))
     assert progress.state().workers == progress.report(interrupted=False).workers == shares
+
+
+@pytest.mark.parametrize(("num_cores", "in_hand", "codec_threads"), [(1, 2, 1), (8, 4, 3), (64, 8, 9)])
+def test_a_worker_has_as_many_files_in_hand_as_its_cores_decode(num_cores, in_hand, codec_threads):
+    """Its share of a machine, which other workers use too."""
+    options = PipelineOptions(num_cores=num_cores)
+    assert options.num_workers(None) == in_hand
+    assert options.num_workers(1) == 1
+    assert options.threads_per_codec(in_hand) == codec_threads

@@ -22,7 +22,11 @@ On = Annotated[
 ]
 Workers = Annotated[
     int | None,
-    typer.Option(min=1, help="How many. [default: one on each node]", rich_help_panel=_PANEL),
+    typer.Option(
+        min=1,
+        help="How many. [default: one on each node, or as many as fit its GPUs]",
+        rich_help_panel=_PANEL,
+    ),
 ]
 GpusPerWorker = Annotated[float, typer.Option(min=0.0, help="0.5: two share one.", rich_help_panel=_PANEL)]
 PathMap = Annotated[
