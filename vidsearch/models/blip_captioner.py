@@ -10,12 +10,10 @@ import torch
 
 from vidsearch.models.blip_model import BlipCaptionModel
 from vidsearch.models.checkpoints import read_config, read_preprocessing
-from vidsearch.models.cleaning import clean
 from vidsearch.models.decoding import Limits, Written, search
 from vidsearch.models.loading import load_model
-from vidsearch.models.tokens import TokenRules, load_tokenizer
+from vidsearch.models.tokens import TokenRules, load_tokenizer, written_caption
 from vidsearch.models.torch_model import Runner
-from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from vidsearch.models.device import Device
     from vidsearch.models.preprocess import Preprocessing
     from vidsearch.models.weights import Checkpoint
-    from vidsearch.types import UInt8Image
+    from vidsearch.types import GeneratedCaption, UInt8Image
 
 _CPU_BATCH = 8
 _TIED = {
@@ -161,12 +159,7 @@ class BlipCaptioner:
     def _caption(self, written: Written) -> GeneratedCaption:
         text = self.tokenizer.decode([*self.start_ids[1:], *written.ids], skip_special_tokens=True)
         raw = text if self.style.keeps_prompt else text[len(self.style.prompt) :]
-        return GeneratedCaption(
-            text=clean(raw),
-            raw_text=raw,
-            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in written.ids),
-            token_logprobs=written.logprobs,
-        )
+        return written_caption(self.tokenizer, raw, written.ids, written.logprobs)
 
 
 def load_blip_captioner(

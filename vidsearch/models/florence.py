@@ -11,18 +11,16 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vidsearch.errors import ModelUnavailable
-from vidsearch.models.cleaning import clean
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.tokens import read_tokenizer
+from vidsearch.models.tokens import read_tokenizer, written_caption
 from vidsearch.models.torch_model import Runner
-from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from vidsearch.models.device import Device
     from vidsearch.models.weights import Checkpoint
-    from vidsearch.types import UInt8Image
+    from vidsearch.types import GeneratedCaption, UInt8Image
 
 _CPU_BATCH = 4
 _MAX_NEW_TOKENS = 256
@@ -133,12 +131,7 @@ class FlorenceCaptioner:
     def _caption(self, ids: list[int], logprobs: list[float]) -> GeneratedCaption:
         num_tokens = ids.index(self._end_id) + 1 if self._end_id in ids else len(ids)
         raw = self.tokenizer.decode(ids[:num_tokens], skip_special_tokens=True).strip()
-        return GeneratedCaption(
-            text=clean(raw),
-            raw_text=raw,
-            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in ids[:num_tokens]),
-            token_logprobs=tuple(logprobs[:num_tokens]),
-        )
+        return written_caption(self.tokenizer, raw, ids[:num_tokens], logprobs[:num_tokens])
 
 
 def check_florence(checkpoint: Checkpoint) -> None:

@@ -13,6 +13,8 @@ from tokenizers.processors import TemplateProcessing
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models import vocabularies
+from vidsearch.models.cleaning import clean
+from vidsearch.types import GeneratedCaption
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,6 +70,25 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> tuple[Int64, Int64]:
     ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
     mask = np.array([encoding.attention_mask for encoding in encodings], dtype=np.int64)
     return ids, mask
+
+
+def written_caption(
+    tokenizer: Tokenizer, raw: str, ids: Sequence[int], logprobs: Sequence[float]
+) -> GeneratedCaption:
+    """What a captioner wrote, as text and as tokens.
+
+    Args:
+        tokenizer: what the ids are of.
+        raw: the text, before it is made fit to read.
+        ids: of the tokens written.
+        logprobs: of each.
+    """
+    return GeneratedCaption(
+        text=clean(raw),
+        raw_text=raw,
+        tokens=tuple(tokenizer.id_to_token(token) or "" for token in ids),
+        token_logprobs=tuple(logprobs),
+    )
 
 
 _PAD_TOKENS: dict[Family, tuple[str, ...]] = {

@@ -9,14 +9,14 @@ import torch
 
 from vidsearch.errors import ModelOutOfMemory
 from vidsearch.models.batching import is_out_of_memory
-from vidsearch.models.cleaning import clean
-from vidsearch.types import GeneratedCaption
+from vidsearch.models.tokens import written_caption
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
     from vidsearch.models.device import Device
     from vidsearch.models.protocols import TimedImage
+    from vidsearch.types import GeneratedCaption
 
 MAX_FRAMES = 16
 """Of a request. Published settings allow 64 and more, which takes four times as long."""
@@ -104,12 +104,7 @@ class TorchDescriber:
             for scores, token in zip(written.scores, new, strict=True)
         ]
         raw = self.tokenizer.decode(new, skip_special_tokens=True).strip()
-        return GeneratedCaption(
-            text=clean(raw),
-            raw_text=raw,
-            tokens=tuple(self.tokenizer.id_to_token(token) or "" for token in new),
-            token_logprobs=tuple(logprobs),
-        )
+        return written_caption(self.tokenizer, raw, new, logprobs)
 
     def _on_device(self, value: torch.Tensor) -> torch.Tensor:
         dtype = self._device.torch_dtype if value.is_floating_point() else value.dtype
