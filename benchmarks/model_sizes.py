@@ -21,6 +21,8 @@ import torch
 
 from vidsearch.models.clip_model import ClipModel, SiglipModel
 from vidsearch.models.configs import read_dual_config
+from vidsearch.models.pe_config import NUM_FRAMES, EncoderConfig, PeConfig, TowerConfig
+from vidsearch.models.pe_model import PeVideo
 from vidsearch.models.xclip_model import XClipModel
 
 _BASE = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
@@ -55,6 +57,15 @@ def _xclip() -> Callable[[], object]:
     )
     model = XClipModel(config).eval()
     pixels = torch.rand(1, 8, 3, 224, 224)
+    return lambda: model.clip_features(pixels)
+
+
+def _pe_video() -> Callable[[], object]:
+    tower = TowerConfig(patch_size=14, width=1024, num_layers=24, num_heads=16, image_size=336)
+    frames = EncoderConfig(1792, 4800, 4, 14, 14, 128, 1e-5, 20_000.0)
+    config = PeConfig(dim=1024, tower=tower, num_features=1024, video=frames, text={})
+    model = PeVideo(config).eval()
+    pixels = torch.rand(1, NUM_FRAMES, 3, 336, 336)
     return lambda: model.clip_features(pixels)
 
 
@@ -108,6 +119,7 @@ MODELS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
     "siglip": ("image", lambda: _siglip(_BASE, 32_000)),
     "siglip2-large": ("image", lambda: _siglip({**_LARGE, "image_size": 384}, 256_000)),
     "xclip": ("window of 8 frames", _xclip),
+    "pe-av": ("window of 16 frames", _pe_video),
     "clap": ("window of 10 s", _clap),
     "smolvlm": ("4 frames and 16 tokens", _smolvlm),
 }
