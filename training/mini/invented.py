@@ -27,7 +27,7 @@ from training.mini.data import indices, read_photos, read_rgb, words
 from training.mini.evaluate import frames_of, photographs_of
 from vidsearch.models.mini import weights
 from vidsearch.models.mini.captioner import MiniCaptioner
-from vidsearch.models.mini.people import FEMALE, MALE, names_people
+from vidsearch.models.mini.people import names_people
 from vidsearch.types import UNCLEAR_CAPTION
 
 Image = npt.NDArray[np.uint8]
@@ -51,6 +51,11 @@ media_big_buck_bunny_0_30.webm long_examples_example.mp4
 _FRAMES = 6
 
 
+def half_of(name: str) -> int:
+    """The half that a picture of a name is in: 0 or 1, by a hash."""
+    return hashlib.sha256(name.encode()).digest()[0] % 2
+
+
 @dataclass(frozen=True, slots=True)
 class Picture:
     """One picture, and whether it shows people."""
@@ -63,7 +68,7 @@ class Picture:
     @property
     def half(self) -> int:
         """0 or 1, by a hash of the name."""
-        return hashlib.sha256(self.name.encode()).digest()[0] % 2
+        return half_of(self.name)
 
 
 def pictures(data: Path, videos: Path) -> Iterator[Picture]:
@@ -106,25 +111,6 @@ def figures(shown: list[Picture], said: list[str]) -> dict[str, Any]:
     return answer
 
 
-def sexes(data: Path, captioner: MiniCaptioner) -> dict[str, int]:
-    """On dev photographs whose captions tell one sex alone, three of them or more: what is said of them."""
-    photos = read_photos(data)
-    counts = dict.fromkeys(
-        ("women", "women called men", "women called women", "men", "men called women", "men called men"), 0
-    )
-    for i in indices(photos, "dev"):
-        told = [words(caption) for caption in photos[i].captions]
-        men, women = (sum(not sex.isdisjoint(each) for each in told) for sex in (MALE, FEMALE))
-        if min(men, women) > 0 or max(men, women) < 3:
-            continue
-        (caption,) = captioner.captions([read_rgb(photos[i].path)])
-        whose = "women" if women else "men"
-        counts[whose] += 1
-        for sex, name in ((MALE, "men"), (FEMALE, "women")):
-            counts[f"{whose} called {name}"] += not sex.isdisjoint(words(caption.text))
-    return counts
-
-
 def main() -> None:
     """Print the figures as JSON, and on request each picture with its caption."""
     parser = argparse.ArgumentParser(
@@ -153,8 +139,6 @@ def main() -> None:
         )
         arguments.captions.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(json.dumps(figures(shown, said), indent=1))
-    if "dev" in arguments.only:
-        print(json.dumps(sexes(arguments.data, captioner), indent=1))
 
 
 if __name__ == "__main__":

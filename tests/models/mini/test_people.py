@@ -10,7 +10,7 @@ from vidsearch.media.images import read_image
 from vidsearch.models.mini import MiniCaptioner
 from vidsearch.models.mini.beam import beam_search
 from vidsearch.models.mini.naming import Noun, Proposal, not_a_dog
-from vidsearch.models.mini.people import names_people, neutral
+from vidsearch.models.mini.people import FEMALE, MALE, is_sex_plain, names_people, neutral
 from vidsearch.models.mini.scenes import Scene, of_things
 
 COCO = Path(__file__).parents[4] / "shared" / "data" / "coco_100"
@@ -73,6 +73,36 @@ class TestWords:
         words, logprobs = neutral(told.split(), [-1.0] * len(told.split()))
         assert " ".join(words) == untold
         assert logprobs == (-1.0,) * len(words)
+
+
+class TestSexes:
+    @pytest.mark.parametrize(
+        ("sentence", "male", "female", "is_plain"),
+        [
+            ("a man in a hat", 0.95, 0.05, True),
+            ("a man in a hat", 0.8, 0.2, False),
+            ("a woman with her dog", 0.3, 0.7, False),
+            ("a woman with her dog", 0.02, 0.7, True),
+            ("a man and a woman are dancing", 0.5, 0.5, True),
+            ("a man and a woman are dancing", 0.7, 0.3, False),
+            ("a brown dog", 0.0, 0.0, True),
+        ],
+    )
+    def test_a_sex_is_plain_where_people_would_nearly_all_tell_it(self, sentence, male, female, is_plain):
+        assert is_sex_plain(sentence.split(), male=male, female=female) == is_plain
+
+    def test_a_caption_tells_no_sex_that_the_forecast_of_words_does_not(self, captioner, monkeypatch):
+        """Guards against calling women men: the decoder says "man" of most people."""
+        data = pytest.importorskip("skimage.data", reason="the photographs that scikit-image ships")
+        said = []
+        for share in (0.5, 0.0):
+            masses = {id(captioner._male): 1 - share, id(captioner._female): share}
+            monkeypatch.setattr(captioner._consensus, "likelihood", lambda _, words, m=masses: m[id(words)])
+            said += [set(caption.tokens) for caption in captioner.captions([data.astronaut()])]
+        unsure, sure = said
+        assert not unsure & (MALE | FEMALE)
+        assert unsure & {"person", "child"} or sure == unsure
+        assert not sure & FEMALE
 
 
 class TestDogs:

@@ -27,7 +27,15 @@ from vidsearch.models.mini.naming import (
     renamed,
     with_article,
 )  # fmt: skip
-from vidsearch.models.mini.people import FEMALE, MALE, OF_PEOPLE, PEOPLE, names_people, neutral
+from vidsearch.models.mini.people import (
+    FEMALE,
+    MALE,
+    OF_PEOPLE,
+    PEOPLE,
+    is_sex_plain,
+    names_people,
+    neutral,
+)
 from vidsearch.models.mini.scenes import SOMEBODY, UNCLEAR, Scenes, of_things
 from vidsearch.models.mini.text import MiniTextEncoder
 from vidsearch.types import GeneratedCaption
@@ -60,8 +68,6 @@ _CLEAR, _VIVID, _VIVID_FROM = 4.5, 5.0, 0.3
 # From this share of an image's probability on dogs' classes, and so much more if it is strange, a dog may be
 # called one, and not just an animal.
 _DOG, _DOG_IF_STRANGE = 0.05, 0.25
-# A sex is told where so much of what is expected of a caption's sexed words tells it.
-_PLAIN_SEX = 0.67
 # A thing may be named from this probability on in a picture that shows nobody and no animal.
 _THING = 0.4
 
@@ -245,9 +251,7 @@ class MiniCaptioner:
         """Whether those who would write of the image would mostly name the sexes that these words name."""
         male = self._consensus.likelihood(picture.expected, self._male)
         female = self._consensus.likelihood(picture.expected, self._female)
-        said = [mass for mass, sexed in ((male, MALE), (female, FEMALE)) if not sexed.isdisjoint(words)]
-        enough = _PLAIN_SEX if len(said) == 1 else 1 - _PLAIN_SEX
-        return all(mass >= enough * (male + female) for mass in said)
+        return is_sex_plain(words, male=male, female=female)
 
     def _of_things(self, picture: _Picture) -> GeneratedCaption:
         """What to say of an image that shows nobody and no animal: its scene, a thing, or both."""

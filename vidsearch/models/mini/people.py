@@ -69,12 +69,39 @@ OF_PEOPLE = frozenset(
 )
 """Words that tell of people without naming any: what people wear, have and do."""
 
+PLAIN_SEX = 0.9
+"""A sex is told where so much of what is expected of a caption's words for people of one sex tells it."""
+BOTH_SEXES = 0.4
+"""Both are told where each has so much of it. Both chosen on half 0 of `training/mini/sexes.py`."""
+
 _ROLES = frozenset("someone worker technician astronaut cook doctor musician dancer face hands hand".split())  # noqa: SIM905
 
 
 def names_people(words: Sequence[str]) -> bool:
     """Whether any of these words, in lower case, names a person or a part of one."""
     return any(word in PEOPLE or word in _ROLES for word in words)
+
+
+def is_sex_plain(
+    words: Sequence[str],
+    *,
+    male: float,
+    female: float,
+    plain: float = PLAIN_SEX,
+    both: float = BOTH_SEXES,
+) -> bool:
+    """Whether a sentence tells no sex that is not plain.
+
+    Args:
+        words: of the sentence, in lower case.
+        male: how many words for men and boys people would use of the picture, up to a factor.
+        female: likewise for women and girls.
+        plain: the share of both that the sex must have that alone is told.
+        both: the share that each must have where both are told.
+    """
+    told = [mass for mass, sexed in ((male, MALE), (female, FEMALE)) if not sexed.isdisjoint(words)]
+    enough = plain if len(told) == 1 else both
+    return all(mass >= enough * (male + female) for mass in told)
 
 
 def neutral(words: Sequence[str], logprobs: Sequence[float]) -> tuple[tuple[str, ...], tuple[float, ...]]:
