@@ -156,7 +156,7 @@ def interval(is_found: Scores) -> tuple[float, float]:
 def examples(asked: Asked) -> tuple[Scores, Scores]:
     """The best line with the right one there and without it, in libraries of several sizes.
 
-    Returns (cosine, squared share, log of the number of lines) of each, and whether the right one was it.
+    Returns (cosine, cubed share, log of the number of lines) of each, and whether the right one was it.
     """
     rng, rows, labels = np.random.default_rng(0), [], []
     total = asked.cosines.shape[1]
@@ -166,7 +166,7 @@ def examples(asked: Asked) -> tuple[Scores, Scores]:
             for there, right in (([own], 1.0), (rest, 0.0)):
                 score = asked.cosines[query, there] + 0.1 * asked.shares[query, there]
                 best = np.asarray(there)[np.argmax(score)]
-                rows.append((asked.cosines[query, best], asked.shares[query, best] ** 2, math.log(size)))
+                rows.append((asked.cosines[query, best], asked.shares[query, best] ** 3, math.log(size)))
                 labels.append(right)
     return np.asarray(rows), np.asarray(labels)
 
@@ -191,7 +191,7 @@ def logistic(rows: Scores, labels: Scores) -> Scores:
 def certainty(asked: Asked) -> str:
     """How the map sorts the best lines that are there from those that are not."""
     rows, labels = examples(asked)
-    sure = LINES.confidences(rows[:, 0], np.sqrt(rows[:, 1]), np.exp(rows[:, 2]))
+    sure = LINES.confidences(rows[:, 0], np.cbrt(rows[:, 1]), np.exp(rows[:, 2]))
     there, absent = sure[labels > 0], sure[labels == 0]
     area = (there[:, None] > absent).mean() + 0.5 * (there[:, None] == absent).mean()
     told = f"{(there >= 0.6).mean():.0%} of present, {(absent >= 0.6).mean():.0%} of absent"
