@@ -1,4 +1,4 @@
-"""Answers queries: asks the retrievers, fuses what they find into moments, and says how sure it is.
+"""Answers queries: asks the retrievers, and fuses what they find into moments.
 
 Each ranking is followed only as far as the answer needs: a search in a million frames touches a few thousand.
 """
@@ -6,7 +6,7 @@ Each ranking is followed only as far as the answer needs: a search in a million 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from vidsearch.errors import ModelUnavailable, QueryError
 from vidsearch.search import encoders as models
-from vidsearch.search.answer import ResolvedMode, SearchAnswer, Verdict
+from vidsearch.search.answer import ResolvedMode, SearchAnswer
 from vidsearch.search.composition import QueryComposer
 from vidsearch.search.fusion import Moment, rank_moments, rank_segments
 from vidsearch.search.hits import HitMaker, fold_duplicates
@@ -25,6 +25,7 @@ from vidsearch.search.retrievers import RETRIEVERS, FrameRanking, Question, Retr
 from vidsearch.search.sequence import best_sequences
 from vidsearch.search.timeline import Timeline
 from vidsearch.search.together import Step, frame_evidence, needs_words, rank_together, scores_of_steps
+from vidsearch.search.verdict import Found, answer_of, nothing
 from vidsearch.search.views import View, mean_log_odds, standard_scores
 from vidsearch.search.windows import window_views
 
@@ -34,16 +35,12 @@ if TYPE_CHECKING:
     from vidsearch.search.query import Query
     from vidsearch.store.matrix import Matrix
     from vidsearch.store.store import Store
-    from vidsearch.types import EmbeddingSpace, Float32, Int64, SearchHit
+    from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 _FIRST_DEPTH = 512
 _DEEPEST = 1 << 17
 """How far down a ranking is followed for the hits that were asked for: at first, as far as the twenty moments
 behind ten hits mostly take (a shot has many alike frames); at most."""
-FOUND_BY_WORDS = 0.6
-POSSIBLE_BY_WORDS = 0.2
-"""The thresholds of `ConfidenceMap` where words alone answer. All words of the query in a caption by a model
-make "unsure", in a subtitle or a person's words "found"."""
 
 
 def search(
@@ -55,16 +52,6 @@ def search(
 ) -> SearchAnswer:
     """Answer one query. For several on the same library, a `Searcher` is quicker."""
     return Searcher(library, encoders=encoders, embedders=embedders).search(query)
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """What the library holds for a query, before it is an answer."""
-
-    hits: Sequence[SearchHit]
-    views: Sequence[View]
-    mode: ResolvedMode
-    notes: Sequence[str]
 
 
 class Searcher:
@@ -103,18 +90,18 @@ class Searcher:
         _check_vectors(query, spaces)
         timelines = self.timelines()
         if not timelines and not self.library.videos():
-            return _nothing(query, "The library holds no frames yet: index some videos first.")
+            return nothing(query, "The library holds no frames yet: index some videos first.")
         self.composer.concepts.look()
         among = self.library.frame_ids(query.filter)
         num_frames = max(map(len, timelines.values()), default=0) if among is None else len(among)
         if among is not None and num_frames == 0:
-            return _nothing(query, "No frame passes the filters.")
+            return nothing(query, "No frame passes the filters.")
         if query.then:
             found = self._search_sequence(query, timelines, among)
         else:
             found = self._search_moments(query, timelines, among)
         found = replace(found, notes=[*self.composer.concepts.notes, *found.notes])
-        return _answer(query, found, num_frames)
+        return answer_of(query, found, num_frames)
 
     def timelines(self) -> dict[EmbeddingSpace, Timeline]:
         """The frames of each space that has any, as they are now."""
@@ -129,7 +116,7 @@ class Searcher:
 
     def _search_moments(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
-    ) -> _Found:
+    ) -> Found:
         by_clause = [
             self._views(clause, timelines if PICTURES in clause.looked_at else {}) for clause in query.clauses
         ]
@@ -170,13 +157,13 @@ class Searcher:
                 self.library, hits[: query.num_rerank], query.words, self._matcher(query.rerank)
             )
             hits, notes = first + hits[query.num_rerank :], notes + more_notes
-        return _Found(hits, views, _mode(query, views, by_words=by_words), notes)
+        return Found(hits, views, _mode(query, views, by_words=by_words), notes)
 
     # --- sequences ----------------------------------------------------------------------------------
 
     def _search_sequence(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
-    ) -> _Found:
+    ) -> Found:
         steps, notes = self._steps(query, timelines, among)
         timeline = steps[0].questions[0].timeline
         rows = np.arange(len(timeline)) if among is None else timeline.known_rows(among)
@@ -203,7 +190,7 @@ class Searcher:
             for hit, n in zip(hits, kept, strict=True)
         ]
         views = next((step.views for step in steps if step.views), ())
-        return _Found(
+        return Found(
             hits, views, _mode(query, views, by_words=any(step.is_by_words for step in steps)), notes
         )
 
@@ -346,54 +333,3 @@ def _mode(query: Query, views: Sequence[View], *, by_words: bool) -> ResolvedMod
     if not views:
         return "caption"
     return "hybrid" if by_words or query.mode == "hybrid" else "visual"
-
-
-def _answer(query: Query, found: _Found, num_frames: int) -> SearchAnswer:
-    """Cut to what was asked for, and say how sure it is."""
-    hits, notes = list(found.hits), list(found.notes)
-    maps = [view.calibration for view in found.views if view.calibration]
-    found_from = min((each.found for each in maps), default=FOUND_BY_WORDS)
-    possible_from = min((each.possible for each in maps), default=POSSIBLE_BY_WORDS)
-    verdict = _verdict(hits, found_from, possible_from)
-    least = query.min_confidence
-    if least is not None and hits:
-        if all(hit.confidence is None for hit in hits):
-            notes.append("Such a query gets no confidence, so none of its hits reaches a least one.")
-        hits = [hit for hit in hits if hit.confidence is not None and hit.confidence >= least]
-        if not hits and len(notes) == len(found.notes):
-            notes.append(f"No hit reaches a confidence of {least:.0%}.")
-    return SearchAnswer(
-        query=query,
-        hits=tuple(hits[: query.num_hits]),
-        verdict=verdict,
-        found_from=found_from,
-        possible_from=possible_from,
-        mode=found.mode,
-        kinds=query.looked_at,
-        models=tuple(view.space.model for view in found.views),
-        num_frames=num_frames,
-        notes=tuple(notes),
-    )
-
-
-def _verdict(hits: Sequence[SearchHit], found_from: float, possible_from: float) -> Verdict:
-    if not hits:
-        return "nothing"
-    known = [hit.confidence for hit in hits if hit.confidence is not None]
-    surest = max(known, default=possible_from)
-    return "found" if surest >= found_from else "unsure" if surest >= possible_from else "nothing"
-
-
-def _nothing(query: Query, note: str) -> SearchAnswer:
-    return SearchAnswer(
-        query,
-        (),
-        verdict="nothing",
-        found_from=FOUND_BY_WORDS,
-        possible_from=POSSIBLE_BY_WORDS,
-        mode="caption" if PICTURES not in query.looked_at else "visual",
-        kinds=query.looked_at,
-        models=(),
-        num_frames=0,
-        notes=(note,),
-    )
