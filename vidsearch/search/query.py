@@ -9,7 +9,6 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Literal, TypeAlias, get_args
 
@@ -17,6 +16,7 @@ from vidsearch.concepts.names import without_marks
 from vidsearch.errors import QueryError
 from vidsearch.search.kinds import KINDS, PICTURES
 from vidsearch.search.parts import Part, parts_of
+from vidsearch.search.query_checks import MAX_CHARACTERS, NOT_TEXT, check
 from vidsearch.store.words import telling_terms
 from vidsearch.times import parse_time
 from vidsearch.types import FrameFilter
@@ -27,16 +27,7 @@ Mode: TypeAlias = Literal["auto", "visual", "caption", "hybrid"]
 Asked: TypeAlias = Literal["words", "sentence", "pictures"]
 """What a query is made of, where that is one thing: one or two telling words, more of them, pictures."""
 
-MAX_CHARACTERS = 2000
-"""The longest text. Encoders read less, and each word costs time."""
-MAX_HITS = 10_000
 MAX_WEIGHT = 1000.0
-MAX_ID = 2**63 - 1
-MAX_PARTS = 100
-"""The most pictures, frames, weighted words, steps and feedback, each."""
-
-_NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
-"""Control characters, and halves of characters: no model and no database takes these."""
 _FEW_WORDS = 2
 
 
@@ -148,10 +139,9 @@ class Query:
         if self.kinds is not None:
             names = (name.strip() for each in self.kinds for name in each.split(","))
             object.__setattr__(self, "kinds", tuple(names))
-        _check_kinds(self)
-        _check_parts(self)
-        _check_numbers(self)
-        _check_filter(self.filter)
+        if self.mode not in get_args(Mode):
+            raise QueryError(f"{self.mode!r} is no search mode. Use one of {', '.join(get_args(Mode))}.")
+        check(self)
         if self.then:
             _ = self.steps  # each of them has to be a query
 
@@ -176,7 +166,7 @@ class Query:
         )
         clauses: list[Query] = []
         for part in parts:
-            kinds = tuple(kind for kind in self._allowed if part.kinds is None or kind in part.kinds)
+            kinds = tuple(kind for kind in self.allowed if part.kinds is None or kind in part.kinds)
             takes_more = has_more and PICTURES in kinds
             clauses.append(replace(whole if takes_more else only_words, text=part.words, kinds=kinds))
             has_more = has_more and not takes_more
@@ -194,9 +184,9 @@ class Query:
         first = replace(self, then=())
         steps = []
         for text in (self.text or "", *self.then):
-            kinds = tuple(kind for kind in self._allowed if kind != "captions") or self._allowed
+            kinds = tuple(kind for kind in self.allowed if kind != "captions") or self.allowed
             if self.kinds is not None or any(part.kinds for part in parts_of(text)):
-                kinds = self._allowed
+                kinds = self.allowed
             steps.append(replace(first, text=text, mode="auto", kinds=kinds))
         return tuple(steps)
 
@@ -224,13 +214,13 @@ class Query:
         """The kinds of evidence that the mode, `kinds` and the text leave, in the order of `kinds.KINDS`."""
         wanted = [part.kinds for part in self.parts]
         if not wanted or None in wanted:
-            return self._allowed
+            return self.allowed
         if self.num_parts > bool(self.text):
             wanted.append((PICTURES,))
-        return tuple(kind for kind in self._allowed if any(kind in (kinds or ()) for kinds in wanted))
+        return tuple(kind for kind in self.allowed if any(kind in (kinds or ()) for kinds in wanted))
 
     @property
-    def _allowed(self) -> tuple[str, ...]:
+    def allowed(self) -> tuple[str, ...]:
         """The kinds of evidence that the mode and `kinds` leave."""
         asked = KINDS if self.kinds is None else self.kinds
         if "captions" in asked:
@@ -279,7 +269,7 @@ def _clean(text: str) -> str:
         raise QueryError(
             f"{text[:40]!r}... is {len(text):,} characters long; give {MAX_CHARACTERS:,} at most."
         )
-    return " ".join(_NOT_TEXT.sub(" ", text).split())
+    return " ".join(NOT_TEXT.sub(" ", text).split())
 
 
 def _numbers(key: str, row: Iterable[float]) -> tuple[float, ...]:
@@ -291,104 +281,3 @@ def _numbers(key: str, row: Iterable[float]) -> tuple[float, ...]:
     if not all(map(math.isfinite, vector)) or largest == 0.0:
         raise QueryError(f"The vector for space {key} must hold finite numbers, not all of them 0.")
     return vector
-
-
-def _check_kinds(query: Query) -> None:
-    if query.mode not in get_args(Mode):
-        raise QueryError(f"{query.mode!r} is no search mode. Use one of {', '.join(get_args(Mode))}.")
-    for kind in query.kinds or ():
-        if kind not in KINDS:
-            raise QueryError(f"{kind!r} is not a kind of evidence. Use some of {', '.join(KINDS)}.")
-    allowed = query._allowed
-    for part in query.parts if allowed else ():
-        if part.kinds is not None and not set(part.kinds) & set(allowed):
-            raise QueryError(
-                f"{part.prefix}: looks at {' and '.join(part.kinds)}, and the query leaves only "
-                f"{', '.join(allowed)}. Take one of the two away."
-            )
-    if not allowed:
-        raise QueryError(
-            f"Mode {query.mode} looks at none of {', '.join(query.kinds or ()) or 'these kinds'}: "
-            "give a mode or kinds of evidence, not both."
-        )
-
-
-def _check_parts(query: Query) -> None:
-    positive = (query.text, query.images, query.like, query.plus, query.vectors, query.more_like)
-    if not any(positive):
-        if query.minus or query.less_like:
-            raise QueryError("The query says only what to avoid. Say also what to look for.")
-        raise QueryError('The query is empty. Say what to look for, as in "a dog eating grass".')
-    for name in ("images", "like", "plus", "minus", "more_like", "less_like", "then", "parts"):
-        if len(getattr(query, name)) > MAX_PARTS:
-            raise QueryError(
-                f"The query has {len(getattr(query, name)):,} parts in {name}; give {MAX_PARTS} at most."
-            )
-    if PICTURES not in query.looked_at and not query.has_words:
-        raise QueryError(
-            f"{', '.join(query.looked_at).capitalize()} are searched by words, and the query has none. "
-            "Add some, or look at pictures."
-        )
-    both = sorted(set(query.more_like) & set(query.less_like))
-    if both:
-        raise QueryError(f"Frame {both[0]} is in both more_like and less_like. Keep it in one of them.")
-    if query.rerank is not None and (query.then or not query.has_words):
-        raise QueryError("Re-ranking reads a picture and words together: it takes words, and no --then.")
-    if not query.then:
-        return
-    if not all(query.then):
-        raise QueryError("A step after --then is empty. Say what happens in it.")
-    if query.text is None or query.num_parts > 1:
-        raise QueryError(
-            "Steps follow a text and nothing else: images, plus, minus and feedback do not go with --then."
-        )
-
-
-def _check_numbers(query: Query) -> None:
-    if not 1 <= query.num_hits <= MAX_HITS:
-        raise QueryError(f"The number of hits is {query.num_hits}; it must be from 1 to {MAX_HITS:,}.")
-    if not 1 <= query.num_rerank <= MAX_HITS:
-        raise QueryError(
-            f"The number of hits to re-rank is {query.num_rerank}; it must be from 1 to {MAX_HITS:,}."
-        )
-    if not query.within_seconds > 0:
-        raise QueryError(f"Steps {query.within_seconds:g} s apart cannot be found; give more than 0.")
-    if query.min_confidence is not None and not 0 <= query.min_confidence <= 1:
-        raise QueryError(f"The least confidence is {query.min_confidence:g}; it must be from 0 to 1.")
-    for frame_id in (*query.more_like, *query.less_like):
-        if not 0 <= frame_id <= MAX_ID:
-            raise QueryError(f"There is no frame {frame_id}. Take ids from an answer of this library.")
-
-
-def _check_filter(frames: FrameFilter) -> None:
-    for name in ("after_seconds", "before_seconds", "min_duration_seconds", "max_duration_seconds"):
-        value = getattr(frames, name)
-        if value is not None and not math.isfinite(value):
-            raise QueryError(f"The filter's {name} is {value}; it must be a finite number of seconds.")
-    for video_id in frames.video_ids or ():
-        if not 0 <= video_id <= MAX_ID:
-            raise QueryError(f"There is no video #{video_id}.")
-    for text in (frames.video_glob, frames.caption_words, frames.label):
-        if text is not None and (len(text) > MAX_CHARACTERS or _NOT_TEXT.search(text)):
-            raise QueryError(f"A filter cannot look for {text[:40]!r}: it is too long, or no text.")
-    for low, high, what in (
-        (frames.after_seconds, frames.before_seconds, "time range"),
-        (frames.min_duration_seconds, frames.max_duration_seconds, "range of durations"),
-        (_aware(frames.recorded_after), _aware(frames.recorded_before), "range of recording dates"),
-    ):
-        if low is not None and high is not None and low >= high:  # type: ignore[operator]
-            raise QueryError(f"The {what} is empty: {low} is not before {high}.")
-
-
-def _aware(moment: datetime | None) -> datetime | None:
-    """A moment that can be compared with any other; without a zone it is one of this machine's."""
-    if moment is None or moment.tzinfo is not None:
-        return moment
-    try:
-        return moment.astimezone()
-    except (
-        ValueError,
-        OverflowError,
-        OSError,
-    ) as error:  # an offset from the first day there is, or the last
-        raise QueryError(f"{moment.date()} is no day that can be compared: {error}.") from error
