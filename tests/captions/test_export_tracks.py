@@ -45,8 +45,8 @@ def rendered(name, *tracks):
 
 def test_srt_is_laid_out_for_reading():
     assert rendered("srt") == (
-        "1\n00:00:00,000 --> 00:00:02,872\nWhen we went down to the harbour\nthat morning,\n\n"
-        "2\n00:00:02,872 --> 00:00:06,000\nthe boats had already left\n& nobody was --› there.\n\n"
+        "1\n00:00:00,000 --> 00:00:02,886\nWhen we went down to the harbour\nthat morning,\n\n"
+        "2\n00:00:02,886 --> 00:00:06,000\nthe boats had already left\n& nobody was --› there.\n\n"
         "3\n00:00:08,000 --> 00:00:09,000\n‹b›(Yes)\n\n"
     )
 
@@ -57,7 +57,7 @@ def test_vtt_is_laid_out_and_escaped():
     assert "nobody was --&gt; there." in text
     assert "&lt;b&gt;{Yes}" in text
     cues = list(webvtt.from_buffer(io.StringIO(text)))
-    assert [cue.start for cue in cues] == ["00:00:00.000", "00:00:02.872", "00:00:08.000"]
+    assert [cue.start for cue in cues] == ["00:00:00.000", "00:00:02.886", "00:00:08.000"]
 
 
 def test_chapters_keep_their_spans_in_vtt():

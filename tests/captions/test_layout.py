@@ -1,13 +1,20 @@
 """Cues are laid out so that they can be read, and no word of them is lost."""
 
+import io
+import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.captions.examples import video
 from vidsearch.captions.export.document import CaptionSpan
 from vidsearch.captions.export.layout import laid_out, lines_of
+from vidsearch.captions.export.tracks import TRACK_FORMATS, ExportedSegment, ExportedTrack
+
+CUE = re.compile(r"([\d:.,]+) --> ([\d:.,]+)[^\n]*\n(.*?)(?:\n\n|\Z)", re.DOTALL)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +66,7 @@ def test_what_is_said_at_once_is_shown_at_once():
     ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -81,3 +89,57 @@ def test_every_cue_keeps_to_the_bounds(spans):
     assert all(one.end_seconds <= two.start_seconds + 1e-9 for one, two in pairwise(cues))
     letters = sorted("".join(span.text for span in given_spans).replace(" ", ""))
     assert sorted("".join(cue.text for cue in cues).replace("\n", "").replace(" ", "")) == letters
+
+
+def test_a_long_sentence_is_parted_when_its_words_are_said():
+    """By its share of the letters, the second half would come 3 s before anybody says it."""
+    first = [(index * 0.3, index * 0.3 + 0.2, word) for index, word in enumerate(["word"] * 10 + ["so,"])]
+    then = [(9.0 + index * 0.3, 9.2 + index * 0.3, "then") for index in range(10)]
+    words = (*first, *then)
+    span = CaptionSpan(0.0, 12.0, " ".join(word for _, _, word in words), words)
+
+    assert [(cue.start_seconds, cue.end_seconds) for cue in laid_out([span])] == [(0.0, 3.2), (9.0, 11.9)]
+
+
+WORDS = st.lists(
+    st.tuples(
+        st.floats(0, 2),
+        st.floats(0, 1.5),
+        st.sampled_from(["the", "cat,", "dog", "and", "who?", "我们的", "x" * 50, "—", "étude", "🙂"]),
+    ),
+    min_size=1,
+    max_size=40,
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.lists(st.tuples(st.floats(0, 5), WORDS), max_size=6))
+def test_any_words_at_any_times_become_files_that_keep_to_the_bounds(sentences):
+    """As they are written, in milliseconds: two lines, 1 to 7 s, none while another one is shown."""
+    segments, now = [], 0.0
+    for pause, said in sentences:
+        now += pause
+        words: list[list[Any]] = []
+        for silence, length, word in said:
+            now += silence
+            words.append([round(now, 3), round(now + length, 3), word, 0.9])
+            now += length
+        text = " ".join(word for _, _, word, _ in words)
+        segments.append(ExportedSegment(words[0][0], words[-1][1], text, {"words": words}))
+    for name in ("srt", "vtt"):
+        out = io.BytesIO()
+        track = ExportedTrack(video(), "transcript", "whisper", "whisper", "en", segments)
+        TRACK_FORMATS[name].write([track], out)
+        cues = [
+            (_milliseconds(times[1]), _milliseconds(times[2]), times[3].splitlines())
+            for times in CUE.finditer(out.getvalue().decode().replace("\r", ""))
+        ]
+        assert all(1000 <= end - start <= 7000 for start, end, _ in cues)
+        assert all(len(lines) <= 2 and all(len(line) <= 42 for line in lines) for _, _, lines in cues)
+        assert all(one[1] <= other[0] for one, other in pairwise(cues))
+        assert bool(cues) == bool(segments)
+
+
+def _milliseconds(clock: str) -> int:
+    hours, minutes, seconds = clock.replace(",", ".").split(":")
+    return (int(hours) * 60 + int(minutes)) * 60_000 + round(float(seconds) * 1000)

@@ -22,6 +22,8 @@ class CaptionSpan:
     start_seconds: float
     end_seconds: float
     text: str
+    words: tuple[tuple[float, float, str], ...] = ()
+    """When each word is said, (start, end, word), where that is known."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,6 +45,7 @@ _WEIGHT_OF_IMBALANCE = 3.0
 def laid_out(spans: Iterable[CaptionSpan]) -> list[CaptionSpan]:
     """Return spans as cues that can be read, by start; the lines of a cue are parted by line feeds.
 
+    A span that becomes several cues is parted when its words are said.
     No cue overlaps the next, lasts less than MIN_SECONDS or more than MAX_SECONDS. Where speech is too quick
     for that, cues that fit together are joined, and others wait for the one before.
     """
@@ -156,16 +157,36 @@ def _width(text: str) -> int:
 
 
 def _in_cues(span: CaptionSpan) -> Iterator[CaptionSpan]:
-    """Split a span into cues, each with its share of the time by its share of the characters."""
-    cues = lines_of(span.text)
-    total = sum(len(line) for cue in cues for line in cue)
-    duration = max(0.0, span.end_seconds - span.start_seconds)
+    """Split a span into cues, each with the time of its words, or with its share of the span's."""
+    words = _timed(span)
     done = 0
-    for lines in cues:
-        start = round(span.start_seconds + duration * done / total, 3)
-        done += sum(map(len, lines))
-        end = round(span.start_seconds + duration * done / total, 3)
-        yield CaptionSpan(start, end, "\n".join(lines))
+    for lines in lines_of(span.text):
+        count = _num_letters("".join(lines))
+        start, end = _at(words, done, is_end=False), _at(words, done + count, is_end=True)
+        done += count
+        yield CaptionSpan(round(start, 3), round(end, 3), "\n".join(lines))
+
+
+def _timed(span: CaptionSpan) -> Sequence[tuple[float, float, int]]:
+    """Start, end and letters of each word; the whole text as one where their times are not known."""
+    words = [(start, end, _num_letters(word)) for start, end, word in span.words if _num_letters(word)]
+    total = _num_letters(span.text)
+    if sum(count for _, _, count in words) != total:
+        words = [(span.start_seconds, max(span.start_seconds, span.end_seconds), total)]
+    return words
+
+
+def _at(words: Sequence[tuple[float, float, int]], letters: int, *, is_end: bool) -> float:
+    """When so many letters were said: the end of the last of them, or the start of the next one."""
+    for start, end, count in words:
+        if letters < count or (is_end and letters == count):
+            return start + (end - start) * letters / count
+        letters -= count
+    return words[-1][1]
+
+
+def _num_letters(text: str) -> int:
+    return sum(not char.isspace() for char in text)
 
 
 def _in_time(cues: Sequence[CaptionSpan]) -> list[CaptionSpan]:

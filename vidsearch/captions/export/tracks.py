@@ -57,10 +57,15 @@ class ExportedTrack:
     def spans(self) -> list[CaptionSpan]:
         """Return the segments that have words, each on one line."""
         return [
-            CaptionSpan(each.start_seconds, each.end_seconds, text)
+            CaptionSpan(each.start_seconds, each.end_seconds, text, _words_of(each))
             for each in self.segments
             if (text := one_line(each.text))
         ]
+
+
+def _words_of(segment: ExportedSegment) -> tuple[tuple[float, float, str], ...]:
+    """When each word of a transcript's line is said; none for what a model did not write."""
+    return tuple((start, end, word) for start, end, word, *_ in segment.attributes.get("words", ()))
 
 
 def _write_srt(tracks: Iterable[ExportedTrack], out: BinaryIO) -> None:
