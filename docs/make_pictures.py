@@ -20,7 +20,9 @@ from PIL import Image
 from selenium import webdriver
 
 PORT = 8765
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1180, 720
+HOME_HEIGHT = 470
+"""Of the first screen's picture: below it the sample videos leave it empty."""
 ANIMATION_WIDTH = 960
 MOST_BYTES = 1_000_000
 QUERY = "a cat"
@@ -61,11 +63,12 @@ class Camera:
     def press(self, keys: str) -> None:
         webdriver.ActionChains(self.browser).send_keys(keys).perform()
 
-    def shoot(self, milliseconds: int, name: str | None = None) -> None:
-        """Keep what is to be seen as a frame of the animation, and as a picture where it has a name."""
+    def shoot(self, milliseconds: int, name: str | None = None, *, height: int = HEIGHT) -> None:
+        """Keep what is to be seen as a frame of the animation; with a name, its upper part as a picture."""
         image = Image.open(io.BytesIO(self.browser.get_screenshot_as_png())).convert("RGB")
         if name:
-            image.save(PICTURES / f"{name}.jpg", quality=82, optimize=True, progressive=True)
+            upper = image.crop((0, 0, WIDTH, height))
+            upper.save(PICTURES / f"{name}.jpg", quality=82, optimize=True, progressive=True)
         small = image.resize((ANIMATION_WIDTH, HEIGHT * ANIMATION_WIDTH // WIDTH), Image.Resampling.LANCZOS)
         self.frames.append((small, milliseconds))
 
@@ -76,7 +79,7 @@ def walk(camera: Camera) -> None:
     loaded = "[...document.querySelectorAll('.vs-picture img')].every((one) => one.naturalWidth)"
     camera.until(loaded)
     time.sleep(1.0)
-    camera.shoot(1600, "page-home")
+    camera.shoot(1600, "page-home", height=HOME_HEIGHT)
     camera.press("/")
     for letter in QUERY:
         camera.press(letter)
