@@ -200,6 +200,42 @@ def videos(tmp_path_factory, sample_videos):
     return folder
 
 
+@pytest.fixture(scope="module")
+def axe():
+    """The source of axe-core, installed where it is not; None where it cannot be."""
+    folder = Path(__file__).parent
+    source = folder / "node_modules" / "axe-core" / "axe.min.js"
+    if not source.exists() and (npm := shutil.which("npm")):
+        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=120, check=False)
+    return source.read_text() if source.exists() else None
+
+
+def check_access(visitor, axe):
+    """Assert that axe-core finds nothing on the page as it is, and that nothing hangs over its side."""
+    if axe is None:
+        pytest.skip("axe-core is not here: npm ci in tests/web")
+    time.sleep(1.5)  # for what fades in
+    visitor.browser.set_script_timeout(60)
+    visitor.browser.execute_script(axe)
+    violations = visitor.browser.execute_async_script(
+        "const done = arguments[0]; axe.run(document).then((result) => done(result.violations.map("
+        "(one) => [one.id, one.nodes.map((node) => [node.html, node.failureSummary])])))"
+    )
+    assert violations == []
+    wider = visitor.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+    assert wider <= 0
+
+
+def test_an_empty_library_is_accessible(visitor, address, axe):
+    for width, is_dark in ((1400, False), (390, True)):
+        visitor.emulate(width=width, is_dark=is_dark)
+        visitor.browser.get(address)
+        visitor.find(".vs-add", "Drop videos here")
+        visitor.picture(f"empty-{width}")
+        check_access(visitor, axe)
+    visitor.emulate(width=1400, is_dark=False)
+
+
 def test_videos_are_chosen_copied_into_a_folder_and_indexed(visitor, address, videos, tmp_path):
     """In an empty library, from its first screen."""
     visitor.browser.get(address)
@@ -374,16 +410,6 @@ PATHS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def axe():
-    """The source of axe-core, installed where it is not."""
-    folder = Path(__file__).parent
-    source = folder / "node_modules" / "axe-core" / "axe.min.js"
-    if not source.exists() and (npm := shutil.which("npm")):
-        subprocess.run([npm, "ci", "--no-audit", "--no-fund"], cwd=folder, timeout=120, check=False)
-    return source.read_text() if source.exists() else pytest.skip("axe-core is not here: npm ci in tests/web")
-
-
 @pytest.mark.parametrize(("width", "is_dark"), SIGHTS)
 @pytest.mark.parametrize("path", PATHS)
 def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
@@ -393,16 +419,30 @@ def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
     if "moment" in path or "video" in path:
         visitor.find(".vs-frame")
     visitor.run("document.querySelectorAll('summary').forEach((closed) => closed.click())")
-    time.sleep(1.5)  # for what fades in
-    visitor.browser.set_script_timeout(60)
-    visitor.browser.execute_script(axe)
-    violations = visitor.browser.execute_async_script(
-        "const done = arguments[0]; axe.run(document).then((result) => done(result.violations.map("
-        "(one) => [one.id, one.nodes.map((node) => [node.html, node.failureSummary])])))"
-    )
-    assert violations == []
-    wider = visitor.run("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-    assert wider <= 0
+    check_access(visitor, axe)
+
+
+@pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (390, True)])
+def test_what_is_opened_picked_and_dropped_is_accessible(visitor, address, axe, width, is_dark):
+    visitor.emulate(width=width, is_dark=is_dark)
+    visitor.browser.get(f"{address}/?q=a+cat&weaker=1")
+    visitor.click("button", "Teach a name")
+    visitor.find(".vs-pick-bar", "Click what shows it")
+    for number in (0, 1, 1):
+        visitor.browser.find_elements("css selector", ".vs-picture")[number].click()
+    visitor.find(".vs-picked", "not it")
+    check_access(visitor, axe)
+    visitor.browser.get(f"{address}/?q=a+cat")
+    visitor.find(".vs-card")
+    visitor.browser.find_element("css selector", ".st-key-bar-search [data-testid='stPopoverButton']").click()
+    visitor.find("[data-testid='stPopoverBody']", "How sure at least")
+    check_access(visitor, axe)
+    visitor.browser.get(f"{address}/index")
+    visitor.find(".vs-add")
+    visitor.browser.find_element("css selector", ".vs-add input[type='file']").send_keys(__file__)
+    visitor.browser.execute_async_script(DROP, ".vs-add", "/files/videos/1", "dropped.mp4")
+    visitor.find(".vs-add li", "dropped.mp4")
+    check_access(visitor, axe)
 
 
 @pytest.mark.parametrize("path", [*PATHS, "/?q=coffee&weaker=1"])
