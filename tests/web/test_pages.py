@@ -466,6 +466,18 @@ def test_the_index_page_names_what_is_wrong_with_a_folder(library_path, tmp_path
     assert jobs.latest(library_path) is None
 
 
+def test_a_run_that_gave_up_says_why(library_path):
+    note = {"pid": 2**22 + 1, "created_at": 0.0, "paths": []}
+    (library_path / "index-run.json").write_text(json.dumps(note))
+    (library_path / "index-run.log").write_text(
+        "models: mini\nError: a <b>model is not here.\nGo on like this\n"
+    )
+    app = page("index")
+    assert app.error[0].value.replace("\\", "") == "a <b>model is not here."
+    (library_path / "index-run.log").write_text("Indexed 2 videos\n")
+    assert list(page("index").error) == []
+
+
 def test_explore_has_groups_a_map_words_and_no_twins(library_path):
     app = page("explore")
     assert len(app.get("vega_lite_chart") or app.get("arrow_vega_lite_chart")) == 1

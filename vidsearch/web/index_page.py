@@ -38,7 +38,12 @@ def render() -> None:
     _choose()
     if job is not None:
         st.subheader("The last run")
-        _files(run_progress(show.library(), job))
+        progress = run_progress(show.library(), job)
+        problem = jobs.problem(show.library().path)
+        if problem is not None:
+            st.error(show.plain(problem))
+        st.html(f'<p class="vs-quiet">{progress.num_done} of {len(progress.files)} files are done.</p>')
+        _files(progress)
         _log()
 
 

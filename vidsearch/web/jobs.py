@@ -25,6 +25,8 @@ from vidsearch.store.postgres.address import server_address, server_url
 _NOTE = "index-run.json"
 _LOG = "index-run.log"
 _LOG_TAIL_BYTES = 20_000
+_ERROR = "Error: "
+"""How the command line begins to say why it gives up."""
 # Isolated from the working folder (-P), where a file beside the videos may have the name of a module. The
 # package is found where this one was, after everything that is installed.
 _RUN = """\
@@ -112,6 +114,14 @@ def log(library: Path) -> str:
             return file.read().decode("utf-8", "replace").replace("\r", "\n").strip()
     except OSError:
         return ""
+
+
+def problem(library: Path) -> str | None:
+    """Return why the latest run ended early, by its log; None where it did not."""
+    for line in log(library).splitlines():
+        if line.startswith(_ERROR):
+            return line.removeprefix(_ERROR)
+    return None
 
 
 def _notes(library: Path) -> Path:
