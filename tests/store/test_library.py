@@ -33,6 +33,7 @@ from vidsearch.errors import LibraryNotFound, TrackNotFound, VideoNotFound
 from vidsearch.store import segment_ids
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, SubtitleTrack
+from vidsearch.store.sqlite.catalog import SqliteCatalog
 from vidsearch.store.store import Store
 from vidsearch.tracks import (
     FILE,
@@ -835,3 +836,21 @@ def test_the_database_itself_refuses_what_no_row_can_be(library: Store, tmp_path
     with pytest.raises(Exception) as caught:  # noqa: PT011  (each driver has a class of its own)
         write()
     assert "IntegrityError" in {kind.__name__ for kind in type(caught.value).__mro__}
+
+
+def test_more_frames_take_no_more_questions(tmp_path: Path):
+    """Each is a way to a server and back."""
+    with Store.open(tmp_path / "library", create=True) as library:
+        videos = [four_frames(library, tmp_path / f"{name}.mp4") for name in "abc"]
+        library.add_human_caption(videos[0].id, 0.0, 2.0, "Bello")
+        asked: list[str] = []
+        assert isinstance(library._catalog, SqliteCatalog)
+        library._catalog.connection.set_trace_callback(asked.append)
+        (frame,) = library.frames_by_id([1])
+        num_for_one = len(asked)
+        asked.clear()
+        frames = library.frames_by_id([1, 2, 3, 5, 9, 10])
+    assert len(asked) == num_for_one
+    assert frames[0] == frame
+    texts = [each.caption and each.caption.text for each in frames]
+    assert texts == ["Bello", "Bello", "a dog 2", "a dog 0", "a dog 0", "a dog 1"]

@@ -7,13 +7,14 @@ or ends a transaction.
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from vidsearch.store import segment_ids, track_rows
-from vidsearch.store.connection import Connection
+from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.records import CaptionVersion
 from vidsearch.store.values import json_object, time_of
 from vidsearch.store.video_rows import now
@@ -21,6 +22,7 @@ from vidsearch.tracks import HUMAN, SegmentRecord, Track, TrackKind, TrackSpec
 from vidsearch.types import Caption, CaptionOrigin
 
 _WRITTEN_AT = "written_at"
+_MOMENTS_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,29 +88,54 @@ def captions_at(
     connection: Connection, moments: Sequence[tuple[int, float]]
 ) -> dict[tuple[int, float], ShownCaptions]:
     """The captions shown at some moments, (video id, seconds): quicker than whole videos for a few frames."""
+    rows = connection.execute(
+        f"""
+        SELECT video_id, id, producer, params FROM tracks
+        WHERE video_id IN {LISTED} AND kind = 'caption' AND state = 'active'
+        ORDER BY video_id, producer <> ?, id DESC
+        """,
+        (json.dumps(sorted({video_id for video_id, _ in moments})), HUMAN),
+    )
     tracks: dict[int, list[tuple[int, str, str]]] = {}
-    found = {}
-    for video_id, time_seconds in moments:
-        if video_id not in tracks:
-            tracks[video_id] = connection.execute(
-                """
-                SELECT id, producer, params FROM tracks
-                WHERE video_id = ? AND kind = 'caption' AND state = 'active' ORDER BY producer <> ?, id DESC
-                """,
-                (video_id, HUMAN),
-            ).fetchall()
-        said = []
-        for track_id, producer, params in tracks[video_id]:
-            row = connection.execute(
-                """
-                SELECT start_seconds, end_seconds, text, attributes FROM segments
-                WHERE track_id = ? AND start_seconds <= ? ORDER BY start_seconds DESC LIMIT 1
-                """,
-                (track_id, time_seconds),
-            ).fetchone()
-            if row is not None:
-                said.append([_said(row, producer, params)])
-        found[video_id, time_seconds] = ShownCaptions(said)
+    for video_id, *track in rows:
+        tracks.setdefault(video_id, []).append((track[0], track[1], track[2]))
+    asked = [
+        (track_id, time_seconds)
+        for video_id, time_seconds in dict.fromkeys(moments)
+        for track_id, _, _ in tracks.get(video_id, ())
+    ]
+    last = _last_begun(connection, asked)
+    return {
+        (video_id, time_seconds): ShownCaptions(
+            [
+                [_said(last[track_id, time_seconds], producer, params)]
+                for track_id, producer, params in tracks.get(video_id, ())
+                if (track_id, time_seconds) in last
+            ]
+        )
+        for video_id, time_seconds in moments
+    }
+
+
+def _last_begun(
+    connection: Connection, moments: Sequence[tuple[int, float]]
+) -> dict[tuple[int, float], Sequence[Any]]:
+    """The segment of a track that began last at a time, by (track id, seconds), where one had."""
+    found: dict[tuple[int, float], Sequence[Any]] = {}
+    for start in range(0, len(moments), _MOMENTS_AT_ONCE):
+        part = moments[start : start + _MOMENTS_AT_ONCE]
+        rows = connection.execute(
+            f"""
+            WITH moments (track_id, at) AS (VALUES {", ".join(["(?, ?)"] * len(part))})
+            SELECT m.track_id, m.at, s.start_seconds, s.end_seconds, s.text, s.attributes
+            FROM moments m JOIN segments s ON s.id = (
+                SELECT c.id FROM segments c WHERE c.track_id = m.track_id AND c.start_seconds <= m.at
+                ORDER BY c.start_seconds DESC LIMIT 1
+            )
+            """,
+            [value for moment in part for value in (moment[0], float(moment[1]))],
+        )
+        found.update({(track_id, at): row for track_id, at, *row in rows})
     return found
 
 
