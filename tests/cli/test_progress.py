@@ -8,7 +8,7 @@ from vidsearch.cli.progress import fields
 from vidsearch.ingest.report import ProgressState, WorkerShare
 
 
-def state(*workers: WorkerShare) -> ProgressState:
+def state(*workers: WorkerShare, awaits_workers: bool = False) -> ProgressState:
     return ProgressState(
         files_done=1,
         files_total=4,
@@ -19,6 +19,7 @@ def state(*workers: WorkerShare) -> ProgressState:
         frames_per_second=30.4,
         times_real_time=12.0,
         eta_seconds=None,
+        awaits_workers=awaits_workers,
         workers=workers,
     )
 
@@ -39,3 +40,8 @@ def state(*workers: WorkerShare) -> ProgressState:
 )
 def test_each_worker_is_shown_with_its_rate_and_of_many_the_span(workers, rate):
     assert fields(state(*workers))["rate"] == rate
+
+
+def test_workers_that_are_still_starting_are_waited_for():
+    """Loading their models takes them longer than all that comes before."""
+    assert fields(state(awaits_workers=True))["name"] == "waiting for the first worker"

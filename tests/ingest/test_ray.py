@@ -96,8 +96,15 @@ def test_workers_make_what_this_machine_makes_also_after_one_was_killed(cluster,
     """
     kill_one = once(lambda state: state.num_frames > 4, lambda: workers_of()[0].kill())
 
-    report = index(library, folder, runner_of(slow_models), on_progress=kill_one)
+    awaited = []
 
+    def on_progress(state: Any) -> None:
+        awaited.append(state.awaits_workers)
+        kill_one(state)
+
+    report = index(library, folder, runner_of(slow_models), on_progress=on_progress)
+
+    assert (awaited[0], awaited[-1]) == (True, False)
     assert (report.num_indexed, report.failures) == (4, ())
     assert contents(library) == wanted
     assert any("was lost" in warning for warning in report.warnings)

@@ -146,6 +146,8 @@ def test_each_workers_rate_is_of_its_own_time(monkeypatch):
     now = 0.0
     monkeypatch.setattr(time, "monotonic", lambda: now)
     progress = Progress([])
+    progress.await_workers()
+    assert progress.state().awaits_workers
     job = job_of(Path("a.mp4"), ColourEmbedder().space, PLAN)
     for at, event in (
         (10.0, "one"),
@@ -160,6 +162,7 @@ def test_each_workers_rate_is_of_its_own_time(monkeypatch):
         else:
             progress.advance(event, seconds=None)
 
+    assert not progress.state().awaits_workers
     shares = (WorkerShare("one", 30, 3.0), WorkerShare("two", 8, 4.0), WorkerShare("three", 0, 0.0))
     assert progress.state().workers == progress.report(interrupted=False).workers == shares
 

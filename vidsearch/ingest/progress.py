@@ -38,6 +38,7 @@ class Progress:
         self._fractions: dict[Path, float] = {}
         self._current: Path | None = None
         self._num_frames_advanced = 0
+        self._awaits_workers = False
         self._shares: dict[str, _Share] = {}
         self._num_indexed = 0
         self._num_resumed = 0
@@ -74,9 +75,15 @@ class Progress:
                 share.last = time.monotonic()
             self._cover(job, None, advanced.until_seconds, seconds)
 
+    def await_workers(self) -> None:
+        """Note that the work begins once a worker is ready."""
+        with self._lock:
+            self._awaits_workers = True
+
     def join(self, worker: str) -> None:
         """Count a worker elsewhere that is ready for work."""
         with self._lock:
+            self._awaits_workers = False
             self._shares[worker] = _Share(worker, time.monotonic())
 
     def hear(self, heard: SoundHeard | SoundDone, *, seconds: float | None) -> None:
@@ -161,6 +168,7 @@ class Progress:
                 frames_per_second=self._num_frames_advanced / elapsed,
                 times_real_time=seconds_done / elapsed,
                 eta_seconds=self._eta_seconds(elapsed),
+                awaits_workers=self._awaits_workers,
                 workers=self._worker_shares(),
             )
 

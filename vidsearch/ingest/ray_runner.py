@@ -25,6 +25,7 @@ from vidsearch.ingest.work import (
     VideoJob,
     WorkerJoined,
     WorkerLost,
+    WorkersAwaited,
     WorkResult,
 )
 
@@ -130,7 +131,7 @@ class _Run:
                     self._opening.append(openers.submit(self._session.open, next(waiting)))
                     self._num_paths -= 1
                 self._take_opened()
-                self._hire()
+                yield from self._hire()
                 self._ask()
                 yield from self._answers()
         except ConnectionError as error:
@@ -176,11 +177,12 @@ class _Run:
 
     # --- workers ------------------------------------------------------------------------------------
 
-    def _hire(self) -> None:
+    def _hire(self) -> Iterator[WorkResult]:
         """Have as many workers as there is room and work for. Raises ModelUnavailable where none fits."""
         if not self._open and not self._workers:
             return
         if self._ray is None:
+            yield WorkersAwaited()
             self._ray = connected(self._ray_options)
         if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
             self._room = room_in(self._ray.nodes(), self._ray_options)

@@ -37,6 +37,8 @@ class ProgressState:
     """Estimated from the bytes of the files still to come; None until something is done."""
     num_lines: int = 0
     """Lines of words that were given vectors, once the files are done: 0 until then."""
+    awaits_workers: bool = False
+    """Whether none of the workers elsewhere is ready yet."""
     workers: tuple[WorkerShare, ...] = ()
     """Those elsewhere that have been ready for work, in the order in which they came."""
 

@@ -19,7 +19,14 @@ from vidsearch.ingest.policy import NOVEL, LookPolicy
 from vidsearch.ingest.progress import Progress
 from vidsearch.ingest.runner import ThisMachine
 from vidsearch.ingest.session import IngestSession
-from vidsearch.ingest.work import SoundDone, SoundHeard, VideoAdvanced, WorkerJoined, WorkerLost
+from vidsearch.ingest.work import (
+    SoundDone,
+    SoundHeard,
+    VideoAdvanced,
+    WorkerJoined,
+    WorkerLost,
+    WorkersAwaited,
+)
 from vidsearch.ingest.writer import Writer
 from vidsearch.media.discover import find_videos
 from vidsearch.store.leases import Heartbeat
@@ -159,7 +166,9 @@ def _run(
 
     def work_on(videos: Sequence[Path], writer: Writer) -> None:
         for result in runner.results(videos, session, on_warning=progress.warn, stop=stop):
-            if isinstance(result, WorkerJoined):
+            if isinstance(result, WorkersAwaited):
+                progress.await_workers()
+            elif isinstance(result, WorkerJoined):
                 progress.join(result.worker)
             elif isinstance(result, WorkerLost):
                 writer.submit(partial(session.go_on, result))  # after what it has sent

@@ -186,6 +186,11 @@ class SoundDone:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkersAwaited:
+    """There is work, and workers elsewhere are about to be started."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerJoined:
     """A worker elsewhere is ready for jobs."""
 
@@ -206,4 +211,4 @@ class WorkerLost:
 JobResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone
 """What is made of a job."""
 
-WorkResult: TypeAlias = JobResult | WorkerJoined | WorkerLost
+WorkResult: TypeAlias = JobResult | WorkersAwaited | WorkerJoined | WorkerLost
