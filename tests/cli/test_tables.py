@@ -47,3 +47,15 @@ def test_wide_characters_take_two_columns():
     assert width_of("e\u0301") == 1
     first, second = lines_of([["日本", "a"], ["abcd", "b"]])
     assert (first, second) == ("日本  a", "abcd  b")
+
+
+def test_names_that_people_type_are_never_cut():
+    """`models list` printed "clip-ope…" in 60 columns."""
+    rows = [["name", "terms", "source"], ["siglip2-large-of-google", "Apache-2.0", "google/siglip2-large"]]
+    assert lines_of(rows, optional=(2,), whole=frozenset({0}), width=36) == [
+        "name                     terms",
+        "siglip2-large-of-google  Apache-2.0",
+    ]
+    assert (
+        lines_of(rows, optional=(2,), whole=frozenset({0}), width=30)[1] == "siglip2-large-of-google  Apac…"
+    )

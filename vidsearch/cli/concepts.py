@@ -119,6 +119,8 @@ def list_concepts(
         ),
         header=("name", "for", "against", "version", "changed", "means"),
         right=frozenset({1, 2, 3}),
+        optional=(4, 3),
+        whole=frozenset({0}),
     )
 
 
@@ -172,6 +174,7 @@ def show(
         ),
         header=("example", "is", "from", "time", "versions", "found by the others"),
         right=frozenset({0, 3}),
+        optional=(4, 5),
         dim={number for number, each in enumerate(examples) if each.until_version is not None},
     )
     _print_checks(checks)

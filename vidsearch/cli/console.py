@@ -156,6 +156,7 @@ def say_table(
     dim: Container[int] = (),
     optional: Sequence[int] = (),
     ends: frozenset[int] = frozenset(),
+    whole: frozenset[int] = frozenset(),
     after: Mapping[int, Callable[[], object]] = MappingProxyType({}),
 ) -> None:
     """Print a table to stdout; nothing where there are no rows. On a terminal it fits its width.
@@ -167,13 +168,19 @@ def say_table(
         dim: Positions of the rows that are printed in grey.
         optional: Positions of the columns that a narrow terminal does without, the least needed first.
         ends: Positions of the columns of which the end tells most: paths.
+        whole: Positions of the columns that are never cut: names that people type.
         after: By position of a row, what to do once it is printed.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
     if not cells:
         return
     head, *lines = tables.lines_of(
-        [list(header), *cells], right=right, optional=optional, ends=ends, width=tables.terminal_width()
+        [list(header), *cells],
+        right=right,
+        optional=optional,
+        ends=ends,
+        whole=whole,
+        width=tables.terminal_width(),
     )
     say(head, bold=True)
     for number, line in enumerate(lines):

@@ -100,6 +100,8 @@ def _print_videos(videos: list[Video], damaged: frozenset[Path], *, as_json: boo
         ),
         header=("id", "length", "frames", "size", "codec", "state", "path"),
         right=frozenset({0, 1, 2, 3}),
+        optional=(4, 3, 2),
+        ends=frozenset({6}),
     )
 
 
@@ -188,6 +190,7 @@ def tracks(
         ),
         header=("track", "kind", "segments", "state", "up to", "language", "made by"),
         right=frozenset({0, 2, 4}),
+        optional=(5, 4, 2),
     )
 
 

@@ -42,6 +42,8 @@ def list_models(as_json: options.AsJson = False) -> None:
         ),
         header=("name", "makes", "here", "size", "terms", "source"),
         right=frozenset({3}),
+        optional=(5, 4, 1),
+        whole=frozenset({0}),
     )
     console.note("Any CLIP, SigLIP or BLIP checkpoint works too: give its Hugging Face id or its folder.")
 
@@ -96,4 +98,6 @@ def where(
     console.say_table(
         ((entry.name, entry.path or "not on this machine") for entry in known_models()),
         header=("name", "path"),
+        whole=frozenset({0}),
+        ends=frozenset({1}),
     )

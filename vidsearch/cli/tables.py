@@ -36,6 +36,7 @@ def lines_of(
     right: frozenset[int] = frozenset(),
     optional: Sequence[int] = (),
     ends: frozenset[int] = frozenset(),
+    whole: frozenset[int] = frozenset(),
     width: int | None = None,
 ) -> list[str]:
     """Return a table's lines.
@@ -45,16 +46,17 @@ def lines_of(
         right: Positions of the columns that are aligned right: numbers, which are never cut.
         optional: Positions of columns that may be left out where there is no room, the least needed first.
         ends: Positions of columns of which the end tells most, as of paths.
+        whole: Positions of columns that are never cut: names that people type.
         width: The columns that there are; None for any number.
     """
     left = list(range(len(rows[0])))
     widths = {place: max(width_of(row[place]) for row in rows) for place in left}
     if width is not None:
         for place in optional:
-            if _least_total(widths, left, right, _LEAST) <= width:
+            if _least_total(widths, left, right | whole, _LEAST) <= width:
                 break
             left.remove(place)
-        widths = _narrowed(widths, left, right, width)
+        widths = _narrowed(widths, left, right | whole, width)
     lines = []
     for row in rows:
         cells = [_cell(row[at], widths[at], is_right=at in right, keeps_end=at in ends) for at in left]
@@ -62,18 +64,18 @@ def lines_of(
     return lines
 
 
-def _least_total(widths: dict[int, int], left: Sequence[int], right: frozenset[int], least: int) -> int:
+def _least_total(widths: dict[int, int], left: Sequence[int], uncut: frozenset[int], least: int) -> int:
     """The columns that a table takes where words are cut as far as they may be."""
-    cut = (widths[at] if at in right else min(widths[at], least) for at in left)
+    cut = (widths[at] if at in uncut else min(widths[at], least) for at in left)
     return sum(cut) + GAP * (len(left) - 1)
 
 
 def _narrowed(
-    widths: dict[int, int], left: Sequence[int], right: frozenset[int], width: int
+    widths: dict[int, int], left: Sequence[int], uncut: frozenset[int], width: int
 ) -> dict[int, int]:
     """Widths that fit: the widest columns of words lose most, the last one last."""
     found = dict(widths)
-    words = [at for at in left if at not in right]
+    words = [at for at in left if at not in uncut]
     for least in (_LEAST, _LEAST_OF_ALL):
         while sum(found[at] for at in left) + GAP * (len(left) - 1) > width:
             wide = [at for at in words if found[at] > least]
