@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 
 from tests.api.conftest import client, served
 from vidsearch import Library
+from vidsearch.service.overview_schemas import OverviewSchema
 from vidsearch.service.schemas import LibraryCaptionsSchema, plain
 
 
@@ -217,6 +218,19 @@ def test_the_library_is_summed_up_in_parts(reader, sample_folder):
     assert whole == {**expected, "next_cursor": None}
     assert first["videos"] + rest["videos"] == whole["videos"]
     assert first["caption"] == rest["caption"] == whole["caption"]
+
+
+def test_the_library_is_shown_at_a_glance(reader, sample_folder):
+    found = reader.get("/v1/overview").json()
+
+    assert found["caption"] == reader.get("/v1/captions").json()["caption"]
+    assert sum(group["share"] for group in found["groups"]) == pytest.approx(1, abs=0.001)
+    assert all(group["moment"]["path"].endswith(".mp4") and group["name"] for group in found["groups"])
+    assert {"cat", "coffee", "rocket"} <= {each["word"] for each in found["words"]}
+    short = reader.get("/v1/overview?num_words=1&num_alike=0").json()
+    assert (short["words"], short["alike"]) == (found["words"][:1], [])
+    with Library.open(sample_folder) as library:
+        assert plain(OverviewSchema.of(library.overview())) == found
 
 
 # --- media ------------------------------------------------------------------------------------------

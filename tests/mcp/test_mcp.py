@@ -151,6 +151,16 @@ def test_a_video_is_described_with_what_is_said_in_it(sample_folder, tmp_path):
         asked(create_server(library), use)
 
 
+def test_the_library_is_described(library):
+    async def use(client):
+        lines = words(await client.call_tool("describe_library", {})).splitlines()
+        assert lines[0].startswith("4 videos, 1:04 in all: ")
+        assert re.match(r"\d+%: .+, as in \w+\.mp4 \(#\d\) at 0:\d\d", lines[2]), lines
+        assert "coffee" in lines[-1]
+
+    asked(create_server(library), use)
+
+
 def test_videos_are_listed(library):
     async def use(client):
         listed = words(await client.call_tool("list_videos", {})).splitlines()
@@ -169,6 +179,7 @@ def test_nothing_can_be_changed_unless_it_was_allowed(library, tmp_path):
     async def reading(client):
         tools = (await client.list_tools()).tools
         assert sorted(tool.name for tool in tools) == [
+            "describe_library",
             "describe_video",
             "explain",
             "find_similar",
@@ -285,6 +296,7 @@ def test_every_answer_is_short_however_long_the_words_are(sample_folder, tmp_pat
             ("search", {"text": "a cat", "limit": 20}),
             ("find_similar", {"video": "cat", "time_seconds": 6, "limit": 20}),
             ("describe_video", {"video": "cat"}),
+            ("describe_library", {}),
             ("list_videos", {}),
             ("list_labels", {}),
             ("list_labels", {"video": "cat"}),

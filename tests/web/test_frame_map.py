@@ -9,8 +9,9 @@ import time
 import numpy as np
 import pytest
 
+from vidsearch.service.overview import principal_places
 from vidsearch.web import frame_map
-from vidsearch.web.frame_map import LEAST_FRAMES, Arranger, label_places, principal_places
+from vidsearch.web.frame_map import LEAST_FRAMES, Arranger, label_places
 
 
 def groups(num_each):

@@ -19,7 +19,7 @@ from vidsearch.models import registry
 from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import CaptionOrigin
-from vidsearch.web import jobs, overview, show
+from vidsearch.web import examples, jobs, show
 from vidsearch.web.page_library import PageLibrary
 
 
@@ -90,7 +90,7 @@ def test_the_first_screen_shows_a_moment_of_each_video_newest_first(library_path
 
 def test_the_first_screen_waits_for_no_example_query(library_path, monkeypatch):
     go_on, found = threading.Event(), ["a red picture"]
-    monkeypatch.setattr(overview, "example_queries", lambda library, limit: found if go_on.wait(30) else [])
+    monkeypatch.setattr(examples, "example_queries", lambda library, limit: found if go_on.wait(30) else [])
     app = page()
     assert names(app) == ["<b>second*.mp4", "first.mp4"]
     assert "Looking for queries to try" in html(app)

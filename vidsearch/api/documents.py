@@ -13,7 +13,14 @@ import msgspec
 
 from vidsearch import errors
 from vidsearch.api import problems
-from vidsearch.service import concept_schemas, job_schemas, report_schemas, schemas, server_schemas
+from vidsearch.service import (
+    concept_schemas,
+    job_schemas,
+    overview_schemas,
+    report_schemas,
+    schemas,
+    server_schemas,
+)
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
@@ -43,6 +50,7 @@ _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     schemas.RelevanceSchema,
     schemas.SpokenLineSchema,
     schemas.VideoSchema,
+    overview_schemas.OverviewSchema,
     report_schemas.InfoSchema,
     report_schemas.PrunedSchema,
     report_schemas.SubtitlesSchema,

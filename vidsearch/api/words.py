@@ -18,6 +18,7 @@ from vidsearch.api.serving import (
     current_etag,
     unchanged,
 )
+from vidsearch.service.overview_schemas import OverviewSchema
 from vidsearch.service.paging import read_cursor, write_cursor
 from vidsearch.service.schemas import LibraryCaptionsSchema, WordMatchSchema, schema_of
 from vidsearch.service.server_schemas import LibraryCaptionsPage, WordMatches
@@ -38,6 +39,23 @@ async def captions(
     more = write_cursor(left[limit - 1].id, "library captions") if len(left) > limit else None
     found = await served.at_work(lambda: LibraryCaptionsSchema.of(served.library.summary(left[:limit])))
     return answered(schema_of(LibraryCaptionsPage, found, next_cursor=more), headers=cached(etag))
+
+
+@router.get("/overview", **described(OverviewSchema, has_etag=True))
+async def overview(
+    request: Request,
+    served: TheServed,
+    num_words: Annotated[int, Query(ge=0, le=1000, description="At most so many words.")] = 30,
+    num_alike: Annotated[
+        int, Query(ge=0, le=1000, description="At most so many pairs of moments that look the same.")
+    ] = 10,
+) -> Response:
+    """Show the library at a glance: its kinds of pictures, its words, moments that videos share."""
+    etag = current_etag(request, served)
+    if (same := unchanged(request, etag)) is not None:
+        return same
+    found = await served.at_work(lambda: served.library.overview(num_words=num_words, num_alike=num_alike))
+    return answered(OverviewSchema.of(found), headers=cached(etag))
 
 
 @router.get("/words", **described(WordMatches, has_etag=True))

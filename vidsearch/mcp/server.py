@@ -53,6 +53,7 @@ def create_server(
     reads = ToolAnnotations(read_only_hint=True, open_world_hint=False)
     for tool, title in (
         (tools.search, "Search the videos"),
+        (tools.describe_library, "Describe the library"),
         (tools.describe_video, "Describe a video"),
         (tools.look, "Look at a frame"),
         (tools.explain, "Show where words are seen"),

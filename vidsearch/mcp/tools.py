@@ -160,6 +160,16 @@ class Tools:
         return _words([*lines, *wording.more(next_cursor, num_left)])
 
     @in_words
+    def describe_library(self) -> CallToolResult:
+        """Say what this library is about: its kinds of pictures, with an example of each, its words.
+
+        Ask this first when you know nothing of the library.
+        """
+        info = self._library.info()
+        lines = wording.library_lines(info, self._library.overview(num_alike=0))
+        return _words(lines[: wording.within(lines, _MAX_CHARACTERS)])
+
+    @in_words
     def describe_video(
         self,
         video: VideoName,

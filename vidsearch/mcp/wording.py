@@ -12,9 +12,11 @@ if TYPE_CHECKING:
     from vidsearch.service.captions import VideoCaptions
     from vidsearch.service.concepts import Check
     from vidsearch.service.labels import ReportLine
+    from vidsearch.service.overview import Glance
     from vidsearch.service.server_schemas import SearchPage
     from vidsearch.store.concept_rows import Concept
     from vidsearch.store.label_rows import LabelSpan
+    from vidsearch.store.records import LibraryInfo
     from vidsearch.tracks import Segment, Track
     from vidsearch.types import Video
 
@@ -67,6 +69,23 @@ def described(captions: VideoCaptions) -> list[str]:
             f"{format_moment(each.start_seconds)} to {format_moment(each.end_seconds)}: {each.caption.text}"
             for each in captions.sections
         ),
+    ]
+
+
+def library_lines(info: LibraryInfo, glance: Glance) -> list[str]:
+    """Return what a library is about."""
+    length = format_duration(info.duration_seconds)
+    head = f"{info.num_videos} videos, {length} in all"
+    groups = [
+        f"{group.share:.0%}: {group.name}, as in {group.video.path.name} (#{group.video.id}) at "
+        f"{format_moment(group.frame.time_seconds)}"
+        for group in glance.groups
+    ]
+    words = ", ".join(word for word, _ in glance.words)
+    return [
+        f"{head}: {short(glance.caption)}" if glance.caption else head,
+        *(["Kinds of pictures:", *groups] if groups else []),
+        *([f"Words of its captions: {words}"] if words else []),
     ]
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vidsearch.search.query import FrameReference
     from vidsearch.service.captions import CaptionLevel, LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.service.explaining import Explanation
+    from vidsearch.service.overview import Glance
     from vidsearch.store.copying import CopyProgress, CopyReport
     from vidsearch.store.records import LibraryInfo
     from vidsearch.tracks import Segment, Track, TrackKind
@@ -262,6 +263,18 @@ class LibraryReader:
             chosen = self.store.videos() if videos is None else videos
             described = [read_captions(self.store, describer, each, "video") for each in chosen]
             return LibraryCaptions(summary=describer.library(), videos=tuple(described))
+
+    def overview(self, *, num_words: int = 30, num_alike: int = 10) -> Glance:
+        """Return the library at a glance: its kinds of pictures, its words, moments that videos share.
+
+        Args:
+            num_words: At most so many words.
+            num_alike: At most so many pairs of moments that look the same; 0 looks for none.
+        """
+        from vidsearch.service.overview import glance
+
+        with self._lock:
+            return glance(self.store, self.describer(), num_words=num_words, num_alike=num_alike)
 
     def describer(self) -> Describer:
         """Return what describes videos: not safe in several threads at once."""

@@ -10,5 +10,5 @@ app.py, pages.py  what the browser shows: one module a page, `show.py` for what 
 components/       what Streamlit's widgets cannot do: a grid of moments, a player, keys
 cards.py          moments and videos as the components take them
 frame_map.py      where frames lie on a map; UMAP in a process of its own
-overview.py       a whole library at a glance: clusters, map, words, duplicates, example queries
+examples.py       queries to begin with, of which the library answers each well
 """

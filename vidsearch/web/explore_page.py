@@ -8,18 +8,15 @@ from urllib.parse import urlencode
 import numpy as np
 import streamlit as st
 
+from vidsearch.service.overview import Overview, all_frames, common_words, duplicates, overview
 from vidsearch.times import format_duration
 from vidsearch.web import cards, components, moment, show
 from vidsearch.web.files import frame_url
 from vidsearch.web.frame_map import Arranger, label_places
 from vidsearch.web.ids import parse_id
-from vidsearch.web.overview import Overview, common_words, duplicates, overview
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vidsearch.store.store import Store
-    from vidsearch.types import IndexedFrame
+    pass
 
 _MAX_POINTS = 3000
 _NUM_WORDS = 60
@@ -158,7 +155,7 @@ def _words() -> None:
     library = show.library()
     counts = library.remembered(
         "words",
-        lambda: library.ask(lambda opened: common_words(_all_frames(opened.store), limit=_NUM_WORDS)),
+        lambda: library.ask(lambda opened: common_words(all_frames(opened.store), limit=_NUM_WORDS)),
     )
     if not counts:
         st.caption("No captions yet.")
@@ -174,11 +171,6 @@ def _words() -> None:
         '<p class="vs-lead">What captions name most, by number of frames. Click one to search for it.</p>'
     )
     st.html(f'<ul class="vs-words">{items}</ul>')
-
-
-def _all_frames(library: Store) -> Iterator[IndexedFrame]:
-    for video in library.videos():
-        yield from library.frames(video.id)
 
 
 def _duplicates() -> None:

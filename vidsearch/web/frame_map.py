@@ -45,18 +45,6 @@ main()
 """
 
 
-def principal_places(vectors: Float32) -> np.ndarray:
-    """Return the two principal components of each row: (n, 2)."""
-    rows = vectors.astype(np.float64) - vectors.mean(axis=0)
-    _, _, components = np.linalg.svd(rows, full_matrices=False)
-    axes = components[:2]
-    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
-    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
-    places = np.zeros((len(rows), 2))
-    places[:, : len(axes)] = rows @ axes.T
-    return places
-
-
 def label_places(places: np.ndarray, clusters: Int64) -> np.ndarray:
     """Return where each label stands, (number of clusters, 2): where most of its cluster is, none on another.
 

@@ -9,7 +9,7 @@ import streamlit as st
 
 from vidsearch.errors import VidsearchError
 from vidsearch.samples import sample_folder
-from vidsearch.web import adding, cards, components, jobs, moment, overview, query_form, show
+from vidsearch.web import adding, cards, components, examples, jobs, moment, query_form, show
 from vidsearch.web.ids import parse_id
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def prepare() -> None:
 def _examples() -> tuple[list[str] | None, bool]:
     """The example queries, which nobody waits for, and whether they are of the library as it is now."""
     library = show.library()
-    return library.prepared("examples", lambda: overview.example_queries(library, limit=NUM_EXAMPLES))
+    return library.prepared("examples", lambda: examples.example_queries(library, limit=NUM_EXAMPLES))
 
 
 @st.fragment(run_every=_PATIENCE_SECONDS)

@@ -21,6 +21,7 @@ from vidsearch.captions.transcript import SpokenLine, transcript
 from vidsearch.errors import ModelError, VidsearchError
 from vidsearch.search.query import FrameReference
 from vidsearch.service.library import Library
+from vidsearch.service.overview import first_space
 from vidsearch.service.reading import ALL
 from vidsearch.store.fingerprint import path_of
 from vidsearch.types import FrameFilter
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from vidsearch.store.records import LibraryInfo
     from vidsearch.store.store import Store
     from vidsearch.tracks import Segment, Track, TrackKind
-    from vidsearch.types import EmbeddingSpace, Failure, IndexedFrame, Video
+    from vidsearch.types import Failure, IndexedFrame, Video
 
 Answer = TypeVar("Answer")
 
@@ -337,11 +338,6 @@ class PageLibrary:
     def export(self, video: Video | None, format_name: str) -> bytes:
         """Return a video's captions, or every video's, in a format that is one file."""
         return self.ask(lambda library: library.render(ALL if video is None else video, format_name))
-
-
-def first_space(library: Store) -> EmbeddingSpace | None:
-    """Return the space that pictures are compared in."""
-    return next(iter(library.spaces()), None)
 
 
 class _FrameRows:

@@ -3,9 +3,9 @@
 import pytest
 
 from tests.captions.libraries import add_video, create
+from vidsearch.service.overview import best_queries, common_words, duplicates, overview, telling_words
 from vidsearch.store.matrix import Matrix, Rows
 from vidsearch.types import UNCLEAR_CAPTION
-from vidsearch.web.overview import best_queries, common_words, duplicates, overview, telling_words
 
 
 def frames_of(library):

@@ -9,20 +9,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.errors import VidsearchError
-from vidsearch.search.query import Query
 from vidsearch.types import UNCLEAR_CAPTION
-from vidsearch.web.frame_map import principal_places
-from vidsearch.web.page_library import first_space
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
+    from vidsearch.captions.describe import Describer
     from vidsearch.store.store import Store
-    from vidsearch.types import Float32, IndexedFrame, Int64, Video
-    from vidsearch.web.page_library import PageLibrary
+    from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Int64, Video
 
 MAX_CLUSTERS = 8
+_MAX_FRAMES = 3000
 _SAME_COSINE = 0.96
 _MAX_COMPARED = 20_000
 _NEIGHBOURS = 8
@@ -32,7 +29,7 @@ _ITERATIONS = 30
 _STARTS = 4
 _WORDS_IN_NAME = 2
 _LONGEST_EXAMPLE = 60
-_NUM_CANDIDATES = 12
+NUM_CANDIDATES = 12
 _SAYS_NOTHING = frozenset(
     (
         "a", "about", "above", "after", "all", "along", "an", "and", "another", "are", "around", "as", "at",
@@ -93,6 +90,34 @@ class Twins:
     first: tuple[Video, IndexedFrame]
     second: tuple[Video, IndexedFrame]
     cosine: float
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """A library at a glance, in words and examples; see `Library.overview`."""
+
+    caption: str | None
+    """All of it in one line."""
+    groups: tuple[Cluster, ...]
+    words: tuple[tuple[str, int], ...]
+    """Each with the number of frames whose captions have it."""
+    alike: tuple[Twins, ...]
+
+
+def glance(library: Store, describer: Describer, *, num_words: int, num_alike: int) -> Glance:
+    """See `Library.overview`."""
+    summary = describer.library()
+    return Glance(
+        caption=None if summary is None else summary.text,
+        groups=overview(library, max_points=_MAX_FRAMES).clusters,
+        words=tuple(common_words(all_frames(library), limit=num_words)),
+        alike=tuple(duplicates(library, limit=num_alike)) if num_alike else (),
+    )
+
+
+def first_space(library: Store) -> EmbeddingSpace | None:
+    """Return the space that pictures are compared in."""
+    return next(iter(library.spaces()), None)
 
 
 def overview(library: Store, *, max_points: int) -> Overview:
@@ -194,6 +219,18 @@ def _names(captions: Sequence[str], labels: Int64, num_clusters: int) -> list[st
     return names
 
 
+def principal_places(vectors: Float32) -> np.ndarray:
+    """Return the two principal components of each row: (n, 2)."""
+    rows = vectors.astype(np.float64) - vectors.mean(axis=0)
+    _, _, components = np.linalg.svd(rows, full_matrices=False)
+    axes = components[:2]
+    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
+    axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
+    places = np.zeros((len(rows), 2))
+    places[:, : len(axes)] = rows @ axes.T
+    return places
+
+
 def duplicates(library: Store, *, limit: int) -> list[Twins]:
     """Find the moments that look most alike in different videos, one for each two videos, best first."""
     space = first_space(library)
@@ -226,6 +263,12 @@ def duplicates(library: Store, *, limit: int) -> list[Twins]:
     ]
 
 
+def all_frames(library: Store) -> Iterator[IndexedFrame]:
+    """Return the frames of every video, by video and time."""
+    for video in library.videos():
+        yield from library.frames(video.id)
+
+
 def common_words(frames: Iterable[IndexedFrame], *, limit: int) -> list[tuple[str, int]]:
     """Count in how many frames' captions each word stands, without the words that tell nothing."""
     counts: Counter[str] = Counter()
@@ -243,24 +286,6 @@ def telling_words(caption: str) -> set[str]:
     return {word for word in words if word not in _SAYS_NOTHING}
 
 
-def example_queries(library: PageLibrary, *, limit: int) -> list[str]:
-    """Find captions that this library answers well as queries, the surest first, no two alike."""
-
-    def confidence(text: str) -> float | None:
-        try:
-            answer = library.search(Query(text=text, num_hits=1))
-        except VidsearchError:
-            return None
-        return None if answer.nothing_matches else answer.hits[0].confidence
-
-    videos = library.videos()
-    # More than are tried, as some captions are alike, or too long.
-    chosen = np.unique(np.linspace(0, len(videos) - 1, 3 * _NUM_CANDIDATES).astype(np.int64))
-    covers = library.covers([videos[number] for number in chosen.tolist()]) if videos else {}
-    captions = [frame.caption.text for frame in covers.values() if frame.caption]
-    return best_queries(captions, confidence, limit=limit)
-
-
 def best_queries(
     captions: Iterable[str], confidence_of: Callable[[str], float | None], *, limit: int
 ) -> list[str]:
@@ -273,7 +298,7 @@ def best_queries(
     ]
     answered = [
         (confidence, text)
-        for text in candidates[:_NUM_CANDIDATES]
+        for text in candidates[:NUM_CANDIDATES]
         if (confidence := confidence_of(text)) is not None
     ]
     chosen: list[str] = []
