@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from tests.models.conftest import CPU
 from tests.models.contract import pictures
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.device import Device
 from vidsearch.models.random_weights import random_captioner, random_embedder
+from vidsearch.models.registry import load_embedder
 from vidsearch.models.torch_model import fitting_batch_size
 
 GIB = 1 << 30
@@ -69,3 +73,18 @@ def test_a_model_that_is_loaded_imports_no_compiler(tiny):
     found = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
 
     assert found.stdout == "[]\n"
+
+
+def test_what_texts_need_is_left_as_it_lies_until_there_is_one(tiny):
+    """Guards the start of an ingest: half of CLIP was read and turned into bf16 for nothing."""
+    embedder: Any = load_embedder(str(tiny.clip), device=Device("cpu", "bf16"))
+    whole: Any = load_embedder(str(tiny.clip), device=Device("cpu", "bf16"))
+    assert whole.model.text_projection.weight.dtype == torch.bfloat16
+
+    assert np.array_equal(embedder.embed_images(pictures(3)), whole.embed_images(pictures(3)))
+    types = {name: weight.dtype for name, weight in embedder._model.named_parameters()}
+    assert types["vision_model.pre_layrnorm.weight"] == torch.bfloat16
+    assert types["text_model.final_layer_norm.weight"] == torch.float32
+
+    assert np.array_equal(embedder.embed_texts(["a red dog"]), whole.embed_texts(["a red dog"]))
+    assert {weight.dtype for weight in embedder._model.parameters()} == {torch.bfloat16}

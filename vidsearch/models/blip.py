@@ -52,6 +52,8 @@ _NAMES = TowerNames(
 class BlipEmbedder(TorchEmbedder):
     """An Embedder, and a Matcher, over a BLIP retrieval model."""
 
+    _IMAGE_PARTS = ("vision_model", "vision_proj")
+
     def __init__(
         self,
         model: BlipRetrievalModel,
@@ -82,17 +84,18 @@ class BlipEmbedder(TorchEmbedder):
 
         float32 (n,), in [0, 1]. Raises ModelOutOfMemory.
         """
-        ids, mask = encode_to_match(self.model, self.tokenizer, text)
+        model = self.model
+        ids, mask = encode_to_match(model, self.tokenizer, text)
 
         def match(pixels: torch.Tensor) -> Sequence[float]:
             pairs = (row.expand(len(pixels), -1) for row in (ids, mask))
-            logits = self.model.match_logits(pixels, *pairs).float()
+            logits = model.match_logits(pixels, *pairs).float()
             return list(torch.softmax(logits, dim=-1)[:, 1].tolist())
 
         return np.asarray(self._runner.run(images, match), dtype=np.float32)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self.model.image_features(pixels)
+        rows: torch.Tensor = self._model.image_features(pixels)
         return rows
 
 

@@ -52,6 +52,8 @@ _LAYER = LayerNames(
 class ClipEmbedder(TorchEmbedder):
     """An Embedder over a CLIP or SigLIP model."""
 
+    _IMAGE_PARTS = ("vision_model", "visual_projection")
+
     def __init__(
         self,
         model: ClipModel | SiglipModel,
@@ -83,7 +85,7 @@ class ClipEmbedder(TorchEmbedder):
         return embed_clip_texts(self.model, self.tokenizer, texts, self.space.dim)
 
     def _image_rows(self, pixels: torch.Tensor) -> torch.Tensor:
-        rows: torch.Tensor = self.model.image_features(pixels)
+        rows: torch.Tensor = self._model.image_features(pixels)
         return rows
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import torch
@@ -172,8 +172,12 @@ class Runner:
 class TorchEmbedder:
     """What CLIP's and BLIP's embedders share: a model on a device, and images through it in batches.
 
-    A subclass says what the model makes of pixels, in `_image_rows`.
+    A subclass says what the model makes of pixels, in `_image_rows`, and what it needs for that.
     """
+
+    _IMAGE_PARTS: ClassVar[tuple[str, ...]]
+    """The model's modules that images go through. The rest is for texts, which an ingest has none of: almost
+    half of CLIP, whose weights then are not even read."""
 
     def __init__(
         self,
@@ -191,7 +195,10 @@ class TorchEmbedder:
         self.device = device
         self.preprocessing = preprocessing
         self.tokenizer = tokenizer
-        self.model: Any = model.to(device=device.torch_device, dtype=device.torch_dtype)
+        self._model: Any = model
+        for name, part in model.named_children():
+            if name in self._IMAGE_PARTS:
+                part.to(device=device.torch_device, dtype=device.torch_dtype)
         self._runner = Runner(
             device,
             preprocessing,
@@ -200,6 +207,11 @@ class TorchEmbedder:
             try_batch=self._image_rows,
             model_name=f"{type(model).__name__} of {sum(w.numel() for w in model.parameters())}",
         )
+
+    @property
+    def model(self) -> Any:
+        """The whole model on the device, with what it needs for texts."""
+        return self._model.to(device=self.device.torch_device, dtype=self.device.torch_dtype)
 
     @property
     def short_side_pixels(self) -> int:
