@@ -9,6 +9,7 @@ import pytest
 
 from vidsearch.cli import players
 from vidsearch.errors import VidsearchError
+from vidsearch.paths import Address
 
 VIDEO = Path("/videos/a holiday.mp4")
 
@@ -86,3 +87,11 @@ def test_a_player_that_ends_at_once_is_no_success(programs):
     install(programs, "mpv", "exit 3")
     with pytest.raises(VidsearchError, match="The player mpv ended at once with code 3"):
         players.play(VIDEO, 12.0)
+
+
+def test_an_address_that_no_player_opens_is_said_with_what_does(programs):
+    mpv = install(programs, "mpv")
+    with pytest.raises(VidsearchError, match="No player opens s3:// addresses"):
+        players.command_for(Address("s3://films/a.mp4"), 1.0)
+    command, _ = players.command_for(Address("https://host/a.mp4"), 1.0)
+    assert (command[0], command[-1]) == (mpv, "https://host/a.mp4")

@@ -16,8 +16,10 @@ from tests.ingest.clips import colour_clip
 from vidsearch.errors import QueryError
 from vidsearch.ingest import IngestReport, PipelineOptions, ingest
 from vidsearch.media import remote
+from vidsearch.media.probe import probe
 from vidsearch.media.ranges import BlockCache
 from vidsearch.paths import Address, given_path
+from vidsearch.service.clips import ClipFiles
 from vidsearch.service.library import Library
 from vidsearch.store.fingerprint import fingerprint, is_read_whole, path_of
 from vidsearch.store.store import Store
@@ -179,6 +181,21 @@ def test_a_copy_that_turns_out_to_be_here_is_no_second_video(server, library):
         same.id,
         {server.folder / "b.mp4", server.address("a.mp4")},
     )
+
+
+def test_a_moment_of_a_video_elsewhere_is_explained_and_cut_as_that_of_its_file(server, tmp_path):
+    explanations = []
+    for number, path in enumerate((server.address("a.mp4"), server.folder / "a.mp4")):
+        with Library.create(tmp_path / str(number)) as opened:
+            opened.index(path, models="mini", captions=False)
+            explanations.append(opened.explain("something red", f"{path}@0.5"))
+    there, here = explanations
+    np.testing.assert_array_equal(there.image, here.image)
+    np.testing.assert_array_equal(there.relevance.grid, here.relevance.grid)
+
+    with Library.open(tmp_path / "0") as opened:
+        cut = ClipFiles().path(opened.video("a.mp4"), 1.0, 3.0)
+    assert probe(cut).duration_seconds == pytest.approx(2.0, abs=0.6)
 
 
 @pytest.mark.parametrize(

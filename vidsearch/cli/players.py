@@ -12,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from vidsearch.errors import VidsearchError
+from vidsearch.paths import Address
 
 VARIABLE = "VIDSEARCH_PLAYER"
 """Names the player: one of `PLAYERS`, or a command with {file} and {seconds} in it."""
@@ -35,6 +36,8 @@ _ELSEWHERE = {
     "vlc": ("/Applications/VLC.app/Contents/MacOS/VLC", r"C:\Program Files\VideoLAN\VLC\vlc.exe"),
     "mpc-hc64": (r"C:\Program Files\MPC-HC\mpc-hc64.exe",),
 }
+_PLAYED_SCHEMES = frozenset({"http", "https", "ftp", "sftp", "smb"})
+"""Of addresses that players open by themselves."""
 _STARTS_WITHIN_SECONDS = 0.7
 """A player that ends sooner than this, and not well, has not played anything."""
 
@@ -78,6 +81,11 @@ def command_for(path: Path, seconds: float) -> tuple[list[str], bool]:
 
     Raises VidsearchError where there is no player.
     """
+    if isinstance(path, Address) and path.scheme not in _PLAYED_SCHEMES:
+        raise VidsearchError(
+            f"No player opens {path.scheme}:// addresses. See the moment on the page (vidsearch ui), or cut "
+            "it out (vidsearch clip)."
+        )
     wanted = os.environ.get(VARIABLE, "").strip()
     if wanted:
         template = PLAYERS.get(wanted, wanted if "{file}" in wanted else f"{wanted} {{file}}")
