@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import itertools
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 
 from tests.sounds import beeps, heard_at, with_sound
 from tests.synthetic import numbered, write_video
@@ -62,6 +64,19 @@ def test_sound_that_starts_before_the_pictures(tmp_path, name):
     assert heard_at(decoded(path), 16_000) == close(0.5, 4.0)
 
 
+def test_a_broadcast_whose_clock_begins_anew_is_heard_on(tmp_path):
+    """An MPEG-TS clock counts 26.5 hours: this one begins 4 s before it starts again from nothing."""
+    start = 2**33 / 90_000 - 4
+    path = with_sound(
+        tmp_path / "a.ts",
+        beeps(1.0, 3.0, 5.0, 9.0, seconds=10),
+        offset_seconds=start,
+        pictures_from_seconds=start,
+    )
+    assert heard_at(decoded(path), 16_000) == close(1.0, 3.0, 5.0, 9.0)
+    assert heard_at(decoded(path, start_seconds=4.5), 16_000) == close(0.5, 4.5)
+
+
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.ts"])
 def test_lost_packets_are_silence_of_their_length(tmp_path, name):
     """A decoder that joins what is left moves all that comes after."""
@@ -93,6 +108,20 @@ def test_of_several_tracks_the_default_one_or_the_one_asked_for(tmp_path):
     )
     with pytest.raises(NoSound, match=r"has no sound track 4; it has 3"):
         decoded(path, track=4)
+
+
+def test_a_commentary_that_is_marked_as_default_is_not_taken_for_the_films_own_sound(tmp_path):
+    path = with_sound(tmp_path / "a.mkv", beeps(1.0, seconds=4), beeps(2.0, seconds=4), default=1)
+    copy = tmp_path / "b.mkv"
+    with av.open(str(path)) as source, av.open(str(copy), "w") as target:
+        streams = {stream.index: target.add_stream_from_template(stream) for stream in source.streams}
+        streams[1].disposition = Disposition.default | Disposition.comment
+        for packet in source.demux():
+            if packet.dts is not None:
+                packet.stream = streams[packet.stream_index]
+                target.mux(packet)
+    assert heard_at(decoded(copy), 16_000) == close(2.0)
+    assert heard_at(decoded(copy, track=1), 16_000) == close(1.0)
 
 
 def test_no_sound_is_said(tmp_path):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from unittest.mock import create_autospec
 
+import numpy as np
 import pytest
 
 from tests.speech import read_speech, whisper_folder
 from vidsearch.errors import ModelUnavailable, QueryError
+from vidsearch.ingest.speech import SpeechAnalyzer
 from vidsearch.models import weights
 from vidsearch.models.device import Device
 from vidsearch.models.known import known_models
 from vidsearch.models.registry import pull_model, resolve_models
-from vidsearch.models.whisper import load_transcriber
+from vidsearch.models.whisper import Whisper, load_transcriber
 from vidsearch.service.listening import has_speech_model, speech_analyzer
+from vidsearch.types import AudioBlock, SpokenWord
 
 CPU = Device("cpu", "fp32")
 
@@ -80,3 +84,37 @@ print(all(a.end_seconds <= b.end_seconds for a, b in zip(words, words[1:])), "to
     text, facts = done.stdout.splitlines()
     assert "ask not what your country can do for you" in text
     assert facts == "True False"
+
+
+def test_it_asks_faster_whisper_in_its_own_terms():
+    """Of languages and words, as a multilingual model answers; none is at hand, so its class stands in."""
+    faster_whisper = pytest.importorskip("faster_whisper")
+    from faster_whisper.transcribe import Segment, Word
+
+    model = create_autospec(faster_whisper.WhisperModel, instance=True)
+    model.detect_language.return_value = ("de", np.float32(0.75), [("de", 0.75), ("nl", 0.2)])
+    word = Word(np.float64(0.5), np.float64(0.9), " Hallo", np.float64(0.9))
+    segments = [
+        Segment(1, 0, 0.0, 1.0, " Hallo", [], avg_logprob, 1.0, no_speech, [word], 0.0)
+        for avg_logprob, no_speech in ((-0.2, 0.1), (-1.2, 0.9), (-1.6, 0.1))
+    ]
+    model.transcribe.return_value = (iter(segments), None)
+    whisper = Whisper("whisper", model)
+    sound = np.zeros(16_000, np.float32)
+
+    assert whisper.language(sound) == ("de", 0.75)
+    (heard,) = whisper.words(sound, language="de")  # and not what is no speech, or mere guesses
+    assert (heard, type(heard.start_seconds)) == (SpokenWord(0.5, 0.9, " Hallo", 0.9), float)
+    assert model.transcribe.call_args.kwargs["language"] == "de"
+
+
+def test_an_english_model_is_never_asked_which_language_it_hears():
+    """faster-whisper fails where it is; --language auto then means English."""
+    sound = read_speech("jfk")
+    whisper = load_transcriber(str(whisper_folder()), device=CPU, num_threads=1)
+    assert tuple(whisper.languages) == ("en",)
+    with pytest.raises(RuntimeError):
+        whisper.language(sound)
+    (found,) = SpeechAnalyzer(whisper).analyze(iter([AudioBlock(0.0, sound)]))
+    assert {segment.attributes["language"] for segment in found.segments} == {"en"}
+    assert found.notes == ()
