@@ -13,12 +13,12 @@ import pytest
 from streamlit import dataframe_util
 from streamlit.testing.v1 import AppTest
 
-from tests.captions.libraries import EMBEDDER
+from tests.captions.libraries import EMBEDDER, add_video
 from tests.fakes import solid
 from vidsearch.models import registry
 from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
-from vidsearch.types import CaptionOrigin
+from vidsearch.types import UNCLEAR_CAPTION, CaptionOrigin
 from vidsearch.web import examples, jobs, show
 from vidsearch.web.page_library import PageLibrary
 
@@ -86,6 +86,17 @@ def test_the_first_screen_shows_a_moment_of_each_video_newest_first(library_path
     assert cards[1]["text"] == "a red picture"
     assert len(cards[1]["frames"]) == 8
     assert "2 videos, 15 frames" in html(app)
+
+
+def test_a_video_is_shown_by_a_typical_frame_whose_caption_says_what_it_shows(library_path, tmp_path):
+    looks = ["red", "red", "red", "red", "blue"]
+    captions = [UNCLEAR_CAPTION, UNCLEAR_CAPTION, "a red ball", UNCLEAR_CAPTION, "a blue ball"]
+    with Store.open(library_path) as library:
+        add_video(library, tmp_path / "third.mp4", looks, captions=captions)
+        add_video(library, tmp_path / "fourth.mp4", ["red"] * 3, captions=[UNCLEAR_CAPTION] * 3)
+    shown = {card["name"]: (card["text"], card["picture"]) for card in data(page(), "grid")["cards"]}
+    assert shown["third.mp4"][0] == "a red ball"
+    assert shown["fourth.mp4"][0] == UNCLEAR_CAPTION
 
 
 def test_the_first_screen_waits_for_no_example_query(library_path, monkeypatch):

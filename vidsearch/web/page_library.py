@@ -24,7 +24,7 @@ from vidsearch.service.library import Library
 from vidsearch.service.overview import first_space
 from vidsearch.service.reading import ALL
 from vidsearch.store.fingerprint import path_of
-from vidsearch.types import FrameFilter
+from vidsearch.types import UNCLEAR_CAPTION, FrameFilter
 
 if TYPE_CHECKING:
     from vidsearch.captions.describe import Description, Level
@@ -44,6 +44,7 @@ Answer = TypeVar("Answer")
 _HEAT_MAP_PIXELS = 360
 """Shorter side of the picture that a heat map is drawn on."""
 _MAX_CURVE_POINTS = 4000
+_COVERS_TRIED = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,21 +222,22 @@ class PageLibrary:
         return self.ask(find)
 
     def covers(self, videos: Sequence[Video]) -> dict[int, IndexedFrame]:
-        """Return for each video the frame that is most like all of it; its first one without vectors."""
+        """Return for each video a frame to know it by; its first one without vectors.
+
+        It is the frame most like all of the video, of a few the first whose caption says what it shows.
+        """
 
         def find(library: Library) -> dict[int, IndexedFrame]:
             rows = _FrameRows(library.store)
-            ids = {video.id: rows.most_typical(video.id) for video in videos}
-            known = {
-                frame.id: frame for frame in library.store.frames_by_id([one for one in ids.values() if one])
-            }
-            covers = {
-                video_id: known[frame_id]
-                for video_id, frame_id in ids.items()
-                if frame_id is not None and frame_id in known
-            }
+            ids = {video.id: rows.most_typical(video.id, _COVERS_TRIED) for video in videos}
+            wanted = [frame_id for tried in ids.values() for frame_id in tried]
+            known = {frame.id: frame for frame in library.store.frames_by_id(wanted)}
+            covers = {}
             for video in videos:
-                if video.id not in covers and (frames := library.store.frames(video.id)):
+                tried = [known[frame_id] for frame_id in ids[video.id] if frame_id in known]
+                if tried:
+                    covers[video.id] = next(filter(_says_something, tried), tried[0])
+                elif frames := library.store.frames(video.id):
                     covers[video.id] = next((frame for frame in frames if not frame.is_blank), frames[0])
             return covers
 
@@ -340,6 +342,10 @@ class PageLibrary:
         return self.ask(lambda library: library.render(ALL if video is None else video, format_name))
 
 
+def _says_something(frame: IndexedFrame) -> bool:
+    return frame.caption is not None and frame.caption.text != UNCLEAR_CAPTION
+
+
 class _FrameRows:
     """The frames that have vectors, as the library's matrix holds them: no captions are read."""
 
@@ -361,10 +367,11 @@ class _FrameRows:
     def frames(self, rows: np.ndarray) -> list[TimedFrame]:
         return [TimedFrame(int(self.ids[row]), float(self.times[row])) for row in rows]
 
-    def most_typical(self, video_id: int) -> int | None:
-        """Id of the frame whose vector is nearest to the mean of its video's."""
+    def most_typical(self, video_id: int, count: int) -> list[int]:
+        """Ids of the frames whose vectors are nearest to the mean of their video's, the nearest first."""
         rows = self.of_video(video_id)
         if len(rows) == 0:
-            return None
+            return []
         vectors = self._vectors[rows]
-        return int(self.ids[rows[np.argmax(vectors @ vectors.mean(axis=0))]])
+        nearest = np.argsort(-(vectors @ vectors.mean(axis=0)), kind="stable")[:count]
+        return [int(self.ids[row]) for row in rows[nearest]]
