@@ -10,7 +10,8 @@ captions have the words).
 
 Compared are the pictures alone, the captions alone by BM25, reciprocal rank fusion (Cormack, Clarke,
 Büttcher, SIGIR 2009; k = 60), and what `vidsearch.search.fusion` does: the probability by the picture and the
-probability by the caption's share of the words, as if they were independent witnesses.
+probability by the caption's share of the words, as if they were independent witnesses. The last ways add what
+a caption means, by its vector.
 """
 
 from __future__ import annotations
@@ -63,6 +64,8 @@ class Asked:
     bm25: Scores
     share: Scores
     """Of the query's words in the caption."""
+    cosines: Scores
+    """Of the query and the caption, which a library does not look at."""
     right: Mask
 
 
@@ -125,7 +128,9 @@ def ask(
     numbers = np.arange(len(vectors))
     timeline = Timeline(numbers, np.ones_like(numbers), numbers.astype(np.float64), vectors)
     pictures = np.empty((len(queries), len(vectors)))
-    for row, (query, vector) in enumerate(zip(queries, embedder.embed_texts(queries), strict=True)):
+    asked = embedder.embed_texts(queries)
+    cosines = (asked @ embedder.embed_texts(captions).T).astype(np.float64)
+    for row, (query, vector) in enumerate(zip(queries, asked, strict=True)):
         view = View.of(embedder.space, timeline, Direction(vector, asked_by(query)))
         pictures[row] = view.log_odds(view.cosines(numbers))
     bm25, share = np.zeros_like(pictures), np.zeros_like(pictures)
@@ -142,7 +147,7 @@ def ask(
             for start, end, score, of_query in zip(starts, ends, found.scores, found.shares, strict=True):
                 seconds = slice(round(start), round(end))
                 bm25[row, seconds], share[row, seconds] = score, of_query
-    return Asked(pictures, bm25, share, right)
+    return Asked(pictures, bm25, share, cosines, right)
 
 
 def fusions(asked: Asked) -> dict[str, Scores]:
@@ -155,6 +160,9 @@ def fusions(asked: Asked) -> dict[str, Scores]:
         kind = replace(CAPTIONS, trust=trust, fall=fall)
         in_use = ", in use" if kind == CAPTIONS else ""
         ways[f"trusted {trust:g} x share^{fall:g}{in_use}"] = witnesses(asked, kind)
+    ways["captions by their meaning alone"] = asked.cosines
+    for weight in (1.0, 2.0, 4.0):
+        ways[f"in use + {weight:g} x caption's cosine"] = witnesses(asked, CAPTIONS) + weight * asked.cosines
     return ways
 
 

@@ -9,7 +9,8 @@ music between them, beside photographs of Flickr8k's development split that chan
 
 The films are indexed with `mini` and Whisper. Phrases are asked for by four words in their middle and by a
 paraphrase, both written down before anything was searched for, in all kinds of evidence and in speech alone.
-Found is a first hit that begins where the phrase's utterance is. Intervals are of a bootstrap, 95%.
+Found is a first hit that begins where the phrase's utterance is. Intervals are of a bootstrap, 95%. At last
+the read film is asked for nonsense, for the verdicts.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ import json
 import random
 import subprocess
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from calibration_queries import NONSENSE_SENTENCES, NONSENSE_WORDS
 from search_words import FILE as TALKS
 from search_words import interval, middle
 from speech import DISTRACTIONS, OFFSET_SECONDS, RATE, distraction, write_film
@@ -81,6 +84,9 @@ def main() -> None:
             library.index(films, models="mini", captions=False, speech=True, speech_model=options.model)
             for name in dict.fromkeys(phrase.film for phrase in phrases):
                 ask(library, [phrase for phrase in phrases if phrase.film == name])
+            for name, queries in (("sentences", NONSENSE_SENTENCES), ("words", NONSENSE_WORDS)):
+                told = Counter(library.search(query, video="read.mp4").verdict for query in queries)
+                print(f"nonsense {name}, asked of read.mp4: {dict(told)}")
 
 
 def read_utterances(folder: Path) -> list[tuple[Float32, list[list[str]]]]:
