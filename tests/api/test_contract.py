@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import msgspec
 import pytest
 import schemathesis
 from hypothesis.stateful import run_state_machine_as_test
@@ -21,6 +22,7 @@ from schemathesis.checks import positive_data_acceptance
 from tests.api.conftest import TOKEN, served
 from vidsearch import Library
 from vidsearch.api.app import create_app
+from vidsearch.api.documents import EXAMPLES
 
 SHORT = hypothesis.settings(
     max_examples=4,
@@ -76,6 +78,19 @@ def test_every_operation_keeps_to_its_description(described):
 @pytest.mark.slow
 def test_every_operation_keeps_to_its_description_for_long(described):
     assert ask_each(described, LONG) == 45
+
+
+def test_every_body_has_an_example_that_is_understood(described):
+    for schema, example in EXAMPLES.items():
+        msgspec.convert(example, schema)
+    shown = [
+        content["example"]
+        for methods in described.raw_schema["paths"].values()
+        for operation in methods.values()
+        for kind, content in operation.get("requestBody", {}).get("content", {}).items()
+        if kind == "application/json"
+    ]
+    assert sorted(map(str, shown)) == sorted(map(str, EXAMPLES.values()))
 
 
 def follow(described: Any, settings: hypothesis.settings) -> None:

@@ -129,6 +129,15 @@ def test_captions_are_written_anew_and_the_library_goes_on_with_other_models(wri
     assert (job["kind"], job["problems"]) == ("verify", [])
 
 
+def test_a_read_only_server_checks_its_library(sample_folder):
+    with (
+        Library.open(sample_folder, read_only=True) as library,
+        client(served(library, is_read_only=True)) as asked,
+    ):
+        job = ended(asked, asked.post("/v1/verify", json={}))
+        assert (job["state"], job["problems"], job["error"]) == ("done", [], None)
+
+
 @pytest.mark.parametrize(
     ("address", "body", "status", "said"),
     [
