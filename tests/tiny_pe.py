@@ -160,10 +160,10 @@ def _weights(folder: Path) -> dict[str, torch.Tensor]:
     for name, weight in text.items():
         if name.startswith("head."):
             shapes[f"video_model.text_video_{name}"] = shapes[f"audio_model.text_audio_{name}"] = weight
-    return {name: _numbers(name, tuple(weight.shape)) for name, weight in shapes.items()}
+    return {name: numbers(name, tuple(weight.shape)) for name, weight in shapes.items()}
 
 
-def _numbers(name: str, shape: tuple[int, ...]) -> torch.Tensor:
+def numbers(name: str, shape: tuple[int, ...]) -> torch.Tensor:
     """Numbers that depend on a name alone: about one for scales; what goes through keeps its size."""
     values = np.random.default_rng(zlib.crc32(name.encode())).standard_normal(shape)
     is_scale = name.endswith("alpha") or ("norm" in name and name.endswith("weight"))

@@ -12,6 +12,7 @@ imported.
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 import tempfile
 from pathlib import Path
@@ -39,6 +40,28 @@ def pe_sounds() -> list[np.ndarray]:
     lengths = (24_960, 48_000, 30_001)
     notes = [np.sin(2 * np.pi * 300 * (i + 1) * np.arange(n) / 48_000) for i, n in enumerate(lengths)]
     return [(0.4 * note + rng.normal(0, 0.05, len(note))).astype(np.float32) for note in notes]
+
+
+def tower_pixels(side: int) -> torch.Tensor:
+    """One picture of waves, (1, 3, side, side)."""
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    return torch.stack([torch.sin(rows / (9 + i)) * torch.cos(columns / (13 - i)) for i in range(3)])[None]
+
+
+def record_pe_towers() -> dict[str, np.ndarray]:
+    """What timm's image towers of Perception Encoder, one layer deep, make of a picture."""
+    timm: Any = importlib.import_module("timm")
+
+    from tests.tiny_pe import numbers
+    from vidsearch.models.pe_config import TOWERS
+
+    made = {}
+    for name, config in TOWERS.items():
+        tower: Any = timm.create_model(name, num_classes=16, depth=1).eval()
+        tower.load_state_dict({key: numbers(key, tuple(w.shape)) for key, w in tower.state_dict().items()})
+        with torch.no_grad():
+            made[name] = tower(tower_pixels(config.image_size)).numpy()
+    return made
 
 
 def odd_frames() -> dict[str, list[np.ndarray]]:
@@ -189,7 +212,13 @@ def main() -> None:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         sys.path.append(str(options.packages))
     RECORDED.mkdir(exist_ok=True)
-    for name, record in {"pe": record_pe, "smolvlm": record_smolvlm, "qwen_vl": record_qwen_vl}.items():
+    records = {
+        "pe": record_pe,
+        "pe_towers": record_pe_towers,
+        "smolvlm": record_smolvlm,
+        "qwen_vl": record_qwen_vl,
+    }
+    for name, record in records.items():
         made = record()
         arrays: dict[str, Any] = dict(made)
         np.savez_compressed(RECORDED / f"{name}.npz", **arrays)

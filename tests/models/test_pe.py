@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,14 @@ from transformers.models.pe_audio.feature_extraction_pe_audio import PeAudioFeat
 
 from tests.models.conftest import CPU
 from tests.models.contract import TEXTS, clips
-from tests.models.record import RECORDED, pe_clips, pe_sounds, still_and_moving
+from tests.models.record import RECORDED, pe_clips, pe_sounds, still_and_moving, tower_pixels
 from tests.models.texts import many_texts
+from tests.tiny_pe import numbers
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.device import Device
 from vidsearch.models.known import known_models
+from vidsearch.models.pe_config import TOWERS
+from vidsearch.models.pe_model import Tower
 from vidsearch.models.registry import (
     load_embedder,
     load_sound_embedder,
@@ -62,6 +66,23 @@ def test_the_network_of_clips_is_the_reference_given_the_same_pixels(tiny, recor
     with torch.no_grad():
         rows = embedder.model.clip_features(still_and_moving(torch.from_numpy(recorded["pixels"])))
     np.testing.assert_allclose(rows.numpy(), recorded["clips_of_pixels"], atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Its layer of 1536 takes seconds, and no published PE-AV has it.
+        pytest.param(name, marks=pytest.mark.slow if "gigantic" in name else ())
+        for name in sorted(TOWERS)
+    ],
+)
+def test_every_image_tower_is_the_reference_at_its_own_width(name: str):
+    """One layer deep: sizes, grids of positions and where their counting begins are those of timm's names."""
+    tower = Tower(replace(TOWERS[name], num_layers=1), num_features=16).eval()
+    tower.load_state_dict({key: numbers(key, tuple(w.shape)) for key, w in tower.state_dict().items()})
+    with torch.no_grad():
+        seen = tower(tower_pixels(TOWERS[name].image_size)).numpy()
+    np.testing.assert_allclose(seen, np.load(RECORDED / "pe_towers.npz")[name], rtol=1e-3, atol=1e-4)
 
 
 def test_sounds_and_their_texts_match_what_the_reference_made(tiny, recorded):

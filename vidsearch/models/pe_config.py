@@ -57,7 +57,7 @@ class TowerConfig:
     """Patches along a side that rotary positions are scaled to."""
 
 
-_TOWERS = {
+TOWERS = {
     "vit_pe_core_tiny_patch16_384": TowerConfig(16, 192, 12, 3, 384),
     "vit_pe_core_small_patch16_384": TowerConfig(16, 384, 12, 6, 384),
     "vit_pe_core_base_patch16_224": TowerConfig(16, 768, 12, 12, 224, trained_grid=14),
@@ -66,6 +66,7 @@ _TOWERS = {
         14, 1536, 50, 16, 448, mlp_ratio=8960 / 1536, has_class_token=False, first_place=0.0, trained_grid=32
     ),
 }
+"""By timm's names."""
 _TIMM_NAMES = {
     "patch_size": "patch_size",
     "embed_dim": "width",
@@ -160,14 +161,14 @@ def _check_text(text: Mapping[str, Any]) -> None:
 
 def _tower(vision: Mapping[str, Any]) -> TowerConfig:
     name = vision["architecture"]
-    if name not in _TOWERS:
-        raise ValueError(f"its image tower is {str(name)[:60]!r}, not one of {', '.join(_TOWERS)}")
+    if name not in TOWERS:
+        raise ValueError(f"its image tower is {str(name)[:60]!r}, not one of {', '.join(TOWERS)}")
     given = vision.get("model_args") or {}
     unknown = sorted(set(given) - set(_TIMM_NAMES))
     if unknown:
         raise ValueError(f"its image tower has an unknown {unknown[0][:60]!r}")
     sizes: dict[str, Any] = {_TIMM_NAMES[key]: _count(given, key) for key in given}
-    return replace(_TOWERS[name], **sizes)
+    return replace(TOWERS[name], **sizes)
 
 
 def _codec(values: Mapping[str, Any]) -> CodecConfig:

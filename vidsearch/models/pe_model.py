@@ -82,7 +82,7 @@ class _Embedder(nn.Module):
 
     def __init__(self, config: PeConfig) -> None:
         super().__init__()
-        self.vision_model = nn.ModuleDict({"timm_model": _Tower(config.tower, config.num_features)})
+        self.vision_model = nn.ModuleDict({"timm_model": Tower(config.tower, config.num_features)})
         self.proj = nn.Linear(config.num_features, config.video.width, bias=False)
         self.data_proj = nn.Linear(config.video.width, config.video.width)
 
@@ -165,7 +165,7 @@ class _GatedMlp(nn.Module):
         return rows
 
 
-class _Tower(nn.Module):
+class Tower(nn.Module):
     """A vision transformer whose patches also have rotary positions, pooled by attention."""
 
     def __init__(self, config: TowerConfig, num_features: int) -> None:
