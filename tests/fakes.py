@@ -219,6 +219,7 @@ class LoudSpeaker:
     """
 
     model = "loud"
+    weights_digest = "loud-1"
     languages: Sequence[str] = ("en", "de", "la")
 
     def __init__(

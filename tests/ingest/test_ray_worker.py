@@ -10,15 +10,16 @@ from typing import Any
 
 import pytest
 
-from tests.fakes import ColourEmbedder
+from tests.fakes import ColourEmbedder, LoudSpeaker
 from tests.ingest.jobs import job_of
 from tests.ingest.ray_runs import OPTIONS, PLAN, clips, models
 from vidsearch.errors import QueryError
 from vidsearch.ingest.pipeline import PipelineOptions
 from vidsearch.ingest.progress import Progress
 from vidsearch.ingest.ray_cluster import RayOptions, Room, connected, parse_path_map, room_in
-from vidsearch.ingest.ray_worker import Introduction, JobDone, Worker
+from vidsearch.ingest.ray_worker import Introduction, JobDone, Models, Worker
 from vidsearch.ingest.report import WorkerShare
+from vidsearch.ingest.speech import SpeechAnalyzer
 from vidsearch.ingest.work import ChunkDone, VideoAdvanced, VideoDone
 from vidsearch.store.fingerprint import quick_key
 
@@ -99,6 +100,17 @@ def test_only_a_worker_that_fits_is_given_work():
     assert difference(tracks=(replace(captions, params=with_prompt),)) == (
         "runs its models with other settings"
     )
+
+
+def test_a_worker_that_hears_with_other_weights_is_refused():
+    def introduction(weights_digest: str) -> Introduction:
+        speaker = LoudSpeaker()
+        speaker.weights_digest = weights_digest
+        return Introduction.of(Models([ColourEmbedder()], stream_analyzers=[SpeechAnalyzer(speaker)]))
+
+    own = introduction("loud-2")
+    assert own.differs_from(introduction("loud-2")) is None
+    assert own.differs_from(introduction("loud-1")) == "has other weights of loud (loud-2, not loud-1)"
 
 
 def node(*, is_alive: bool = True, **resources: float) -> dict[str, Any]:

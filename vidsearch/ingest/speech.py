@@ -61,7 +61,7 @@ class SpeechAnalyzer:
         return self._transcriber.sample_rate
 
     def track(self, plan: SamplingPlan) -> TrackSpec:
-        params: dict[str, Any] = span_params(plan)
+        params: dict[str, Any] = {"weights": self._transcriber.weights_digest, **span_params(plan)}
         if self.audio_track is not None:
             params["audio_track"] = self.audio_track
         language = None if self._language == AUTO else self._language

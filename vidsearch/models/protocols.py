@@ -99,6 +99,11 @@ class Transcriber(Protocol):
         ...
 
     @property
+    def weights_digest(self) -> str:
+        """Of its weights, and of the configuration that gives them a meaning; wherever they lie."""
+        ...
+
+    @property
     def sample_rate(self) -> int: ...
 
     @property

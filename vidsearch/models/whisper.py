@@ -99,7 +99,7 @@ def load_whisper(
         )
     except (RuntimeError, ValueError, OSError) as error:
         raise ModelUnavailable(f"{checkpoint.folder} cannot be loaded as a Whisper: {error}") from error
-    return Whisper(name, model)
+    return Whisper(name, model, weights_digest=checkpoint.digest())
 
 
 class Whisper:
@@ -107,8 +107,9 @@ class Whisper:
 
     sample_rate = SAMPLE_RATE
 
-    def __init__(self, name: str, model: Any) -> None:
+    def __init__(self, name: str, model: Any, *, weights_digest: str) -> None:
         self.model = name
+        self.weights_digest = weights_digest
         self._whisper = model
 
     @property
