@@ -52,7 +52,7 @@ library.match_scores("a dog on the grass", 10, kinds=[WordKind("caption")])
 times.append(time.process_time())
 print(*(f"{1e3 * (end - start):.0f}" for start, end in zip(times, times[1:])))
 """
-_COLD_STEPS = ("import numpy", "import the library", "open", "nearest, with import of faiss", "captions")
+_COLD_STEPS = ("import numpy", "import the library", "open", "first nearest", "captions")
 
 
 def fill(library: Store, num_frames: int, dim: int, picture_bytes: int) -> None:

@@ -57,16 +57,19 @@ def random_rows(count: int, *, seed: int = 0) -> np.ndarray:
     num_rows=st.integers(0, 40),
     k=st.integers(0, 50),
     among=st.none() | st.sets(st.integers(1, 45)),
+    num_queries=st.sampled_from([1, 3]),
     seed=st.integers(0, 1000),
 )
-def test_nearest_is_what_numpy_finds(num_rows: int, k: int, among: set[int] | None, seed: int):
+def test_nearest_is_what_numpy_finds(
+    num_rows: int, k: int, among: set[int] | None, num_queries: int, seed: int
+):
     rows = random_rows(num_rows, seed=seed)
-    queries = random_rows(3, seed=seed + 1)
+    queries = random_rows(num_queries, seed=seed + 1)
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "l", create=True) as library:
         fill(library, Path(folder), rows)
         chosen = None if among is None else np.array(sorted(among), dtype=np.int64)
         ids, scores = library.nearest(SPACE, queries, k, among=chosen)
-        assert ids.shape == scores.shape == (3, k)
+        assert ids.shape == scores.shape == (num_queries, k)
         all_ids = np.arange(1, num_rows + 1)
         kept = np.ones(num_rows, bool) if chosen is None else np.isin(all_ids, chosen)
         for query, found, found_scores in zip(queries, ids, scores, strict=True):
@@ -75,6 +78,20 @@ def test_nearest_is_what_numpy_finds(num_rows: int, k: int, among: set[int] | No
             close = [rows[frame_id - 1] @ query for frame_id in expected]
             assert np.allclose(found_scores[: len(expected)], close, atol=1e-6)
             assert np.isneginf(found_scores[len(expected) :]).all()
+
+
+@pytest.mark.parametrize("numpy_rows", [0, 30_000])
+def test_one_query_finds_the_same_by_faiss_and_by_numpy(
+    library: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numpy_rows: int
+):
+    monkeypatch.setattr(index_vectors, "NUMPY_ROWS", numpy_rows)
+    rows = random_rows(60)
+    fill(library, tmp_path, rows)
+    query = random_rows(1, seed=1)[0]
+
+    for chosen in (np.arange(1, 61), np.arange(7, 30), np.array([2, 3, 9, 44])):
+        ids, _ = library.nearest(SPACE, query, 4, among=chosen)
+        assert ids[0].tolist() == numpy_nearest(chosen, rows[chosen - 1], query, 4)
 
 
 def test_equal_scores_come_by_id(library: Store, tmp_path: Path):

@@ -6,7 +6,7 @@ a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds 
 `vidsearch.service.answer_schemas`, reports and errors in `vidsearch.service.report_schemas`.
 
 msgspec reads and checks JSON in a fifth of the import time of pydantic (11 against 54 ms of a cold search's
-600, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
+400, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
 """
 
 from __future__ import annotations
