@@ -10,13 +10,14 @@ from dataclasses import replace
 
 import pytest
 
+from tests.store.examples import jpeg
 from vidsearch.errors import QueryError
 from vidsearch.store.concept_rows import NewExample
 from vidsearch.store.store import Store
 
 
 def example(number, *, is_against=False):
-    return NewExample("cat.mp4", "hash", float(number), b"jpeg", is_against)
+    return NewExample("cat.mp4", "hash", float(number), jpeg(0.0), is_against)
 
 
 def sides(library, concept):
