@@ -97,6 +97,19 @@ def test_a_part_is_the_same_as_in_the_whole(tmp_path, name, start):
     assert part == close(*expected, within=0.005)
 
 
+@pytest.mark.parametrize("rate", [44_100, 48_000, 22_050])
+def test_a_part_is_resampled_in_the_same_step_as_the_whole(tmp_path, rate):
+    """In another one it would be another sound to a model. AAC fills in noise, never twice the same."""
+    times = np.arange(8 * rate) / rate
+    rising = (0.4 * np.sin(2 * np.pi * (200 + 150 * times) * times)).astype(np.float32)
+    for name, codec, difference in (("a.mov", "pcm_s16le", 0.0), ("a.mp4", "aac", 1e-4)):
+        path = with_sound(tmp_path / name, rising, rate=rate, codec=codec, offset_seconds=1.234)
+        whole = decoded(path)
+        for start in (2.5, 54_672 / 16_000, 5.000125):
+            part = decoded(path, start_seconds=start)
+            np.testing.assert_allclose(part, whole[round(start * 16_000) :], rtol=0, atol=difference)
+
+
 def test_of_several_tracks_the_default_one_or_the_one_asked_for(tmp_path):
     tracks = [beeps(time, seconds=4) for time in (1.0, 2.0, 3.0)]
     path = with_sound(tmp_path / "a.mkv", *tracks, default=2, languages=["eng", "deu", "und"])

@@ -13,11 +13,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import av
 import av.error
 import numpy as np
+from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
 from av.stream import Discard, Disposition
 
@@ -27,7 +28,6 @@ from vidsearch.media.embedded import standard_language
 from vidsearch.types import AudioBlock
 
 if TYPE_CHECKING:
-    from av.audio.frame import AudioFrame
     from av.audio.stream import AudioStream as AvAudioStream
     from av.packet import Packet
     from av.stream import Stream
@@ -220,6 +220,7 @@ class _TimeLine:
         expected = self._run_start_seconds + self._run_seconds
         at = expected if seconds is None or self._is_damaged(seconds, expected) else seconds
         if self._resampler is None or frame_format != self._format or abs(at - expected) > _TOLERANCE_SECONDS:
+            frame, at = self._in_step(frame, at)
             yield from self._begin_run(at)
             self._format = frame_format
         self._run_seconds += frame.samples / frame.sample_rate
@@ -231,6 +232,25 @@ class _TimeLine:
         yield from self._end_run()
         if self._num_in_parts and not self.is_full:
             yield self._block(self._num_in_parts)
+
+    def _in_step(self, frame: AudioFrame, at_seconds: float) -> tuple[AudioFrame, float]:
+        """A frame without its first few samples, so that the next one falls where one of ours does.
+
+        Wherever decoding begins, the samples are then resampled in the same step, and come out the same.
+        """
+        rate = frame.sample_rate
+        num_in_step = min(rate // math.gcd(rate, self._rate), frame.samples)
+        times = at_seconds + np.arange(num_in_step) / rate
+        places = (times - self._start_seconds) * self._rate
+        first = int(np.abs(places - places.round()).round(3).argmin())
+        if not first:
+            return frame, at_seconds
+        data: Any = frame.to_ndarray()
+        num_channels = 1 if frame.format.is_planar else frame.layout.nb_channels
+        rest = np.ascontiguousarray(data[:, first * num_channels :])
+        shorter = AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
+        shorter.sample_rate = rate
+        return shorter, float(times[first])
 
     def _is_damaged(self, seconds: float, expected: float) -> bool:
         if self._latest_seconds is not None:
