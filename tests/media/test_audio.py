@@ -7,6 +7,8 @@ import itertools
 import av
 import numpy as np
 import pytest
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
 from av.stream import Disposition
 
 from tests.sounds import beeps, heard_at, with_sound
@@ -108,6 +110,27 @@ def test_a_part_is_resampled_in_the_same_step_as_the_whole(tmp_path, rate):
         for start in (2.5, 54_672 / 16_000, 5.000125):
             part = decoded(path, start_seconds=start)
             np.testing.assert_allclose(part, whole[round(start * 16_000) :], rtol=0, atol=difference)
+
+
+@pytest.mark.parametrize("layout", ["5.1", "7.1", "6.1(front)", "hexadecagonal"])
+def test_sound_of_any_layout_is_heard(tmp_path, layout):
+    path = tmp_path / "a.mov"
+    write_video(path.with_suffix(".mkv"), numbered, num_frames=12, b_frames=0)
+    with av.open(str(path.with_suffix(".mkv"))) as source, av.open(str(path), "w") as target:
+        pictures = target.add_stream_from_template(source.streams.video[0])
+        sound = target.add_stream("pcm_s16le", rate=44_100, layout=layout)
+        assert isinstance(sound, AudioStream)
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = pictures
+                target.mux(packet)
+        samples = (beeps(1.0, seconds=3, rate=44_100) * 32_767).astype(np.int16)
+        data = np.repeat(samples, sound.codec_context.layout.nb_channels)[None]
+        frame = AudioFrame.from_ndarray(data, format="s16", layout=layout)
+        frame.sample_rate, frame.pts = 44_100, 11_111
+        target.mux(sound.encode(frame))
+        target.mux(sound.encode(None))
+    assert heard_at(decoded(path), 16_000) == close(1.0 + 11_111 / 44_100)
 
 
 def test_of_several_tracks_the_default_one_or_the_one_asked_for(tmp_path):

@@ -245,10 +245,13 @@ class _TimeLine:
         first = int(np.abs(places - places.round()).round(3).argmin())
         if not first:
             return frame, at_seconds
-        data: Any = frame.to_ndarray()
         num_channels = 1 if frame.format.is_planar else frame.layout.nb_channels
-        rest = np.ascontiguousarray(data[:, first * num_channels :])
-        shorter = AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
+        try:
+            data: Any = frame.to_ndarray()
+            rest = np.ascontiguousarray(data[:, first * num_channels :])
+            shorter = AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
+        except (av.error.FFmpegError, ValueError):
+            return frame, at_seconds  # of a format that arrays do not have: in another step, then
         shorter.sample_rate = rate
         return shorter, float(times[first])
 
