@@ -18,9 +18,9 @@ from rich.text import Text
 ROOT = Path(__file__).parents[1]
 COMMANDS = (
     "vidsearch index sample_data --models mini",
-    'vidsearch search "a cat looking at the camera" -k 3',
-    'vidsearch search "a rocket on a launch pad" -k 2',
-    "vidsearch captions space.mp4 --level chapter",
+    'vidsearch search "a cat looking at the camera" -n 3',
+    'vidsearch search "a rocket on a launch pad" -n 2',
+    "vidsearch captions show space.mp4 --level chapter",
 )
 WIDTH = 124
 
