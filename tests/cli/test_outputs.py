@@ -113,12 +113,13 @@ def test_neither_the_video_nor_the_catalog_by_their_own_names(call, made):
 
 
 @pytest.mark.parametrize("export", ["a.edl", "a.otio", "a.fcpxml", "a.csv"])
-def test_an_export_of_nothing_is_not_written_and_said(run, made, tmp_path, export):
+def test_an_export_of_nothing_is_not_written_and_said(run, made, tmp_path, monkeypatch, export):
+    monkeypatch.chdir(tmp_path)  # files are named as seen from the working folder
     result = run(
         "search", "cat", "--video", "none*", "--export", tmp_path / export, "--library", made / "library"
     )
 
-    assert f"Nothing was found, so {tmp_path / export} is not written." in result.stderr
+    assert f"Nothing was found, so {export} is not written." in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 
