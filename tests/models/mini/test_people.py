@@ -80,7 +80,7 @@ class TestSexes:
         ("sentence", "male", "female", "is_plain"),
         [
             ("a man in a hat", 0.95, 0.05, True),
-            ("a man in a hat", 0.8, 0.2, False),
+            ("a man in a hat", 0.7, 0.3, False),
             ("a woman with her dog", 0.3, 0.7, False),
             ("a woman with her dog", 0.02, 0.7, True),
             ("a man and a woman are dancing", 0.5, 0.5, True),

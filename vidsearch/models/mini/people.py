@@ -69,7 +69,7 @@ OF_PEOPLE = frozenset(
 )
 """Words that tell of people without naming any: what people wear, have and do."""
 
-PLAIN_SEX = 0.9
+PLAIN_SEX = 0.75
 """A sex is told where so much of what is expected of a caption's words for people of one sex tells it."""
 BOTH_SEXES = 0.4
 """Both are told where each has so much of it. Both chosen on half 0 of `training/mini/sexes.py`."""
