@@ -55,7 +55,7 @@ def index(
     """Index videos, so that they can be searched.
 
     What is already in the library is skipped, moved files are recognised, and a run that was stopped goes on
-    where it was. The library is made with its first video.
+    where it was. The library is made where there is none.
 
     Examples:
 
