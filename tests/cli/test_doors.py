@@ -16,10 +16,10 @@ from vidsearch import Library
 
 
 @pytest.fixture(scope="module")
-def folder(sample_library: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def folder(sample_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A library in which something is said, taught and looked for, and a file that failed."""
     folder = tmp_path_factory.mktemp("doors")
-    shutil.copytree(sample_library, folder / "library")
+    shutil.copytree(sample_folder, folder / "library")
     (folder / "cat.srt").write_text("1\n00:00:04,000 --> 00:00:06,000\nWho is a good cat?\n")
     (folder / "broken.mp4").write_text("no video")
     with Library.open(folder / "library") as library:
