@@ -16,7 +16,7 @@ import torch
 from vidsearch.models.blip_model import BlipRetrievalModel
 from vidsearch.models.loading import load_model, numpy_state
 from vidsearch.models.preprocess import Preprocessing
-from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower, tower_writer
+from vidsearch.models.text_export import BERT_LAYER, TowerNames, bert_spec, ensure_tower, tower_writer
 from vidsearch.models.tokens import encode, load_tokenizer
 from vidsearch.models.torch_model import TorchEmbedder, embed_texts
 
@@ -34,16 +34,7 @@ _NAMES = TowerNames(
     positions="text_encoder.embeddings.position_embeddings.weight",
     embedding_norm="text_encoder.embeddings.LayerNorm",
     layer=lambda index: f"text_encoder.encoder.layer.{index}.",
-    layer_names=LayerNames(
-        query="attention.self.query",
-        key="attention.self.key",
-        value="attention.self.value",
-        attention_out="attention.output.dense",
-        attention_norm="attention.output.LayerNorm",
-        mlp_in="intermediate.dense",
-        mlp_out="output.dense",
-        mlp_norm="output.LayerNorm",
-    ),
+    layer_names=BERT_LAYER,
     final_norm=None,
     projection="text_proj",
 )
@@ -112,14 +103,11 @@ def load_blip(card: EmbedderCard, *, device: Device, batch_size: int | None = No
         card.space,
         card.checkpoint.folder,
         write=tower_writer(
-            TransformerSpec(
+            bert_spec(
                 num_layers=shape.num_layers,
                 num_heads=shape.num_heads,
                 layer_norm_eps=shape.layer_norm_eps,
                 activation=shape.activation,
-                norm_first=False,
-                mask="padding",
-                pool="first",
             ),
             _NAMES,
             lambda: numpy_state(model),

@@ -13,7 +13,7 @@ import torch
 
 from vidsearch.models.checkpoints import check_clap
 from vidsearch.models.loading import numpy_state
-from vidsearch.models.text_export import LayerNames, TowerNames, TransformerSpec, ensure_tower, tower_writer
+from vidsearch.models.text_export import BERT_LAYER, TowerNames, bert_spec, ensure_tower, tower_writer
 from vidsearch.models.tokens import read_tokenizer
 from vidsearch.models.torch_model import embed_texts
 from vidsearch.models.torch_windows import TorchSoundEmbedder
@@ -26,22 +26,12 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32
 
 _POSITIONS = "text_model.embeddings.position_embeddings.weight"
-_LAYER = LayerNames(
-    query="attention.self.query",
-    key="attention.self.key",
-    value="attention.self.value",
-    attention_out="attention.output.dense",
-    attention_norm="attention.output.LayerNorm",
-    mlp_in="intermediate.dense",
-    mlp_out="output.dense",
-    mlp_norm="output.LayerNorm",
-)
 _NAMES = TowerNames(
     tokens="text_model.embeddings.word_embeddings.weight",
     positions=_POSITIONS,
     embedding_norm="text_model.embeddings.LayerNorm",
     layer=lambda index: f"text_model.encoder.layer.{index}.",
-    layer_names=_LAYER,
+    layer_names=BERT_LAYER,
     final_norm=None,
     pooler="text_model.pooler.dense",
     projection="text_projection.linear1",
@@ -118,14 +108,11 @@ def load_clap(
         space,
         checkpoint.folder,
         write=tower_writer(
-            TransformerSpec(
+            bert_spec(
                 num_layers=text.num_hidden_layers,
                 num_heads=text.num_attention_heads,
                 layer_norm_eps=text.layer_norm_eps,
                 activation=text.hidden_act,
-                norm_first=False,
-                mask="padding",
-                pool="first",
             ),
             _NAMES,
             lambda: _text_state(model),

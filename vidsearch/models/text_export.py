@@ -80,6 +80,32 @@ class TowerNames:
     """The projection's second layer, behind a ReLU (CLAP)."""
 
 
+BERT_LAYER = LayerNames(
+    query="attention.self.query",
+    key="attention.self.key",
+    value="attention.self.value",
+    attention_out="attention.output.dense",
+    attention_norm="attention.output.LayerNorm",
+    mlp_in="intermediate.dense",
+    mlp_out="output.dense",
+    mlp_norm="output.LayerNorm",
+)
+"""Of BERT (BLIP) and RoBERTa (CLAP)."""
+
+
+def bert_spec(*, num_layers: int, num_heads: int, layer_norm_eps: float, activation: str) -> TransformerSpec:
+    """Return the shape of a tower of BERT's kind, whose first token stands for the text."""
+    return TransformerSpec(
+        num_layers=num_layers,
+        num_heads=num_heads,
+        layer_norm_eps=layer_norm_eps,
+        activation=activation,
+        norm_first=False,
+        mask="padding",
+        pool="first",
+    )
+
+
 def tower_writer(
     spec: TransformerSpec, names: TowerNames, state: Callable[[], Mapping[str, Float32]]
 ) -> Callable[[Path], None]:
