@@ -3,8 +3,6 @@
 Two components lay groups over each other that UMAP keeps apart. UMAP (extra `map`) needs some ten seconds of
 a processor, most of them to compile itself: it has a process of its own, which gives way to searches and is
 gone afterwards.
-
-    python -m vidsearch.web.frame_map < vectors.npy > places.npy
 """
 
 from __future__ import annotations
@@ -132,7 +130,7 @@ def _in_own_process(vectors: Float32) -> np.ndarray:
 
 
 def main() -> None:
-    """Read vectors, .npy, from standard input; write their places to standard output."""
+    """Read vectors, .npy, from standard input; write their places to standard output. What `_RUN` runs."""
     if hasattr(os, "nice"):
         os.nice(10)
     vectors = np.load(io.BytesIO(sys.stdin.buffer.read()))
@@ -142,7 +140,3 @@ def main() -> None:
     made = umap.UMAP(n_neighbors=_NEIGHBOURS, min_dist=_LEAST_GAP, metric="cosine", random_state=0, n_jobs=1)
     places = made.fit_transform(vectors)
     np.save(sys.stdout.buffer, places.astype(np.float64))
-
-
-if __name__ == "__main__":
-    main()
