@@ -46,7 +46,7 @@ def open_stored(
     if (folder / _GRAPH).is_file():
         options = new_options()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-        with suppress(Exception):  # damaged: made anew below. ONNX Runtime's errors share no other base
+        with suppress(Exception):  # damaged: made again below. ONNX Runtime's errors share no other base
             return onnxruntime.InferenceSession(folder / _GRAPH, options, providers=_CPU)
     with suppress(Exception):  # a cache that cannot be written, or is full, is done without
         _store(graph(), folder, new_options())

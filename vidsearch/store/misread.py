@@ -22,7 +22,7 @@ _SHORTEST = 4
 _LETTERS_PER_SLIP = 6
 """One wrong letter in so many is a slip; a word of four has one, too."""
 _MAX_LINES = 256
-"""So many lines, those that share most with the word, are compared with it."""
+"""How many lines, those that share most with the word, are compared with it."""
 _MAX_WORDS = 16
 
 

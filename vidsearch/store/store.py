@@ -151,7 +151,7 @@ class Store(StoreReading):
         leases.renew(self._catalog, held)
 
     def note_death(self, lease: Lease) -> Lease:
-        """Count the death of a worker against the content it had begun, and take the lease anew.
+        """Count the death of a worker against the content it had begun, and take the lease again.
 
         What that worker still sends under the old lease is refused. Raises LeaseLost.
         """

@@ -264,7 +264,7 @@ def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: b
 def note_addition(connection: Connection, space_ids: Iterable[int], first_segment_id: int) -> None:
     """Count a transaction that adds vectors to these spaces, of segments from this one on.
 
-    Others may be newer, and may have been there before: whose cache has such a one has to make it anew.
+    Others may be newer, and may have been there before: whose cache has such a one has to rebuild it.
     """
     for space_id in space_ids:
         note_change(connection, [space_id], rewrites=False)
@@ -302,7 +302,7 @@ def note_removal(
 
 
 def _forget_if_many(connection: Connection, space_id: int, table: str) -> None:
-    """Have caches that are behind made anew, where more would have to be remembered for them."""
+    """Have caches that are behind rebuilt, where more would have to be remembered for them."""
     (noted,) = connection.execute(f"SELECT count(*) FROM {table} WHERE space_id = ?", (space_id,)).fetchone()
     if noted > _MOST_NOTED:
         connection.execute(f"DELETE FROM {table} WHERE space_id = ?", (space_id,))

@@ -232,7 +232,7 @@ def _kinds(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         if repair:
             with catalog.write() as connection:
                 if is_known:
-                    # Shown anew, so that the full-text indexes follow.
+                    # Shown again, so that the full-text indexes follow.
                     change = "UPDATE tracks SET state = ? WHERE id = ?"
                     connection.execute(change, ("superseded", track_id))
                     connection.execute("UPDATE tracks SET kind = ? WHERE id = ?", (right, track_id))

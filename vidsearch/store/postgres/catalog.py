@@ -44,7 +44,7 @@ IDLE_SECONDS = 60
 _CONNECTING: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS}
 _MAX_CONNECTIONS = 16
 _CHANGED_ROWS, _CHANGED_SHARE = 50, 0.1
-"""After so many changes the figures by which the server plans are taken anew, as by autovacuum."""
+"""After so many changes the figures by which the server plans are taken again, as by autovacuum."""
 _LOCK_CLASS = 0x76737263
 """Of advisory locks: those of this program."""
 _CUT_OFF = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout)
