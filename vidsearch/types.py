@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     Float32: TypeAlias = NDArray[np.float32]
     Int64: TypeAlias = NDArray[np.int64]
 
+LARGEST_ID = 2**63 - 1
+"""Ids are signed integers of 64 bits, in SQLite and on a server."""
+
 
 # --- media ------------------------------------------------------------------------------------------
 

@@ -14,10 +14,9 @@ from vidsearch.search.query import FrameReference
 from vidsearch.service.report_schemas import PrunedSchema, SubtitlesSchema, TrackSchema
 from vidsearch.service.schemas import CorrectionSchema, SpokenLineSchema, VideoSchema
 from vidsearch.service.server_schemas import CorrectionRequest, SpokenCorrectionRequest
+from vidsearch.types import LARGEST_ID
 
 router = APIRouter(prefix="/v1", tags=["changes"], route_class=Route)
-
-_LARGEST_ID = (1 << 63) - 1
 
 
 @router.post(
@@ -90,7 +89,7 @@ def remove_video(served: TheServed, video_id: VideoId) -> Response:
 def remove_track(
     served: TheServed,
     video_id: VideoId,
-    track_id: Annotated[int, Path(ge=0, le=_LARGEST_ID, description="A track's number.")],
+    track_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="A track's number.")],
 ) -> Response:
     """Remove a track of a video, and give it as it was."""
     served.check_writable()

@@ -23,10 +23,10 @@ from vidsearch.api.serving import (
 from vidsearch.service.concept_schemas import ConceptSchema, ShownConceptSchema, TaughtSchema
 from vidsearch.service.received import received_examples
 from vidsearch.service.server_schemas import ConceptList, TaughtList, TeachRequest
+from vidsearch.types import LARGEST_ID
 
 router = APIRouter(prefix="/v1", tags=["concepts"], route_class=Route)
 
-_LARGEST_ID = (1 << 63) - 1
 
 Name: TypeAlias = Annotated[str, Path(min_length=1, max_length=200, description="A concept's name.")]
 
@@ -79,7 +79,7 @@ def forget(
     served: TheServed,
     name: Name,
     example: Annotated[
-        list[Annotated[int, Query(ge=0, le=_LARGEST_ID)]] | None,
+        list[Annotated[int, Query(ge=0, le=LARGEST_ID)]] | None,
         Query(max_length=1000, description="Only these examples, by their `id`; the whole concept without."),
     ] = None,
 ) -> Response:
@@ -92,7 +92,7 @@ def forget(
 def picture(
     request: Request,
     served: TheServed,
-    example_id: Annotated[int, Path(ge=0, le=_LARGEST_ID, description="An example's `id`.")],
+    example_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="An example's `id`.")],
 ) -> Response:
     """The picture of an example that a concept has or had."""
     jpeg = served.library.concepts.picture(example_id)

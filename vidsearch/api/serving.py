@@ -26,6 +26,7 @@ from vidsearch.service.clips import ClipFiles
 from vidsearch.service.job_schemas import JobSchema
 from vidsearch.service.jobs import Job, Jobs
 from vidsearch.service.library import Library
+from vidsearch.types import LARGEST_ID
 
 Found = TypeVar("Found")
 Body = TypeVar("Body", bound=msgspec.Struct)
@@ -33,7 +34,6 @@ Body = TypeVar("Body", bound=msgspec.Struct)
 _MAX_AT_ONCE = 4
 """Requests that search, describe or decode: more of them at once would only wait for each other, and hold the
 threads that short answers need."""
-_LARGEST_ID = (1 << 63) - 1
 MAX_LIMIT = 1000
 SAFE = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
 """Headers of files that a browser may show: nothing in them runs."""
@@ -99,9 +99,9 @@ async def only_known_parameters(request: Request) -> None:
 
 
 TheServed: TypeAlias = Annotated[Served, Depends(_served)]
-VideoId: TypeAlias = Annotated[int, Path(ge=1, le=_LARGEST_ID, description="A video's number.")]
+VideoId: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A video's number.")]
 FrameId: TypeAlias = Annotated[
-    int, Path(ge=0, le=_LARGEST_ID, description="A frame's number, as hits have it.")
+    int, Path(ge=0, le=LARGEST_ID, description="A frame's number, as hits have it.")
 ]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many in this answer.")]
 Cursor: TypeAlias = Annotated[

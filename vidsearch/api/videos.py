@@ -31,10 +31,9 @@ from vidsearch.service.server_schemas import (
     VideoPage,
 )
 from vidsearch.tracks import TrackKind
+from vidsearch.types import LARGEST_ID
 
 router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=Route)
-
-_LARGEST_ID = (1 << 63) - 1
 
 
 @router.get("", **described(VideoPage, fails=(404,), has_etag=True))
@@ -87,7 +86,7 @@ def segments(
         TrackKind | None, Query(description="Only tracks of this kind; all but `frames` without it.")
     ] = None,
     track: Annotated[
-        int | None, Query(ge=0, le=_LARGEST_ID, description="Only the track with this number.")
+        int | None, Query(ge=0, le=LARGEST_ID, description="Only the track with this number.")
     ] = None,
     after_seconds: OptionalSeconds = None,
     before_seconds: OptionalSeconds = None,

@@ -77,6 +77,11 @@ class FrameReference:
             )
 
     @classmethod
+    def of(cls, moment: str | FrameReference) -> FrameReference:
+        """Return a reference as it is, or read a text as `parse` does."""
+        return moment if isinstance(moment, FrameReference) else cls.parse(moment)
+
+    @classmethod
     def parse(cls, reference: str) -> FrameReference:
         """Read "VIDEO@SECONDS" or "VIDEO@H:MM:SS.S"."""
         video, at, time = reference.rpartition("@")

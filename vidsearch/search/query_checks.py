@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
 from vidsearch.search.kinds import KINDS, PICTURES
+from vidsearch.types import LARGEST_ID
 
 if TYPE_CHECKING:
     from vidsearch.search.query import Query
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 MAX_CHARACTERS = 2000
 """The longest text. Encoders read less, and each word costs time."""
 MAX_HITS = 10_000
-MAX_ID = 2**63 - 1
 MAX_PARTS = 100
 """The most pictures, frames, weighted words, steps and feedback, each."""
 
@@ -94,7 +94,7 @@ def _check_numbers(query: Query) -> None:
     if query.min_confidence is not None and not 0 <= query.min_confidence <= 1:
         raise QueryError(f"The least confidence is {query.min_confidence:g}; it must be from 0 to 1.")
     for frame_id in (*query.more_like, *query.less_like):
-        if not 0 <= frame_id <= MAX_ID:
+        if not 0 <= frame_id <= LARGEST_ID:
             raise QueryError(f"There is no frame {frame_id}. Take ids from an answer of this library.")
 
 
@@ -104,7 +104,7 @@ def _check_filter(frames: FrameFilter) -> None:
         if value is not None and not math.isfinite(value):
             raise QueryError(f"The filter's {name} is {value}; it must be a finite number of seconds.")
     for video_id in frames.video_ids or ():
-        if not 0 <= video_id <= MAX_ID:
+        if not 0 <= video_id <= LARGEST_ID:
             raise QueryError(f"There is no video #{video_id}.")
     for text in (frames.video_glob, frames.caption_words, frames.label):
         if text is not None and (len(text) > MAX_CHARACTERS or NOT_TEXT.search(text)):

@@ -44,7 +44,7 @@ class LibraryEditor(LibrarySearcher):
         from vidsearch.captions.rewrite import correct
         from vidsearch.search.query import FrameReference
 
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        reference = FrameReference.of(moment)
         video = self.video(reference.video)
         return correct(self.store, video, reference.time_seconds, text, only_here=only_here)
 
@@ -65,7 +65,7 @@ class LibraryEditor(LibrarySearcher):
         from vidsearch.captions.transcript import correct_line
         from vidsearch.search.query import FrameReference
 
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        reference = FrameReference.of(moment)
         return correct_line(self.store, self.video(reference.video), reference.time_seconds, text)
 
     def recaption(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Self, Unpack
 
 from vidsearch.errors import QueryError, TrackNotFound
 from vidsearch.service.editing import LibraryEditor
-from vidsearch.service.reading import LARGEST_ID, StrPath, VideoName
+from vidsearch.service.reading import StrPath, VideoName
 from vidsearch.store.store import Store
+from vidsearch.types import LARGEST_ID
 
 if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport, ProgressState

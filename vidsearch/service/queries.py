@@ -78,7 +78,7 @@ def build_query(text: str | None, options: Mapping[str, Any]) -> Query:
     parts = {name: value for name, value in options.items() if name not in _FILTERS and name != "video"}
     readers: dict[str, Callable[[Any], object]] = {
         "images": Path,
-        "like": lambda part: part if isinstance(part, FrameReference) else FrameReference.parse(part),
+        "like": FrameReference.of,
         "plus": _weighted,
         "minus": _weighted,
         "more_like": int,

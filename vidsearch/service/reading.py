@@ -30,7 +30,6 @@ StrPath: TypeAlias = str | os.PathLike[str]
 VideoName: TypeAlias = str | int | os.PathLike[str] | Video
 """A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
 
-LARGEST_ID = (1 << 63) - 1
 _MAX_ID_DIGITS = 18
 ALL = "all"
 """Names every video, where a method takes several."""
@@ -219,7 +218,7 @@ class LibraryReader:
         from vidsearch.search.query import FrameReference
         from vidsearch.service.timelines import picture_at
 
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        reference = FrameReference.of(moment)
         return picture_at(self.video(reference.video), reference.time_seconds, side_pixels)
 
     def thumbnail(self, frame_id: int) -> bytes:
@@ -327,7 +326,7 @@ class LibraryReader:
         from vidsearch.search.query import FrameReference
         from vidsearch.service.explaining import explain_moment
 
-        reference = moment if isinstance(moment, FrameReference) else FrameReference.parse(moment)
+        reference = FrameReference.of(moment)
         path = path_of(self.video(reference.video))
         known = self.store.models
         name = models or (known.embedders[0] if known else "mini")

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 import msgspec
 
+from vidsearch.types import LARGEST_ID
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -27,11 +29,10 @@ if TYPE_CHECKING:
     from vidsearch.service.captions import LibraryCaptions, VideoCaptions, WordMatch
     from vidsearch.types import IndexedFrame, Video
 
-_LARGEST = (1 << 63) - 1
 _MOST = 1_000_000
 """More hits than anybody reads, and few enough to fit in memory."""
 
-Id = Annotated[int, msgspec.Meta(ge=0, le=_LARGEST)]
+Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
 
 

@@ -12,6 +12,7 @@ from vidsearch.service.concept_schemas import ConceptSchema, TaughtSchema
 from vidsearch.service.label_schemas import ReportLineSchema, SeenSchema
 from vidsearch.service.report_schemas import FailureSchema, TrackSchema
 from vidsearch.service.schemas import (
+    Id,
     LibraryCaptionsSchema,
     VideoCaptionsSchema,
     VideoSchema,
@@ -26,10 +27,7 @@ if TYPE_CHECKING:
 
 _Seconds = Annotated[float, msgspec.Meta(ge=0, le=1e9)]
 _Examples = Annotated[
-    list[
-        Annotated[int, msgspec.Meta(ge=0, le=(1 << 63) - 1)]
-        | Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
-    ],
+    list[Id | Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]],
     msgspec.Meta(max_length=1000),
 ]
 

@@ -37,6 +37,7 @@ from vidsearch.store.records import (
 from vidsearch.store.sqlite.schema import FORMAT_VERSION
 from vidsearch.tracks import Segment, SegmentMatch, Track, TrackKind, WordKind
 from vidsearch.types import (
+    LARGEST_ID,
     EmbeddingSpace,
     Failure,
     Fingerprint,
@@ -52,8 +53,6 @@ if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
     from vidsearch.store.word_ranking import Float64, Ranked
     from vidsearch.types import Int64
-
-_LARGEST_ID = (1 << 63) - 1
 
 
 class StoreReading:
@@ -133,7 +132,7 @@ class StoreReading:
         """
         with self._catalog.read() as connection:
             if isinstance(ref, int):
-                found = video_rows.videos_by_id(connection, [ref]) if ref <= _LARGEST_ID else []
+                found = video_rows.videos_by_id(connection, [ref]) if ref <= LARGEST_ID else []
                 if not found:
                     raise VideoNotFound(f"There is no video #{ref} in {self.address}.")
                 return found[0]
