@@ -8,7 +8,7 @@ import msgspec
 
 from vidsearch.search.kinds import reason
 from vidsearch.service.query_writing import write_query
-from vidsearch.service.schemas import in_microseconds, schema_of
+from vidsearch.service.schemas import names_of, schema_of
 
 if TYPE_CHECKING:
     from vidsearch.search.answer import SearchAnswer
@@ -28,13 +28,7 @@ class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, evidence: Evidence) -> Self:
-        return schema_of(
-            cls,
-            evidence,
-            reason=reason(evidence),
-            start_seconds=in_microseconds(evidence.start_seconds),
-            end_seconds=in_microseconds(evidence.end_seconds),
-        )
+        return schema_of(cls, evidence, reason=reason(evidence))
 
 
 class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,12 +44,7 @@ class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, step: StepHit) -> Self:
-        return schema_of(
-            cls,
-            step,
-            time_seconds=in_microseconds(step.time_seconds),
-            evidence=[EvidenceSchema.of(each) for each in step.evidence],
-        )
+        return schema_of(cls, step, evidence=[EvidenceSchema.of(each) for each in step.evidence])
 
 
 class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -80,12 +69,7 @@ class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(
             cls,
             hit,
-            video_id=hit.video.id,
-            path=str(hit.video.path),
-            time_seconds=in_microseconds(hit.time_seconds),
-            start_seconds=in_microseconds(hit.start_seconds),
-            end_seconds=in_microseconds(hit.end_seconds),
-            scores=dict(hit.scores),
+            **names_of(hit.video),
             steps=[StepSchema.of(step) for step in hit.steps],
             evidence=[EvidenceSchema.of(each) for each in hit.evidence],
         )
@@ -105,13 +89,9 @@ class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, answer: SearchAnswer) -> Self:
-        return cls(
+        return schema_of(
+            cls,
+            answer,
             query=write_query(answer.query),
-            mode=answer.mode,
-            models=list(answer.models),
-            num_frames=answer.num_frames,
-            verdict=answer.verdict,
-            nothing_matches=answer.nothing_matches,
-            notes=list(answer.notes),
             hits=[HitSchema.of(hit) for hit in answer.hits],
         )

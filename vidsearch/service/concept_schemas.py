@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from vidsearch.service.schemas import schema_of
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -27,7 +29,7 @@ class ConceptSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, concept: Concept) -> Self:
-        return cls(**{name: getattr(concept, name) for name in cls.__struct_fields__})
+        return schema_of(cls, concept)
 
 
 class ConceptExampleSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +45,7 @@ class ConceptExampleSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, example: ConceptExample) -> Self:
-        rest = {name: getattr(example, name) for name in cls.__struct_fields__ if name != "against"}
-        return cls(against=example.is_against, **rest)
+        return schema_of(cls, example, against=example.is_against)
 
 
 class CheckSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +59,8 @@ class CheckSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, check: Check) -> Self:
-        return cls(
-            model=check.model,
-            num_left_out=len(check.left_out),
-            num_found=check.num_found,
-            words_share=round(check.words_share, 3),
+        return schema_of(
+            cls, check, num_left_out=len(check.left_out), words_share=round(check.words_share, 3)
         )
 
 
@@ -77,11 +75,10 @@ class TaughtSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, taught: Taught, checks: Iterable[Check] = ()) -> Self:
-        return cls(
+        return schema_of(
+            cls,
+            taught,
             concept=ConceptSchema.of(taught.concept),
-            is_new=taught.is_new,
-            num_changed=taught.num_changed,
-            notes=list(taught.notes),
             checks=[CheckSchema.of(check) for check in checks],
         )
 

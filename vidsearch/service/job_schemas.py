@@ -146,12 +146,7 @@ class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, state: ProgressState) -> Self:
-        return schema_of(
-            cls,
-            state,
-            current=None if state.current is None else str(state.current),
-            workers=list(map(WorkerSchema.of, state.workers)),
-        )
+        return schema_of(cls, state, workers=[WorkerSchema.of(share) for share in state.workers])
 
 
 class JobSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +182,6 @@ class JobSchema(msgspec.Struct, frozen=True, kw_only=True):
             cls,
             job,
             job_id=job.id,
-            paths=list(map(str, job.paths)),
             progress=job.progress and ProgressSchema.of(job.progress),
             error=error,
             **done,

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from vidsearch.service.schemas import schema_of
+
 if TYPE_CHECKING:
     from vidsearch.service.labels import Labelled, ReportLine
     from vidsearch.store.label_rows import LabelSpan
@@ -30,14 +32,7 @@ class LabelledSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, done: Labelled) -> Self:
-        return cls(
-            num_labels=done.num_labels,
-            num_videos=done.num_videos,
-            num_frames=done.num_frames,
-            num_spans=done.num_spans,
-            models=list(done.models),
-            seen=[SeenSchema(label=label, count=count) for label, count in done.seen],
-        )
+        return schema_of(cls, done, seen=[SeenSchema(label=label, count=count) for label, count in done.seen])
 
 
 class LabelSpanSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +46,7 @@ class LabelSpanSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, span: LabelSpan) -> Self:
-        return cls(**{name: getattr(span, name) for name in cls.__struct_fields__})
+        return schema_of(cls, span)
 
 
 class ReportLineSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,4 +61,4 @@ class ReportLineSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, line: ReportLine) -> Self:
-        return cls(**{name: getattr(line, name) for name in cls.__struct_fields__})
+        return schema_of(cls, line)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from vidsearch.service.schemas import in_microseconds
+from vidsearch.service.schemas import names_of, schema_of
 
 if TYPE_CHECKING:
     from vidsearch.service.overview import Cluster, Glance, Twins
@@ -24,11 +24,11 @@ class MomentSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, video: Video, frame: IndexedFrame) -> Self:
-        return cls(
-            video_id=video.id,
-            path=str(video.path),
+        return schema_of(
+            cls,
+            frame,
+            **names_of(video),
             frame_id=frame.id,
-            time_seconds=in_microseconds(frame.time_seconds),
             caption=frame.caption.text if frame.caption else None,
         )
 
@@ -44,10 +44,10 @@ class GroupSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, cluster: Cluster) -> Self:
-        return cls(
-            name=cluster.name,
+        return schema_of(
+            cls,
+            cluster,
             share=round(cluster.share, 4),
-            num_frames=cluster.num_frames,
             moment=MomentSchema.of(cluster.video, cluster.frame),
         )
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from vidsearch.service.schemas import schema_of
+from vidsearch.service.schemas import names_of, schema_of
 
 if TYPE_CHECKING:
     from vidsearch.captions.parts import PartsReport
@@ -31,7 +31,7 @@ class FailureSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, failure: Failure) -> Self:
-        return schema_of(cls, failure, path=str(failure.path))
+        return schema_of(cls, failure)
 
 
 class FileFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +45,7 @@ class FileFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, failure: FileFailure) -> Self:
-        return schema_of(cls, failure, path=str(failure.path))
+        return schema_of(cls, failure)
 
 
 class WorkerSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,8 +91,7 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
             report,
             report.counts,
             failures=[FileFailureSchema.of(failure) for failure in report.failures],
-            warnings=list(report.warnings),
-            workers=list(map(WorkerSchema.of, report.workers)),
+            workers=[WorkerSchema.of(share) for share in report.workers],
             device=device,
         )
 
@@ -118,7 +117,9 @@ class PartsReportSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(
             cls,
             report,
-            failures=[PartFailureSchema(path=str(path), reason=reason) for path, reason in report.failures],
+            failures=[
+                schema_of(PartFailureSchema, path=path, reason=reason) for path, reason in report.failures
+            ],
         )
 
 
@@ -132,12 +133,7 @@ class ModelsSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, models: LibraryModels) -> Self:
-        return cls(
-            embedders=list(models.embedders),
-            captioner=models.captioner,
-            moving=list(models.moving),
-            sounds=list(models.sounds),
-        )
+        return schema_of(cls, models)
 
 
 class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -220,7 +216,7 @@ class TrackSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, track: Track) -> Self:
-        return schema_of(cls, track, track.spec, track_id=track.id, params=dict(track.spec.params))
+        return schema_of(cls, track, track.spec, track_id=track.id)
 
 
 class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -244,11 +240,9 @@ class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
         return schema_of(
             cls,
             read,
-            video_id=video.id,
-            path=str(video.path),
+            **names_of(video),
             track=track,
             num_kept=len(read.cues),
-            left_out=dict(read.left_out),
         )
 
 

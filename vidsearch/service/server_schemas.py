@@ -17,6 +17,7 @@ from vidsearch.service.schemas import (
     VideoCaptionsSchema,
     VideoSchema,
     WordMatchSchema,
+    names_of,
     schema_of,
 )
 
@@ -108,9 +109,7 @@ class TrackList(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, video: Video, tracks: Iterable[Track]) -> Self:
-        return cls(
-            video_id=video.id, path=str(video.path), tracks=[TrackSchema.of(track) for track in tracks]
-        )
+        return cls(**names_of(video), tracks=[TrackSchema.of(track) for track in tracks])
 
 
 class SegmentSchema(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,7 +125,7 @@ class SegmentSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, segment: Segment, kind: str) -> Self:
-        return schema_of(cls, segment, segment_id=segment.id, kind=kind, attributes=dict(segment.attributes))
+        return schema_of(cls, segment, segment_id=segment.id, kind=kind)
 
 
 class SegmentPage(msgspec.Struct, frozen=True, kw_only=True):
@@ -180,7 +179,7 @@ class ModelSchema(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, entry: ModelEntry) -> Self:
-        return schema_of(cls, entry, path=entry.path and str(entry.path))
+        return schema_of(cls, entry)
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
