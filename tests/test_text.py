@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.text import json_text, one_line, printable
+from vidsearch.text import counted, json_text, one_line, printable
 
 NASTY = "a\x1b[2Jb\x07c\x9b31md\u202ee\u2028f\u200bg\ufeffh\x7fi\nj"
 
@@ -20,6 +20,10 @@ def test_what_a_terminal_obeys_or_hides_is_escaped():
     assert printable(NASTY) == r"a\x1b[2Jb\x07c\x9b31md\u202ee\u2028f\u200bg\ufeffh\x7fi\nj"
     assert printable("d\udce9 😀 日本\u3000語") == "d\\udce9 😀 日本\u3000語"
     assert printable("one\ntwo\x1b", kept="\n") == "one\ntwo\\x1b"
+
+
+def test_numbers_are_said_with_what_they_count():
+    assert [counted(number, "frame") for number in (0, 1, 1200)] == ["0 frames", "1 frame", "1,200 frames"]
 
 
 def test_one_line_keeps_the_joiners_that_words_are_spelled_with():

@@ -1,4 +1,4 @@
-"""Text from strangers (file names, captions, subtitles) made safe to show and to write.
+"""Text as it is shown and written: safe where it comes from strangers (file names, captions, subtitles).
 
 Control characters move a terminal's cursor and change its settings, direction marks reorder what is read, and
 characters without a width hide words. None of them reaches a terminal or a machine format unescaped.
@@ -68,6 +68,11 @@ def one_line(text: str) -> str:
     if text.isprintable() and "  " not in text:  # most text, and much quicker
         return text.strip()
     return _GAPS.sub(" ", _UNSEEN.sub("", text)).strip()
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a number and what it counts: "1 video", "1,200 videos"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def json_text(value: Any, *, indent: int | None = None, ascii_only: bool = False) -> str:

@@ -162,14 +162,7 @@ def _print_transcript(captions: VideoCaptions) -> None:
 def caption(
     video: Annotated[Path, typer.Argument(help="A video file.")],
     fps: Annotated[
-        float,
-        typer.Option(
-            "--fps",
-            "--sample-fps",
-            min=0.001,
-            help=options.FPS_HELP,
-            rich_help_panel=options.SAMPLING_PANEL,
-        ),
+        float, options.sampling_option("--fps", "--sample-fps", min=0.001, help=options.FPS_HELP)
     ] = 1.0,
     max_frames: options.MaxFrames = 12,
     start: options.Start = None,

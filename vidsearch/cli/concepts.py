@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options
+from vidsearch.text import counted
 from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
@@ -128,10 +129,7 @@ def show(
     name: Name,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     save: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Write the examples' pictures there.", rich_help_panel=options.OUTPUT_PANEL
-        ),
+        Path | None, options.output_option(metavar="DIR", help="Write the examples' pictures there.")
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
@@ -245,7 +243,7 @@ def export(
     if as_json:
         console.say_json({"path": str(output), "num_concepts": count})
         return
-    console.note(f"Wrote {_count(count, 'concept')} to {console.shown_path(output)}")
+    console.note(f"Wrote {counted(count, 'concept')} to {console.shown_path(output)}")
 
 
 def import_concepts(
@@ -271,7 +269,7 @@ def import_concepts(
         return
     for each in loaded:
         verb = "Taught" if each.is_new else "Added to"
-        console.say(f"{verb} {each.concept.name}: {_count(each.num_changed, 'new example')}.")
+        console.say(f"{verb} {each.concept.name}: {counted(each.num_changed, 'new example')}.")
 
 
 def _print_checks(checks: list[Check]) -> None:
@@ -288,14 +286,10 @@ def _print_checks(checks: list[Check]) -> None:
 
 
 def _examples(num_for: int, num_against: int) -> str:
-    return _count(num_for, "example") + (f" and {num_against} against" if num_against else "")
+    return counted(num_for, "example") + (f" and {num_against} against" if num_against else "")
 
 
 def _versions(example: ConceptExample) -> str:
     if example.until_version is None:
         return f"from {example.since_version}"
     return f"{example.since_version} to {example.until_version - 1}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from vidsearch.cli import console, options
+from vidsearch.text import counted
 
 if TYPE_CHECKING:
     from vidsearch.store.copying import CopyProgress
@@ -59,7 +60,7 @@ def copy(
     there = report.num_rows - report.num_rows_copied
     known = f", {there:,} of them by an earlier run" if there else ""
     console.note(
-        f"Copied {report.num_videos:,} videos ({report.num_rows:,} rows{known}). "
+        f"Copied {counted(report.num_videos, 'video')} ({report.num_rows:,} rows{known}). "
         f"Both libraries hold the same: digest {report.digest}."
     )
 

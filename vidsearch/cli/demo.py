@@ -43,15 +43,11 @@ class ExpectedAnswer:
 def demo(
     library: Annotated[
         Path | None,
-        typer.Option(
-            help="Keep the library here. [default: a temporary folder]",
-            envvar="VIDSEARCH_LIBRARY",
-            rich_help_panel=options.LIBRARY_PANEL,
+        options.library_option(
+            help="Keep the library here. [default: a temporary folder]", envvar="VIDSEARCH_LIBRARY"
         ),
     ] = None,
-    models: Annotated[
-        str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.MODEL_PANEL)
-    ] = "mini",
+    models: Annotated[str, options.model_option(help="As for `vidsearch index`.")] = "mini",
     as_json: options.AsJson = False,
 ) -> None:
     """Index the sample videos and run four queries on them: the first thing to try. Downloads nothing.

@@ -9,6 +9,7 @@ import typer
 
 from vidsearch.cli import console, options
 from vidsearch.outputs import is_stdout
+from vidsearch.text import counted
 
 FORMAT_HELP = (
     "txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. [default: by --output's name]"
@@ -125,7 +126,7 @@ def import_captions(
         return
     mended = f", {read.num_mended:,} of them mended" if read.num_mended else ""
     num_kept = len(read.cues)
-    console.note(f"Added {num_kept:,} line{'s' if num_kept != 1 else ''} to {found.path.name}{mended}.")
+    console.note(f"Added {counted(num_kept, 'line')} to {found.path.name}{mended}.")
     if read.left_out:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in read.left_out.items())
         console.note(f"Left out {sum(read.left_out.values()):,} of {read.num_found:,} cues: {reasons}.")

@@ -11,6 +11,7 @@ from vidsearch.cli import console, options, stopping
 from vidsearch.cli import workers as ray_workers
 from vidsearch.cli.index_options import with_index_options
 from vidsearch.service.index_settings import IndexSettings
+from vidsearch.text import counted
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
@@ -119,15 +120,15 @@ def print_report(report: IngestReport, device: Device | None) -> None:
     else:
         console.say("No video was indexed.")
     if report.num_skipped and (report.num_indexed or report.failures):
-        console.say(f"  {_count(report.num_skipped, 'file')} skipped: already here")
+        console.say(f"  {counted(report.num_skipped, 'file')} skipped: already here")
     if report.num_skipped_as_other:
         console.say(
             f"    {report.num_skipped_as_other} of them with other options; --reindex indexes those again"
         )
     if report.num_replaced:
-        console.say(f"  {_count(report.num_replaced, 'video')} left the library: replaced by other content")
+        console.say(f"  {counted(report.num_replaced, 'video')} left the library: replaced by other content")
     if report.num_left_to_others:
-        console.say(f"  {_count(report.num_left_to_others, 'file')} skipped: another run is indexing it")
+        console.say(f"  {counted(report.num_left_to_others, 'file')} skipped: another run is indexing it")
     for warning in report.warnings:
         console.warn(warning)
     print_failures(report)
@@ -136,7 +137,7 @@ def print_report(report: IngestReport, device: Device | None) -> None:
 def print_failures(report: IngestReport) -> None:
     """Say which files failed in a run, and why."""
     if report.failures:
-        console.say(f"  {_count(report.num_failed, 'file')} failed:", colour="red")
+        console.say(f"  {counted(report.num_failed, 'file')} failed:", colour="red")
     for failure in report.failures:
         kept = f" (kept the first {format_duration(failure.seconds_kept)})" if failure.seconds_kept else ""
         again = " (known from before; --retry-failed tries again)" if failure.known_before else ""
@@ -149,22 +150,22 @@ def _print_work(report: IngestReport, device: Device | None) -> None:
     resumed = f", {report.num_resumed} of them continued" if report.num_resumed else ""
     on = f" on {device.describe()}" if device else ""
     console.say(
-        f"Indexed {_count(report.num_indexed, 'video')}{resumed}: {_count(counts.num_frames, 'frame')} of "
+        f"Indexed {counted(report.num_indexed, 'video')}{resumed}: {counted(counts.num_frames, 'frame')} of "
         f"{format_duration(report.video_seconds)} of video in {format_duration(report.wall_seconds)} "
         f"({rate:.1f}x real time){on}."
     )
     made = [
-        f"{_count(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
+        f"{counted(counts.num_captions_written, 'caption')} written" if counts.num_captions_written else "",
         f"{counts.num_captions_carried_over} carried over" if counts.num_captions_carried_over else "",
-        f"{_count(counts.num_lines_read, 'line')} of text read" if counts.num_lines_read else "",
-        f"{_count(counts.num_sentences_heard, 'sentence')} heard" if counts.num_sentences_heard else "",
-        f"{_count(counts.num_blank, 'blank frame')}" if counts.num_blank else "",
-        f"{_count(counts.num_near_duplicates, 'near-duplicate')}" if counts.num_near_duplicates else "",
+        f"{counted(counts.num_lines_read, 'line')} of text read" if counts.num_lines_read else "",
+        f"{counted(counts.num_sentences_heard, 'sentence')} heard" if counts.num_sentences_heard else "",
+        f"{counted(counts.num_blank, 'blank frame')}" if counts.num_blank else "",
+        f"{counted(counts.num_near_duplicates, 'near-duplicate')}" if counts.num_near_duplicates else "",
     ]
     if any(made):
         console.say(f"  {', '.join(filter(None, made))}")
     for worker in report.workers:
-        made_by = f"{worker.name}: {_count(worker.num_frames, 'frame')}"
+        made_by = f"{worker.name}: {counted(worker.num_frames, 'frame')}"
         console.say(f"  {made_by}, {worker.frames_per_second:.1f} a second")
 
 
@@ -172,7 +173,3 @@ def _known(number: int) -> str:
     if number == 1:
         return "the video is in the library already"
     return f"all {number:,} videos are in the library already"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -7,23 +7,17 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, Literal
 
-import typer
-
 from vidsearch.cli import options
 from vidsearch.service.index_settings import IndexSettings
 from vidsearch.types import Sampling
 
-_FILES_PANEL = "Files"
+_files_option = options.in_panel("Files")
 
-Captions = Annotated[
-    bool,
-    typer.Option("--captions/--no-captions", help="Write captions.", rich_help_panel=options.MODEL_PANEL),
-]
+Captions = Annotated[bool, options.model_option("--captions/--no-captions", help="Write captions.")]
 CaptionEvery = Annotated[
     str,
-    typer.Option(
-        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame.",
-        rich_help_panel=options.MODEL_PANEL,
+    options.model_option(
+        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame."
     ),
 ]
 
@@ -35,49 +29,37 @@ def index_settings(
     end: options.End = None,
     sampling: Annotated[
         Sampling,
-        typer.Option(
-            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own.",
-            rich_help_panel=options.SAMPLING_PANEL,
+        options.sampling_option(
+            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own."
         ),
     ] = "uniform",
     models: options.Models = None,
     embedder: Annotated[
-        str | None,
-        typer.Option(
-            help="Embedders only, by name, with commas: clip,blip.", rich_help_panel=options.MODEL_PANEL
-        ),
+        str | None, options.model_option(help="Embedders only, by name, with commas: clip,blip.")
     ] = None,
     moving: Annotated[
         bool | None,
-        typer.Option(
+        options.model_option(
             "--moving/--no-moving",
             help="A vector for each few seconds of moving pictures, too: finds what no single frame shows. "
             "[default: what the library has]",
-            rich_help_panel=options.MODEL_PANEL,
         ),
     ] = None,
     moving_model: Annotated[
-        str,
-        typer.Option(help="What looks at several frames at once.", rich_help_panel=options.MODEL_PANEL),
+        str, options.model_option(help="What looks at several frames at once.")
     ] = "xclip",
     sounds: Annotated[
         bool | None,
-        typer.Option(
+        options.model_option(
             "--sounds/--no-sounds",
             help="A vector for each few seconds of sound, too. [default: what the library has]",
-            rich_help_panel=options.MODEL_PANEL,
         ),
     ] = None,
-    sound_model: Annotated[
-        str, typer.Option(help="What hears sounds.", rich_help_panel=options.MODEL_PANEL)
-    ] = "clap",
+    sound_model: Annotated[str, options.model_option(help="What hears sounds.")] = "clap",
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Annotated[
-        bool,
-        typer.Option(
-            "--text", help="Read the text on the screen (extra: text).", rich_help_panel=options.MODEL_PANEL
-        ),
+        bool, options.model_option("--text", help="Read the text on the screen (extra: text).")
     ] = False,
     speech: options.Speech = None,
     speech_model: options.SpeechModel = "whisper",
@@ -90,36 +72,29 @@ def index_settings(
     batch_size: options.BatchSize = None,
     decode_device: Annotated[
         Literal["cpu", "cuda"],
-        typer.Option(
-            help="What decodes: cuda where FFmpeg has it, else the CPU with a warning.",
-            rich_help_panel=_FILES_PANEL,
-        ),
+        _files_option(help="What decodes: cuda where FFmpeg has it, else the CPU with a warning."),
     ] = "cpu",
     exclude: Annotated[
         list[str] | None,
-        typer.Option(
+        _files_option(
             metavar="PATTERN",
             help="Pass over files in folders that fit, as in a .gitignore: drafts/, *.mkv. Repeatable. "
             'Kept for later runs; "" forgets all.',
-            rich_help_panel=_FILES_PANEL,
         ),
     ] = None,
     timeout: Annotated[
         float,
-        typer.Option(
+        _files_option(
             parser=options.time_above_zero,
             metavar="TIME",
             show_default="2 minutes",
             help="A video that makes no progress for so long is given up.",
-            rich_help_panel=_FILES_PANEL,
         ),
     ] = 120.0,
     isolate: Annotated[
         bool,
-        typer.Option(
-            "--isolate",
-            help="Decode each file in a process of its own: a crash costs that file only.",
-            rich_help_panel=_FILES_PANEL,
+        _files_option(
+            "--isolate", help="Decode each file in a process of its own: a crash costs that file only."
         ),
     ] = False,
 ) -> IndexSettings:

@@ -202,9 +202,8 @@ def _made_by(track: Track) -> str:
 def upgrade(
     models: Annotated[
         str | None,
-        typer.Option(
-            help="What to go on with: mini, clip, blip, a Hugging Face id, or a folder, with commas.",
-            rich_help_panel=options.MODEL_PANEL,
+        options.model_option(
+            help="What to go on with: mini, clip, blip, a Hugging Face id, or a folder, with commas."
         ),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,

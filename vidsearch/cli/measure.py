@@ -37,15 +37,10 @@ def bench(
             help="A video. [default: one minute of 1080p that is made for it]", show_default=False
         ),
     ] = None,
-    models: Annotated[
-        str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.MODEL_PANEL)
-    ] = "mini",
+    models: Annotated[str, options.model_option(help="As for `vidsearch index`.")] = "mini",
     random_weights: Annotated[
         RandomWeights | None,
-        typer.Option(
-            help="Published sizes with random weights: no download, the same speed.",
-            rich_help_panel=options.MODEL_PANEL,
-        ),
+        options.model_option(help="Published sizes with random weights: no download, the same speed."),
     ] = None,
     captions: Captions = True,
     fps: options.Fps = 1.0,
@@ -144,9 +139,7 @@ def _bench_models(
 
 def retrieval(
     dataset: Annotated[Path, typer.Argument(help="Folder of a data set.")],
-    models: Annotated[
-        str, typer.Option(help="Embedders, with commas: mini,clip.", rich_help_panel=options.MODEL_PANEL)
-    ] = "mini",
+    models: Annotated[str, options.model_option(help="Embedders, with commas: mini,clip.")] = "mini",
     kind: Annotated[
         str,
         typer.Option(
@@ -202,14 +195,9 @@ def speech(
         ),
     ],
     models: Annotated[
-        str,
-        typer.Option(
-            help="Whispers, with commas: whisper-tiny,whisper.", rich_help_panel=options.SPEECH_PANEL
-        ),
+        str, options.speech_option(help="Whispers, with commas: whisper-tiny,whisper.")
     ] = "whisper",
-    language: Annotated[
-        str, typer.Option(help="As for `vidsearch index`.", rich_help_panel=options.SPEECH_PANEL)
-    ] = "auto",
+    language: Annotated[str, options.speech_option(help="As for `vidsearch index`.")] = "auto",
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:

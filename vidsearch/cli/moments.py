@@ -93,10 +93,7 @@ def explain(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     models: Annotated[
         str | None,
-        typer.Option(
-            help="The embedder to explain. [default: the library's first, else mini]",
-            rich_help_panel=options.MODEL_PANEL,
-        ),
+        options.model_option(help="The embedder to explain. [default: the library's first, else mini]"),
     ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -55,24 +57,24 @@ def path_or_address(text: str) -> Path:
         raise typer.BadParameter(str(error)) from error
 
 
+def in_panel(title: str) -> Callable[..., Any]:
+    """`typer.Option` for the options that `--help` lists under a title."""
+    return partial(typer.Option, rich_help_panel=title)
+
+
 LIBRARY_HELP = "Folder that holds the library, or postgresql://HOST/DATABASE."
-LIBRARY_PANEL = "Library"
-MODEL_PANEL = "Models"
-SPEECH_PANEL = "Speech"
-OUTPUT_PANEL = "Output"
-SERVER_PANEL = "Server"
-SAMPLING_PANEL = "Which frames"
-FILTER_PANEL = "Filters"
+library_option = in_panel("Library")
+model_option = in_panel("Models")
+speech_option = in_panel("Speech")
+output_option = in_panel("Output")
+server_option = in_panel("Server")
+sampling_option = in_panel("Which frames")
+filter_option = in_panel("Filters")
 
 LibraryPath = Annotated[
     Path,
-    typer.Option(
-        "--library",
-        envvar="VIDSEARCH_LIBRARY",
-        help=LIBRARY_HELP,
-        metavar="FOLDER",
-        parser=library_path,
-        rich_help_panel=LIBRARY_PANEL,
+    library_option(
+        "--library", envvar="VIDSEARCH_LIBRARY", help=LIBRARY_HELP, metavar="FOLDER", parser=library_path
     ),
 ]
 DEFAULT_LIBRARY = Path("index")
@@ -86,134 +88,84 @@ NumHits = Annotated[
 ]
 OnlyVideos = Annotated[
     str | None,
-    typer.Option(
-        "--video",
-        metavar="NAME",
-        help="Only these videos: path, name, part of it, glob, #id or folder.",
-        rich_help_panel=FILTER_PANEL,
+    filter_option(
+        "--video", metavar="NAME", help="Only these videos: path, name, part of it, glob, #id or folder."
     ),
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON to stdout.", rich_help_panel=OUTPUT_PANEL)]
-Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that exist.", rich_help_panel=OUTPUT_PANEL)
-]
-Quiet = Annotated[
-    bool, typer.Option("--quiet", "-q", help="No progress on stderr.", rich_help_panel=OUTPUT_PANEL)
-]
+AsJson = Annotated[bool, output_option("--json", help="Print JSON to stdout.")]
+Overwrite = Annotated[bool, output_option("--overwrite", help="Replace files that exist.")]
+Quiet = Annotated[bool, output_option("--quiet", "-q", help="No progress on stderr.")]
 
-Device = Annotated[str, typer.Option(help="auto, cpu, cuda, cuda:1 or mps.", rich_help_panel=MODEL_PANEL)]
-Precision = Annotated[str, typer.Option(help="auto, fp32, bf16 or fp16.", rich_help_panel=MODEL_PANEL)]
+Device = Annotated[str, model_option(help="auto, cpu, cuda, cuda:1 or mps.")]
+Precision = Annotated[str, model_option(help="auto, fp32, bf16 or fp16.")]
 BatchSize = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Images per model call [default: fitted to the device].", rich_help_panel=MODEL_PANEL
-    ),
+    int | None, model_option(min=1, help="Images per model call [default: fitted to the device].")
 ]
 Models = Annotated[
     str | None,
-    typer.Option(
-        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's, else auto]",
-        rich_help_panel=MODEL_PANEL,
+    model_option(
+        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's, else auto]"
     ),
 ]
 NumBeams = Annotated[
-    int | None,
-    typer.Option(
-        min=1, help="Beams for captions; 1 is greedy. [default: the model's own]", rich_help_panel=MODEL_PANEL
-    ),
+    int | None, model_option(min=1, help="Beams for captions; 1 is greedy. [default: the model's own]")
 ]
-Prompt = Annotated[
-    str | None, typer.Option(help="Start every caption with these words.", rich_help_panel=MODEL_PANEL)
-]
+Prompt = Annotated[str | None, model_option(help="Start every caption with these words.")]
 
 FPS_HELP = "Frames looked at per second of video."
-Fps = Annotated[float, typer.Option("--fps", min=0.001, help=FPS_HELP, rich_help_panel=SAMPLING_PANEL)]
-MaxFrames = Annotated[
-    int | None,
-    typer.Option(min=1, help="At most this many, spread evenly.", rich_help_panel=SAMPLING_PANEL),
-]
+Fps = Annotated[float, sampling_option("--fps", min=0.001, help=FPS_HELP)]
+MaxFrames = Annotated[int | None, sampling_option(min=1, help="At most this many, spread evenly.")]
 Start = Annotated[
-    float | None,
-    typer.Option(
-        parser=time, metavar="TIME", help="From this time: 83.5 or 1:23.5.", rich_help_panel=SAMPLING_PANEL
-    ),
+    float | None, sampling_option(parser=time, metavar="TIME", help="From this time: 83.5 or 1:23.5.")
 ]
-End = Annotated[
-    float | None,
-    typer.Option(parser=time, metavar="TIME", help="Up to this time.", rich_help_panel=SAMPLING_PANEL),
-]
+End = Annotated[float | None, sampling_option(parser=time, metavar="TIME", help="Up to this time.")]
 After = Annotated[
     float | None,
-    typer.Option(
-        parser=time,
-        metavar="TIME",
-        help="Moments at this time of their video or later.",
-        rich_help_panel=FILTER_PANEL,
-    ),
+    filter_option(parser=time, metavar="TIME", help="Moments at this time of their video or later."),
 ]
 Before = Annotated[
-    float | None,
-    typer.Option(
-        parser=time,
-        metavar="TIME",
-        help="Moments before this time of their video.",
-        rich_help_panel=FILTER_PANEL,
-    ),
+    float | None, filter_option(parser=time, metavar="TIME", help="Moments before this time of their video.")
 ]
 RecordedAfter = Annotated[
     datetime | None,
-    typer.Option(
+    filter_option(
         parser=day,
         metavar="DAY",
-        rich_help_panel=FILTER_PANEL,
         help="Recorded on this day or later, by the clock where it was recorded: 2026-08-14.",
     ),
 ]
 RecordedBefore = Annotated[
     datetime | None,
-    typer.Option(
+    filter_option(
         parser=day,
         metavar="DAY",
-        rich_help_panel=FILTER_PANEL,
         help="Recorded before this day. Files that say UTC only: by this machine's TZ.",
     ),
 ]
 
 Speech = Annotated[
     bool | None,
-    typer.Option(
+    speech_option(
         "--speech/--no-speech",
         help="Write down what is said (extra: speech). "
         "[default: in a new library, and with --models auto, where Whisper is on this machine]",
         show_default=False,
-        rich_help_panel=SPEECH_PANEL,
     ),
 ]
 SpeechModel = Annotated[
-    str,
-    typer.Option(
-        help="whisper, whisper-tiny, whisper-base, whisper-turbo, a hub id or a folder.",
-        rich_help_panel=SPEECH_PANEL,
-    ),
+    str, speech_option(help="whisper, whisper-tiny, whisper-base, whisper-turbo, a hub id or a folder.")
 ]
-Language = Annotated[
-    str,
-    typer.Option(
-        help="The language that is spoken: en, de ...; auto hears which.",
-        rich_help_panel=SPEECH_PANEL,
-    ),
-]
+Language = Annotated[str, speech_option(help="The language that is spoken: en, de ...; auto hears which.")]
 AudioTrack = Annotated[
     int | None,
-    typer.Option(
+    speech_option(
         min=1,
         metavar="N",
         help="Listen to a file's Nth sound track. [default: the one that a player takes]",
         show_default=False,
-        rich_help_panel=SPEECH_PANEL,
     ),
 ]
 
-Host = Annotated[str, typer.Option(help="Address to listen on.", rich_help_panel=SERVER_PANEL)]
-Port = Annotated[int, typer.Option(min=1, max=65535, help="Port to listen on.", rich_help_panel=SERVER_PANEL)]
+Host = Annotated[str, server_option(help="Address to listen on.")]
+Port = Annotated[int, server_option(min=1, max=65535, help="Port to listen on.")]

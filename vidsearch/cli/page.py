@@ -18,10 +18,7 @@ def ui(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     host: options.Host = "127.0.0.1",
     port: options.Port = 8501,
-    browser: Annotated[
-        bool,
-        typer.Option("--browser/--no-browser", help="Open a browser.", rich_help_panel=options.SERVER_PANEL),
-    ] = True,
+    browser: Annotated[bool, options.server_option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
     """Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.
 

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from vidsearch.cli import console, options
+from vidsearch.text import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -19,45 +20,33 @@ def recaption(
     video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     models: Annotated[
-        str | None,
-        typer.Option(help="The captioner. [default: the library's own]", rich_help_panel=options.MODEL_PANEL),
+        str | None, options.model_option(help="The captioner. [default: the library's own]")
     ] = None,
     captioner: Annotated[
-        str | None,
-        typer.Option(
-            help="The same as --models; of chapters and videos: smolvlm.", rich_help_panel=options.MODEL_PANEL
-        ),
+        str | None, options.model_option(help="The same as --models; of chapters and videos: smolvlm.")
     ] = None,
     caption_level: Annotated[
         Literal["frame", "chapter", "video"],
-        typer.Option(
+        options.model_option(
             help="What each caption is of. Chapters and videos take a model that reads several frames at "
-            "once, such as smolvlm.",
-            rich_help_panel=options.MODEL_PANEL,
+            "once, such as smolvlm."
         ),
     ] = "frame",
     length: Annotated[
         int | None,
-        typer.Option(
-            metavar="WORDS",
-            min=1,
-            help="Of captions of chapters and videos, about. [default: 25 and 40]",
-            rich_help_panel=options.MODEL_PANEL,
+        options.model_option(
+            metavar="WORDS", min=1, help="Of captions of chapters and videos, about. [default: 25 and 40]"
         ),
     ] = None,
     language: Annotated[
         str | None,
-        typer.Option(
-            help="Of captions of chapters and videos: German. [default: English]",
-            rich_help_panel=options.MODEL_PANEL,
-        ),
+        options.model_option(help="Of captions of chapters and videos: German. [default: English]"),
     ] = None,
     num_beams: options.NumBeams = None,
     prompt: Annotated[
         str | None,
-        typer.Option(
-            help="Start every caption with these words; of chapters and videos: what to say, in a sentence.",
-            rich_help_panel=options.MODEL_PANEL,
+        options.model_option(
+            help="Start every caption with these words; of chapters and videos: what to say, in a sentence."
         ),
     ] = None,
     device: options.Device = "auto",
@@ -112,9 +101,8 @@ def recaption(
         console.say_json(report_schema(report, None))
     else:
         counts = report.counts
-        videos = "video" if report.num_indexed == 1 else "videos"
         console.say(
-            f"{report.num_indexed:,} {videos}: {counts.num_captions_written:,} captions written, "
+            f"{counted(report.num_indexed, 'video')}: {counts.num_captions_written:,} captions written, "
             f"{counts.num_captions_carried_over:,} carried over"
         )
         print_failures(report)
@@ -145,9 +133,8 @@ def _describe_parts(
 
         console.say_json(PartsReportSchema.of(report))
     else:
-        videos = "video" if report.num_described == 1 else "videos"
-        captions = "caption" if report.num_parts == 1 else "captions"
-        console.say(f"{report.num_described:,} {videos}: {report.num_parts:,} {captions} written")
+        videos, captions = counted(report.num_described, "video"), counted(report.num_parts, "caption")
+        console.say(f"{videos}: {captions} written")
         if report.num_skipped:
             console.say(f"  {report.num_skipped:,} skipped: described so before")
         for path, reason in report.failures:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from vidsearch import Answer, Library
     from vidsearch.outputs import OutputRule
 
-MORE_PANEL = "More than words"
-RANK_PANEL = "Ranking"
+_more_option = options.in_panel("More than words")
+_rank_option = options.in_panel("Ranking")
 
 # These two are in the first panel of the help, with what people use most.
 LibraryFolder = Annotated[
@@ -72,35 +72,25 @@ def search(
     as_json: AsJson = False,
     within: Annotated[
         float,
-        typer.Option(
+        _more_option(
             parser=options.time,
             metavar="TIME",
             show_default="30 seconds",
             help="From one step to the next, at most.",
-            rich_help_panel=MORE_PANEL,
         ),
     ] = 30.0,
     more_like: Annotated[
-        list[int] | None,
-        typer.Option(metavar="ID", help="A frame id that was right. Repeatable.", rich_help_panel=MORE_PANEL),
+        list[int] | None, _more_option(metavar="ID", help="A frame id that was right. Repeatable.")
     ] = None,
     less_like: Annotated[
-        list[int] | None,
-        typer.Option(metavar="ID", help="A frame id that was wrong. Repeatable.", rich_help_panel=MORE_PANEL),
+        list[int] | None, _more_option(metavar="ID", help="A frame id that was wrong. Repeatable.")
     ] = None,
     refine: Annotated[
-        bool,
-        typer.Option(
-            "--refine", help="Say which hits were right, and search again.", rich_help_panel=MORE_PANEL
-        ),
+        bool, _more_option("--refine", help="Say which hits were right, and search again.")
     ] = False,
     queries: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Many queries, one a line: words, or JSON objects. - for stdin.",
-            rich_help_panel=MORE_PANEL,
-        ),
+        _more_option(metavar="FILE", help="Many queries, one a line: words, or JSON objects. - for stdin."),
     ] = None,
     after: options.After = None,
     before: options.Before = None,
@@ -108,121 +98,69 @@ def search(
     recorded_before: options.RecordedBefore = None,
     min_duration: Annotated[
         float | None,
-        typer.Option(
-            parser=options.time,
-            metavar="TIME",
-            rich_help_panel=options.FILTER_PANEL,
-            help="Only videos this long or longer.",
-        ),
+        options.filter_option(parser=options.time, metavar="TIME", help="Only videos this long or longer."),
     ] = None,
     max_duration: Annotated[
         float | None,
-        typer.Option(
-            parser=options.time,
-            metavar="TIME",
-            rich_help_panel=options.FILTER_PANEL,
-            help="Only videos this long or shorter.",
-        ),
+        options.filter_option(parser=options.time, metavar="TIME", help="Only videos this long or shorter."),
     ] = None,
     caption_has: Annotated[
         str | None,
-        typer.Option(
-            metavar="WORDS",
-            rich_help_panel=options.FILTER_PANEL,
-            help="Only frames whose caption has all of these words.",
-        ),
+        options.filter_option(metavar="WORDS", help="Only frames whose caption has all of these words."),
     ] = None,
     label: Annotated[
-        str | None,
-        typer.Option(
-            rich_help_panel=options.FILTER_PANEL,
-            help="Only where this label was seen; see `vidsearch label`.",
-        ),
+        str | None, options.filter_option(help="Only where this label was seen; see `vidsearch label`.")
     ] = None,
     mode: Annotated[
-        Mode,
-        typer.Option(
-            help="visual, caption, hybrid, or auto: hybrid where there are captions.",
-            rich_help_panel=RANK_PANEL,
-        ),
+        Mode, _rank_option(help="visual, caption, hybrid, or auto: hybrid where there are captions.")
     ] = "auto",
     kinds: Annotated[
         list[str] | None,
-        typer.Option(
+        _rank_option(
             "--in",
             metavar="KIND",
             help="Look at: pictures, moving, sounds, captions, corrections, speech, text, subtitles, "
             "chapters; several with commas between. [default: all]",
-            rich_help_panel=RANK_PANEL,
         ),
     ] = None,
     min_confidence: Annotated[
-        float | None,
-        typer.Option(min=0.0, max=1.0, help="Leave out what is less certain.", rich_help_panel=RANK_PANEL),
+        float | None, _rank_option(min=0.0, max=1.0, help="Leave out what is less certain.")
     ] = None,
     group: Annotated[
-        bool,
-        typer.Option(
-            "--group/--no-group",
-            " /--frames",
-            help="Join neighbouring frames into moments.",
-            rich_help_panel=RANK_PANEL,
-        ),
+        bool, _rank_option("--group/--no-group", " /--frames", help="Join neighbouring frames into moments.")
     ] = True,
     dedupe: Annotated[
-        bool,
-        typer.Option(
-            "--dedupe/--no-dedupe",
-            help="Fold near-identical moments of different videos.",
-            rich_help_panel=RANK_PANEL,
-        ),
+        bool, _rank_option("--dedupe/--no-dedupe", help="Fold near-identical moments of different videos.")
     ] = True,
     rerank: Annotated[
         str | None,
-        typer.Option(
+        _rank_option(
             metavar="MODEL",
             help="Re-rank the best with a model that sees picture and words together: blip or mini.",
-            rich_help_panel=RANK_PANEL,
         ),
     ] = None,
     num_rerank: Annotated[
-        int,
-        typer.Option(
-            min=1, max=1_000_000, help="How many of the best --rerank looks at.", rich_help_panel=RANK_PANEL
-        ),
+        int, _rank_option(min=1, max=1_000_000, help="How many of the best --rerank looks at.")
     ] = 50,
     explain: Annotated[
         Path | None,
-        typer.Option(
-            metavar="DIR",
-            help="Write a heat map of each hit there: which parts of the frame matched.",
-            rich_help_panel=options.OUTPUT_PANEL,
+        options.output_option(
+            metavar="DIR", help="Write a heat map of each hit there: which parts of the frame matched."
         ),
     ] = None,
     export: Annotated[
         Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="Write the hits as .edl, .otio, .fcpxml or .csv.",
-            rich_help_panel=options.OUTPUT_PANEL,
-        ),
+        options.output_option(metavar="FILE", help="Write the hits as .edl, .otio, .fcpxml or .csv."),
     ] = None,
     overwrite: options.Overwrite = False,
     play: Annotated[
         int | None,
-        typer.Option(
-            "--open",
-            min=1,
-            metavar="N",
-            help="Play the Nth hit in your own player, from its time on.",
-            rich_help_panel=options.OUTPUT_PANEL,
+        options.output_option(
+            "--open", min=1, metavar="N", help="Play the Nth hit in your own player, from its time on."
         ),
     ] = None,
     thumbnails: Annotated[
-        bool,
-        typer.Option(
-            help="Small pictures, in terminals that show them.", rich_help_panel=options.OUTPUT_PANEL
-        ),
+        bool, options.output_option(help="Small pictures, in terminals that show them.")
     ] = True,
 ) -> None:
     """Find moments by describing them.

@@ -9,17 +9,16 @@ import typer
 
 from vidsearch.cli import console, options
 
-_ACCESS_PANEL = "What clients may do"
+_access_option = options.in_panel("What clients may do")
 
 Token = Annotated[
     str | None,
-    typer.Option(
+    _access_option(
         envvar="VIDSEARCH_TOKEN",
         show_envvar=True,
         show_default=False,
         metavar="SECRET",
         help="What requests must carry. [default: made on first use and kept for you]",
-        rich_help_panel=_ACCESS_PANEL,
     ),
 ]
 
@@ -36,20 +35,11 @@ def serve(
     port: options.Port = 8510,
     token: Token = None,
     read_only: Annotated[
-        bool,
-        typer.Option(
-            "--read-only",
-            help="Refuse whatever would change the library.",
-            rich_help_panel=_ACCESS_PANEL,
-        ),
+        bool, _access_option("--read-only", help="Refuse whatever would change the library.")
     ] = False,
     allow_index: Annotated[
         list[Path] | None,
-        typer.Option(
-            metavar="FOLDER",
-            help="Let clients index what lies in this folder. Repeatable.",
-            rich_help_panel=_ACCESS_PANEL,
-        ),
+        _access_option(metavar="FOLDER", help="Let clients index what lies in this folder. Repeatable."),
     ] = None,
 ) -> None:
     """Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it.
@@ -68,17 +58,16 @@ def serve(
     from vidsearch.api.serve import serve as run
 
     host = host.strip("[]")
-    secret, is_new = _token(token)
     url = _url(host, port)
+    access = _Access(host, token)
 
     def announce(shown: str) -> None:
-        _say_token(secret, is_new=is_new, is_given=token is not None)
-        _say_who_may_ask(host)
+        access.say()
         console.say(f"Serving {shown} at {url}, described at {url}/docs")
 
     run(
         library,
-        token=secret,
+        token=access.token,
         host=host,
         port=port,
         read_only=read_only,
@@ -90,29 +79,19 @@ def serve(
 def mcp(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     http: Annotated[
-        bool,
-        typer.Option(
-            "--http",
-            help="Listen for streamable HTTP; else stdin and stdout.",
-            rich_help_panel=options.SERVER_PANEL,
-        ),
+        bool, options.server_option("--http", help="Listen for streamable HTTP; else stdin and stdout.")
     ] = False,
     host: options.Host = "127.0.0.1",
     port: options.Port = 8511,
     token: Token = None,
     allow_write: Annotated[
         bool,
-        typer.Option(
-            "--allow-write",
-            help="Let captions be corrected, concepts be taught and labels be looked for.",
-            rich_help_panel=_ACCESS_PANEL,
+        _access_option(
+            "--allow-write", help="Let captions be corrected, concepts be taught and labels be looked for."
         ),
     ] = False,
     clips: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="Let clips be cut, into this folder alone.", rich_help_panel=_ACCESS_PANEL
-        ),
+        Path | None, _access_option(metavar="FOLDER", help="Let clips be cut, into this folder alone.")
     ] = None,
 ) -> None:
     """Let an assistant search the library and look at it, by the Model Context Protocol.
@@ -137,16 +116,15 @@ def mcp(
         run_stdio(library, allow_write=allow_write, clip_folder=clips)
         return
     host = host.strip("[]")
-    secret, is_new = _token(token)
+    access = _Access(host, token)
 
     def announce(shown: str) -> None:
-        _say_token(secret, is_new=is_new, is_given=token is not None)
-        _say_who_may_ask(host)
+        access.say()
         console.say(f"Serving {shown} at {_url(host, port)}{PATH}")
 
     run_http(
         library,
-        token=secret,
+        token=access.token,
         host=host,
         port=port,
         allow_write=allow_write,
@@ -161,31 +139,30 @@ def _url(host: str, port: int) -> str:
     return url_of(host, port)
 
 
-def _token(given: str | None) -> tuple[str, bool]:
-    from vidsearch.api.tokens import own_token
+class _Access:
+    """Who can use a server that listens on `host`, and by which token."""
 
-    return own_token(given)
+    def __init__(self, host: str, given: str | None) -> None:
+        from vidsearch.api.tokens import own_token
 
+        self._host = host
+        self._is_given = given is not None
+        self.token, self._is_new = own_token(given)
 
-def _say_token(secret: str, *, is_new: bool, is_given: bool) -> None:
-    """Say where the token is that requests must carry; itself only when it is made."""
-    from vidsearch.api.tokens import token_file
+    def say(self) -> None:
+        """Print where the token is (the token itself only when it is new), and which machines can connect."""
+        from vidsearch.addresses import is_local
+        from vidsearch.api.tokens import token_file
 
-    if is_new:
-        console.say(f"Token: {secret}")
-        console.note(f"It is shown this once, and kept in {token_file()}.")
-    elif not is_given:
-        console.note(f"Requests must carry the token in {token_file()}.")
-
-
-def _say_who_may_ask(host: str) -> None:
-    """Say who reaches a server that is bound to `host`."""
-    from vidsearch.addresses import is_local
-
-    if is_local(host):
-        console.note("Only this machine can reach it: --host names another address to listen on.")
-    else:
-        console.warn(
-            f"{host} is reached from other machines, without encryption: who reads the network sees the "
-            "token, and with it this library."
-        )
+        if self._is_new:
+            console.say(f"Token: {self.token}")
+            console.note(f"It is shown this once, and kept in {token_file()}.")
+        elif not self._is_given:
+            console.note(f"Requests must carry the token in {token_file()}.")
+        if is_local(self._host):
+            console.note("Only this machine can reach it: --host names another address to listen on.")
+        else:
+            console.warn(
+                f"{self._host} is reached from other machines, without encryption: who reads the network "
+                "sees the token, and with it this library."
+            )

@@ -12,6 +12,7 @@ from vidsearch.cli import console, options, stopping
 from vidsearch.cli.index import print_report, report_schema
 from vidsearch.cli.index_options import with_index_options
 from vidsearch.service.index_settings import IndexSettings
+from vidsearch.text import counted
 from vidsearch.times import format_duration
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
     from vidsearch.ingest import IngestReport
     from vidsearch.models.device import Device
 
-_WATCH_PANEL = "Watching"
-_ALERT_PANEL = "Alerts"
+_watch_option = options.in_panel("Watching")
+_alert_option = options.in_panel("Alerts")
 
 
 def register(app: typer.Typer) -> None:
@@ -44,50 +45,32 @@ def watch(
     settings: IndexSettings,
     settle: Annotated[
         float,
-        typer.Option(
+        _watch_option(
             parser=options.time_above_zero,
             metavar="TIME",
             show_default="5 seconds",
             help="For so long a file must not have changed before it is indexed.",
-            rich_help_panel=_WATCH_PANEL,
         ),
     ] = 5.0,
     polling: Annotated[
         bool,
-        typer.Option(
-            "--polling",
-            help="Look again every half second: for network folders, which report no changes.",
-            rich_help_panel=_WATCH_PANEL,
+        _watch_option(
+            "--polling", help="Look again every half second: for network folders, which report no changes."
         ),
     ] = False,
     alert: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="WORDS",
-            help="Tell of new moments of this: words, or concept:Minka. Repeatable.",
-            rich_help_panel=_ALERT_PANEL,
+        _alert_option(
+            metavar="WORDS", help="Tell of new moments of this: words, or concept:Minka. Repeatable."
         ),
     ] = None,
     command: Annotated[
-        str | None,
-        typer.Option(
-            "--exec",
-            help="Run this for each alert; the event, JSON, is its stdin.",
-            rich_help_panel=_ALERT_PANEL,
-        ),
+        str | None, _alert_option("--exec", help="Run this for each alert; the event, JSON, is its stdin.")
     ] = None,
-    webhook: Annotated[
-        str | None,
-        typer.Option(help="Post each alert to this address, as JSON.", rich_help_panel=_ALERT_PANEL),
-    ] = None,
+    webhook: Annotated[str | None, _alert_option(help="Post each alert to this address, as JSON.")] = None,
     alert_confidence: Annotated[
         float | None,
-        typer.Option(
-            min=0.0,
-            max=1.0,
-            help="Tell from here on. [default: what a search calls found]",
-            rich_help_panel=_ALERT_PANEL,
-        ),
+        _alert_option(min=0.0, max=1.0, help="Tell from here on. [default: what a search calls found]"),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -125,9 +108,7 @@ def watch(
         library,
         folders,
         IndexOptions.of(settings),
-        on_ready=lambda: console.note(
-            f"Watching {len(folders):,} folder{'' if len(folders) == 1 else 's'}. Ctrl-C stops."
-        ),
+        on_ready=lambda: console.note(f"Watching {counted(len(folders), 'folder')}. Ctrl-C stops."),
         on_report=show,
         on_error=show_error,
         settle_seconds=settle,

@@ -6,36 +6,24 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from vidsearch.cli import options
+
 if TYPE_CHECKING:
     from vidsearch.ingest.ray_cluster import RayOptions
 
-_PANEL = "Workers on Ray"
+_option = options.in_panel("Workers on Ray")
 
 On = Annotated[
     str | None,
-    typer.Option(
-        "--on",
-        metavar="ray[://HEAD:10001]",
-        help="Have workers on a Ray cluster do the work.",
-        rich_help_panel=_PANEL,
-    ),
+    _option("--on", metavar="ray[://HEAD:10001]", help="Have workers on a Ray cluster do the work."),
 ]
 Workers = Annotated[
-    int | None,
-    typer.Option(
-        min=1,
-        help="How many. [default: one on each node, or as many as fit its GPUs]",
-        rich_help_panel=_PANEL,
-    ),
+    int | None, _option(min=1, help="How many. [default: one on each node, or as many as fit its GPUs]")
 ]
-GpusPerWorker = Annotated[float, typer.Option(min=0.0, help="0.5: two share one.", rich_help_panel=_PANEL)]
+GpusPerWorker = Annotated[float, _option(min=0.0, help="0.5: two share one.")]
 PathMap = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="LOCAL=REMOTE",
-        help="Where workers see what lies in a folder here. Repeatable.",
-        rich_help_panel=_PANEL,
-    ),
+    _option(metavar="LOCAL=REMOTE", help="Where workers see what lies in a folder here. Repeatable."),
 ]
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import streamlit as st
 
 from vidsearch.captions.export.hits import render_hits
+from vidsearch.text import counted
 from vidsearch.web import cards, components, home, moment, query_form, show, teaching
 from vidsearch.web.ids import parse_id
 
@@ -107,13 +108,12 @@ def _found(answer: SearchAnswer, good: Sequence[SearchHit], *, shows_weaker: boo
         return "Nothing in this library matches well. These come closest:"
     if not good:
         return "Nothing in this library matches well."
-    kind = ("moment" if answer.query.group else "frame") + ("s" if len(good) != 1 else "")
-    num_videos = len({hit.video.id for hit in good})
-    videos = "1 video" if num_videos == 1 else f"{num_videos} videos"
+    found = counted(len(good), "moment" if answer.query.group else "frame")
+    videos = counted(len({hit.video.id for hit in good}), "video")
     is_unsure = answer.verdict == "unsure" and good[0].confidence is not None
     perhaps = "Not sure, but perhaps one of these: " if is_unsure else ""
     weaker = f", then {len(answer.hits) - len(good):,} weaker ones" if shows_weaker else ""
-    return f"{perhaps}{len(good):,} {kind} in {videos}, best first{weaker}"
+    return f"{perhaps}{found} in {videos}, best first{weaker}"
 
 
 def _open() -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import streamlit as st
 
 from vidsearch.errors import VidsearchError
+from vidsearch.text import counted
 from vidsearch.times import format_duration
 from vidsearch.web import show
 from vidsearch.web.ids import parse_id
@@ -128,9 +129,8 @@ def taught() -> None:
 
 
 def _counted(concept: Concept) -> str:
-    examples = "1 example" if concept.num_for == 1 else f"{concept.num_for} examples"
     against = f", {concept.num_against} against it" if concept.num_against else ""
-    return f"{show.plain(concept.name)}: {examples}{against}"
+    return f"{show.plain(concept.name)}: {counted(concept.num_for, 'example')}{against}"
 
 
 def _item(example: ConceptExample, jpeg: bytes) -> str:
