@@ -1,9 +1,9 @@
 """Decodes a video's sound: mono, at one sample rate, in blocks whose times are those of the pictures.
 
-Where sample n of a file is heard is not n / rate: sound starts before or after the pictures, edit lists cut
-it, packets are lost, recordings stop and go on. So every decoded frame is put where its presentation time
-says; what is missing between is silence, and what would be heard twice is left out. The times are then right
-everywhere in the file, to within `_TOLERANCE_SECONDS`.
+Sample n of a file is not necessarily heard at n / rate: sound may start before or after the pictures, edit
+lists cut it, packets get lost, and recordings pause. Each decoded frame is therefore placed at its
+presentation time; gaps become silence and overlaps are dropped. Times are then correct throughout the file,
+to within `_TOLERANCE_SECONDS`.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ if TYPE_CHECKING:
 
 _BLOCK_SECONDS = 5.0
 _TOLERANCE_SECONDS = 0.05
-"""Timestamps of milliseconds, and of broadcasts, tremble by less than this."""
+"""Timestamps in milliseconds, and those of broadcasts, jitter by less than this."""
 _LONGEST_GAP_SECONDS = 3600.0
-"""Of silence, where the file does not say how long it is: a later time than that is a damaged one."""
+"""The longest gap filled with silence where the file's length is unknown; a later timestamp is taken as
+damaged."""
 _LEAD_SECONDS = 1.0
-"""Decoders of sound need some packets before what they decode is right."""
+"""Sound decoders need a few packets before their output is correct."""
 _SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
-"""Containers that find a time without being read through."""
+"""Containers with an index, which can seek without scanning the file."""
 _ASIDE = (
     Disposition.comment | Disposition.visual_impaired | Disposition.hearing_impaired | Disposition.karaoke
 )
-"""Marks of tracks that are not a film's own sound."""
+"""Dispositions of tracks that are not the film's main sound."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +56,14 @@ class AudioTrack:
     """A sound track of a video file."""
 
     number: int
-    """1 is the file's first."""
+    """Counted from 1, in the order of the file."""
     codec: str
     language: str | None
     """BCP 47; None where the file does not say."""
     title: str | None
     num_channels: int
     is_default: bool
-    """The one that a player takes."""
+    """Whether this is the track a player would choose."""
     can_be_decoded: bool
 
 
@@ -83,17 +84,17 @@ def audio_blocks(
     end_seconds: float | None = None,
     timeout_seconds: float | None = None,
 ) -> Iterator[AudioBlock]:
-    """Decode the sound of [start, end) in order, without holes; it may end before the pictures do.
+    """Decode the sound of [start, end) in order, without gaps; it may end before the pictures do.
 
-    What cannot be decoded is silence. Memory does not grow with the length of the file.
+    Whatever cannot be decoded becomes silence. Memory use is independent of the file's length.
 
     Args:
         path: The video.
-        sample_rate: Samples per second to make.
-        track: `AudioTrack.number`; None for the one that a player takes.
+        sample_rate: Output samples per second.
+        track: `AudioTrack.number`; None for the track a player would choose.
         start_seconds: Where to begin.
         end_seconds: Where to end; None for the end of the sound.
-        timeout_seconds: How long the disk may take to answer.
+        timeout_seconds: Longest wait for one read of the file.
 
     Raises:
         NoSound: There is no such track, or none that can be decoded here.
@@ -134,7 +135,7 @@ def _described(stream: AvAudioStream, number: int, default: AvAudioStream | None
 
 
 def _default(streams: Sequence[AvAudioStream]) -> AvAudioStream | None:
-    """The track that a player takes: a film's own sound before comments, one marked as default first."""
+    """The track a player would choose: the film's main sound before commentary, the default track first."""
     decodable = [stream for stream in streams if stream.codec_context is not None]
     return max(
         decodable,
@@ -148,7 +149,7 @@ def _default(streams: Sequence[AvAudioStream]) -> AvAudioStream | None:
 
 
 def _chosen(video: OpenVideo, number: int | None) -> AvAudioStream:
-    """The track of a number, or the default one. Raises NoSound, MediaError."""
+    """The track with this number, or the default one. Raises NoSound, MediaError."""
     streams = video.container.streams.audio
     if not streams:
         raise NoSound("has no sound", path=video.path)
@@ -156,7 +157,7 @@ def _chosen(video: OpenVideo, number: int | None) -> AvAudioStream:
         raise NoSound(f"has no sound track {number}; it has {len(streams)}", path=video.path)
     stream = _default(streams) if number is None else streams[number - 1]
     if stream is None or stream.codec_context is None:
-        raise NoSound("has sound in a coding that cannot be decoded here", path=video.path)
+        raise NoSound("has sound in a codec that cannot be decoded here", path=video.path)
     return stream
 
 
@@ -167,7 +168,7 @@ def _seek(video: OpenVideo, stream: AvAudioStream, seconds: float) -> None:
 
 
 def _latest_seconds(video: OpenVideo) -> float | None:
-    """A time after which there can be no sound; None where the file does not say."""
+    """The latest time at which there can be sound; None where the file does not say."""
     claimed = video.container.duration
     return None if not claimed or video.clock_may_jump else claimed / av.time_base + _BLOCK_SECONDS
 
@@ -176,7 +177,7 @@ def _decoded(stream: AvAudioStream, packet: Packet[AvAudioStream] | None) -> lis
     try:
         return list(stream.codec_context.decode(packet))
     except (av.error.FFmpegError, ValueError):
-        return []  # a damaged packet, or one of another format than its header says: silence
+        return []  # a damaged packet, or a format other than the header's: silence
 
 
 def _seconds(video: OpenVideo, frame: AudioFrame) -> float | None:
@@ -186,7 +187,7 @@ def _seconds(video: OpenVideo, frame: AudioFrame) -> float | None:
 
 
 class _TimeLine:
-    """Puts decoded frames where they are heard, and hands out blocks as they fill."""
+    """Places decoded frames at their presentation times and emits blocks as they fill."""
 
     def __init__(
         self, sample_rate: int, start_seconds: float, end_seconds: float | None, latest_seconds: float | None
@@ -200,7 +201,7 @@ class _TimeLine:
         self._parts: list[Float32] = []
         self._num_in_parts = 0
         self._num_given = 0
-        # A run is a row of frames without a hole between them, which one resampler turns into samples.
+        # A run is a sequence of frames without gaps, which go through one resampler.
         self._resampler: AudioResampler | None = None
         self._format: tuple[object, ...] = ()
         self._run_start_seconds = 0.0
@@ -209,11 +210,11 @@ class _TimeLine:
 
     @property
     def is_full(self) -> bool:
-        """Whether everything up to the end was handed out."""
+        """Whether everything up to the end has been emitted."""
         return self._num_given >= self._end
 
     def put(self, frame: AudioFrame, seconds: float | None) -> Iterator[AudioBlock]:
-        """Take the next frame, which is heard at a time of the video; None where the file does not say."""
+        """Take the next frame and its presentation time, None where the file gives none."""
         if not frame.sample_rate or not frame.samples:
             return
         frame_format = (frame.format.name, frame.layout.name, frame.sample_rate)
@@ -224,19 +225,19 @@ class _TimeLine:
             yield from self._begin_run(at)
             self._format = frame_format
         self._run_seconds += frame.samples / frame.sample_rate
-        frame.pts = None  # the resampler is to count samples alone
+        frame.pts = None  # the resampler must count samples, not timestamps
         yield from self._resample(frame)
 
     def end(self) -> Iterator[AudioBlock]:
-        """Hand out what is left."""
+        """Emit what is left."""
         yield from self._end_run()
         if self._num_in_parts and not self.is_full:
             yield self._block(self._num_in_parts)
 
     def _in_step(self, frame: AudioFrame, at_seconds: float) -> tuple[AudioFrame, float]:
-        """A frame without its first few samples, so that the next one falls where one of ours does.
+        """Drop a frame's first few samples, so that the next one coincides with an output sample.
 
-        Wherever decoding begins, the samples are then resampled in the same step, and come out the same.
+        Resampling then has the same phase, and gives the same samples, wherever decoding begins.
         """
         rate = frame.sample_rate
         num_in_step = min(rate // math.gcd(rate, self._rate), frame.samples)
@@ -251,7 +252,7 @@ class _TimeLine:
             rest = np.ascontiguousarray(data[:, first * num_channels :])
             shorter = AudioFrame.from_ndarray(rest, format=frame.format.name, layout=frame.layout.name)
         except (av.error.FFmpegError, ValueError):
-            return frame, at_seconds  # of a format that arrays do not have: in another step, then
+            return frame, at_seconds  # NumPy has no such sample format: convert it in a step of its own
         shorter.sample_rate = rate
         return shorter, float(times[first])
 
@@ -283,7 +284,7 @@ class _TimeLine:
         try:
             resampled = self._resampler.resample(frame)
         except (av.error.FFmpegError, ValueError):
-            return  # a damaged frame of a format that there is not: silence
+            return  # a damaged frame in an unknown sample format: silence
         for each in resampled:
             samples = cast("Float32", each.to_ndarray().reshape(-1))
             num_to_drop = min(self._num_to_drop, len(samples))
@@ -291,7 +292,7 @@ class _TimeLine:
             yield from self._add(samples[num_to_drop:])
 
     def _add(self, samples: Float32) -> Iterator[AudioBlock]:
-        # Floating-point sound may hold anything; what is not a number is silence.
+        # Floating-point sound may hold NaN or infinity: silence.
         self._parts.append(np.clip(np.nan_to_num(samples, posinf=1.0, neginf=-1.0), -1.0, 1.0))
         self._num_in_parts += len(samples)
         while self._num_in_parts >= self._block_size and not self.is_full:

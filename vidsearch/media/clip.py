@@ -1,8 +1,8 @@
 """Cuts a span out of a video into a file of its own, with its sound and the right way up.
 
-Packets are copied as they are where that gives exactly the span: it starts on a key frame, and no picture
-after its end is needed to decode one before. Else the pictures are re-encoded; sound is copied wherever the
-container takes it.
+Packets are copied where that gives exactly the span: it starts on a key frame, and no picture after its end
+is needed to decode one before it. Otherwise the pictures are re-encoded. Sound is copied wherever the
+container supports its codec.
 """
 
 from __future__ import annotations
@@ -51,23 +51,23 @@ _ENCODERS = {
     ".mkv": ("libx264", "aac"),
     ".webm": ("libvpx-vp9", "libopus"),
 }
-"""Picture and sound encoders by the output's ending."""
+"""Video and audio encoders by the output's suffix."""
 _OPTIONS = {
-    # Without B-frames, an MP4 says exactly how long its last picture stands.
+    # Without B-frames, an MP4 stores the exact duration of its last picture.
     "libx264": {"crf": "18", "preset": "veryfast", "bf": "0"},
     "libvpx-vp9": {"crf": "30", "b": "0", "deadline": "realtime", "cpu-used": "5"},
 }
 _HOLDS_ORIENTATION = frozenset({".mp4", ".m4v", ".mov"})
-"""Containers that hold all eight orientations: for others, pictures that are to be turned are re-encoded."""
+"""Containers that can store all eight orientations; for others, rotated pictures are re-encoded."""
 
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A span of a video in a file of its own."""
+    """A span of a video that was written to a file of its own."""
 
     path: Path
     start_seconds: float
-    """Time in the source of the clip's first instant."""
+    """Where the clip begins in the source."""
     end_seconds: float
     is_copy: bool
     """True where the pictures were copied as they are; else they were re-encoded."""
@@ -85,11 +85,22 @@ def cut_clip(
 ) -> Clip:
     """Cut [start, end) of a video into `output`, whose ending names the container.
 
-    With `exact=False` packets are always copied, from the key frame at or before the start: quick, and as
-    good as the source, but up to a few seconds early. With `reencode` pictures are never copied, for a player
-    that does not know the source's codec. The output appears whole or not at all; `rule` says where it may.
-    Raises QueryError for a span that is not in the video, ExportError for an output that cannot be written,
-    and MediaError.
+    The output appears whole or not at all.
+
+    Args:
+        path: The source video.
+        output: The file to write.
+        start_seconds: Start of the span.
+        end_seconds: End of the span.
+        exact: False copies packets always, from the key frame at or before the start: fast and lossless, but
+            up to a few seconds early.
+        reencode: Never copy pictures, for players that lack the source's codec.
+        rule: Where the output may be written.
+
+    Raises:
+        QueryError: The span is not in the video.
+        ExportError: The output cannot be written.
+        MediaError: The source cannot be read.
     """
     if output.suffix.lower() not in _ENCODERS:
         endings = ", ".join(_ENCODERS)
@@ -166,9 +177,9 @@ class _Span:
 
 @contextmanager
 def _opened(draft: Path, output: Path) -> Iterator[OutputContainer]:
-    """Open `draft` for muxing. What goes wrong with it is reported of `output`, which it becomes."""
+    """Open `draft` for muxing. Errors name `output`, which it will be renamed to."""
     try:
-        # "file:" keeps names like "a:b.mp4" from being taken for an address.
+        # "file:" keeps FFmpeg from reading a name like "a:b.mp4" as an address.
         with av.open(f"file:{draft}", "w") as target:
             yield target
     except (av.error.FFmpegError, OSError) as error:
@@ -180,7 +191,7 @@ def _not_written(output: Path, error: Exception) -> ExportError:
 
 
 def _packets_from(video: OpenVideo, ticks: int, stream: Stream) -> Iterator[Packet[Stream]]:
-    """A track's packets from the key frame at or before a time of the picture track on."""
+    """A track's packets, from the key frame at or before a time of the picture track."""
     if not video.clock_may_jump:
         try:
             video.container.seek(ticks, stream=video.stream)
@@ -231,7 +242,7 @@ def _copied_pictures(video: OpenVideo, span: _Span, stream: Stream) -> TimedPack
 
 
 def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> TimedPackets:
-    """The pictures on screen within the span, encoded with times from 0."""
+    """Encode the pictures on screen within the span, with times from 0."""
     pictures = _pictures_of(video, span)
     current = next(pictures, None)
     if current is None:
@@ -259,7 +270,7 @@ def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> Tim
 
 
 def _upright(picture: VideoFrame, stream: VideoStream) -> VideoFrame:
-    """The picture as it is to be encoded: upright, YUV 4:2:0, in the stream's size."""
+    """Prepare a picture for the encoder: upright, YUV 4:2:0, at the stream's size."""
     orientation = orientation_of(picture)
     width, height = stream.width, stream.height
     if orientation == UPRIGHT:
@@ -274,7 +285,7 @@ def _upright(picture: VideoFrame, stream: VideoStream) -> VideoFrame:
 
 
 def _decodes_from(path: Path, key_ticks: int) -> bool:
-    """Whether a key frame is one: some files mark pictures as such that need those before them."""
+    """Whether decoding can begin at a key frame: some files flag pictures that need earlier ones."""
     with open_video(path, num_threads=1) as video:
         decoder = PictureDecoder(video)
         decoder.go_near(video.seconds(key_ticks))
@@ -301,7 +312,7 @@ def _pictures_of(video: OpenVideo, span: _Span) -> Iterator[tuple[int, VideoFram
 def _picture_stream(
     video: OpenVideo, first: VideoFrame, target: OutputContainer, output: Path
 ) -> VideoStream:
-    """A track for encoding into, with the colours of the source, upright and of square pixels."""
+    """Add a video stream with the source's colours, upright and with square pixels."""
     codec, _ = _ENCODERS[output.suffix.lower()]
     stream = cast(
         "VideoStream", target.add_stream(codec, rate=video.frame_rate or 25, options=dict(_OPTIONS[codec]))
@@ -324,7 +335,7 @@ def _picture_stream(
 def _sound(
     video: OpenVideo, number: int, start_ticks: int, end_ticks: int, target: OutputContainer, codec: str
 ) -> TimedPackets:
-    """A sound track within a span of the picture track, from 0: copied where the container takes it."""
+    """A sound track's packets within a span, with times from 0; copied if the container has the codec."""
     track = video.container.streams.audio[number]
     start, end = start_ticks * video.time_base, end_ticks * video.time_base
     if track.codec_context.codec.canonical_name in target.supported_codecs:

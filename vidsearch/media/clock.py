@@ -1,9 +1,9 @@
-"""Carries the clock of a recording on where it starts again or jumps.
+"""Makes timestamps continuous where a recording's clock restarts or jumps.
 
-Transport and program streams (TS, VOB, MPG) hold the clock of whoever sent them. Files that were joined, and
-recordings that were interrupted, hold several clocks one after the other. Players go on counting at such a
-place, and so does this module, by the rule of the ffmpeg program: a decoding time that goes back by more than
-0.1 s, or ahead by more than 10 s, is the start of another clock.
+Transport and program streams (TS, VOB, MPG) carry the sender's clock. Joined files and interrupted recordings
+contain several clocks in sequence. Players keep counting across such a discontinuity, and so does this
+module, by the ffmpeg program's rule: a decoding time that goes back by more than 0.1 s, or ahead by more than
+10 s, starts another clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 _MAX_STEP_BACK_SECONDS = Fraction(1, 10)
 _MAX_STEP_AHEAD_SECONDS = 10
 _SAME_CLOCK_SECONDS = 1
-"""Sound and pictures that change over to another clock do so within about this time of each other."""
+"""Sound and pictures switch to a new clock within about this time of each other."""
 
 
 @dataclass(slots=True)
@@ -27,35 +27,35 @@ class _StreamClock:
     offset: Fraction = Fraction(0)
     """Seconds to be added to the stream's times."""
     last: Fraction | None = None
-    """Mended decoding time of the last packet, in seconds."""
+    """Corrected decoding time of the last packet, in seconds."""
     following: Fraction = Fraction(0)
     """When the next packet is due."""
 
 
 class ContinuousClock:
-    """Mends the times of a file's packets, given in the order of the file, so that they go on."""
+    """Corrects the times of a file's packets, given in file order, so that they are continuous."""
 
     def __init__(self, picture_stream_index: int) -> None:
         self.num_jumps = 0
-        """How often the clock of the pictures started again or jumped."""
+        """How often the pictures' clock restarted or jumped."""
         self._picture_stream_index = picture_stream_index
         self._pictures = _StreamClock()
         self._others: dict[int, _StreamClock] = {}
 
     def mend(self, packet: Packet[Stream]) -> None:
-        """Add to a packet's times what its clock is behind."""
+        """Add the current offset to a packet's times."""
         stamp = packet.dts if packet.dts is not None else packet.pts
         if stamp is None:
             return
         time_base = packet.time_base
         if packet.pts is not None and abs(packet.pts - stamp) * time_base > _MAX_STEP_AHEAD_SECONDS:
-            packet.pts = None  # the last packet before a jump may come with a time of the clock after it
+            packet.pts = None  # the last packet before a jump may already carry the new clock
         seconds = stamp * time_base
         if packet.stream_index == self._picture_stream_index:
             clock = self._pictures
         else:
             clock = self._others.setdefault(packet.stream_index, _StreamClock())
-            # Sound keeps in step with the pictures: their clock is the file's.
+            # Sound follows the pictures' clock, which is the file's.
             shared = seconds + self._pictures.offset
             if clock.last is None or abs(shared - clock.following) <= _SAME_CLOCK_SECONDS:
                 clock.offset = self._pictures.offset
@@ -75,6 +75,6 @@ class ContinuousClock:
 
 
 def _usual_step(clock: _StreamClock, mended: Fraction) -> Fraction:
-    """How long a packet of unknown duration lasts: as long as the one before it did."""
+    """The duration of the packet before, for a packet of unknown duration."""
     step = mended - clock.last if clock.last is not None else Fraction(0)
     return step if 0 < step < 1 else Fraction(1, 25)

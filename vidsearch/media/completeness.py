@@ -1,7 +1,7 @@
-"""Notes, while a video is read, what of it is lost: not readable, not decodable, or out of order.
+"""Records what is lost while a video is read: unreadable, undecodable or out of order.
 
-A demuxer steps over what it does not understand and says nothing. But that leaves a mark: a hole between the
-bytes of two packets or between the times of two pictures, or packets full of zeros.
+A demuxer silently skips what it does not understand. That leaves traces: a gap between the bytes of two
+packets or the times of two pictures, or packets full of zeros.
 """
 
 from __future__ import annotations
@@ -21,44 +21,44 @@ if TYPE_CHECKING:
     from vidsearch.media.gops import VideoPacket
 
 FORMATS_WITHOUT_BYTE_HOLES = frozenset({"matroska", "flv"})
-"""Containers with a few bytes between one packet and the next. All streams must be read to see a hole."""
+"""Containers with only a few bytes between packets. All streams must be read to see a gap."""
 
 _FORMATS_WITHOUT_TIME_GAPS = frozenset({"mpegts", "mpeg"})
-"""Containers of broadcasts and cameras, which never leave a picture on screen for long."""
+"""Broadcast and camera containers, in which no picture stays on screen for long."""
 
 _MAX_HOLE_BYTES = 4096
 _MAX_HOLE_IN_GAP_BYTES = 512
-"""Where no picture is shown meanwhile: a cluster's headers are shorter, and a dark film is small."""
+"""For gaps without a picture: a cluster's headers are shorter, and a dark film has small packets."""
 _MAX_GAP_SECONDS = Fraction(1, 2)
 _MIN_ZERO_BYTES = 16
 _JOIN_SECONDS = 1.0
-"""Losses closer to each other than this are one."""
+"""Losses closer together than this are merged."""
 _MAX_SPANS = 20
 _SHORTEST_LOSS_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class DecodeReport:
-    """What became of the pictures of a video, or of the part of it that was read."""
+    """How completely a video, or the part of it that was read, was decoded."""
 
     num_pictures: int = 0
     """Decoded."""
     num_corrupt: int = 0
-    """Of those, the ones that miss some of their data, and show grey or smeared parts."""
+    """Of those, pictures with missing data, which show grey or smeared parts."""
     num_dropped: int = 0
-    """Of those, the ones that are given to nobody because they go back in time."""
+    """Of those, pictures dropped because they go back in time."""
     num_bad_packets: int = 0
-    """Packets of pictures that cannot be read or do not decode."""
+    """Video packets that cannot be read or decoded."""
     num_clock_jumps: int = 0
-    """Where the clock started again, as it does in recordings that were joined; the times go on."""
+    """How often the clock restarted, as in joined recordings; times were made continuous."""
     lost_spans: tuple[tuple[float, float], ...] = ()
-    """[start, end) in seconds for which there are no sound pictures in the file, by start."""
+    """[start, end) in seconds without intact pictures, by start."""
     content_hash: str | None = None
-    """Of a file elsewhere that was read whole on the way."""
+    """Digest of a remote file that was read whole in passing."""
 
     @property
     def is_whole(self) -> bool:
-        """Whether all that plays was read and given."""
+        """Whether every picture was read and delivered."""
         return not (self.num_corrupt or self.num_dropped or self.num_bad_packets or self.lost_spans)
 
     @property
@@ -66,7 +66,7 @@ class DecodeReport:
         return sum(end - start for start, end in self.lost_spans)
 
     def remarks(self) -> tuple[str, ...]:
-        """What a user should know, a phrase each; nothing where the video is whole."""
+        """Phrases for the user; empty where nothing was lost."""
         found = []
         if self.lost_spans:
             spans = ", ".join(f"{format_time(start)} to {format_time(end)}" for start, end in self.lost_spans)
@@ -91,23 +91,23 @@ class Completeness:
         self.start_again()
 
     def start_again(self) -> None:
-        """Forget everything: the pass begins once more."""
+        """Start over, for a second pass."""
         self._num_pictures = self._num_corrupt = self._num_dropped = self._num_bad_packets = 0
         self._lost: list[tuple[float, float]] = []
         self._has_clean_picture = False
         self.note_seek()
 
     def note_seek(self) -> None:
-        """What is read next does not follow what was read last."""
+        """Note that the next packet does not follow the last one in the file."""
         self._read_until: int | None = None
         """The byte after the last packet."""
         self._picture_end: int | None = None
         """When the last picture so far leaves the screen, in ticks."""
         self._hole_bytes = 0
-        """The largest hole since the last picture."""
+        """The largest gap since the last picture."""
 
     def report(self) -> DecodeReport:
-        """What was met so far."""
+        """The report so far."""
         lost = _joined(sorted(self._lost))
         return DecodeReport(
             num_pictures=self._num_pictures,
@@ -119,7 +119,7 @@ class Completeness:
         )
 
     def note_packet(self, packet: Packet[Stream], frame_ticks: int) -> bool:
-        """Look at a packet of any stream, in the order of the file. Returns whether it holds anything."""
+        """Look at a packet of any stream, in file order. Returns whether it holds data."""
         if self._shows_holes and packet.pos is not None and packet.pos >= 0:
             if self._read_until is not None:
                 self._hole_bytes = max(self._hole_bytes, packet.pos - self._read_until)
@@ -143,7 +143,7 @@ class Completeness:
         return True
 
     def note_bad(self, packet: Packet[Stream] | VideoPacket, frame_ticks: int) -> None:
-        """Count a packet of pictures that is cut short, empty or does not decode."""
+        """Count a video packet that is truncated, empty or does not decode."""
         self._num_bad_packets += 1
         start = packet.pts if packet.pts is not None else packet.dts
         if start is not None:
@@ -152,7 +152,7 @@ class Completeness:
     def note_picture(self, picture: VideoFrame, *, is_dropped: bool) -> None:
         """Count a decoded picture.
 
-        Those before the first sound one are no damage: a recording may begin in the middle of a GOP.
+        Damaged ones before the first intact one do not count: a recording may begin in the middle of a GOP.
         """
         self._num_pictures += 1
         self._num_dropped += is_dropped
@@ -164,7 +164,7 @@ class Completeness:
             self._lost.append((self._video.seconds(start_ticks), self._video.seconds(end_ticks)))
         if len(self._lost) > _MAX_SPANS:
             self._lost = _joined(sorted(self._lost))
-            if len(self._lost) > _MAX_SPANS:  # too many to be named: the last of them are one
+            if len(self._lost) > _MAX_SPANS:  # too many to list: merge the last ones
                 self._lost[-2:] = [(self._lost[-2][0], self._lost[-1][1])]
 
     def _is_nothing(self, packet: Packet[Stream]) -> bool:
@@ -175,7 +175,7 @@ class Completeness:
 
 
 def _joined(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
-    """Sorted spans, those that are close to each other made one."""
+    """Sort spans and merge those that are close together."""
     joined: list[tuple[float, float]] = []
     for start, end in spans:
         if joined and start - joined[-1][1] <= _JOIN_SECONDS:

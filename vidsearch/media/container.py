@@ -1,7 +1,7 @@
-"""Opens a video file safely, reads its packets and says what time its pictures have.
+"""Opens a video file safely, reads its packets and gives its pictures' times.
 
-A file is untrusted: only formats that hold pictures themselves are opened (a playlist could name any other
-file or address), only by what opens it here, and no picture larger than `MAX_PIXELS` is ever allocated.
+Files are untrusted: only formats that contain the pictures themselves are opened (a playlist could name any
+other file or address), and no picture larger than `MAX_PIXELS` is ever allocated.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from vidsearch.media.source import Source
 
 MAX_PIXELS = 2**26
-"""8192 x 8192. A header may claim any size, and a decoder believes it, once per picture that it keeps."""
+"""8192 x 8192. A header may claim any size, and a decoder allocates it for every picture it keeps."""
 
 _MAX_RETRIES = 10_000
-"""Of reading on after bytes without a packet: FFmpeg looks through 64 KiB of a transport stream at once."""
+"""Attempts to read on after bytes without a packet; FFmpeg scans 64 KiB of a transport stream at a time."""
 
 DecodeDevice: TypeAlias = Literal["cpu", "cuda"]
 OnWarning: TypeAlias = Callable[[str], None]
@@ -51,15 +51,15 @@ _FORMATS = (
     "h264,hevc,av1,obu,m4v,mjpeg,yuv4mpegpipe,r3d,bink,smk,"
     "mp3,wav,flac,aac,w64,aiff,ac3,amr,caf,ape,tta,wv"
 )
-"""FFmpeg's demuxers that are let near a file. Sound formats are here only to be named in the error."""
+"""The FFmpeg demuxers allowed to open a file; sound formats only so that errors can name them."""
 
 _STILL_CODECS = frozenset({"mjpeg", "png", "webp", "bmp", "tiff", "jpegxl"})
-"""Codecs of cover pictures. A film may have one of them, but then it is the only stream of pictures."""
+"""Codecs of cover art. A film may use one of them, but then it is the only picture stream."""
 
 _NOT_A_FILM = Disposition.attached_pic | Disposition.still_image | Disposition.timed_thumbnails
 
 _UNREADABLE = frozenset({errno.EIO, errno.ENXIO, errno.ENODEV, errno.ESTALE, errno.ENOENT, errno.EACCES})
-"""Error numbers that tell of the disk. FFmpeg uses all others for what it finds in the file."""
+"""Error numbers that mean a disk error. FFmpeg uses all others for errors in the file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +75,21 @@ class OpenVideo:
     """The clock at the start of the video: where a player shows 0:00."""
     clock: ContinuousClock
     file: RangeReader | None = None
-    """What it is read through, where it lies elsewhere."""
+    """The reader of a remote file; None for a local one."""
 
     def content_hash(self) -> str | None:
-        """The digest of a file elsewhere, where nearly all of it has passed; else None. Raises MediaError."""
+        """The digest of a remote file that has been read nearly whole; else None. Raises MediaError."""
         return None if self.file is None else self.file.content_hash()
 
     @property
     def clock_may_jump(self) -> bool:
-        """Whether the container holds clocks of others, which may start again in the middle of it."""
+        """Whether the container carries the sender's clock, which may restart in mid-file."""
         return bool(self.container.format.flags & cast("int", Flags.ts_discont.value))
 
     def packets(self, streams: Sequence[Stream]) -> Iterator[Packet[Stream]]:
-        """The packets of some streams from where the file stands, with times that go on where a clock jumps.
+        """Read packets of some streams from the current position; their times are continuous.
 
-        What cannot be read is stepped over as far as the container lets it be.
+        What cannot be read is skipped as far as the container allows.
         """
         for _ in range(_MAX_RETRIES):
             try:
@@ -99,9 +99,9 @@ class OpenVideo:
                             self.clock.mend(packet)
                         yield packet
             except av.error.BlockingIOError:
-                continue  # FFmpeg found no packet in the bytes that it looks through at once: look further
+                continue  # FFmpeg found no packet in the bytes it scans at a time: scan further
             except IndexError:
-                # At the end of the file, PyAV stumbles over streams that were not known at its start.
+                # At the end of the file, PyAV fails on streams that appeared after its start.
                 return
             return
 
@@ -110,12 +110,12 @@ class OpenVideo:
         return float((ticks - self.start_ticks) * self.time_base)
 
     def last_tick_at(self, seconds: float) -> int:
-        """The latest tick that is not after `seconds`, with a microsecond's allowance for rounding."""
+        """The latest tick at or before `seconds`, allowing a microsecond for rounding."""
         return math.floor(Fraction(seconds + 1e-6) / self.time_base + self.start_ticks)
 
     @property
     def frame_rate(self) -> Fraction | None:
-        """Pictures per second on average, as far as the container says or lets guess."""
+        """Average pictures per second, as the container states or FFmpeg guesses."""
         rate = self.stream.average_rate or self.stream.guessed_rate
         return rate if rate and rate > 0 else None
 
@@ -125,12 +125,12 @@ class OpenVideo:
 
     @property
     def sample_aspect_ratio(self) -> Fraction:
-        """Width of a stored pixel over its height; 1 where unknown or not believable."""
+        """Width of a stored pixel over its height; 1 where unknown or implausible."""
         ratio = self.stream.sample_aspect_ratio
         return ratio if ratio and Fraction(1, 4) <= ratio <= 4 else Fraction(1)
 
     def claimed_duration_seconds(self) -> float | None:
-        """The track's length as its header says, else the file's; None where neither does."""
+        """The track's length by its header, else the file's; None where neither is given."""
         if self.stream.duration:
             return float(self.stream.duration * self.time_base)
         if self.container.duration:
@@ -149,9 +149,20 @@ def open_video(
 ) -> Iterator[OpenVideo]:
     """Open a video; it is closed when the block ends.
 
-    `num_threads` 0 leaves the number to FFmpeg. Where `decode_device` cannot be had, `on_warning` hears of it
-    and the CPU decodes. Raises NotAVideo, DamagedVideo, DecodeTimeout, or MediaError where the file cannot be
-    read at all. FFmpeg's and the system's errors inside the block are turned into these as well.
+    FFmpeg's and the system's errors inside the block are converted as well.
+
+    Args:
+        path: The file, local or remote.
+        num_threads: Decoder threads; 0 leaves the number to FFmpeg.
+        timeout_seconds: Longest wait for one read of the file.
+        decode_device: Where pictures are decoded; the CPU is the fallback.
+        on_warning: Called with a message where the CPU decodes instead.
+
+    Raises:
+        NotAVideo: The file is something else.
+        DamagedVideo: It does not decode.
+        DecodeTimeout: A read took longer than `timeout_seconds`.
+        MediaError: It cannot be read at all.
     """
     source = source_of(path)
     before = source.state()
@@ -180,7 +191,7 @@ def open_video(
 
 
 def media_error(error: Exception, path: Path) -> MediaError:
-    """The error that tells a user what FFmpeg or the system met."""
+    """Convert an error of FFmpeg or the system into one for users."""
     if isinstance(error, (av.error.ExitError, TimeoutError)):
         return DecodeTimeout("reading it made no progress; is its drive still there?", path=path)
     if isinstance(error, av.error.FFmpegError) and error.errno not in _UNREADABLE:
@@ -191,10 +202,10 @@ def media_error(error: Exception, path: Path) -> MediaError:
 
 
 def _what_ffmpeg_met(error: av.error.FFmpegError) -> str:
-    """A reason in words that say what is wrong: FFmpeg's "Operation not permitted" is a damaged GIF."""
+    """A reason in plain words: FFmpeg says "Operation not permitted" of a damaged GIF."""
     match error:
         case av.error.DecoderNotFoundError():
-            return "holds pictures in a coding that cannot be decoded here"
+            return "uses a video codec that cannot be decoded here"
         case av.error.PatchWelcomeError():
             return "uses a rare feature of its format that cannot be decoded here"
         case av.error.MemoryError():
@@ -205,9 +216,9 @@ def _what_ffmpeg_met(error: av.error.FFmpegError) -> str:
 
 @contextmanager
 def _bytes_of(path: Path, source: Source) -> Iterator[RangeReader | None]:
-    """A file object for a file elsewhere. One of this machine needs none: FFmpeg reads it by its path.
+    """A file object for a remote file; None for a local one, which FFmpeg reads by its path.
 
-    Raises what was met at fetching, as a demuxer may take it for the end of the file.
+    Raises the errors of fetching, which a demuxer would take for the end of the file.
     """
     if not is_elsewhere(path):
         yield None
@@ -238,7 +249,7 @@ def _open_container(
     def opened(hwaccel: HWAccel | None) -> InputContainer:
         if file is not None:
             file.seek(0)
-        # "file:" keeps names like "concat:a" or "http:b" from being taken for an address: FFmpeg opens none.
+        # "file:" keeps FFmpeg from opening names like "concat:a" or "http:b" as addresses.
         return av.open(
             cast("str", f"file:{path}" if file is None else file),
             options={"max_pixels": str(MAX_PIXELS)},
@@ -284,7 +295,7 @@ def _picture_reason(picture: str) -> str:
 
 
 def _refuse_picture(head: bytes, path: Path) -> None:
-    """Raise NotAVideo for a still picture that FFmpeg would open as a video of one picture or of tiles."""
+    """Raise NotAVideo for a still image that FFmpeg would open as a video of one picture or of tiles."""
     picture = picture_name(head)
     is_film_of_pictures = picture == "JPEG" and path.suffix.lower() in (".mjpeg", ".mjpg")
     if picture in ("HEIC", "AVIF", "JPEG") and not is_film_of_pictures:
@@ -292,14 +303,14 @@ def _refuse_picture(head: bytes, path: Path) -> None:
 
 
 def _picture_track(container: InputContainer, path: Path) -> VideoStream:
-    """The film among the picture streams; never a cover or a still, as long as there is another."""
+    """The main picture stream: never cover art or a still as long as there is another."""
     tracks = [track for track in container.streams.video if not track.disposition & Disposition.attached_pic]
     if not tracks:
         what = "sound, but no pictures" if container.streams.audio else "no pictures"
         raise NotAVideo(f"holds {what}", path=path)
     decodable = [track for track in tracks if track.codec_context is not None]
     if not decodable:
-        raise DamagedVideo("holds pictures in a coding that cannot be decoded here", path=path)
+        raise DamagedVideo("uses a video codec that cannot be decoded here", path=path)
     longest_seconds = max(map(_track_seconds, decodable))
     return max(
         decodable,
@@ -316,7 +327,7 @@ def _picture_track(container: InputContainer, path: Path) -> VideoStream:
 
 
 def _track_seconds(track: VideoStream) -> float:
-    """How long a track is by its header, or by the tag that Matroska writers leave; 0 where neither says."""
+    """A track's length by its header, or by the tag that Matroska writers add; 0 where neither is given."""
     if track.duration and track.time_base:
         return float(track.duration * track.time_base)
     try:
@@ -330,7 +341,7 @@ def _start_ticks(container: InputContainer, stream: VideoStream, time_base: Frac
     if start_time is None:
         return Fraction(stream.start_time or 0)
     start_ticks = Fraction(start_time, av.time_base) / time_base
-    # The container's start is rounded to microseconds; where the pictures start it, theirs is exact.
+    # The container's start is rounded to microseconds; the picture stream's own is exact, if it comes first.
     if stream.start_time is not None and abs(stream.start_time - start_ticks) * time_base <= Fraction(
         1, 500_000
     ):

@@ -1,7 +1,7 @@
-"""Parses SubRip, WebVTT, SBV and ASS as they are found: damaged, mixed up, with times in any spelling.
+"""Parses SubRip, WebVTT, SBV and ASS as found in practice: damaged, mixed, with times in any notation.
 
-Each parser makes one pass and takes time linear in the text. It returns every cue that it sees, with None for
-a time that cannot be read; what becomes of those is decided in `vidsearch.media.subtitle_files`.
+Each parser makes one pass and takes time linear in the text. It returns every cue, with None for
+a time that cannot be read; `vidsearch.media.subtitle_files` decides what to do with those.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ _FULL_TIME = rf"{_NUMBER}:{_NUMBER}:{_NUMBER}(?:[.,]\d{{1,9}})?"
 _TWO_TIMES = re.compile(rf"\s*({_FULL_TIME})\D{{1,8}}({_FULL_TIME})\s*")
 """Times without an arrow: SBV, or an arrow that was damaged."""
 _SETTING = re.compile(r"[\w-]{1,20}:\S{1,100}")
-"""What may follow the times: `align:start` in WebVTT, `X1:100` in SubRip."""
+"""Settings after the times: `align:start` in WebVTT, `X1:100` in SubRip."""
 _MAY_HOLD_TIMES = re.compile(r"[:>→]")
-"""A quick test that most lines of words fail."""
+"""A cheap test that rules out most lines of text."""
 _INDEX = re.compile(r"\s*\d{1,9}\s*")
 _SKIPPED_BLOCK = re.compile(r"(?:NOTE|STYLE|REGION)(?:\s|$)")
 
 _EVENT_FIELDS = (
     "marked", "start", "end", "style", "name", "marginl", "marginr", "marginv", "effect", "text",
 )  # fmt: skip
-"""Where no Format line names them."""
+"""The columns where no Format line names them."""
 
 
 @dataclass(slots=True)
 class RawCue:
-    """A cue as it stands in a file."""
+    """A cue as written in a file."""
 
     start_seconds: float | None
-    """None where it cannot be read. Negative before the video begins."""
+    """None where unreadable; negative before the video begins."""
     end_seconds: float | None
     lines: list[str] = field(default_factory=list)
-    """With their markup."""
+    """Including markup."""
     is_comment: bool = False
-    """A line that the format itself hides from viewers."""
+    """Whether the format hides this line from viewers."""
 
 
 def parse_time(text: str) -> float | None:
@@ -69,9 +69,9 @@ def parse_time(text: str) -> float | None:
 
 
 def parse_blocks(text: str, *, is_webvtt: bool) -> list[RawCue]:
-    """Parse SubRip, WebVTT or SBV: a line with times, then lines of words up to the next one.
+    """Parse SubRip, WebVTT or SBV: a line with times, then lines of text up to the next such line.
 
-    Blank lines within a cue's words do not end it: files have them, and its words would be lost.
+    Blank lines do not end a cue: real files contain them within cues.
     """
     cues: list[RawCue] = []
     is_after_blank = True
@@ -132,7 +132,7 @@ def _cue_begun(line: str, *, is_place: bool) -> RawCue | None:
     if not _MAY_HOLD_TIMES.search(line):
         return None
     if not line.isascii():
-        line = one_line(line)  # writers of Arabic and Hebrew put direction marks around the times
+        line = one_line(line)  # Arabic and Hebrew files have direction marks around the times
     bare = _TWO_TIMES.fullmatch(line)
     if bare is not None:
         return RawCue(parse_time(bare[1]), parse_time(bare[2]))
@@ -159,20 +159,20 @@ def _cue_begun(line: str, *, is_place: bool) -> RawCue | None:
 
 
 def _is_like_a_time(text: str) -> bool:
-    """Whether text may have been a time before it was damaged: mostly digits and their marks."""
+    """Whether text may be a damaged time: mostly digits and separators."""
     num_fitting = sum(char.isdigit() or char in ":.,;-− " for char in text[:100])
     return any(char.isdigit() for char in text[:100]) and 2 * num_fitting >= len(text)
 
 
 def _is_place_for_cue(cues: list[RawCue], *, is_after_blank: bool) -> bool:
-    """Whether a cue may begin here: after a blank line, or after one that holds nothing but a number."""
+    """Whether a cue may begin here: after a blank line, or after a line with only a number."""
     if is_after_blank or not cues:
         return True
     return bool(cues[-1].lines) and _INDEX.fullmatch(cues[-1].lines[-1]) is not None
 
 
 def _remove_name_of_next(lines: list[str], *, is_webvtt: bool) -> None:
-    """Remove from a cue's lines the number or name of the cue that follows it."""
+    """Remove the next cue's number or name from the end of a cue's lines."""
     if not lines:
         return
     stands_alone = len(lines) > 1 and not lines[-2].strip()

@@ -1,4 +1,4 @@
-"""The words of a cue, without the markup of SubRip, WebVTT and ASS; in time linear in the text."""
+"""Strips the markup of SubRip, WebVTT and ASS cues, in time linear in the text."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ _DRAWING = re.compile(r"\\p(\d+)")
 
 
 def has_inline_times(text: str) -> bool:
-    """Whether single words have times of their own, as in `one<00:00:01.200><c> two</c>`."""
+    """Whether single words have their own times, as in `one<00:00:01.200><c> two</c>`."""
     return _INLINE_TIME.search(text) is not None
 
 
 def subrip_words(text: str) -> str:
-    """Return a SubRip cue's words: `<i>`, `{\\an8}` and their like go; `I <3 {you}` stays."""
+    """Return a SubRip cue's text: `<i>`, `{\\an8}` and the like are removed; `I <3 {you}` stays."""
     plain = _without_overrides(text, only_with="{\\")
     return one_line(_TAG.sub("", plain) if "<" in plain else plain)
 
 
 def webvtt_words(text: str) -> str:
-    """Return a WebVTT cue's words: tags go, character references are resolved."""
+    """Return a WebVTT cue's text: tags are removed, character references resolved."""
     plain = _ANY_TAG.sub("", text)
-    with suppress(ValueError):  # a reference to a number of thousands of digits
+    with suppress(ValueError):  # a character reference with thousands of digits
         plain = html.unescape(plain)
     return one_line(plain)
 
 
 def ass_words(text: str) -> str:
-    """Return an ASS event's words: override blocks and drawings go, line breaks become spaces."""
+    """Return an ASS event's text: override blocks and drawings are removed, line breaks become spaces."""
     return one_line(_LINE_BREAK.sub(" ", _without_overrides(text, only_with="{")))
 
 
 def _without_overrides(text: str, *, only_with: str) -> str:
-    """Remove `{...}` blocks that begin with `only_with`, and what they declare to be a drawing."""
+    """Remove `{...}` blocks that begin with `only_with`, and the text they mark as a drawing."""
     kept: list[str] = []
     is_drawing = False
     position = 0

@@ -51,29 +51,29 @@ def frames(
     decode_device: DecodeDevice = "cpu",
     on_warning: OnWarning | None = None,
 ) -> Generator[Frame, None, DecodeReport]:
-    """Give the pictures that `plan` asks for, each once, in order, from `resume_from_seconds` on.
+    """Yield the pictures that `plan` asks for, each once, in order, from `resume_from_seconds` on.
 
-    A run that is resumed gives exactly the frames that an uninterrupted one gives from there on. Safe in any
-    thread; the GIL is free while FFmpeg works.
+    A resumed run yields exactly the frames that an uninterrupted one yields from there on. Thread-safe; the
+    GIL is released while FFmpeg works.
 
     Args:
         path: The video.
-        plan: Which instants are looked at.
-        short_side_pixels: A picture is scaled down, never up, so that its shorter side is this.
-        large_side_pixels: The same of `Frame.large_image`; None for none.
+        plan: Which instants to sample.
+        short_side_pixels: Scale pictures down, never up, to this shorter side; None for full size.
+        large_side_pixels: Likewise for `Frame.large_image`; None for no such image.
         resume_from_seconds: Where an earlier run stopped.
-        num_threads: Threads of the decoder; 0 leaves their number to FFmpeg.
-        timeout_seconds: How long one read of the file may take.
-        decode_device: Where pictures are decoded; the CPU steps in where the device cannot be had.
-        on_warning: Hears of that.
+        num_threads: Decoder threads; 0 leaves the number to FFmpeg.
+        timeout_seconds: Longest wait for one read of the file.
+        decode_device: Where pictures are decoded; the CPU is the fallback.
+        on_warning: Called with a message where the CPU decodes instead.
 
     Returns:
-        What was lost on the way: the value of the generator, which `yield from` gives.
+        What was lost on the way, as the generator's return value.
 
     Raises:
-        DamagedVideo: After everything that decodes, where the video breaks off.
+        DamagedVideo: The video breaks off; raised after all that decodes.
         MediaError: The file cannot be read (NotAVideo, DecodeTimeout and others).
-        ValueError: The plan means nothing.
+        ValueError: The plan is invalid.
     """
     check_plan(plan)
     sizes = _Sizes(short_side_pixels, large_side_pixels)
@@ -98,7 +98,7 @@ def frames(
             for one in sampled:
                 yield _frame(video, one, sizes)
         if decoder.num_packets and not decoder.num_pictures:
-            raise DamagedVideo("not one of its pictures decodes", path=path)
+            raise DamagedVideo("none of its pictures decodes", path=path)
         damage = _breaks_off(decoder) or damage
         if damage is not None and (plan.end_seconds is None or decoder.is_at_end):
             raise damage
@@ -123,22 +123,22 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
 
 
 def measured_duration(path: Path, *, timeout_seconds: float | None = None) -> float:
-    """Seconds until the last picture leaves the screen, by the file's packets and not by its header's word.
+    """When the last picture leaves the screen, in seconds, by the file's packets rather than its header.
 
-    Looks at the end of the file only, where the container can go there. Raises as `frames` does.
+    Reads only the end of the file if the container can seek there. Raises as `frames` does.
     """
     return _measured(path, timeout_seconds)[0]
 
 
 class _Sizes(NamedTuple):
-    """The shorter sides that pictures are scaled down to."""
+    """Shorter sides to scale pictures down to."""
 
     short_side_pixels: int | None
     large_side_pixels: int | None = None
 
 
 class _Sampled(NamedTuple):
-    """A sampled instant, and what is on screen then."""
+    """A sampled instant and the picture on screen then."""
 
     sample_time_seconds: float
     ticks: int
@@ -146,7 +146,7 @@ class _Sampled(NamedTuple):
 
 
 def _measured(path: Path, timeout_seconds: float | None) -> tuple[float, DamagedVideo | None]:
-    """The measured duration, and what there is to say where the file ends too early."""
+    """The measured duration, and an error if the file ends too early."""
     with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
         decoder = PictureDecoder(video)
         claimed_seconds = video.claimed_duration_seconds()
@@ -179,7 +179,7 @@ def _pictures_at(
     num_before = bisect_left(wanted, resume_from_seconds)
     before = wanted[num_before - 1] if num_before else None
     for sampled in _on_screen(decoder, wanted[num_before:]):
-        # What was on screen at an instant before the resumed one was given by the run before.
+        # The previous run delivered what was on screen before the instant to resume from.
         if before is None or not _is_shown_by(decoder.video, sampled.ticks, before):
             yield sampled
 
@@ -187,7 +187,7 @@ def _pictures_at(
 def _on_screen(decoder: PictureDecoder, wanted: Sequence[float]) -> Iterator[_Sampled]:
     """Match ascending instants with the last picture that starts at or before each.
 
-    Instants before the first picture go to it. Those after the last picture has left the screen go to none.
+    Instants before the first picture match it; those after the end of the last picture match none.
     """
     if not wanted:
         return
@@ -215,7 +215,7 @@ def _on_screen(decoder: PictureDecoder, wanted: Sequence[float]) -> Iterator[_Sa
 
 
 def _is_shown_by(video: OpenVideo, ticks: int, instant: float) -> bool:
-    """Whether a picture is on screen at `instant` or was before: the first one of a video always is."""
+    """Whether a picture starts at or before `instant`; the first one of a video always does."""
     first_ticks = video.stream.start_time
     return ticks <= video.last_tick_at(instant) or (first_ticks is not None and ticks <= first_ticks)
 
@@ -223,7 +223,7 @@ def _is_shown_by(video: OpenVideo, ticks: int, instant: float) -> bool:
 def _key_pictures(
     decoder: PictureDecoder, plan: SamplingPlan, resume_from_seconds: float
 ) -> Iterator[_Sampled]:
-    """The key frames in [start, end), no closer to each other than 1 / fps, `max_frames` of them at most."""
+    """The key frames in [start, end), at least 1 / fps apart, at most `max_frames`."""
     video = decoder.video
     end_seconds = plan.end_seconds if plan.end_seconds is not None else math.inf
     if plan.max_frames is not None:
@@ -248,10 +248,10 @@ def _key_pictures(
 def _shot_frames(
     decoder: PictureDecoder, plan: SamplingPlan, sizes: _Sizes, resume_from_seconds: float
 ) -> Iterator[Frame]:
-    """The pictures that stand for the shots in [start, end), found in one pass over all pictures there.
+    """The pictures that represent the shots in [start, end), found in one pass over all pictures there.
 
-    A resumed run passes over them again, so that it finds the same shots. With `max_frames`, that many of the
-    pictures, evenly, from a second pass.
+    A resumed run repeats the pass, so that it finds the same shots. With `max_frames`, a second pass takes
+    that many of the pictures, evenly spaced.
     """
     video = decoder.video
 
@@ -298,7 +298,7 @@ def _shots(
 
 
 def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
-    """What there is to say where the file, read to its end, ends before its header says."""
+    """An error if the file, read to its end, is shorter than its header says."""
     claimed_seconds = decoder.video.claimed_duration_seconds()
     if (
         not decoder.is_at_end

@@ -1,4 +1,4 @@
-"""Decodes an open video's pictures in the order of the screen, with their times."""
+"""Decodes an open video's pictures in presentation order, with their times."""
 
 from __future__ import annotations
 
@@ -28,57 +28,58 @@ if TYPE_CHECKING:
     """Presentation ticks, and the picture."""
 
 _SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
-"""Containers that say of each packet when it is shown and whether it starts a GOP."""
+"""Containers whose packets have presentation times and key-frame flags."""
 
 _FORMATS_WITHOUT_PRESENTATION_TIMES = frozenset({"avi"})
-"""Containers with decoding times alone: pictures come out in order and take these in order."""
+"""Containers with decoding times only: pictures are decoded in order and take these in turn."""
 
 _SEEK_AHEAD_SECONDS = 10.0
-"""Reading on is cheaper than a seek up to about here."""
+"""Up to about this far ahead, reading on is cheaper than seeking."""
 
 
 class PictureDecoder:
-    """One pass over one open video, and what was met on the way. For one thread."""
+    """One pass over an open video, with a record of what was lost. Not thread-safe."""
 
     def __init__(self, video: OpenVideo) -> None:
         self.video = video
         self.num_pictures = 0
         self.num_packets = 0
-        """Given to the decoder."""
+        """Packets given to the decoder."""
         self.is_at_end = False
         """Whether the file was read to its end."""
         self.format_name = video.container.format.name.split(",")[0]
-        # Where only the whole file's length is known, sound may be what makes it long.
+        # Where only the file's length is known, sound may be the longest stream.
         self._streams: Sequence[Stream] = [video.stream]
         if self.format_name in FORMATS_WITHOUT_BYTE_HOLES:
             self._streams = list(video.container.streams)
         elif not video.stream.duration:
             self._streams = [video.stream, *video.container.streams.audio]
         self.frame_ticks = max(1, round(1 / ((video.frame_rate or Fraction(25)) * video.time_base)))
-        """How long a picture lasts on average."""
+        """A picture's average duration."""
         self._context = video.stream.codec_context
         self._completeness = Completeness(video, self.format_name)
         self._references = References(video.codec, self._context.extradata)
         self.picture_end_ticks: int | None = None
-        """When the last picture that was read leaves the screen."""
+        """When the last picture read so far leaves the screen."""
         self._end_seconds = 0.0
 
     @property
     def end_seconds(self) -> float:
-        """Until when the packets last that were read, sound included. Never less than what a header can mean.
+        """End of the packets read so far, sound included, on the header's terms.
 
-        Some containers count their length from the start of the clock and some from the first picture.
+        Some containers count their length from the start of the clock, others from the first picture; this is
+        the later of the two.
         """
         return max(
             self._end_seconds, self._end_seconds - float(self.video.start_ticks * self.video.time_base)
         )
 
     def report(self) -> DecodeReport:
-        """What was met so far."""
+        """The report so far."""
         return self._completeness.report()
 
     def all_pictures(self) -> Iterator[TimedPicture]:
-        """Decode everything from where the file stands."""
+        """Decode everything from the current position."""
         if self.format_name in _FORMATS_WITHOUT_PRESENTATION_TIMES:
             return self._ascending(self._pictures_in_decoding_time())
         return self._ascending(self._timed(self._decode(self._packets())))
@@ -86,8 +87,8 @@ class PictureDecoder:
     def pictures_at(self, instants: Sequence[float]) -> Iterator[TimedPicture]:
         """Decode at least the pictures that are on screen at each of `instants` (ascending, seconds).
 
-        They are the very pictures that decoding everything gives. Others may come out between them. Where the
-        container does not say enough to choose, or what it says turns out to be wrong, all are decoded.
+        They are identical to those that decoding everything gives. Others may come out between them. Where
+        the container's information is insufficient or turns out to be wrong, all pictures are decoded.
         """
         if self.format_name not in _SEEKABLE_FORMATS:
             yield from self.all_pictures()
@@ -105,7 +106,7 @@ class PictureDecoder:
                     yield ticks, picture
 
     def key_pictures(self) -> Iterator[TimedPicture]:
-        """Decode the key frames alone."""
+        """Decode the key frames only."""
         if self.format_name not in _SEEKABLE_FORMATS:
             yield from ((ticks, picture) for ticks, picture in self.all_pictures() if picture.key_frame)
             return
@@ -125,13 +126,13 @@ class PictureDecoder:
         ]
 
     def go_near(self, seconds: float) -> None:
-        """Go to a key frame at or before `seconds` where the container knows one; else stay."""
+        """Seek to a key frame at or before `seconds` if the container knows one; else stay."""
         if self.format_name in _SEEKABLE_FORMATS:
             with suppress(av.error.FFmpegError, OverflowError):
                 self.video.container.seek(self.video.last_tick_at(seconds), stream=self.video.stream)
 
     def read_to_end(self) -> int | None:
-        """Read on to the end, decoding nothing: the ticks at which the last picture leaves the screen."""
+        """Read to the end without decoding; return the tick at which the last picture leaves the screen."""
         for _ in self._packets():
             pass
         return self.picture_end_ticks
@@ -141,7 +142,7 @@ class PictureDecoder:
         gops = read_gops(self._packets(), self._references.begins_gop)
         gop, is_first = next(gops, None), True
         carried: frozenset[int] = frozenset()
-        # A run is what is decoded between two emptyings of the decoder; it starts at a key frame.
+        # A run is what is decoded between two flushes of the decoder; it starts at a key frame.
         in_run, num_in_run = False, 0
         is_first_picture = True
         while gop is not None and (wanted.ticks is not None or carried):
@@ -154,10 +155,10 @@ class PictureDecoder:
                 packets = self._needed(gop, plan, in_run=in_run)
                 for ticks, picture in self._timed(self._decode(packets, flush=ends_run)):
                     num_in_run += 1
-                    # A packet that is marked as a key frame and is none comes out flagged, in green and grey.
+                    # A packet wrongly flagged as a key frame decodes to a picture marked as corrupt.
                     if num_in_run == 1 and (picture.is_corrupt or not picture.key_frame):
                         raise _UntrueContainerError
-                    # A field of an interlaced picture may be a packet of its own: not to be passed over.
+                    # A field of an interlaced picture may be a packet of its own, which must not be skipped.
                     if is_first_picture and picture.interlaced_frame:
                         raise _UntrueContainerError
                     is_first_picture = False
@@ -171,8 +172,8 @@ class PictureDecoder:
             gop = following
 
     def _needed(self, gop: Gop, plan: GopPlan, *, in_run: bool) -> Iterator[VideoPacket]:
-        """The packets that a plan takes: the wanted ones, and those that others need."""
-        # Without the GOP before, leading pictures cannot be decoded.
+        """The packets to decode: the wanted ones, and those they need."""
+        # Leading pictures cannot be decoded without the GOP before.
         left_out = set() if in_run or plan.decode_all else {packet.pts for packet in gop.leading()}
         for packet in gop.packets[: plan.num_packets]:
             is_wanted = plan.decode_all or packet.pts in plan.wanted
@@ -185,7 +186,7 @@ class PictureDecoder:
         )
 
     def _seek(self, ticks: int, following: Gop) -> tuple[Gop | None, Iterator[Gop]]:
-        """Go to the GOP in which `ticks` lies; to `following` where there is no better way."""
+        """Seek to the GOP that contains `ticks`, or to `following` where that fails."""
         for seconds_before in (0.0, 2.0, 10.0):
             self._completeness.note_seek()
             target_ticks = ticks - int(seconds_before / self.video.time_base)
@@ -208,7 +209,7 @@ class PictureDecoder:
         """The picture track's packets, up to the file's end."""
         for packet in self.video.packets(self._streams):
             if packet.is_corrupt and self.format_name in _SEEKABLE_FORMATS:
-                continue  # cut short by the end of the file
+                continue  # truncated by the end of the file
             self._note_end(packet)
             if (
                 self._completeness.note_packet(packet, self.frame_ticks)
@@ -231,7 +232,7 @@ class PictureDecoder:
         self._end_seconds = max(self._end_seconds, float(end_ticks * packet.time_base))
 
     def _decode(self, packets: Iterable[VideoPacket], *, flush: bool = True) -> Iterator[VideoFrame]:
-        """Decode packets, passing over those that do not decode; `flush` empties the decoder afterwards."""
+        """Decode packets, skipping those that fail; `flush` drains the decoder afterwards."""
         for packet in packets:
             yield from self._decode_one(packet)
         if flush:
@@ -265,10 +266,10 @@ class PictureDecoder:
                 yield waiting.popleft(), picture
 
     def _timed(self, pictures: Iterator[VideoFrame]) -> Iterator[TimedPicture]:
-        """Give each picture its ticks; one without any follows the one before at the average rate.
+        """Give each picture its ticks; one without a time follows its predecessor at the average rate.
 
-        So does one that a program stream gives the time of the picture before: not each has a time of its
-        own there, and FFmpeg's guess is now and then one picture late.
+        So does one that repeats its predecessor's time in a program stream, where not every picture has a
+        time of its own and FFmpeg's guess is sometimes one picture late.
         """
         expected = int(self.video.start_ticks)
         last_ticks: int | None = None
@@ -281,7 +282,7 @@ class PictureDecoder:
             yield ticks, picture
 
     def _ascending(self, pictures: Iterator[TimedPicture]) -> Iterator[TimedPicture]:
-        """Leave out pictures that would go back in time, and count them."""
+        """Drop pictures that would go back in time, and count them."""
         last_ticks: int | None = None
         for ticks, picture in pictures:
             goes_on = last_ticks is None or ticks > last_ticks
@@ -292,4 +293,4 @@ class PictureDecoder:
 
 
 class _UntrueContainerError(Exception):
-    """The container's marks are not to be relied on; caught above."""
+    """The container's flags are unreliable; caught by `pictures_at`."""

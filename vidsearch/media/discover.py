@@ -37,10 +37,10 @@ VIDEO_SUFFIXES = frozenset(
         *(".tod", ".ts", ".vob", ".webm", ".wmv", ".wtv", ".y4m"),
     }
 )
-"""What is taken for a video inside a folder. A file that is named itself is always tried."""
+"""Suffixes taken for videos inside a folder. A file named by the user is always tried."""
 
 _AMBIGUOUS_SUFFIXES = frozenset({".ts", ".mod"})
-"""TypeScript and tracker music are called so, too."""
+"""Also the suffixes of TypeScript and tracker music."""
 _TRANSPORT_STREAM_SYNC = b"G"
 _TRANSPORT_PACKET_BYTES = (188, 192, 204)
 _PROGRAM_STREAM_START = b"\x00\x00\x01\xba"
@@ -54,36 +54,36 @@ _SYSTEM_FOLDERS = frozenset(
 )
 """Trash, previews and snapshots of operating systems and network drives, in lower case."""
 _NO_MEDIA = ".nomedia"
-"""Android's mark of a folder whose media are not for showing."""
+"""Android's marker for folders whose media should not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """What was found, in the order of the paths given; a folder's files sorted by path."""
+    """The videos found, in the order of the paths given; a folder's files are sorted by path."""
 
     videos: tuple[Path, ...]
     problems: tuple[tuple[Path, str], ...]
-    """Paths that gave nothing, each with the reason."""
+    """Paths without videos, each with the reason."""
     sizes_bytes: Mapping[Path, int] = field(default_factory=dict)
-    """Of the files elsewhere that a listing named."""
+    """Sizes of remote files, from their folders' listings."""
 
 
 def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discovery:
     """Find the videos at `paths`: every file named, and by suffix those in folders, recursively.
 
-    Inside a folder, these are passed over: names that start with a dot; trash, preview and snapshot folders
-    of systems and network drives; folders that hold a `.nomedia`; and files with a suffix of others as well
-    (.ts, .mod) that are no video. Links to folders are followed, each real folder once, so that a link to its
-    own parent does no harm. A path that is found twice counts once.
+    Inside a folder, these are skipped: names that start with a dot; trash, preview and snapshot folders
+    of systems and network drives; folders that hold a `.nomedia`; and non-video files
+    with an ambiguous suffix (.ts, .mod). Links to folders are followed, each real folder once, so that link
+    cycles are harmless. A path found twice counts once.
 
-    An address that ends in a folder's name is a folder where its server has such; one of the web is a file.
+    An address may be a folder where its server has folders; an HTTP address is always a file.
 
     Args:
-        paths: Files and folders. A file that is named is taken, whatever it is called.
-        exclude: Patterns as in a .gitignore that lies in each folder: "drafts/", "*.mkv", "!a.mkv".
+        paths: Files and folders. A named file is taken whatever its suffix.
+        exclude: Patterns as in a .gitignore: "drafts/", "*.mkv", "!a.mkv".
 
     Raises:
-        QueryError: A pattern means nothing.
+        QueryError: A pattern is invalid.
     """
     excluded = _patterns(exclude)
     videos: dict[Path, None] = {}
@@ -119,7 +119,7 @@ def find_videos(paths: Iterable[Path], *, exclude: Sequence[str] = ()) -> Discov
 def is_found_in(folder: Path, path: Path, *, exclude: Sequence[str] = ()) -> bool:
     """Whether `find_videos([folder])` finds the file at `path`, which lies inside the folder.
 
-    Raises QueryError where a pattern of `exclude` means nothing.
+    Raises QueryError where a pattern of `exclude` is invalid.
     """
     inside = path.relative_to(folder)
     parents = [folder / parent for parent in inside.parents][:-1]
@@ -196,14 +196,14 @@ def _is_passed_over(name: str) -> bool:
 
 
 def _may_be_video(path: Path) -> bool:
-    """False where a suffix has other meanings too, and the file begins as no transport or program stream."""
+    """False for an ambiguous suffix if the file does not begin like a transport or program stream."""
     if path.suffix.lower() not in _AMBIGUOUS_SUFFIXES:
         return True
     try:
         with source_of(path).open() as file:
             head = file.read(_SNIFFED_BYTES)
     except (OSError, MediaError):
-        return True  # whoever opens it says why it cannot be read
+        return True  # opening it will say why it cannot be read
     if head.startswith(_PROGRAM_STREAM_START):
         return True
     return any(
@@ -214,7 +214,7 @@ def _may_be_video(path: Path) -> bool:
 
 
 def _not_seen(parent: Path, names: Iterable[str], seen: set[tuple[int, int]]) -> Iterator[str]:
-    """The folders to go into: neither passed over nor met before under another name."""
+    """The folders to descend into: neither skipped nor already visited under another name."""
     status = parent.stat()
     seen.add((status.st_dev, status.st_ino))
     for name in names:
@@ -223,7 +223,7 @@ def _not_seen(parent: Path, names: Iterable[str], seen: set[tuple[int, int]]) ->
         try:
             status = (parent / name).stat()
         except OSError:
-            yield name  # os.walk meets the same error and reports it
+            yield name  # os.walk runs into the same error and reports it
             continue
         key = (status.st_dev, status.st_ino)
         if key not in seen:

@@ -1,4 +1,4 @@
-"""Reads the words that a video file carries or has beside it: subtitle streams, chapters, sidecar files."""
+"""Reads the text that comes with a video file: subtitle streams, chapters, sidecar files."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ if TYPE_CHECKING:
 SIDECAR_SUFFIXES = frozenset({".srt", ".vtt", ".ass", ".ssa"})
 
 _LISTED_SECONDS = 300
-"""A folder elsewhere is listed again after so long."""
+"""How long a remote folder's listing is reused."""
 
 _QUALIFIERS = frozenset({"forced", "sdh", "cc", "hi", "default", "foreign", "full"})
-"""Words that media servers allow after the language in a sidecar's name."""
+"""Qualifiers that media servers allow after the language in a sidecar's name."""
 
 _PLAIN_TEXT_CODECS = frozenset({"subrip", "ass", "ssa", "webvtt", "text"})
-"""Codings whose packets are nothing but text."""
+"""Codecs whose packets are plain text."""
 
 _MAX_PACKET_BYTES = 2**20
 _UNKNOWN_END_SECONDS = 5.0
-"""How long a cue stays on screen at most where the file does not say."""
+"""Longest time on screen of a cue without an end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class SubtitleStream:
     """A subtitle stream of a video file."""
 
     index: int
-    """Number of the stream in its container, from 0, all kinds of streams counted."""
+    """The stream's index in its container, from 0, over streams of all kinds."""
     codec: str
     """FFmpeg's name: "subrip", "ass", "mov_text", "hdmv_pgs_subtitle"."""
     language: str | None
@@ -64,12 +64,12 @@ class SubtitleStream:
 
 @dataclass(frozen=True, slots=True)
 class Subtitles:
-    """What was read of a subtitle stream."""
+    """The cues of a subtitle stream."""
 
     cues: tuple[TimedText, ...]
     """By start time."""
     num_unread: int
-    """Packets that hold something, but do not decode."""
+    """Packets with data that do not decode."""
 
 
 def streams_and_chapters(path: Path) -> tuple[tuple[SubtitleStream, ...], tuple[TimedText, ...]]:
@@ -85,15 +85,16 @@ def streams_and_chapters(path: Path) -> tuple[tuple[SubtitleStream, ...], tuple[
 def subtitles(path: Path, stream_index: int) -> Subtitles:
     """Read a text subtitle stream whole.
 
-    Markup, drawings, empty packets and repeated layers of one cue are left out. Text that is not UTF-8 is
-    read as Windows-1252. Times count from the start of the video, as those of frames do.
+    Markup, drawings, empty packets and repeated layers of a cue are dropped. Text that is not UTF-8 is read
+    as Windows-1252. Times count from the start of the video, like those of frames.
 
     Args:
         path: The video.
         stream_index: `SubtitleStream.index`.
 
     Raises:
-        MediaError: The file cannot be read, the stream is none of its subtitle streams, or holds pictures.
+        MediaError: The file cannot be read, it has no such subtitle stream, or the stream consists of
+            pictures.
     """
     with open_video(path, num_threads=1) as video:
         stream = next((one for one in video.container.streams.subtitles if one.index == stream_index), None)
@@ -105,7 +106,7 @@ def subtitles(path: Path, stream_index: int) -> Subtitles:
                 f"subtitle stream {stream_index} holds no text ({described.codec}): it cannot be read",
                 path=path,
             )
-        # The clock of a broadcast is that of its pictures: they have to be read with the words.
+        # A broadcast's clock is that of its pictures, which must be read along with the text.
         streams: list[Stream] = [video.stream, stream] if video.clock_may_jump else [stream]
         for other in video.container.streams:
             if other not in streams:
@@ -130,10 +131,10 @@ def _chapters(video: OpenVideo) -> Iterator[TimedText]:
 
 
 def find_sidecars(video_path: Path) -> list[tuple[Path, str | None]]:
-    """Find subtitle files beside a video, each with its language as BCP 47 where the name says it.
+    """Find subtitle files beside a video, each with its language (BCP 47) if the name gives one.
 
     Of "film.mp4" these are "film.srt", "film.en.srt", "film.pt-BR.forced.vtt" and "film.mp4.srt"; not
-    "film.en.srt" where there is a "film.en.mp4", to which it then belongs. None for a video on the web, whose
+    "film.en.srt" if there is a "film.en.mp4", to which it then belongs. Empty for HTTP addresses, whose
     servers list no folders.
     """
     try:
@@ -157,7 +158,7 @@ def find_sidecars(video_path: Path) -> list[tuple[Path, str | None]]:
 
 @dataclass(frozen=True, slots=True)
 class _Folder:
-    """What is in a folder, as far as it matters to subtitles beside videos."""
+    """The names in a folder that matter for finding sidecars."""
 
     sidecars: tuple[str, ...]
     """Names, sorted."""
@@ -182,13 +183,13 @@ def _folder_of(video_path: Path) -> _Folder:
 
 @lru_cache(maxsize=4)
 def _folder_here(path: Path, mtime_ns: int) -> _Folder:
-    """Read once for all videos of a folder that does not change."""
+    """Read once for all videos of an unchanged folder."""
     return _Folder.of(os.listdir(path))  # noqa: PTH208 (names, no paths)
 
 
 @lru_cache(maxsize=4)
 def _folder_elsewhere(path: Address, minutes: int) -> _Folder:
-    """Asked once for all videos of a folder that are looked at in the same minutes."""
+    """Listed once for all videos of a folder that are looked at within a few minutes."""
     from vidsearch.media.remote import RemoteFile
 
     return _Folder.of(RemoteFile(path).names_in())
@@ -202,7 +203,7 @@ def _language_of(parts: list[str]) -> tuple[bool, str | None]:
 
 
 def standard_language(tag: str | None) -> str | None:
-    """A language tag as BCP 47 writes it: "eng" is "en"; None for none, an unknown or an undetermined one."""
+    """A language tag as BCP 47 writes it: "eng" is "en"; None for a missing, unknown or undetermined one."""
     import langcodes
 
     try:
@@ -235,7 +236,7 @@ class _CueReader:
         self._context = stream.codec_context
         self._start_seconds = start_seconds
         self.cues: dict[TimedText, None] = {}
-        """In the order of the file, each once; one whose end the file does not say ends at its start."""
+        """In file order, each once; a cue without an end ends at its start."""
         self.num_unread = 0
 
     def read(self, packet: Packet[AvSubtitleStream]) -> None:
@@ -254,7 +255,7 @@ class _CueReader:
             self.cues.update((TimedText(max(0.0, start), end, line), None) for line in lines)
 
     def _lines(self, packet: Packet[AvSubtitleStream]) -> Iterator[str]:
-        """The words of each event in a packet, as plain lines."""
+        """The plain text of each event in a packet."""
         from pysubs2 import SSAEvent
 
         if self._context.codec.canonical_name in _PLAIN_TEXT_CODECS:
@@ -269,7 +270,7 @@ class _CueReader:
 
 
 def _as_utf8(packet: Packet[AvSubtitleStream]) -> Packet[AvSubtitleStream]:
-    """A packet of text, in UTF-8 where it was not: FFmpeg decodes nothing else."""
+    """Convert a text packet to UTF-8, the only encoding FFmpeg decodes."""
     data = bytes(packet)
     try:
         data.decode()
@@ -282,7 +283,7 @@ def _as_utf8(packet: Packet[AvSubtitleStream]) -> Packet[AvSubtitleStream]:
 
 
 def _with_ends(cues: Iterable[TimedText]) -> Iterator[TimedText]:
-    """Cues by start time. One without an end stays until the next one, or for some seconds."""
+    """Sort cues by start. One without an end lasts until the next, or for some seconds."""
     ordered = sorted(cues, key=lambda cue: (cue.start_seconds, cue.end_seconds))
     following = [*(cue.start_seconds for cue in ordered[1:]), math.inf]
     for cue, next_start in zip(ordered, following, strict=True):

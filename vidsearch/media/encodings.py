@@ -1,4 +1,4 @@
-"""Text files of unknown encoding, read as text: subtitles are older than UTF-8."""
+"""Decodes text files of unknown encoding, such as old subtitles."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from vidsearch.errors import SubtitleError
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16's, with which it begins
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # before UTF-16, whose mark is a prefix of this one
     (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _WIDE_ENCODINGS = ("utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
 _WIDE_SIGNS = ("-->", "Dialogue:", "WEBVTT", "[Script Info]")
-"""One of these is in every subtitle file; none appears in one that is decoded with the wrong width."""
+"""Every subtitle file contains one of these; none appears when decoding with the wrong character width."""
 
 _LEGACY_ENCODINGS = [
     "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1255", "cp1256", "cp874", "gb18030", "big5", "cp932",
@@ -40,22 +40,22 @@ _ALPHABETS = {
 
 @dataclass(frozen=True, slots=True)
 class DecodedText:
-    """A file's text, and how it was read."""
+    """A file's text and the encoding it was decoded with."""
 
     text: str
     encoding: str
     is_guess: bool
-    """Whether nothing in the file settles its encoding."""
+    """Whether nothing in the file determines its encoding."""
 
 
 def decode(data: bytes, encoding: str | None = None) -> DecodedText:
     """Decode a text file: by its byte order mark, else as UTF-8, else by the guess of `charset-normalizer`.
 
-    Bytes that the encoding does not know become U+FFFD.
+    Undecodable bytes become U+FFFD.
 
     Args:
         data: The file's content.
-        encoding: Python's name of the encoding to use, whatever the file looks like.
+        encoding: Python's name of the encoding to use; None to detect it.
 
     Raises:
         SubtitleError: There is no such encoding.
@@ -82,14 +82,14 @@ def decode(data: bytes, encoding: str | None = None) -> DecodedText:
     text = data.decode("utf-8", "replace")
     num_bad = text.count("\ufffd")
     num_good = len(text) - len(text.encode("ascii", "ignore")) - num_bad
-    if num_good > 4 * num_bad:  # no other encoding yields valid UTF-8 by chance: this one is damaged
+    if num_good > 4 * num_bad:  # text is hardly ever valid UTF-8 by chance: this is UTF-8 with damage
         return DecodedText(text, "utf-8", False)
     name = _guess(data)
     return DecodedText(data.decode(name, "replace"), name, True)
 
 
 def _guess(data: bytes) -> str:
-    """Guess an encoding from the lines that hold more than ASCII, which is where the words are."""
+    """Guess an encoding from the lines with non-ASCII bytes."""
     from charset_normalizer import from_bytes
 
     lines = [line for line in data.splitlines() if not line.isascii()]
@@ -103,7 +103,7 @@ def _guess(data: bytes) -> str:
 def _latin_encoding(sample: bytes) -> str:
     """Choose among the encodings of Latin script, which differ in single letters only.
 
-    The one in which most letters beyond ASCII belong to the alphabet of one language; the first among equals.
+    Picks the one in which most non-ASCII letters belong to the alphabet of one language; the first on a tie.
     """
 
     def share(name: str) -> int:

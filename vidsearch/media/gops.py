@@ -1,10 +1,9 @@
-"""Plans which packets are to be decoded for a set of instants, from the packets' times.
+"""Plans which packets to decode for a set of instants, from the packets' times.
 
 A group of pictures (GOP) is a key frame and the packets up to the next one, in decoding order. Pictures of
-one GOP never need another GOP, but for the *leading* pictures: those right after a key frame that are shown
-before it may also need the GOP before. So: a GOP in which no wanted picture lies is not decoded at all, the
-rest of a GOP after its last wanted picture neither, and pictures that no other picture refers to only when
-they are wanted.
+one GOP never need another GOP, except *leading* pictures: those that follow a key frame but are shown before
+it may also need the GOP before. Hence a GOP without a wanted picture is skipped, as is the rest of a GOP
+after its last wanted picture, and pictures that no other picture refers to are decoded only when wanted.
 """
 
 from __future__ import annotations
@@ -32,18 +31,18 @@ class Gop:
     packets: tuple[VideoPacket, ...]
     starts_at_key_frame: bool
     is_complete: bool
-    """False where more packets of the same GOP follow."""
+    """False if more packets of the same GOP follow."""
 
     @property
     def first_ticks(self) -> int:
-        """Presentation time of the key frame; of the earliest picture where there is none."""
+        """Presentation time of the key frame, or of the earliest picture if there is none."""
         if self.starts_at_key_frame:
             return _ticks(self.packets[0])
         return min(_ticks(packet) for packet in self.packets)
 
     @property
     def is_orderly(self) -> bool:
-        """Every packet has a time, so that the pictures' order on screen is known."""
+        """Whether every packet has a time, so that the presentation order is known."""
         return all(packet.pts is not None for packet in self.packets)
 
     def leading(self) -> list[VideoPacket]:
@@ -53,7 +52,7 @@ class Gop:
         return [packet for packet in self.packets[1:] if _ticks(packet) < self.first_ticks]
 
     def trailing(self) -> list[VideoPacket]:
-        """All the others, the key frame included."""
+        """All other packets, the key frame included."""
         if not self.starts_at_key_frame:
             return list(self.packets)
         return [packet for packet in self.packets if _ticks(packet) >= self.first_ticks]
@@ -64,17 +63,17 @@ class GopPlan:
     """What to decode of one GOP."""
 
     num_packets: int
-    """How many of its packets, from the first one on."""
+    """Number of its packets to read, from the first."""
     wanted: frozenset[int]
     """Presentation ticks of the pictures that must come out."""
     wanted_of_next: frozenset[int]
-    """The same for leading pictures of the next GOP, which need this one whole."""
+    """Likewise, leading pictures of the next GOP, which need all of this one."""
     decode_all: bool = False
-    """Nothing may be skipped: the order on screen is not known."""
+    """Nothing may be skipped: the presentation order is unknown."""
 
 
 def read_gops(packets: Iterator[VideoPacket], begins_gop: Callable[[VideoPacket], bool]) -> Iterator[Gop]:
-    """Cut a stream of packets into GOPs. `begins_gop` says whether decoding may begin with a packet."""
+    """Split a stream of packets into GOPs. `begins_gop` says whether decoding can begin at a packet."""
     gathered: list[VideoPacket] = []
     num_bytes = 0
     starts_at_key_frame = False
@@ -101,10 +100,10 @@ def plan_gop(
     is_first: bool,
     end_ticks: int,
 ) -> GopPlan:
-    """Plan the decoding of `gop`, and take from `instants` all that fall on pictures up to `following`.
+    """Plan the decoding of `gop`, consuming from `instants` those that fall on pictures before `following`.
 
-    `carried` are the `wanted_of_next` of the GOP before. A time before the first picture of all (`is_first`)
-    falls on that picture. `end_ticks` is when the last picture of all those read leaves the screen.
+    `carried` is the previous plan's `wanted_of_next`. An instant before the very first picture (`is_first`)
+    falls on that picture. `end_ticks` is when the last picture read so far leaves the screen.
     """
     if not (gop.is_orderly and (following is None or following.is_orderly)) or _is_tangled(gop, following):
         if following is not None:
@@ -133,9 +132,9 @@ def plan_gop(
 
 
 class Wanted:
-    """Ascending instants on a track's clock, taken one after the other.
+    """Ascending instants on a track's clock, consumed one by one.
 
-    A jump of the clock, which a broken file may make by years, must not cost a step for each instant in it.
+    Skipping is logarithmic: in a broken file the clock may jump by years.
     """
 
     def __init__(self, instants: Sequence[float], to_ticks: Callable[[float], int]) -> None:
@@ -145,7 +144,7 @@ class Wanted:
 
     @property
     def instant(self) -> float | None:
-        """The next one, in seconds; None where there are no more."""
+        """The next one, in seconds; None at the end."""
         return self._instants[self._place] if self._place < len(self._instants) else None
 
     @property
@@ -155,12 +154,12 @@ class Wanted:
         return None if instant is None else self._to_ticks(instant)
 
     def skip_to(self, ticks: int) -> None:
-        """Pass over all before `ticks`."""
+        """Skip all before `ticks`."""
         step = 1
         while self._is_before(self._place + step - 1, ticks):
             self._place += step
             step *= 2
-        # What is looked for is less than a step ahead.
+        # The target is less than `step` ahead.
         self._place = bisect_left(
             self._instants,
             ticks,
@@ -174,7 +173,7 @@ class Wanted:
 
 
 def _is_tangled(gop: Gop, following: Gop | None) -> bool:
-    """Whether the pictures of the two are not shown one GOP after the other, or a GOP comes in parts."""
+    """Whether the two GOPs overlap on screen, or one of them comes in parts."""
     if not gop.starts_at_key_frame or not gop.is_complete:
         return True
     return following is not None and max(map(_ticks, gop.packets)) >= following.first_ticks

@@ -1,7 +1,7 @@
 """Still pictures: sizes, JPEG, files.
 
-Images are uint8 arrays (height, width, 3), RGB. A picture that comes from outside is untrusted: its header is
-read first, and none that claims more than `MAX_PIXELS` is decoded. Reading one takes 0.6 GB at most.
+Images are uint8 arrays (height, width, 3), RGB. Picture files are untrusted: the header is read first, and
+none that claims more than `MAX_PIXELS` is decoded. Reading one takes at most 0.6 GB.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
 MAX_PIXELS = 2**26
-"""8192 x 8192. A few kilobytes of PNG may claim any size, and a decoder takes memory for all of it."""
+"""8192 x 8192. A PNG of a few kilobytes may claim any size, and a decoder allocates all of it."""
 
 MAX_FILE_BYTES = 256 * 2**20
 
 _MAX_JPEG_PIXELS = 2**30
-"""A JPEG of one scan is decoded row by row at a half, a quarter or an eighth of its size: it may be larger.
-Of one with several scans (progressive, or a scan for each colour), all coefficients are held at once."""
+"""A baseline JPEG may be larger: it is decoded row by row at 1/2, 1/4 or 1/8 of its size. One with several
+scans (progressive, or a scan per channel) needs all coefficients in memory."""
 _REDUCED_PIXELS = 2**24
 _REDUCTIONS = {
     2: cv2.IMREAD_REDUCED_COLOR_2,
@@ -38,7 +38,7 @@ _REDUCTIONS = {
     8: cv2.IMREAD_REDUCED_COLOR_8,
 }
 
-_NOT_A_PICTURE = "not a picture that can be read"
+_NOT_A_PICTURE = "not a readable picture"
 _TOO_LARGE = f"is too large a picture: up to {MAX_PIXELS:,} pixels are read"
 _PILLOW_ERRORS = (
     OSError,
@@ -50,7 +50,7 @@ _PILLOW_ERRORS = (
     RuntimeError,
     struct.error,
 )
-"""What Pillow raises on broken headers."""
+"""Errors that Pillow raises on broken headers."""
 
 _JPEG_SEQUENTIAL_FRAMES = (0xC0, 0xC1)
 _JPEG_SCAN = 0xDA
@@ -58,11 +58,11 @@ _JPEG_SCAN = 0xDA
 _TIFF_TILE_WIDTH, _TIFF_TILE_LENGTH, _TIFF_SAMPLES_PER_PIXEL = 322, 323, 277
 
 _BLANK_SPREAD = 6
-"""Between the 2nd and the 98th percentile of brightness: film grain and compression noise stay below it."""
+"""Spread from the 2nd to the 98th percentile; film grain and compression noise stay below this."""
 
 
 def size_for_short_side(width: int, height: int, pixels: int | None) -> tuple[int, int]:
-    """The (width, height) whose shorter side is `pixels`: same shape, at least 1, never larger than given."""
+    """Scale (width, height) so that the shorter side is `pixels`; at least 1, never enlarged."""
     if pixels is None or min(width, height) <= pixels:
         return width, height
     scale = pixels / min(width, height)
@@ -85,7 +85,7 @@ def thumbnail(image: UInt8Image, *, side_pixels: int = 320, quality: int = 80) -
 
 
 def encode_jpeg(image: UInt8Image, *, quality: int = 85) -> bytes:
-    """Encode as JPEG, `quality` 1 to 100. Raises MediaError where a side exceeds JPEG's 65,535 pixels."""
+    """Encode as JPEG, `quality` 1 to 100. Raises MediaError if a side exceeds JPEG's 65,535 pixels."""
     try:
         done, data = cv2.imencode(
             ".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality]
@@ -100,14 +100,14 @@ def encode_jpeg(image: UInt8Image, *, quality: int = 85) -> bytes:
 
 
 def decode_jpeg(data: bytes) -> UInt8Image:
-    """Decode JPEG bytes. Raises MediaError where they are none, or too large a picture."""
+    """Decode JPEG bytes. Raises MediaError if they are not a JPEG, or too large a picture."""
     return _decode(data)
 
 
 def read_image(path: Path) -> UInt8Image:
-    """Read a picture file, turned upright by its EXIF orientation; a very large JPEG comes reduced.
+    """Read a picture file, rotated by its EXIF orientation; a very large JPEG is reduced.
 
-    Raises MediaError where it cannot be read, is no picture, or has more than `MAX_PIXELS`.
+    Raises MediaError if it cannot be read, is not a picture, or has more than `MAX_PIXELS`.
     """
     try:
         status = path.stat()
@@ -125,10 +125,10 @@ def read_image(path: Path) -> UInt8Image:
 
 
 def is_blank(image: UInt8Image) -> bool:
-    """True for black, white or any one flat colour: nothing that a model could describe.
+    """Whether a picture is black, white or one flat colour, with nothing for a model to describe.
 
-    Looks at the spread of each channel between its 2nd and 98th percentile on a 64 x 64 copy, so that neither
-    noise nor a station's logo in a corner makes a black picture count as one.
+    Compares each channel's 2nd and 98th percentile on a 64 x 64 copy, so that neither noise nor a channel
+    logo in a corner hides that a picture is black.
     """
     small = cv2.resize(image, (64, 64), interpolation=cv2.INTER_AREA)
     low, high = np.percentile(small.reshape(-1, 3), (2, 98), axis=0)
@@ -156,16 +156,16 @@ def _decode(data: bytes) -> UInt8Image:
 
 
 def _checked_reduction(data: bytes) -> int:
-    """By how much a picture is to be reduced while it is decoded: 1, 2, 4 or 8.
+    """The factor by which to reduce a picture while decoding: 1, 2, 4 or 8.
 
-    Looks at the header alone. Raises MediaError where there is none, or where it claims too large a picture.
+    Reads only the header. Raises MediaError if there is none, or if it claims too large a picture.
     """
     from PIL import Image
     from PIL.JpegImagePlugin import JpegImageFile
 
     try:
-        with warnings.catch_warnings(action="ignore"):  # of odd tags, and of sizes that are looked at below
-            # Image.open itself refuses JPEGs that can be had reduced.
+        with warnings.catch_warnings(action="ignore"):  # about odd tags, and sizes that are checked below
+            # Image.open refuses large JPEGs even though they can be decoded reduced.
             is_jpeg = data.startswith(b"\xff\xd8\xff")
             header = JpegImageFile(BytesIO(data)) if is_jpeg else Image.open(BytesIO(data))
     except Image.DecompressionBombError as error:
@@ -182,9 +182,9 @@ def _checked_reduction(data: bytes) -> int:
 
 
 def _is_by_rows(data: bytes) -> bool:
-    """Whether a JPEG is sequential and its first scan has all colours, so that it decodes row by row.
+    """Whether a JPEG is sequential with all channels in its first scan, so that it decodes row by row.
 
-    False where it is not, and where its markers do not follow each other as they should (ITU-T T.81, B.2).
+    Also False if its markers are out of order (ITU-T T.81, B.2).
     """
     num_colours = 0
     at = 2
@@ -202,7 +202,7 @@ def _is_by_rows(data: bytes) -> bool:
 
 
 def _has_huge_tiles(header: Image.Image) -> bool:
-    """Whether a TIFF wants more memory for one of its tiles, or for a pixel, than for the picture."""
+    """Whether a TIFF's tiles or pixels need more memory than the picture itself."""
     tags = getattr(header, "tag_v2", {})
     tile_pixels = int(tags.get(_TIFF_TILE_WIDTH, 0)) * int(tags.get(_TIFF_TILE_LENGTH, 0))
     return tile_pixels > MAX_PIXELS or int(tags.get(_TIFF_SAMPLES_PER_PIXEL, 1)) > 4

@@ -1,9 +1,9 @@
-"""Says what kind of file some first bytes belong to."""
+"""Identifies a file's kind by its first bytes."""
 
 from __future__ import annotations
 
 HEAD_BYTES = 64
-"""As many first bytes as are looked at."""
+"""How many first bytes are needed."""
 
 _CONTAINERS = (
     (4, b"ftyp", "MP4"),
@@ -32,19 +32,20 @@ _HEIF_BRANDS = {
     **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"mif1", b"mif2", b"heif"), "HEIC"),
     b"avif": "AVIF",
 }
-"""Of still pictures in an MP4 container: ISO/IEC 23008-12, and AV1 Image File Format."""
+"""Brands of still pictures in an MP4 container: ISO/IEC 23008-12, and AV1 Image File Format."""
 _HEIF_SEQUENCE_BRANDS = frozenset({b"avis", b"hevc", b"hevx", b"msf1"})
 
 
 def container_name(head: bytes) -> str | None:
-    """The container that a file is, by its first bytes: "MP4"."""
+    """Name a file's container by its first bytes, such as "MP4"; None if unknown."""
     return _name(head, _CONTAINERS)
 
 
 def picture_name(head: bytes) -> str | None:
-    """The kind of still picture that a file is, by its first bytes: "JPEG".
+    """Name a still picture's format by its first bytes, such as "JPEG"; None if it is not one.
 
-    None for a sequence in HEIF or AVIF, which is a video. An animated PNG or WebP is named as a still one is.
+    None for a HEIF or AVIF sequence, which is a video. An animated PNG or WebP has the same name as a still
+    one.
     """
     if head[4:8] == b"ftyp":
         size = int.from_bytes(head[:4], "big")

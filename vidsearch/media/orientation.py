@@ -1,4 +1,4 @@
-"""Which way up a stored picture is to be shown: one of the eight ways of quarter turns and mirrors."""
+"""The orientation of a stored picture: one of the eight combinations of quarter turns and mirroring."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Orientation:
-    """How to make a stored picture upright: mirror it left to right first, then turn it clockwise."""
+    """How to make a stored picture upright: first mirror it left to right, then rotate it clockwise."""
 
     is_mirrored: bool = False
     clockwise_degrees: int = 0
@@ -24,7 +24,7 @@ class Orientation:
 
     @property
     def swaps_sides(self) -> bool:
-        """Whether width and height change places."""
+        """Whether width and height are swapped."""
         return self.clockwise_degrees % 180 == 90
 
     def upright(self, image: UInt8Image) -> UInt8Image:
@@ -38,7 +38,7 @@ UPRIGHT = Orientation()
 def orientation_of(picture: VideoFrame) -> Orientation:
     """Read a decoded picture's display matrix, which comes from the container or from the stream itself.
 
-    A matrix that is no quarter turn (some editors write a few degrees) is taken for the nearest one.
+    Other angles, as some editors write, are rounded to the nearest quarter turn.
     """
     matrix = cast("Buffer | None", picture.side_data.get("DISPLAYMATRIX"))
     if matrix is None:
@@ -52,15 +52,15 @@ def orientation_of(picture: VideoFrame) -> Orientation:
 
 
 def orientation_of_matrix(a: int, b: int, c: int, d: int) -> Orientation:
-    """The orientation that a display matrix stands for.
+    """The orientation of a display matrix.
 
     The pixel (x, y), y counted downwards, is shown at (a x + c y, b x + d y): ISO/IEC 14496-12, 6.2.2.
     """
     if a == b == c == d == 0:
         return UPRIGHT
     is_mirrored = a * d - b * c < 0
-    # Mirroring first turns the sign of x: what is left is a turn.
+    # Mirroring first flips the sign of x; what remains is a rotation.
     cosine, sine = (-a, -b) if is_mirrored else (a, b)
-    # The turn of the x axis and that of the y axis agree, but for shear; their sum is the nearest to both.
+    # The x and y axes rotate by the same angle except for shear; their sum is closest to both.
     cosine, sine = cosine + d, sine - c
     return Orientation(is_mirrored, round(float(np.degrees(np.arctan2(sine, cosine))) / 90) * 90 % 360)

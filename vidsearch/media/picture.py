@@ -1,4 +1,4 @@
-"""Turns a decoded picture into an upright RGB array of the wanted size, in one step."""
+"""Converts a decoded picture into an upright RGB array of a given size, in one step."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
 _SHRINK = Interpolation.AREA | Interpolation.FULL_CHR_H_INT
-"""Area averaging loses least; without the second flag colours come at half the width that they could."""
+"""Area averaging loses least; without the second flag chroma is computed at half the available width."""
 
 _KEEP = Interpolation.BICUBIC | Interpolation.FULL_CHR_H_INT | Interpolation.ACCURATE_RND
 
 _UNSPECIFIED = 2
-"""AVCOL_SPC_UNSPECIFIED: the stream does not say with which matrix its colours were coded."""
+"""AVCOL_SPC_UNSPECIFIED: the stream does not name its colour matrix."""
 
 
 def to_image(
@@ -30,10 +30,10 @@ def to_image(
 ) -> UInt8Image:
     """Convert to uint8 (height, width, 3), RGB, upright, with square pixels.
 
-    Scaled down, never up, so that the shorter side is `short_side_pixels`; scaling and colour conversion are
-    one pass of swscale, so that no full-size RGB picture ever exists. Pixels that are not square are widened
-    to be so. Where the stream does not name its colour matrix, it is taken for BT.709 from 720 lines or 1280
-    columns on and for BT.601 below, as players do. HDR is not tone-mapped: such pictures come out pale.
+    The picture is scaled down, never up, to a shorter side of `short_side_pixels`. Scaling and colour
+    conversion are one pass of swscale, so that no full-size RGB picture is allocated. Non-square pixels are
+    widened. If the stream does not name its colour matrix, BT.709 is assumed from 720 lines or 1280 columns
+    and BT.601 below, as players do. HDR is not tone-mapped: such pictures look pale.
     """
     width, height = display_size(picture, sample_aspect_ratio)
     width, height = size_for_short_side(width, height, short_side_pixels)
@@ -51,7 +51,7 @@ def to_image(
 
 
 def display_size(picture: VideoFrame, sample_aspect_ratio: Fraction) -> tuple[int, int]:
-    """(width, height) with square pixels, before any turn; neither is smaller than as stored."""
+    """(width, height) with square pixels, before rotation; neither is smaller than stored."""
     if sample_aspect_ratio >= 1:
         return round(picture.width * sample_aspect_ratio), picture.height
     return picture.width, round(picture.height / sample_aspect_ratio)

@@ -1,4 +1,4 @@
-"""Reads what a file says of itself, and decodes one picture to see that it can and which way is up."""
+"""Reads a file's metadata, and decodes one picture to check that it decodes and which way is up."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ _APPLE_DATE = "com.apple.quicktime.creationdate"
 """Local time with its offset from UTC; `creation_time` beside it is in UTC."""
 
 _LATE_START_SECONDS = 1.0
-"""Of Matroska and FLV, some writers count the duration from 0 and some from the first picture."""
+"""In these, some writers count the duration from 0 and others from the first picture."""
 
 
 def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
     """Read a file's header and first picture.
 
-    Raises NotAVideo, DamagedVideo where no picture decodes, DecodeTimeout, and MediaError where the file
-    cannot be read at all.
+    Raises NotAVideo, DamagedVideo if no picture decodes, DecodeTimeout, and MediaError if the file cannot be
+    read at all.
     """
     with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
         picture = first_picture(video)
@@ -56,18 +56,18 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
 
 
 def first_picture(video: OpenVideo) -> VideoFrame:
-    """The first picture that decodes. Raises DamagedVideo where there is none."""
+    """The first picture that decodes. Raises DamagedVideo if there is none."""
     for packet in video.packets([video.stream]):
         try:
             for picture in cast("VideoPacket", packet).decode():
                 return picture
         except av.error.InvalidDataError:
             continue
-    raise DamagedVideo("not one of its pictures decodes", path=video.path)
+    raise DamagedVideo("none of its pictures decodes", path=video.path)
 
 
 def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float | None:
-    """What the header says; what the packets say where there is none or it may count from elsewhere."""
+    """The header's duration, or the packets' if the header has none or may count from another start."""
     if video.clock_may_jump:
         return measured_duration(video.path, timeout_seconds=timeout_seconds)
     claimed_seconds = video.claimed_duration_seconds()
@@ -78,10 +78,10 @@ def _duration_seconds(video: OpenVideo, timeout_seconds: float | None) -> float 
 
 
 def _created_at(video: OpenVideo) -> datetime | None:
-    """When the video was recorded, with the offset from UTC that the file gives.
+    """When the video was recorded, with the file's offset from UTC.
 
-    Where it gives none, or UTC because its format has nothing else, the offset is that of this machine's time
-    zone (TZ) on that day.
+    If the file gives none, or UTC because its format has nothing else, the offset is that of this machine's
+    time zone (TZ) on that day.
     """
     metadata = {**video.stream.metadata, **video.container.metadata}
     for key in (_APPLE_DATE, "creation_time", "DATE_RECORDED", "date"):
@@ -92,10 +92,10 @@ def _created_at(video: OpenVideo) -> datetime | None:
             created_at = datetime.fromisoformat(text)
         except ValueError:
             continue
-        # Cameras with an unset clock write 1904 or 1970: no date is truer than that one.
+        # Cameras with an unset clock write 1904 or 1970: better no date than that one.
         if created_at.year <= 1970:
             continue
-        # A time in UTC is how most containers have to write it, and says nothing of where the camera was.
+        # Most containers can only store UTC, which says nothing about the camera's time zone.
         has_zone = created_at.tzinfo is not None
         is_local = has_zone and (key == _APPLE_DATE or bool(created_at.utcoffset()))
         return created_at if is_local else created_at.astimezone()

@@ -1,9 +1,8 @@
-"""A file object over ranges that are fetched: few and small ones where it is looked into, large ones where it
-is read through.
+"""A file object that fetches byte ranges: small ones for random access, large ones for sequential reading.
 
-The file is cut into blocks. One that is asked for comes with as many of those after it as blocks before it
-are at hand, up to 4 MiB, as an operating system reads a disk: so a header or a single picture costs little,
-and whoever reads on soon streams, with the next range on its way while this one is decoded.
+The file is divided into blocks. Reading a block also fetches as many of the following ones as preceding ones
+are cached, up to 4 MiB, like an operating system's read-ahead: a header or a single picture costs little, and
+sequential reading soon streams, with the next range being fetched while this one is decoded.
 """
 
 from __future__ import annotations
@@ -21,11 +20,11 @@ BLOCK_BYTES = 256 * 1024
 MAX_BLOCKS_PER_FETCH = 16
 _CACHE_BYTES = 96 * 2**20
 _DIGEST_BYTES = 20
-"""As `store.fingerprint` makes them."""
+"""The same kind as `store.fingerprint` makes."""
 
 
 class BlockCache:
-    """The blocks that were read last, of all files. Safe in any thread."""
+    """The most recently used blocks of all files. Thread-safe."""
 
     def __init__(self, max_bytes: int = _CACHE_BYTES) -> None:
         self._max_blocks = max_bytes // BLOCK_BYTES
@@ -33,7 +32,7 @@ class BlockCache:
         self._lock = threading.Lock()
 
     def get(self, file: Hashable, index: int) -> bytes | None:
-        """A block of a file; None where it is not at hand."""
+        """A block of a file; None if it is not cached."""
         with self._lock:
             block = self._blocks.get((file, index))
             if block is not None:
@@ -41,7 +40,7 @@ class BlockCache:
             return block
 
     def put(self, file: Hashable, index: int, block: bytes) -> None:
-        """Keep a block, in place of the one that was not asked for the longest."""
+        """Keep a block, evicting the least recently used one."""
         with self._lock:
             self._blocks[file, index] = block
             self._blocks.move_to_end((file, index))
@@ -50,13 +49,13 @@ class BlockCache:
 
 
 class RangeReader(io.RawIOBase):
-    """Reads a file by ranges. For one thread.
+    """Reads a file by ranges. Not thread-safe.
 
     Args:
-        fetch: Gives the bytes [start, end). Raises MediaError; whoever has read remembers it in `error`, as a
-            demuxer may take it for the end of the file.
+        fetch: Returns the bytes [start, end). Raises MediaError, which is also kept in `error`, as a demuxer
+            may take it for the end of the file.
         size_bytes: The file's length.
-        file: Names the file and its version in the cache.
+        file: The cache key: the file and its version.
         cache: Where blocks are kept.
     """
 
@@ -74,7 +73,7 @@ class RangeReader(io.RawIOBase):
         self._num_hashed = 0
         self._fetcher: ThreadPoolExecutor | None = None
         self._ahead: tuple[int, int, Future[bytes]] | None = None
-        """The first block, the number of blocks, and the bytes to come of the range that is on its way."""
+        """First block, number of blocks and future bytes of the range being prefetched."""
         self.error: MediaError | None = None
 
     def readable(self) -> bool:
@@ -92,7 +91,7 @@ class RangeReader(io.RawIOBase):
         return self._position
 
     def read(self, size: int = -1) -> bytes:
-        """Read up to `size` bytes; fewer only at the end of the file. Raises MediaError."""
+        """Read `size` bytes; fewer only at the end of the file. Raises MediaError."""
         end = self._size_bytes if size < 0 else min(self._position + size, self._size_bytes)
         parts = []
         while self._position < end:
@@ -113,7 +112,7 @@ class RangeReader(io.RawIOBase):
         super().close()
 
     def content_hash(self) -> str | None:
-        """The digest of the whole file where all but a last small part of it has passed, else None.
+        """The digest of the whole file if all but a small last part of it has been read, else None.
 
         Raises MediaError.
         """
@@ -135,7 +134,7 @@ class RangeReader(io.RawIOBase):
         return block
 
     def _range_from(self, index: int) -> tuple[int, bytes]:
-        """Fetch a range that begins at a block, or take the one on its way that has it; begin the next."""
+        """Fetch a range that begins at a block, or wait for the prefetch that has it; prefetch the next."""
         try:
             ahead, self._ahead = self._ahead, None
             if ahead is not None and ahead[0] <= index < ahead[0] + ahead[1]:
@@ -155,7 +154,7 @@ class RangeReader(io.RawIOBase):
         return start, data
 
     def _num_to_fetch(self, index: int) -> int:
-        """As many blocks as there are at hand before this one, so that each range is twice the last."""
+        """As many blocks as are cached before this one, so that ranges double in size."""
         before = 0
         while before < MAX_BLOCKS_PER_FETCH and self._cache.get(self._file, index - before - 1) is not None:
             before += 1

@@ -1,10 +1,10 @@
-"""Says which packets no other one needs, and with which ones decoding may begin, from their NAL units.
+"""Tells from NAL units which packets no other packet needs, and at which packets decoding can begin.
 
-FFmpeg's decoders pass over packets that nothing refers to on request as well, but each of those still takes
-its turn among the decoder's threads. A packet that is not handed over costs nothing.
+FFmpeg's decoders can skip unreferenced packets, too, but each still occupies one of the decoder's threads. A
+packet that is not handed over costs nothing.
 
-A mark of a key frame cannot be relied on: writers mark I-slices within a GOP as well (FFmpeg up to 5.1 does,
-and cameras do), and pictures after those may refer to pictures before them.
+Key-frame flags are unreliable: FFmpeg up to 5.1 and many cameras also flag I-slices within a GOP, and
+pictures after those may refer to pictures before them.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ if TYPE_CHECKING:
 
 _HEVC_PICTURES_NOT_REFERRED_TO = frozenset({0, 2, 4, 6, 8, 10, 12, 14})
 _HEVC_REMARKS = frozenset({35, 38, 39, 40})
-"""Delimiters, filler, and messages about a picture."""
+"""Access unit delimiters, filler data and SEI messages."""
 _HEVC_RANDOM_ACCESS = frozenset(range(16, 22))
 """BLA, IDR and CRA pictures: ITU-T H.265, table 7-1."""
 
 _H264_IDR_SLICE = 5
 _H264_MESSAGE = 6
 _RECOVERY_POINT = 6
-"""Payload type of the message that decoding may begin here: ITU-T H.264, D.1.8."""
+"""Payload type of the recovery point SEI message: ITU-T H.264, D.1.8."""
 
 
 class References:
-    """What H.264 and HEVC packets, as MP4, MKV and FLV hold them, are to each other.
+    """References among H.264 and HEVC packets as stored in MP4, MKV and FLV.
 
-    Every NAL unit of a packet says whether it is referred to: ITU-T H.264, 7.4.1 (nal_ref_idc), and ITU-T
-    H.265, table 7-1. HEVC says it of a picture's own temporal layer and those below, so that only the
-    topmost layer's pictures can be left out. ISO/IEC 14496-15 says how long the units' lengths are.
+    Every NAL unit says whether it is used for reference: ITU-T H.264, 7.4.1 (nal_ref_idc), and ITU-T H.265,
+    table 7-1. In HEVC this holds for the picture's own temporal layer and those below, so that only pictures
+    of the topmost layer can be dropped. ISO/IEC 14496-15 defines the size of the length fields.
     """
 
     def __init__(self, codec: str, extradata: bytes | None) -> None:
         self._num_length_bytes: int | None = None
         self._is_hevc = codec == "hevc"
         self._top_layer = -1
-        """-1 where it is not known."""
+        """-1 where unknown."""
         head = extradata or b""
         if codec == "h264" and len(head) > 4 and head[0] == 1:
             self._num_length_bytes = (head[4] & 3) + 1
@@ -47,17 +47,17 @@ class References:
             self._top_layer = (head[21] >> 3 & 7) - 1
 
     def is_needed(self, packet: VideoPacket) -> bool:
-        """Whether others may need this packet: what is in it is referred to, or does not say."""
+        """Whether other packets may need this one; True if it does not say."""
         if self._num_length_bytes is None or packet.has_sidedata("new_extradata"):
             return True
         units = [self._unit(head) for head in _heads(memoryview(packet), self._num_length_bytes)]
         return any(unit.is_needed for unit in units) or not any(unit.is_picture for unit in units)
 
     def begins_gop(self, packet: VideoPacket) -> bool:
-        """Whether decoding may begin with this packet, and nothing shown after it needs one before it.
+        """Whether decoding can begin at this packet: nothing shown after it needs an earlier one.
 
-        H.264: an IDR picture, or one with the message that everything from there on is sound. Where a stream
-        refreshes slowly, so that it is sound only some pictures later, there is no such packet.
+        In H.264 this is an IDR picture, or a recovery point with a recovery_frame_cnt of 0. Streams with
+        gradual decoder refresh, which recover only some pictures later, have no such packet.
         """
         if not packet.is_keyframe or self._num_length_bytes is None or packet.has_sidedata("new_extradata"):
             return bool(packet.is_keyframe)
@@ -71,7 +71,7 @@ class References:
         )
 
     def _unit(self, head: int) -> _Unit:
-        """What the first two bytes of a unit say."""
+        """Parse the first two bytes of a unit."""
         if not self._is_hevc:
             return _Unit(is_picture=1 <= head >> 8 & 0x1F <= 5, is_needed=bool(head & 0x6000))
         kind, layer = head >> 9 & 0x3F, (head & 7) - 1
@@ -86,12 +86,12 @@ class _Unit(NamedTuple):
 
 
 def _heads(data: memoryview, num_length_bytes: int) -> list[int]:
-    """The first two bytes of each NAL unit; nothing where the units' lengths do not add up."""
+    """The first two bytes of each NAL unit; empty if the units' lengths do not add up."""
     return [int.from_bytes(unit[:2], "big") for unit in _units(data, num_length_bytes)]
 
 
 def _units(data: memoryview, num_length_bytes: int) -> list[memoryview]:
-    """The NAL units of a packet, of two bytes or more; nothing where their lengths do not add up."""
+    """A packet's NAL units of two bytes or more; empty if their lengths do not add up."""
     units = []
     place = 0
     while place < len(data):
@@ -105,13 +105,13 @@ def _units(data: memoryview, num_length_bytes: int) -> list[memoryview]:
 
 
 def _recovers_at_once(messages: bytes) -> bool:
-    """Whether one of an H.264 unit's messages says that its very picture is a recovery point.
+    """Whether an H.264 SEI unit marks its own picture as a recovery point.
 
-    A message is its type and its size, each a run of 255s and a last byte that are added up, and its payload
-    (ITU-T H.264, 7.3.2.3.1). That of a recovery point begins with the number of pictures until then; as an
-    Exp-Golomb code, none is a single 1 bit.
+    A message consists of type, size and payload; type and size are each the sum of a run of 255s and a last
+    byte (ITU-T H.264, 7.3.2.3.1). A recovery point's payload begins with recovery_frame_cnt, an Exp-Golomb
+    code in which 0 is a single 1 bit.
     """
-    data = messages.replace(b"\x00\x00\x03", b"\x00\x00")  # without the bytes that keep start codes out
+    data = messages.replace(b"\x00\x00\x03", b"\x00\x00")  # without emulation prevention bytes
     place = 0
     while place < len(data) - 2:
         numbers = []

@@ -1,8 +1,8 @@
-"""Files elsewhere: S3, Google Cloud Storage, HTTP, SMB and whatever else fsspec has a backend for.
+"""Remote files: S3, Google Cloud Storage, HTTP, SMB and whatever else fsspec has a backend for.
 
-The backends find credentials where their own users put them: the environment, `~/.aws`, `~/.netrc`, fsspec's
-configuration. What passes (a server that is busy, a cut connection) is tried again, each time after a longer
-wait; what was fetched is not fetched again.
+The backends find credentials in their usual places: the environment, `~/.aws`, `~/.netrc`, fsspec's
+configuration. Transient errors (a busy server, a lost connection) are retried with increasing waits; nothing
+is fetched twice.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ NUM_RETRIES = 6
 FIRST_WAIT_SECONDS = 0.25
 _LONGEST_WAIT_SECONDS = 30.0
 _PATIENCE_SECONDS = 60.0
-"""No try begins later than this after the first one: a run gives up a video after 120 s."""
+"""No retry begins later than this after the first try: a run gives up a video after 120 s."""
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 30.0
 
 _VERSIONS = ("VersionId", "generation", "ETag", "etag", "Content-MD5", "Digest")
-"""What backends call it, the surest first."""
+"""The metadata keys that backends use for a file's version, most reliable first."""
 _TIMES = ("LastModified", "mtime", "updated", "last_modified", "Last-Modified")
 _REFUSALS = frozenset(
     {"SMBAuthenticationError", "LogonFailure", "AccessDenied", "WrongPassword", "PasswordExpired"}
@@ -44,19 +44,19 @@ _REFUSALS = frozenset(
 _PASSING_STATUSES = frozenset({408, 425, 429})
 _HTTP = frozenset({"http", "https"})
 _LOGS_IN = frozenset({"smb"})
-"""Whose backends log in once: where the connection is lost, that is lost with it."""
+"""Protocols whose backends log in once; a lost connection ends the session."""
 
 _BLOCKS = BlockCache()
 _connections: dict[tuple[str, str], _Connection] = {}
-"""By kind and server."""
+"""By protocol and server."""
 _lock = threading.Lock()
 
 
 class RemoteFile:
-    """A file at an address. Safe in any thread; what it opens is for one."""
+    """A file at an address. Thread-safe, but the files it opens are not."""
 
     def __init__(self, address: Address) -> None:
-        """Raises MediaError where nothing here can read such addresses; the server is not asked yet."""
+        """Raises MediaError if no backend reads such addresses; does not contact the server."""
         self._address = address
         self._kind = _kind_of(address)
         self._key = self._kind._strip_protocol(str(address))
@@ -78,7 +78,7 @@ class RemoteFile:
         )
 
     def files_below(self) -> list[tuple[Address, int]] | None:
-        """The files below an address that is a folder, with their sizes; None where it is a file.
+        """The files below an address that is a folder, with their sizes; None if it is a file.
 
         Raises MediaError.
         """
@@ -93,7 +93,7 @@ class RemoteFile:
         ]
 
     def names_in(self) -> list[str]:
-        """The names of the files in the folder at this address; none on the web. Raises MediaError."""
+        """The names of the files in the folder at this address; empty for HTTP. Raises MediaError."""
         if self._address.scheme in _HTTP:
             return []
         found = self._persistently(lambda backend: backend.ls(self._key, detail=True))
@@ -119,7 +119,7 @@ class RemoteFile:
         return data
 
     def _persistently(self, ask: Callable[[Any], Answer]) -> Answer:
-        """Ask the backend until there is an answer, or a reason why there will be none."""
+        """Ask the backend, retrying until it answers or fails for good."""
         began = time.monotonic()
         waits = iter(_waits())
         while True:
@@ -131,7 +131,7 @@ class RemoteFile:
                 if self._address.scheme in _LOGS_IN:
                     connection.close()
                     if was_open and _lacks_credentials(error):
-                        continue  # it was cut, and what is sent over it now comes from nobody
+                        continue  # the connection was cut and must be made again
                 wait = next(waits, None)
                 status = _status(error)
                 is_late = time.monotonic() - began > _PATIENCE_SECONDS
@@ -146,19 +146,19 @@ class RemoteFile:
             return MediaError("cannot be read: it is shorter than its server says", path=self._address)
         if status in (401, 403) or _is_forbidden(error) or _lacks_credentials(error):
             return SourceUnavailable(
-                f"its server does not let it be read{_in_brackets(status)}. Credentials are looked for where "
+                f"its server denies access{_in_brackets(status)}. Credentials are looked for where "
                 f"{self._address.scheme}:// is read by others: in the environment, or in their configuration",
                 path=self._address,
             )
         cause = error.__cause__ or error
         said = str(status) if status is not None else (str(cause) or type(cause).__name__)
         return SourceUnavailable(
-            f"its server does not answer as it should: {said[:200]}. Try again later", path=self._address
+            f"its server does not answer properly: {said[:200]}. Try again later", path=self._address
         )
 
 
 class _Connection:
-    """A backend for one server, made when it is first needed: some log in by being made."""
+    """A backend for one server, created on first use: for some, creation is the login."""
 
     def __init__(self) -> None:
         self._backend: Any = None
@@ -169,16 +169,16 @@ class _Connection:
         return self._backend is not None
 
     def backend(self, kind: Any, address: Address) -> Any:
-        """The backend. Raises whatever it does where it cannot log in."""
+        """The backend. Raises the backend's own error if it cannot log in."""
         with self._lock:
             if self._backend is None:
                 options = {**_options(address.scheme), **kind._get_kwargs_from_urls(str(address))}
-                # A listing that is remembered would hide that a file was replaced.
+                # A cached listing would hide that a file was replaced.
                 self._backend = kind(use_listings_cache=False, skip_instance_cache=True, **options)
             return self._backend
 
     def close(self) -> None:
-        """Have the next question log in again."""
+        """Make the next request log in again."""
         self._backend = None
 
 
@@ -189,7 +189,7 @@ def _connection_to(address: Address) -> _Connection:
 
 
 def _kind_of(address: Address) -> Any:
-    """The class of the backend that reads an address. Raises MediaError."""
+    """The backend class that reads an address. Raises MediaError."""
     scheme = address.scheme
     try:
         import fsspec
@@ -205,7 +205,7 @@ def _kind_of(address: Address) -> Any:
 
 
 def _options(scheme: str) -> dict[str, Any]:
-    """How a backend waits and shares, but for what the user's own configuration of fsspec says."""
+    """Timeouts and caching options for a backend; the user's own fsspec configuration takes precedence."""
     from fsspec.config import conf
 
     said = conf.get(scheme, {})
@@ -221,7 +221,7 @@ def _own_options(scheme: str) -> dict[str, Any]:
             "client_kwargs": {"trust_env": True, "timeout": timeout},
             "headers": {"Accept-Encoding": "identity"},
         }
-    # Tries are counted here, and not by backends as well.
+    # Retries are done here, not in the backends as well.
     if scheme in ("s3", "s3a"):
         return {
             "config_kwargs": {
@@ -231,15 +231,15 @@ def _own_options(scheme: str) -> dict[str, Any]:
             }
         }
     if scheme in ("gs", "gcs"):
-        return {"requests_timeout": 2 * _READ_SECONDS}  # by itself it waits for ever
+        return {"requests_timeout": 2 * _READ_SECONDS}  # the default is to wait for ever
     if scheme == "smb":
-        # By itself it keeps everybody else, and our own other threads, from a file that it reads.
+        # The default locks the file for all others, this process's other threads included.
         return {"timeout": _CONNECT_SECONDS, "register_session_retries": 0, "share_access": "rwd"}
     return {}
 
 
 def _waits() -> Iterator[float]:
-    """Seconds between one try and the next: each about twice the one before."""
+    """Seconds between tries: each about twice the one before."""
     for number in range(NUM_RETRIES):
         yield FIRST_WAIT_SECONDS * 2**number * random.uniform(0.75, 1.25)
 
@@ -251,26 +251,26 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status that made an error, by whichever client it was met; None where there was none."""
+    """The HTTP status behind an error of any of the clients; None if there was none."""
     for cause in _causes(error):
         response = getattr(cause, "response", None)
         by_aws = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
         status = getattr(cause, "status", None) or by_aws.get("HTTPStatusCode")
         if status is None and type(cause).__module__.startswith("gcsfs"):
-            status = getattr(cause, "code", None)  # others' is no status of HTTP
-        if isinstance(status, int) and 400 <= status < 600:  # others are of SMB
+            status = getattr(cause, "code", None)  # other clients' is not an HTTP status
+        if isinstance(status, int) and 400 <= status < 600:  # others are SMB's
             return status
     return None
 
 
 def _may_pass(error: Exception, status: int | None) -> bool:
-    """Whether the same question may have another answer soon."""
+    """Whether a retry may succeed."""
     if isinstance(error, MediaError) or _lacks_credentials(error):
         return False
     if status is not None:
         return status >= 500 or status in _PASSING_STATUSES
     if isinstance(error, FileNotFoundError) and error.__cause__ is not None:
-        return True  # by HTTP: a server that could not be asked
+        return True  # HTTP: the server could not be reached
     return not (_is_missing(error) or _is_forbidden(error) or isinstance(error, IsADirectoryError))
 
 
@@ -280,7 +280,7 @@ def _is_missing(error: Exception) -> bool:
     return isinstance(error, OSError) and error.errno in (
         ENOENT,
         ENOTDIR,
-    )  # SMB's are of no class of their own
+    )  # SMB's have no class of their own
 
 
 def _is_forbidden(error: Exception) -> bool:
@@ -288,13 +288,13 @@ def _is_forbidden(error: Exception) -> bool:
 
 
 def _lacks_credentials(error: BaseException) -> bool:
-    """By the names of what botocore and smbprotocol raise, which are not imported to read other addresses."""
+    """Compares class names, as botocore and smbprotocol are not imported to read other addresses."""
     name = type(error).__name__
     return "Credential" in name or name in _REFUSALS
 
 
 def _asked_to_wait(error: BaseException) -> float:
-    """Seconds that a server asks for, within reason."""
+    """Seconds that the server asks to wait, capped."""
     for cause in _causes(error):
         asked = (getattr(cause, "headers", None) or {}).get("Retry-After", "")
         if str(asked).isdecimal():
@@ -309,7 +309,7 @@ def _in_brackets(status: int | None) -> str:
 def _version(found: Mapping[str, Any]) -> str | None:
     for name in _VERSIONS:
         value = found.get(name)
-        if value and value != "null":  # an S3 bucket without versions
+        if value and value != "null":  # an S3 bucket without versioning
             return f"{name} {value}"
     return None
 

@@ -1,4 +1,4 @@
-"""Says at which times a video is sampled."""
+"""Computes the times at which a video is sampled."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _FOR_EVER = 2**62
 def instants(plan: SamplingPlan, duration_seconds: float | None) -> Sequence[float]:
     """Return the sampled times of a `uniform` plan, in seconds, ascending, in [start, end).
 
-    They are the multiples of 1 / fps, counted from the start of the video and not of the span, so that two
-    overlapping spans sample the same pictures. Where `max_frames` allows fewer, the span is cut into that
-    many equal parts and the middle of each is sampled: neither a black first picture nor a faded last one
-    represents it. With no end known (`duration_seconds` and `plan.end_seconds` None) there is no last one;
-    the times are computed as they are read.
+    They are the multiples of 1 / fps from the start of the video, not of the span, so that overlapping spans
+    sample the same pictures. If `max_frames` allows fewer, the span is divided into that many equal parts and
+    the middle of each is sampled, which avoids black first pictures and faded last ones. Without a known end
+    (`duration_seconds` and `plan.end_seconds` None) the sequence is infinite; times are computed as they are
+    read.
 
     Raises:
-        ValueError: The plan means nothing, or `max_frames` is set and no end is known.
+        ValueError: The plan is invalid, or `max_frames` is set and no end is known.
     """
     check_plan(plan)
     end_seconds = _earlier(plan.end_seconds, duration_seconds)
@@ -43,7 +43,7 @@ def instants(plan: SamplingPlan, duration_seconds: float | None) -> Sequence[flo
 
 
 class _Grid(Sequence[float]):
-    """Each k / fps, for a range of k."""
+    """k / fps for each k in a range."""
 
     def __init__(self, numbers: range, fps: Fraction) -> None:
         self._numbers = numbers
@@ -59,7 +59,7 @@ class _Grid(Sequence[float]):
     def __getitem__(self, place: int | slice) -> float | _Grid:
         if isinstance(place, slice):
             return _Grid(self._numbers[place], self._fps)
-        # The quotient of two whole numbers is rounded once.
+        # Dividing two integers rounds only once.
         return self._numbers[place] * self._fps.denominator / self._fps.numerator
 
 
@@ -69,14 +69,14 @@ def num_grid_instants(plan: SamplingPlan, end_seconds: float) -> int:
 
 
 def spread(items: Sequence[Item], max_items: int) -> list[Item]:
-    """Pick at most `max_items` of `items`, evenly: the middle one of each of that many equal runs."""
+    """Pick at most `max_items` of `items`, evenly: the middle one of each of that many equal parts."""
     if len(items) <= max_items:
         return list(items)
     return [items[int(len(items) * (part + 0.5) / max_items)] for part in range(max_items)]
 
 
 def check_plan(plan: SamplingPlan) -> None:
-    """Raise ValueError, naming the value, where a plan means nothing."""
+    """Raise ValueError, naming the value, if a plan is invalid."""
     if not (math.isfinite(plan.fps) and plan.fps > 0):
         raise ValueError(f"fps must be above 0, not {plan.fps}")
     if plan.max_frames is not None and plan.max_frames < 1:
@@ -97,7 +97,7 @@ def _first_number(plan: SamplingPlan) -> int:
 
 
 def _exact(value: float) -> Fraction:
-    """The fraction that a person meant: 0.1 is 1/10, 29.97 is 2997/100."""
+    """The fraction the user meant: 0.1 is 1/10, 29.97 is 2997/100."""
     return Fraction(value).limit_denominator(1_000_000)
 
 

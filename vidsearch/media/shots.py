@@ -1,9 +1,9 @@
 """Finds hard cuts, and the pictures that represent the shots between them.
 
-The method is that of PySceneDetect's adaptive detector (https://www.scenedetect.com): how much a picture
-differs from the one before, set against how much its neighbours do, so that a moving camera is no cut. Two
-things differ. The difference is taken in CIE L*a*b*, where the hue of grey pictures is not noise; and a cut
-must last: after a flash, or one broken picture, the old scene is back. Dissolves and fades are not found.
+The method is PySceneDetect's adaptive detector (https://www.scenedetect.com): a picture's difference from the
+one before, relative to its neighbours' differences, so that a moving camera is not a cut. Two things are
+changed: the difference is taken in CIE L*a*b*, where the hue of grey pictures is not noise, and a cut must
+last, since after a flash or one broken picture the old scene is back. Dissolves and fades are not found.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
 ANALYSIS_PIXELS = 48
-"""Shorter side of the pictures to be compared. Larger ones say the same and cost more."""
+"""Shorter side of the pictures to compare. Larger ones give the same result at a higher cost."""
 
 _WINDOW = 2
-"""Pictures on either side that a difference is set against."""
+"""Number of neighbours on either side that a difference is compared with."""
 _MIN_RATIO = 3.0
 _MIN_DIFFERENCE = 8.0
 """Mean over the picture and its channels, each 0 to 255."""
 _MIN_LASTING = 0.6
-"""How much of the difference must still be there two pictures later, and two earlier."""
+"""Share of the difference that must still be there between two pictures before and two after."""
 _MIN_SHOT_SECONDS = 0.4
 
 _MAX_SHOT_SECONDS = 60.0
@@ -47,7 +47,7 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, slots=True)
 class MarkedPicture(Generic[Picture]):
-    """A picture, and whether a shot starts with it."""
+    """A picture and whether a shot starts at it."""
 
     time_seconds: float
     picture: Picture
@@ -62,14 +62,14 @@ class _Looked(Generic[Picture]):
     picture: Picture
     lab: NDArray[np.int16]
     difference: float
-    """From the picture before."""
+    """Difference from the picture before."""
 
 
 def mark_cuts(pictures: Iterable[tuple[float, UInt8Image, Picture]]) -> Iterator[MarkedPicture[Picture]]:
-    """Say of each (time in seconds, small image, anything) whether a shot starts there.
+    """Mark each (time in seconds, small image, payload) with whether a shot starts there.
 
-    All pictures of a video, in order, each about `ANALYSIS_PIXELS` on its shorter side. Each comes out two
-    pictures later, with what came along with it. The first one starts a shot.
+    Takes all pictures of a video, in order, each about `ANALYSIS_PIXELS` on its shorter side. Each is
+    returned with its payload, two pictures later. The first one starts a shot.
     """
     window: deque[_Looked[Picture]] = deque(maxlen=2 * _WINDOW + 1)
     last_cut_seconds: float | None = None
@@ -94,12 +94,11 @@ def pick_from_shots(
     keep: Callable[[float, Picture], Kept],
     find_end: Callable[[], float],
 ) -> Iterator[tuple[Shot, list[Kept]]]:
-    """Each shot, with the pictures that stand for it: the one nearest to its middle.
+    """Yield each shot with the pictures that represent it: the one nearest to its middle.
 
-    Of a long shot, the one nearest to the middle of each ten seconds. A shot is given when it is over, or
-    after a minute, so that memory stays bounded; then the rest of it is given as another shot. What may be
-    chosen is handed to `keep` with its time, at most some pictures a second, and what that returns is held on
-    to. When all is read, `find_end` says when the last shot ends.
+    Of a long shot, the one nearest to the middle of each ten seconds. To bound memory, a shot is yielded
+    after a minute at the latest, and its rest as another shot. Candidates, a few a second, are passed with
+    their times to `keep`, whose results are held. At the end, `find_end` returns when the last shot ends.
     """
     taken: _Taken[Picture, Kept] | None = None
     for one in marked:
@@ -115,7 +114,7 @@ def pick_from_shots(
 
 
 class _Taken(Generic[Picture, Kept]):
-    """Candidates of the current shot: evenly spaced pictures of each piece, as its end is not known yet."""
+    """Candidates of the current shot: evenly spaced pictures, as its end is not known yet."""
 
     def __init__(self, start_seconds: float, keep: Callable[[float, Picture], Kept]) -> None:
         self.start_seconds = start_seconds
@@ -176,7 +175,7 @@ def _is_cut(window: deque[_Looked[Picture]], place: int) -> bool:
     neighbours = [looked.difference for number, looked in enumerate(window) if number != place]
     if difference < _MIN_RATIO * sum(neighbours) / len(neighbours):
         return False
-    # A flash comes and goes: across it, the pictures before and after are alike.
+    # Before and after a flash, the pictures are alike.
     lasting = min(
         _difference(window[-1].lab, window[place - 1].lab), _difference(window[place].lab, window[0].lab)
     )

@@ -1,7 +1,7 @@
-"""Where the bytes of a video come from: a file of this machine, or one elsewhere.
+"""Where a video's bytes come from: a local file or a remote one.
 
-A file of this machine is read by its path, and nothing stands between it and FFmpeg. One elsewhere is a file
-object that fetches ranges (`vidsearch.media.remote`).
+FFmpeg reads a local file by its path. A remote one is a file object that fetches ranges
+(`vidsearch.media.remote`).
 """
 
 from __future__ import annotations
@@ -21,23 +21,23 @@ if TYPE_CHECKING:
 
 
 _ANSWER_SECONDS = 10.0
-"""A network folder that is gone may keep whoever asks waiting for ever."""
+"""A disconnected network folder may block for ever."""
 
 
 class Source(Protocol):
-    """A file that can be read from any place in it."""
+    """A file that can be read from any position."""
 
     def state(self) -> SourceState:
-        """What it looks like now. Raises MediaError."""
+        """The file's current state. Raises MediaError."""
         ...
 
     def open(self) -> BinaryIO | RangeReader:
-        """Open it for reading and seeking. Raises MediaError, also while it is read."""
+        """Open it for reading and seeking. Opening and reading raise MediaError."""
         ...
 
 
 class LocalFile:
-    """A file of this machine."""
+    """A local file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -61,9 +61,9 @@ class LocalFile:
 
 
 def state_in_time(path: Path) -> SourceState | None:
-    """A file's state; None where it is gone, or where its disk or server does not answer within 10 seconds.
+    """A file's state; None if it is gone, or if its disk or server does not answer within 10 seconds.
 
-    A file of this machine is not opened for it, so that it has no version.
+    A local file is not opened, so that its state has no version.
     """
     found: list[SourceState] = []
 
@@ -82,7 +82,7 @@ def state_in_time(path: Path) -> SourceState | None:
 
 
 def is_gone(path: Path) -> bool:
-    """Whether there is surely nothing at a path or an address any more. A server is asked."""
+    """Whether a file definitely no longer exists. Asks the server of a remote one."""
     if not is_elsewhere(path):
         return not exists(path)
     try:
@@ -95,10 +95,10 @@ def is_gone(path: Path) -> bool:
 
 
 def source_of(path: Path) -> Source:
-    """The file at a path or an address; nothing is asked of it yet.
+    """The file at a path or an address; does no I/O.
 
     Raises:
-        MediaError: An address of a kind that nothing installed here can read.
+        MediaError: No installed backend reads such addresses.
     """
     if isinstance(path, Address):
         from vidsearch.media.remote import RemoteFile

@@ -1,9 +1,9 @@
-"""Subtitle files that people have, read as plain lines with times.
+"""Reads subtitle files as plain lines with times.
 
-Files are found damaged, in old encodings and in mixtures of formats. Every cue in one is kept, mended and
-kept, or left out and counted with the reason; none is lost in silence. The parsers are this project's own
-because `pysubs2` 1.8 fails a whole file for one damaged field, takes a cue whose time is damaged for words of
-the one before, and needs quadratic time for `{\\` repeated; it reads the formats that are not parsed here.
+Real files are damaged, in old encodings and in mixtures of formats. Every cue is kept, repaired, or dropped
+and counted with the reason. SubRip, WebVTT, SBV and ASS have parsers here because `pysubs2` 1.8 rejects a
+whole file for one damaged field, reads a cue with a damaged time as text of the one before, and takes
+quadratic time for repeated `{\\`. It reads the other formats.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ _MAX_BYTES = 32 * 1024 * 1024
 _MAX_BYTES_OF_OTHER_FORMATS = 1024 * 1024
 _OTHER_FORMATS = ("ttml", "microdvd", "mpl2", "tmp")
 _MAX_CHARACTERS = 10_000
-"""Longer text of a cue is cut."""
+"""A cue's text is truncated to this length."""
 _GUESSED_SECONDS = 5.0
-"""How long a cue stays whose other time cannot be read, at most."""
+"""Longest duration of a cue of which only one time can be read."""
 _ROLLING_GAP_SECONDS = 0.1
 _MIN_ROLLING_CUES = 3
 _MAX_ROLLING_LINES = 8
@@ -45,16 +45,16 @@ _MAX_ROLLING_LINES = 8
 
 @dataclass(frozen=True, slots=True)
 class SubtitleFile:
-    """What was read of a subtitle file."""
+    """The cues of a subtitle file, and what was repaired or dropped."""
 
     cues: tuple[TimedText, ...]
-    """By start. Plain text on one line each."""
+    """By start time; plain text, one line each."""
     num_found: int
-    """Cues in the file: those kept, and those left out."""
+    """Cues in the file, kept or dropped."""
     num_mended: int
-    """Cues that were kept with a time that was guessed, or with words cut or replaced."""
+    """Cues kept with a guessed time, or with text truncated or replaced."""
     left_out: Mapping[str, int]
-    """How many cues were left out, by reason."""
+    """Number of dropped cues by reason."""
     format: str
     encoding: str
     is_encoding_guessed: bool
@@ -62,15 +62,15 @@ class SubtitleFile:
 
 @dataclass(slots=True)
 class _Line:
-    """A cue on its way from the file to the library."""
+    """A cue being cleaned up."""
 
     start_seconds: float
     end_seconds: float
     words: list[str]
-    """One entry a line on screen."""
+    """One entry per line on screen."""
     is_mended: bool
     num_plain: int
-    """How many of the first lines have no inline times."""
+    """Number of leading lines without inline times."""
 
     @property
     def has_inline_times(self) -> bool:
@@ -89,12 +89,12 @@ def read_subtitles(path: Path, *, encoding: str | None = None) -> SubtitleFile:
 def parse_subtitles(data: bytes, *, name: str, encoding: str | None = None) -> SubtitleFile:
     """Read SubRip, WebVTT, SBV, SSA, ASS, TTML, MicroDVD, MPL2 or TMPlayer subtitles, by content.
 
-    Markup, drawings and comments go; line breaks become spaces. Lines that roll over the screen, as YouTube
-    writes them, are kept once each, with the time at which they appear.
+    Markup, drawings and comments are removed; line breaks become spaces. Lines of rolling captions, as
+    YouTube writes them, are kept once each, at the time they appear.
 
     Args:
-        data: What the file holds.
-        name: What errors call it.
+        data: The file's content.
+        name: The file's name in errors.
         encoding: Python's name of its text encoding; by default it is detected.
 
     Raises:
@@ -141,7 +141,7 @@ def _bytes_of(path: Path) -> bytes:
 
 
 def _parsed(text: str, name: str) -> tuple[str, list[RawCue], Callable[[str], str]]:
-    """Return the format's name, the cues, and what takes the markup off a line."""
+    """Return the format's name, the cues, and a function that strips a line's markup."""
     is_webvtt = text.lstrip().startswith("WEBVTT")
     if is_webvtt or not _ASS_SECTION.search(text):
         blocks = parse_blocks(text, is_webvtt=is_webvtt)
@@ -160,7 +160,7 @@ def _parsed(text: str, name: str) -> tuple[str, list[RawCue], Callable[[str], st
 
 
 def _parsed_by_pysubs2(text: str) -> tuple[str, list[RawCue]] | None:
-    """Return a format's name and the cues, where `pysubs2` alone parses it; None where it does not."""
+    """Return the format's name and cues if `pysubs2` parses it; else None."""
     if len(text) > _MAX_BYTES_OF_OTHER_FORMATS or not text.strip():
         return None
     import pysubs2
@@ -180,7 +180,7 @@ def _parsed_by_pysubs2(text: str) -> tuple[str, list[RawCue]] | None:
 def _with_times(
     cues: Sequence[RawCue], words_of: Callable[[str], str], left_out: Counter[str]
 ) -> list[_Line]:
-    """Give every cue its words and two times, mended where need be; count those that have none."""
+    """Give every cue its text and both times, repaired if necessary; count those without."""
     lines: list[_Line] = []
     next_starts = _next_starts(cues)
     for cue, next_start in zip(cues, next_starts, strict=True):
@@ -199,7 +199,7 @@ def _with_times(
 
 
 def _next_starts(cues: Sequence[RawCue]) -> list[float | None]:
-    """Return for each cue the start of the first one after it whose start can be read."""
+    """For each cue, return the next readable start time."""
     starts: list[float | None] = []
     known: float | None = None
     for cue in reversed(cues):
@@ -224,7 +224,7 @@ def _reason_to_leave_out(cue: RawCue, words: list[str]) -> str | None:
 
 
 def _mended_times(cue: RawCue, next_start: float | None, previous_end: float) -> tuple[float, float]:
-    """Return a cue's times; one that is missing or before the other is guessed from the cues around it."""
+    """Return a cue's times; a missing or reversed one is guessed from the neighbouring cues."""
     start, end = cue.start_seconds, cue.end_seconds
     if start is None:
         assert end is not None
@@ -238,11 +238,10 @@ def _mended_times(cue: RawCue, next_start: float | None, previous_end: float) ->
 
 
 def _unrolled(lines: list[_Line], left_out: Counter[str]) -> list[_Line]:
-    """Keep each line of rolling captions once, where it appears.
+    """Keep each line of rolling captions once, at the time it appears.
 
-    Rolling captions push a line up when the next one comes, so that each is in several cues: `a`, `a / b`,
-    `b / c`. They are known by inline times, or by most neighbouring cues beginning with what the one before
-    ended with.
+    Rolling captions push a line up when the next one comes, so that each is in several cues: `a`, `a / b`, `b
+    / c`. They are recognised by inline times, or because most cues begin with the end of the previous one.
     """
     overlaps = [0, *(_overlap(*pair) for pair in pairwise(lines))]
     num_rolling = sum(overlap > 0 for overlap in overlaps)
@@ -260,9 +259,9 @@ def _unrolled(lines: list[_Line], left_out: Counter[str]) -> list[_Line]:
 
 
 def _overlap(before: _Line, after: _Line) -> int:
-    """Return how many of the last lines of a cue are the first ones of the next.
+    """Count how many of a cue's last lines are the next one's first.
 
-    A line with inline times is new, though it may read like the one before it.
+    A line with inline times is new even if its text repeats.
     """
     if after.start_seconds - before.end_seconds > _ROLLING_GAP_SECONDS:
         return 0
