@@ -59,7 +59,7 @@ def test_a_text_is_read_as_its_parts(text, parts):
         ("said:-", "Nothing to look for follows said:"),
         ('said:"any questions', 'has no closing "'),
         ("shows:(a dog", r"has no closing \)"),
-        ('sayd:"any questions"', "sayd: in a query means nothing. Did you mean said:"),
+        ('sayd:"any questions"', "Unknown prefix sayd: in the query. Did you mean said:"),
         ('a dog colour:"red"', "There are said:, shows:, pictures:"),
     ],
 )

@@ -1,1 +1,1 @@
-"""Queries to hits. Reads a Library through its public methods; knows no SQL and never imports torch."""
+"""Answers queries over a library's store. Contains no SQL and never imports torch."""

@@ -1,4 +1,4 @@
-"""What comes back from a search: the hits, and how sure they are what was asked for. Plain data."""
+"""The answer to a search: hits, and a verdict on how likely they are to be right. Plain data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from vidsearch.types import SearchHit
 ResolvedMode: TypeAlias = Literal["visual", "caption", "hybrid"]
 
 Verdict: TypeAlias = Literal["found", "unsure", "nothing"]
-"""Whether the library holds what was asked for: more likely than not; maybe; not that one could tell."""
+"""Whether the library has what was asked for: probably, possibly, or not as far as can be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,38 +20,36 @@ class SearchAnswer:
 
     query: Query
     hits: tuple[SearchHit, ...]
-    """Best first. With `verdict` "nothing" they are merely the closest."""
+    """Best first. With the verdict "nothing" they are only the closest."""
     verdict: Verdict
-    """What the surest hit amounts to; "unsure" where such a query gets no confidence."""
+    """By the most confident hit; "unsure" for queries without a confidence."""
     found_from: float
-    """The confidence from which on a hit counts as found."""
+    """Hits at or above this confidence count as found."""
     possible_from: float
-    """The confidence below which a hit is merely close; 0 where such a query gets no confidence."""
+    """Hits below this confidence are only close; 0 for queries without a confidence."""
     mode: ResolvedMode
-    """What answered; `auto` is resolved."""
+    """The mode used; `auto` is resolved."""
     kinds: tuple[str, ...]
-    """The kinds of evidence that were looked at."""
+    """The kinds of evidence searched."""
     models: tuple[str, ...]
-    """The embedders in whose spaces pictures were compared."""
+    """The embedders whose vectors were compared."""
     num_frames: int
-    """How many frames were looked at, after the filters."""
+    """Number of frames searched, after filters."""
     notes: tuple[str, ...] = ()
-    """What the asker should know: a part of the query that could not be used, an empty library."""
+    """Notes for the user: a part of the query that could not be used, an empty library."""
 
     @property
     def nothing_matches(self) -> bool:
-        """Whether no hit is likely enough to be what was asked for."""
+        """Whether no hit is likely to be what was asked for."""
         return self.verdict == "nothing"
 
     def is_doubtful(self, hit: SearchHit) -> bool:
-        """Whether a hit is merely close: less than possible, or merely possible where others are found."""
+        """Whether a hit is only close: below possible, or only possible while others are found."""
         least = self.found_from if self.verdict == "found" else self.possible_from
         return hit.confidence is not None and hit.confidence < least
 
     def split(self) -> tuple[tuple[SearchHit, ...], tuple[SearchHit, ...]]:
-        """The hits worth showing, and the weaker ones, both in the order of the answer.
-
-        A door shows the first, and offers the second.
+        """Split into the hits to show and the weaker ones to offer, both in the answer's order.
         """
         strong = tuple(hit for hit in self.hits if not self.is_doubtful(hit))
         return strong, tuple(hit for hit in self.hits if self.is_doubtful(hit))

@@ -1,20 +1,20 @@
 """From a cosine to a confidence: the probability that a library holds what was asked for.
 
-A cosine means another thing in each space and for each query. Three things are looked at:
+The scale of cosines differs between spaces and queries. The map therefore uses three features:
 
-- how far a hit stands above what the same query scores against *usual* pictures on average;
-- how far the usual pictures that fit the query best do;
-- how many frames there are, since the best of many scores high by chance alone.
+- how far a hit stands above the query's mean score against *usual* pictures, in standard deviations;
+- how far the best-fitting usual pictures stand above it;
+- the number of frames, since the maximum of many scores is high by chance.
 
 A logistic map of the three, fitted once per space on photographs with human captions
 (`benchmarks/calibration.py`), gives a probability. There are three maps: for one or two words, which score
 lower and fit more pictures than a sentence; for sentences; and for pictures, which lie closer to each other
-than words do.
+than to words.
 
-Usual pictures are those of the fit, kept as the centres of their clusters. (Not the library's own: in one
-that shows a single thing all day, nothing that fits it would ever stand out.) The maps are JSON files beside
-this module, by the model's name, and hold the digest of the weights that they were fitted for. Any other
-space gets `default.json`, and the library's own frames for usual ones.
+Usual pictures come from the fitting data, stored as cluster centres. They are not the library's own, because
+in a library that shows one thing all day, nothing that fits it would stand out. The maps are JSON files
+beside this module, named after the model, with the digest of the weights that they were fitted for. Any other
+space uses `default.json`, with the library's own frames as usual pictures.
 """
 
 from __future__ import annotations
@@ -46,24 +46,24 @@ FOLDER = Path(__file__).with_name("calibrations")
 
 @dataclass(frozen=True, slots=True)
 class ScoreStatistics:
-    """What a query scores against a library at large."""
+    """Mean and spread of a query's scores."""
 
     mean: float
     deviation: float
 
     def standard(self, cosines: Float32) -> Float32:
-        """Standard scores: how many deviations above the mean."""
+        """Standard scores: deviations above the mean."""
         return ((cosines - self.mean) / self.deviation).astype(np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """What a query scores against usual pictures."""
+    """A query's scores against usual pictures."""
 
     mean: float
     deviation: float
     usual_height: float = 0.0
-    """How far the usual pictures that fit best stand above the mean, in deviations; 0 where unknown."""
+    """How far the best-fitting usual pictures stand above the mean, in deviations; 0 if unknown."""
 
     def height(self, cosines: Float64 | float) -> Float64:
         """How far hits stand above the mean, in deviations."""
@@ -72,15 +72,15 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class UsualPictures:
-    """What pictures of all kinds score in a space."""
+    """The usual pictures of a space."""
 
     centres: Float32
-    """Means of clusters of pictures that look alike, (clusters, dim)."""
+    """Cluster centres, (clusters, dim)."""
     deviation: float
-    """Of the cosines of a caption with pictures that are not its own, on average over captions."""
+    """Standard deviation of a caption's cosines with other photographs, averaged over captions."""
 
     def scores(self, vector: Float32) -> Reference:
-        """What a query's unit vector scores against them."""
+        """The scores of a query's unit vector against them."""
         cosines = similarities(self.centres, vector)
         mean = float(cosines.mean())
         return Reference(mean, self.deviation, (float(cosines.max()) - mean) / self.deviation)
@@ -94,18 +94,18 @@ class ConfidenceMap:
     per_height: float
     """Log-odds per deviation that the hit stands above usual pictures."""
     per_usual_height: float
-    """Log-odds per deviation that the usual pictures which fit best do."""
+    """Log-odds per deviation of the best-fitting usual pictures."""
     per_log_frames: float
     """Log-odds per natural logarithm of the number of distinct frames; negative."""
     possible: float
-    """Below this confidence a hit is merely close."""
+    """Hits below this confidence are only close."""
     found: float
-    """From this confidence on a hit counts as what was asked for."""
+    """Hits at or above this confidence count as found."""
 
     def log_odds(self, heights: Float64, usual_height: float, num_frames: float) -> Float64:
-        """Log-odds, for each height as the best hit's, that the library holds what was asked for.
+        """Log-odds that the library has what was asked for, were each height the best hit's.
 
-        Heights are in deviations, see `Reference`.
+        Heights are in deviations; see `Reference`.
         """
         return np.asarray(
             self.intercept
@@ -117,7 +117,7 @@ class ConfidenceMap:
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """The maps of one space, and what is usual in it."""
+    """A space's maps and usual pictures."""
 
     words: ConfidenceMap
     """For queries of one or two telling words."""
@@ -126,12 +126,12 @@ class Calibration:
     usual: UsualPictures | None = None
 
     def map_for(self, asked: Asked) -> ConfidenceMap:
-        """The map for what a query is made of."""
+        """The map for a kind of query."""
         maps = {"words": self.words, "sentence": self.sentence, "pictures": self.pictures}
         return maps[asked]
 
     def reference(self, vector: Float32, library: ScoreStatistics) -> Reference:
-        """What a query's vector scores against usual pictures; where none are known, against the library."""
+        """A query's scores against usual pictures, or against the library if none are known."""
         if self.usual is None:
             return Reference(library.mean, library.deviation)
         return self.usual.scores(vector)
@@ -141,14 +141,14 @@ _LEAST_DEVIATION = 1e-3
 
 
 def library_scores(vector: Float32, sample: Float32) -> ScoreStatistics:
-    """What a query's unit vector scores against a sample of a library, (n, dim) unit rows."""
+    """A query's scores against a sample of the library, (n, dim) unit rows."""
     cosines = similarities(sample, vector)
     return ScoreStatistics(float(cosines.mean()), max(float(cosines.std()), _LEAST_DEVIATION))
 
 
 @cache
 def calibration_for(space: EmbeddingSpace) -> Calibration:
-    """The maps fitted for a space's very weights, else the default ones."""
+    """The maps fitted for exactly these weights, else the default ones."""
     path = path_of(space.model)
     if path.is_file():
         values = json.loads(path.read_text())
@@ -158,12 +158,12 @@ def calibration_for(space: EmbeddingSpace) -> Calibration:
 
 
 def path_of(model: str) -> Path:
-    """Where a model's maps are kept."""
+    """The file of a model's maps."""
     return FOLDER / (re.sub(r"[^A-Za-z0-9._-]+", "--", model) + ".json")
 
 
 def to_json(calibration: Calibration, weights_digest: str) -> dict[str, Any]:
-    """Plain data that `from_json` reads."""
+    """Plain data for `from_json`."""
     values: dict[str, Any] = {"weights_digest": weights_digest, **asdict(calibration)}
     if calibration.usual is not None:
         values["usual"]["centres"] = _packed(calibration.usual.centres)
@@ -171,7 +171,7 @@ def to_json(calibration: Calibration, weights_digest: str) -> dict[str, Any]:
 
 
 def from_json(values: Mapping[str, Any]) -> Calibration:
-    """Read what `to_json` gives."""
+    """Read the output of `to_json`."""
     usual = values["usual"]
     return Calibration(
         words=ConfidenceMap(**values["words"]),
@@ -182,7 +182,7 @@ def from_json(values: Mapping[str, Any]) -> Calibration:
 
 
 def _packed(numbers: Float32) -> dict[str, Any]:
-    """Numbers as text, in 255 steps: a cosine with a centre is off by less than 0.001."""
+    """Quantise an array to 255 steps, as text; cosines with centres change by less than 0.001."""
     step = max(float(np.abs(numbers).max()), 1e-9) / 127
     steps = np.round(numbers / step).astype(np.int8)
     return {"columns": numbers.shape[1], "step": step, "steps": base64.b64encode(steps.tobytes()).decode()}

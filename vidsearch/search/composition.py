@@ -1,13 +1,13 @@
-"""From the parts of a query to one vector per space.
+"""Combines the parts of a query into one vector per space.
 
-The parts of a query are vectors of one space, each with a weight: 1 for the text, an image and a frame, what
-the user says for `plus`, and minus that for `minus`. Each is divided by the spread of its own cosines over
-the library before they are added up. Texts score within a narrow band and pictures within a wide one; without
-this, one picture would drown any number of words. The sum is a single direction, searched like any other:
-its cosine ranks frames as the weighted sum of the parts' standard scores does.
+Each part is a vector with a weight: 1 for the text, an image or a frame, the user's weight for `plus`, and
+its negative for `minus`. Each is divided by the standard deviation of its cosines over the library before
+summing. Text scores lie in a narrow band and picture scores in a wide one; without this, one picture would
+outweigh any number of words. The sum is a single direction: its cosine ranks frames like the weighted sum of
+the parts' standard scores.
 
-Feedback follows Rocchio, "Relevance feedback in information retrieval" (1971): the mean of the frames that
-were right comes in with 0.75, the mean of the wrong ones goes out with 0.25.
+Feedback follows Rocchio, "Relevance feedback in information retrieval" (1971): the mean of the right
+frames is added with weight 0.75, that of the wrong ones subtracted with 0.25.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Model = TypeVar("Model", bound="TextEncoder")
 MORE_LIKE_WEIGHT = 0.75
 LESS_LIKE_WEIGHT = 0.25
 _TEXTS_KEPT = 16
-"""How many texts are kept with their vectors, the last ones read."""
+"""Number of texts whose vectors are cached."""
 _WORDS_BORNE_OUT = 0.5
-"""A concept's words stand for it in a sentence where its examples bear them out at least this far."""
+"""A concept's words replace its name in a sentence if they agree with its examples at least this well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ class Direction:
     vector: Float32
     """A unit vector."""
     asked: Asked | None
-    """What it is made of, for the map of its confidence; None for a mixture, and for a concept."""
+    """The kind of query, which selects its confidence map; None for a mixture or a concept."""
     calibration: ConfidenceMap | None = None
-    """A concept's own map, where the query is one concept and nothing else."""
+    """The concept's own map if the query is a single concept."""
 
 
 class QueryComposer:
-    """Makes the vectors of queries, and keeps the encoders that it loads on the way."""
+    """Computes query vectors, and keeps the encoders it loads."""
 
     def __init__(
         self,
@@ -81,8 +81,8 @@ class QueryComposer:
     def direction(self, query: Query, space: EmbeddingSpace, timeline: Timeline) -> Direction:
         """The query's direction in a space.
 
-        Raises ModelUnavailable, also where the weights at hand are not those that made the space, and
-        QueryError where a frame that the query refers to has no vector.
+        Raises ModelUnavailable, also if the available weights differ from those that made the space, and
+        QueryError if a frame that the query refers to has no vector.
         """
         words = [(query.shown, 1.0)] if query.shown else []
         words += [(part.text, part.weight) for part in query.plus]
@@ -97,13 +97,13 @@ class QueryComposer:
         return Direction(vector, None, own)
 
     def words_vector(self, words: str, space: EmbeddingSpace) -> Float32:
-        """The unit vector of words in a space, of any kind of segments. Raises ModelUnavailable."""
+        """The unit vector of a text in a space of any kind. Raises ModelUnavailable."""
         return _unit(self._text_vectors([words], space)[0])
 
     def text_directions(
         self, texts: Sequence[str], space: EmbeddingSpace, timeline: Timeline
     ) -> list[Direction]:
-        """The directions of texts alone: steps of a sequence, labels. Words are encoded in one call."""
+        """The directions of texts, such as steps or labels, encoded in one call."""
         split = [self.concepts.split(text) for text in texts]
         plain = [
             parts.words() or text for text, parts in zip(texts, split, strict=True) if not parts.concepts
@@ -122,7 +122,7 @@ class QueryComposer:
         return found
 
     def _text_vectors(self, texts: Sequence[str], space: EmbeddingSpace) -> Float32:
-        """Vectors of texts. One text is read once for pictures and every kind of lines."""
+        """Vectors of texts; a text is encoded once for pictures and all kinds of lines."""
         if len(texts) != 1:
             return _checked(self._encoder(space).embed_texts(texts), len(texts), space)
         key = (space, texts[0])
@@ -140,9 +140,9 @@ class QueryComposer:
     def _word_parts(
         self, words: Sequence[tuple[str, float]], space: EmbeddingSpace, timeline: Timeline
     ) -> list[tuple[Float32, float]]:
-        """Vectors of texts and of the concepts that they name, with their weights; all encoded in one call.
+        """Vectors of texts and of the concepts they name, with weights; encoded in one call.
 
-        A concept that words describe is in the text by these words too: "Minka on the sofa" is read as "a
+        A concept with a description is also inserted into the text: "Minka on the sofa" is read as "a
         grey cat on the sofa".
         """
         parts, texts = [], []
@@ -162,7 +162,7 @@ class QueryComposer:
         return parts
 
     def _other_parts(self, query: Query, space: EmbeddingSpace) -> Iterator[tuple[Float32, float]]:
-        """Vectors of all that is not words, and their weights."""
+        """Vectors and weights of all parts that are not text."""
         if space.key in query.vectors:
             yield self._given_vector(query, space), 1.0
         if query.images:
@@ -225,7 +225,7 @@ class QueryComposer:
 
 
 def _sum(parts: Sequence[tuple[Float32, float]], timeline: Timeline) -> Float32:
-    """The weighted sum of vectors, each over the spread of its cosines: a unit vector."""
+    """The weighted sum of vectors, each divided by the spread of its cosines; a unit vector."""
     if len(parts) == 1:
         return _unit(parts[0][0])
     total = np.zeros(len(parts[0][0]), dtype=np.float64)
@@ -247,7 +247,7 @@ def _of_space(model: Model, space: EmbeddingSpace) -> Model:
 
 
 def _checked(rows: Float32, count: int, space: EmbeddingSpace) -> Float32:
-    """Rows that a model made of a query. Raises ModelError where these are no vectors of the space."""
+    """Check a model's vectors for a query. Raises ModelError if they do not fit the space."""
     if rows.shape != (count, space.dim) or not np.isfinite(rows).all():
         raise ModelError(
             f"{space.model} made an array of shape {rows.shape} from the query, or numbers that are not "
@@ -257,7 +257,7 @@ def _checked(rows: Float32, count: int, space: EmbeddingSpace) -> Float32:
 
 
 def _unit(vector: Float32) -> Float32:
-    """A vector of length 1. Raises QueryError where it has none."""
+    """Scale to unit length. Raises QueryError for a zero vector."""
     norm = float(np.linalg.norm(vector))
     if norm < 1e-6:
         raise QueryError("The parts of the query cancel each other out. Change a weight, or leave one out.")

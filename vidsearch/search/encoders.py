@@ -1,4 +1,4 @@
-"""The models that a search needs, loaded on first use: given ones, or those of the registry."""
+"""Loads the models that a search needs on first use: given ones, or the registry's."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Model = TypeVar("Model")
 def loader(
     models: Mapping[EmbeddingSpace, Model] | Callable[[EmbeddingSpace], Model],
 ) -> Callable[[EmbeddingSpace], Model]:
-    """What gives a space's model; it raises ModelUnavailable for a space that is not in the mapping."""
+    """A function that returns a space's model, or raises ModelUnavailable if the mapping lacks it."""
     if callable(models):
         return models
 

@@ -1,6 +1,6 @@
-"""Answers queries: asks the retrievers, and fuses what they find into moments.
+"""Answers queries: runs the retrievers and fuses their rankings into moments.
 
-Each ranking is followed only as far as the answer needs: a search in a million frames touches a few thousand.
+Rankings are read only as deep as the answer needs: a search in a million frames touches a few thousand.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 _FIRST_DEPTH = 512
 _DEEPEST = 1 << 17
-"""How far down a ranking is followed for the hits that were asked for: at first, as far as the twenty moments
-behind ten hits mostly take (a shot has many alike frames); at most."""
+"""How deep rankings are read: at first, enough for the twenty moments behind ten hits in most libraries (a
+shot has many similar frames); and at most."""
 
 
 def search(
@@ -50,20 +50,20 @@ def search(
     encoders: TextEncoders | None = None,
     embedders: Embedders | None = None,
 ) -> SearchAnswer:
-    """Answer one query. For several on the same library, a `Searcher` is quicker."""
+    """Answer one query. For several on the same library, a `Searcher` is faster."""
     return Searcher(library, encoders=encoders, embedders=embedders).search(query)
 
 
 class Searcher:
-    """A library kept open with what its answers need: encoders, frames in order, usual scores.
+    """A library opened for searching, with cached encoders, timelines and usual scores.
 
-    New frames are seen as the library's matrix changes.
+    Follows changes of the library.
 
     Args:
         library: The library to search.
-        encoders: What turns words into vectors, by space; without it, the registry's models.
-        embedders: What turns pictures into vectors; likewise.
-        load_matcher: What loads a model that re-ranks, by name; likewise.
+        encoders: Text encoders by space; by default the registry's models.
+        embedders: Image embedders by space; likewise.
+        load_matcher: Loads a re-ranking model by name; likewise.
     """
 
     def __init__(
@@ -104,12 +104,12 @@ class Searcher:
         return answer_of(query, found, num_frames)
 
     def timelines(self) -> dict[EmbeddingSpace, Timeline]:
-        """The frames of each space that has any, as they are now."""
+        """The current timeline of each space that has frames."""
         timelines = {space: self._timeline(space) for space in self.library.spaces()}
         return {space: timeline for space, timeline in timelines.items() if len(timeline)}
 
     def search_many(self, queries: Iterable[Query]) -> list[SearchAnswer]:
-        """Answer queries one after the other."""
+        """Answer queries in turn."""
         return [self.search(query) for query in queries]
 
     # --- moments ------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ class Searcher:
     def _views(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline]
     ) -> tuple[list[View], list[ModelUnavailable]]:
-        """The query in each space that a model is at hand for, and what is wrong with the others."""
+        """The query in each space whose model is available, and why the others are not."""
         if query.vectors and query.num_parts == 1:
             timelines = {space: timelines[space] for space in timelines if space.key in query.vectors}
         views: list[View] = []
@@ -214,7 +214,7 @@ class Searcher:
     def _steps(
         self, query: Query, timelines: Mapping[EmbeddingSpace, Timeline], among: Int64 | None
     ) -> tuple[list[Step], list[str]]:
-        """The steps of a sequence, and what should be said about them."""
+        """The steps of a sequence, and notes about them."""
         steps: list[Step] = []
         problems: list[ModelUnavailable] = []
         timeline = next(iter(timelines.values()), _no_frames())
@@ -243,7 +243,7 @@ class Searcher:
         return self._matchers[name]
 
     def _timeline(self, space: EmbeddingSpace) -> Timeline:
-        """The space's timeline, built again when the library hands out another matrix."""
+        """The space's timeline, rebuilt when the library's matrix changes."""
         matrix = self.library.matrix(space)
         known = self._timelines.get(space)
         if known is None or known[0] is not matrix:
@@ -252,12 +252,12 @@ class Searcher:
 
 
 def _num_wanted(query: Query) -> int:
-    """How many moments to find: some more than asked for where duplicates will be folded."""
+    """How many moments to find: more than asked for if duplicates will be folded."""
     return max(query.num_hits, query.num_rerank if query.rerank else 0) * (2 if query.dedupe else 1)
 
 
 def _joint_moments(query: Query, questions: Sequence[Question], maker: HitMaker) -> list[Moment]:
-    """The moments that are best for all clauses of a query together."""
+    """The best moments for all clauses of a query together."""
     timeline, among = questions[0].timeline, questions[0].among
     return rank_together(
         [frame_evidence(question) for question in questions],
@@ -269,7 +269,7 @@ def _joint_moments(query: Query, questions: Sequence[Question], maker: HitMaker)
 
 
 def _moments(query: Query, questions: Sequence[Question], maker: HitMaker) -> list[Moment]:
-    """The best moments of a query of one clause; of several where there are no pictures to join them by."""
+    """The best moments of a query with one clause, or with several but no pictures to join them by."""
     views, timeline = questions[0].views, questions[0].timeline
     wanted = _num_wanted(query)
     retrievers: list[Retriever] = [

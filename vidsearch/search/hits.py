@@ -1,4 +1,4 @@
-"""From rows of a timeline to hits that a person can read: videos, times, captions, evidence."""
+"""Turns moments into hits for people: videos, times, captions, evidence."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, FrameFilter, IndexedFrame, Int64, Shot, Video
 
 _WORTH_SAYING = 0.2
-"""From this confidence on it is a reason that a moment looks or sounds like it, beside surer words."""
+"""From this confidence, looks and sounds are named as evidence beside more confident words."""
 
 
 class HitMaker:
-    """Looks up what hits are made of, each video and each video's shots once per answer."""
+    """Looks up the parts of hits; each video and its shots once per answer."""
 
     def __init__(self, library: Store, timeline: Timeline) -> None:
         self._library = library
@@ -72,7 +72,7 @@ class HitMaker:
             views: What gives pictures their confidence.
             words: The query's, to be marked in what segments say.
             in_shots: Whether spans of frames are kept within their shots.
-            has_confidence: Whether such a query gets a confidence.
+            has_confidence: Whether hits of this query get a confidence.
         """
         spans = [moment.span for moment in moments if moment.span is not None]
         frames = self._frames([row for span in spans for row in (span.first, span.best, span.end - 1)])
@@ -95,7 +95,7 @@ class HitMaker:
             sure = by_pictures[span.best] if span is not None else None
             shown = best
             if span is not None and moment.times and moment.segments[0].confidence >= (sure or 0.0):
-                shown = frames[span.first]  # found by its words: where they begin
+                shown = frames[span.first]  # found by its words: start there
             hits.append(
                 SearchHit(
                     video=self._video(shown.video_id),
@@ -170,7 +170,7 @@ class HitMaker:
         return hits
 
     def _said(self, words: str, segments: Iterable[RankedSegment]) -> dict[int, SegmentMatch]:
-        """What segments say, with the words that answer marked, by id."""
+        """Texts of segments by id, with matching words marked."""
         scores = {each.id: each.score for each in segments if each.kind.name not in WINDOWS}
         return {each.segment_id: each for each in self._library.marked(words, scores)} if scores else {}
 
@@ -207,10 +207,10 @@ class HitMaker:
 
 
 def fold_duplicates(vectors: Float32, video_ids: Sequence[int]) -> tuple[list[int], dict[int, int]]:
-    """Fold near-identical things of different videos into the best of them.
+    """Fold near-identical items of different videos into the best of them.
 
-    `vectors` is (n, steps, dim), unit rows, the best first. Two things are near-identical where all of their
-    steps are. Returns the numbers of those kept, in order, and how many were folded into each.
+    `vectors` is (n, steps, dim), unit rows, best first. Two items are near-identical if all their steps are.
+    Returns the indices of the items kept, in order, and how many were folded into each.
     """
     kept: list[int] = []
     folded: dict[int, int] = {}

@@ -1,6 +1,6 @@
-"""The kinds of evidence that a search can look at, by the names that `--in` takes. Plain data.
+"""The kinds of evidence, by the names that `--in` takes. Plain data.
 
-A new kind of words is one line here; a new kind of vectors is one more line in `retrievers.RETRIEVERS`.
+A new kind of text is one entry here; a new kind of vectors also needs one in `retrievers.RETRIEVERS`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ PICTURES = "pictures"
 
 @dataclass(frozen=True, slots=True)
 class EvidenceKind:
-    """Segments of one kind of track, and how far they can be trusted."""
+    """Segments of one kind of track, and how much a match is trusted."""
 
     name: str
     tracks: tuple[WordKind, ...]
-    """The kinds of the tracks that hold them, and whether a person wrote them into this library."""
+    """The kinds of their tracks, and whether a person wrote them."""
     says: str
-    """How a hit says that it was found by such words: `said "{text}" at {time}`."""
+    """How a hit names such evidence: `said "{text}" at {time}`."""
     trust: float = 0.7
     """Probability in [0, 1] that a segment with all words of a query is what was asked for."""
     fall: float = 2.0
@@ -46,7 +46,7 @@ class EvidenceKind:
     look alike for long make one moment of all that happens in them."""
 
     has_vectors: bool = True
-    """Whether what its lines mean is known, where a model at hand has read them: see `ingest.lines`."""
+    """Whether its lines have text vectors; see `ingest.lines`."""
 
     def confidences(self, shares: Float64) -> Float64:
         """Probabilities in [0, 1] that segments with these shares of the words are what was asked for."""
@@ -114,7 +114,7 @@ KINDS = (PICTURES, *WINDOWS, *TEXT_KINDS)
 
 
 def reason(evidence: Evidence) -> str:
-    """Say in a few words why a moment is a hit: `said "any questions" at 0:12`, `looks like it`."""
+    """Name the evidence for a hit: `said "any questions" at 0:12`, `looks like it`."""
     kind = TEXT_KINDS.get(evidence.kind) or WINDOWS.get(evidence.kind)
     if kind is None:
         return "looks like it"

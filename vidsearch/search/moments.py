@@ -1,10 +1,9 @@
-"""From frames that match to moments: spans of a video around the peaks of its score curve.
+"""Turns matching frames into moments: spans of a video around the peaks of its score curve.
 
-The curve of a query over a video's frames is read as a landscape. Water falls from a peak's height to a
-level between the peak and the library's mean; what stays dry around the peak is the moment, and never more
-than its shot. This is one level of the watershed that Zhao et al., "Temporal Action Detection with
-Structured Segment Networks" (ICCV 2017, section 4) group actions with, and that Lei, Berg and Bansal,
-"QVHighlights" (NeurIPS 2021) use, within shots, as their zero-shot CLIP baseline.
+A moment is the span around a peak in which the curve stays above a level between the peak and the library's
+mean, within the peak's shot. This is one level of the watershed by which Zhao et al., "Temporal Action
+Detection with Structured Segment Networks" (ICCV 2017, section 4) group actions, and which Lei, Berg and
+Bansal, "QVHighlights" (NeurIPS 2021) use, within shots, as their zero-shot CLIP baseline.
 """
 
 from __future__ import annotations
@@ -20,12 +19,11 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Shot
 
 KEPT_HEIGHT = 0.5
-"""The water falls to this share of a peak's height over the mean."""
+"""The level, as a share of the peak's height over the mean."""
 LEAST_FALL = 0.5
-"""The water falls at least this many standard deviations of the library's scores, so that a weak peak has
-a span too."""
+"""The level is at least this many standard deviations below the peak, so that a weak peak has a span, too."""
 _REACH = 32
-"""Frames looked at to either side of a peak at first; doubled while the span goes on."""
+"""Frames examined on either side of a peak at first; doubled while the span continues."""
 
 Curve: TypeAlias = "Callable[[int, int], Float32]"
 """Standard scores of the frames at rows [first, end): 0 is the library's mean, 1 a standard deviation."""
@@ -43,7 +41,7 @@ class Span:
 def span_around(
     peak: int, curve: Curve, bounds: tuple[int, int], *, kept_height: float = KEPT_HEIGHT
 ) -> Span:
-    """The span of a peak within `bounds`, rows [first, end) that it must not leave."""
+    """The span of a peak, within `bounds`, rows [first, end)."""
     low, high = bounds
     reach = _REACH
     while True:
@@ -73,7 +71,7 @@ class SpanSet:
         return len(self.spans)
 
     def add(self, span: Span) -> None:
-        """Add a span. It must not overlap those that are in already."""
+        """Add a span, which must not overlap any other."""
         self.spans.append(span)
         at = bisect.bisect_right(self._starts, span.first)
         self._starts.insert(at, span.first)
@@ -85,7 +83,7 @@ class SpanSet:
         return at > 0 and self._by_start[at - 1].end > first
 
     def grown(self, peak: int, curve: Curve, bounds: tuple[int, int]) -> Span:
-        """The span around a peak that is in no span yet. It ends where others and `bounds` begin."""
+        """The span around a peak that is in no other span; it ends at its neighbours and at `bounds`."""
         low, high = bounds
         at = bisect.bisect_right(self._starts, peak)
         if at > 0:

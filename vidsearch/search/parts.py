@@ -1,14 +1,14 @@
-"""What a query's text asks for, and where: `a whiteboard said:"any questions" text:agenda`.
+"""Parses a query's text into parts: `a whiteboard said:"any questions" text:agenda`.
 
-    words             looked for in all kinds of evidence
-    "words"           the same, and where words are looked up they must occur just so
+    words             searched in all kinds of evidence
+    "words"           likewise, but must occur exactly where words are looked up
     said:...          in what is said: speech, subtitles
     shows:...         in pictures, and in what captions say of them
     text:...          in text on the screen
     captions:... and so on for every kind of evidence by its name
 
-After the colon comes a word, several exact ones in quotes, or several in brackets: `said:(any questions)`. A
-colon that a space follows is a colon.
+After the colon comes a word, an exact phrase in quotes, or several words in parentheses: `said:(any
+questions)`. A colon followed by a space is punctuation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from vidsearch.search.kinds import KINDS, PICTURES
 
 SAID, SHOWS = "said", "shows"
 CONCEPT = "concept"
-"""Says that a taught name follows: see `vidsearch.concepts.names`."""
+"""The prefix of a taught name; see `vidsearch.concepts.names`."""
 PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {
         SAID: ("speech", "subtitles"),
@@ -34,7 +34,7 @@ PREFIXES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "captions": ("captions", "corrections"),
     }
 )
-"""The kinds of evidence that a part with such a beginning is looked for in."""
+"""The kinds of evidence that a prefix selects."""
 
 _PIECE = re.compile(
     r"""
@@ -51,26 +51,26 @@ _PIECE = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Words, and the kinds of evidence that they are looked for in."""
+    """Words, and the kinds of evidence to search them in."""
 
     words: str
-    """With quotes around those that must occur as they stand."""
+    """With quotes around exact phrases."""
     kinds: tuple[str, ...] | None = None
-    """None for all that the query looks at."""
+    """None for all kinds that the query searches."""
     prefix: str = ""
-    """What it was written with: "said"."""
+    """The prefix as written: "said"."""
 
     @property
     def seen(self) -> str:
-        """The words as a model reads them, without quotes."""
+        """The words without quotes, as models read them."""
         return " ".join(self.words.replace('"', " ").split()) or self.words
 
 
 @lru_cache(maxsize=256)
 def parts_of(text: str) -> tuple[Part, ...]:
-    """The parts of a query's text: what has no prefix first, in one, then the others as they come.
+    """Split a query's text into parts: first all text without a prefix, then the others in order.
 
-    Raises QueryError for quotes that hold nothing, and for a prefix in front of them that means nothing.
+    Raises QueryError for empty quotes, and for an unknown prefix before quotes or parentheses.
     """
     plain: list[str] = []
     parts: list[Part] = []
@@ -110,10 +110,10 @@ def _words(match: re.Match[str], prefix: str) -> str:
 
 
 def _refuse(prefix: str) -> None:
-    """Refuse a prefix that means nothing, in front of quotes or brackets."""
+    """Refuse an unknown prefix before quotes or parentheses."""
     near = difflib.get_close_matches(prefix.lower(), PREFIXES, n=1)
     hint = f"Did you mean {near[0]}:? " if near else ""
     raise QueryError(
-        f"{prefix}: in a query means nothing. {hint}There are {', '.join(f'{name}:' for name in PREFIXES)}; "
+        f"Unknown prefix {prefix}: in the query. {hint}There are {', '.join(f'{name}:' for name in PREFIXES)}; "
         "put a space after the colon to look for the word itself."
     )

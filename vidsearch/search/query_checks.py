@@ -1,4 +1,4 @@
-"""What a query must not be: empty, out of range, or at odds with itself."""
+"""Validates queries: not empty, within range, free of contradictions."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from vidsearch.types import FrameFilter
 
 MAX_CHARACTERS = 2000
-"""The longest text. Encoders read less, and each word costs time."""
+"""Longest text in characters. Encoders read less, and each word costs time."""
 MAX_HITS = 10_000
 MAX_PARTS = 100
-"""The most pictures, frames, weighted words, steps and feedback, each."""
+"""Most pictures, frames, weighted words, steps and feedback items, each."""
 
 NOT_TEXT = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]+")
-"""Control characters, and halves of characters: no model and no database takes these."""
+"""Control characters and lone surrogates, which neither models nor databases accept."""
 
 
 def check(query: Query) -> None:
-    """Raise QueryError where a query makes no sense, with what to change."""
+    """Raise QueryError for an invalid query, saying what to change."""
     _check_kinds(query)
     _check_parts(query)
     _check_numbers(query)
@@ -119,7 +119,7 @@ def _check_filter(frames: FrameFilter) -> None:
 
 
 def _aware(moment: datetime | None) -> datetime | None:
-    """A moment that can be compared with any other; without a zone it is one of this machine's."""
+    """A comparable moment; one without a time zone is in this machine's."""
     if moment is None or moment.tzinfo is not None:
         return moment
     try:
@@ -128,5 +128,5 @@ def _aware(moment: datetime | None) -> datetime | None:
         ValueError,
         OverflowError,
         OSError,
-    ) as error:  # an offset from the first day there is, or the last
+    ) as error:  # an offset beyond the first or last representable day
         raise QueryError(f"{moment.date()} is no day that can be compared: {error}.") from error

@@ -1,4 +1,4 @@
-"""The frame that "holiday.mp4@12.5" means."""
+"""Resolves references to frames, such as "holiday.mp4@12.5"."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from vidsearch.types import IndexedFrame
 
 _PAST_END_SECONDS = 1.0
-"""A reference this little past a video's end means its last frame."""
+"""A reference up to this far past a video's end means its last frame."""
 
 
 def frames_by_nearness(library: Store, reference: FrameReference) -> list[IndexedFrame]:
@@ -47,5 +47,5 @@ def referenced_frame(library: Store, reference: FrameReference) -> IndexedFrame:
     """
     frames = frames_by_nearness(library, reference)
     if not frames:
-        raise QueryError(f"{library.video(reference.video).path.name} has no frame that shows anything.")
+        raise QueryError(f"{library.video(reference.video).path.name} has no frame that is not blank.")
     return frames[0]

@@ -1,7 +1,7 @@
-"""Scores the best hits again with a model that reads picture and words together.
+"""Re-ranks the best hits with a model that reads picture and text together.
 
-Comparing vectors is quick and knows little of who does what to whom; a matching model, such as BLIP's or
-mini's, sees each hit's frame in full, and takes its time.
+Comparing vectors is fast but misses who does what to whom; a matching model, such as BLIP's or mini's, looks
+at each hit's full frame, and is slower.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ if TYPE_CHECKING:
     from vidsearch.types import SearchHit, UInt8Image
 
 _SHORT_SIDE_PIXELS = 384
-"""What BLIP's image-text matching looks at, and more than other matchers do."""
+"""The input size of BLIP's image-text matching, the largest of all matchers."""
 SEARCH_SCORE, MATCH_SCORE = "search", "match"
-"""Names under which a hit keeps the score that it had before, and its new one. They are not a model's: one
-model may embed and match."""
+"""Keys of a hit's former score and its new one. Not model names, as one model may both embed and match."""
 
 
 def rerank(
@@ -29,8 +28,8 @@ def rerank(
 ) -> tuple[list[SearchHit], list[str]]:
     """Order hits by how well their best frames match the text, and give them that score.
 
-    The former score stays under `SEARCH_SCORE`, the new one is under `MATCH_SCORE` too. Where a video cannot
-    be read any more, its hit's thumbnail stands in. Returns the hits, and what should be said about them.
+    The former score is kept as `SEARCH_SCORE`, the new one also as `MATCH_SCORE`. If a video can no longer be
+    read, its hit's thumbnail is used. Returns the hits, and notes for the user.
     """
     images, notes = [], []
     for hit in hits:

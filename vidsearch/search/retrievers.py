@@ -1,7 +1,7 @@
-"""One retriever for each kind of evidence: it ranks frames or segments for one question.
+"""Retrievers: one for each kind of evidence, ranking frames or segments for a question.
 
-Pictures rank frames, words rank segments of tracks. All rankings are laid on one timeline of frames, so that
-`fusion` can tell which of them speak of the same moment.
+Pictures rank frames, words rank segments of tracks. All rankings refer to one timeline of frames, so that
+`fusion` can tell which of them concern the same moment.
 """
 
 from __future__ import annotations
@@ -34,32 +34,32 @@ if TYPE_CHECKING:
 
 
 _FRAMES_PER_SEGMENT = 8
-"""A segment stands for several frames, so fewer of them are followed."""
+"""A segment covers several frames, so fewer of them are read."""
 _LEAST_SHARE = 0.05
-"""Windows that are less likely by their vectors than this say nothing."""
+"""Windows with a lower confidence than this are ignored."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A query, made ready for retrievers."""
+    """A query, prepared for retrievers."""
 
     library: Store
     query: Query
     views: Sequence[View]
-    """The query in each space that a model is at hand for; none where pictures are not looked at."""
+    """The query in each space whose model is available; empty if pictures are not searched."""
     timeline: Timeline
-    """The frames that all rankings are laid on; those of the first view."""
+    """The frames that rankings refer to; those of the first view."""
     among: Int64 | None
-    """Ids of the frames that the query's filter leaves, ascending; None for all."""
+    """Ids of the frames that pass the query's filter, ascending; None for all."""
     windows: Sequence[View] = ()
-    """The query in each space of windows that a model is at hand for."""
+    """The query in each space of windows whose model is available."""
     lines: Mapping[TrackKind, LineView] = field(default_factory=dict)
     """The query in the space of each kind of lines that have vectors."""
 
 
 @dataclass(frozen=True, slots=True)
 class FrameRanking:
-    """Frames by how well their pictures fit, best first."""
+    """Frames by the similarity of their pictures, best first."""
 
     name: str
     """The model's."""
@@ -68,12 +68,12 @@ class FrameRanking:
     scores: Float32
     """Cosines."""
     is_exhausted: bool
-    """Whether there are no more frames to rank."""
+    """Whether all frames are ranked."""
 
 
 @dataclass(frozen=True, slots=True)
 class RankedSegment:
-    """A segment with words of the query, laid on the timeline."""
+    """A segment with words of the query, and its place on the timeline."""
 
     kind: EvidenceKind
     id: int
@@ -81,7 +81,7 @@ class RankedSegment:
     start_seconds: float
     end_seconds: float
     first: int
-    """Its frames are the rows [first, end); none where its video has no frame on the timeline."""
+    """Its frames are rows [first, end); empty if its video has no frames on the timeline."""
     end: int
     score: float
     confidence: float
@@ -90,27 +90,27 @@ class RankedSegment:
 
 @dataclass(frozen=True, slots=True)
 class SegmentRanking:
-    """Segments of one kind by how well their words fit, best first: (n,) each."""
+    """Segments of one kind by how well their words match, best first: (n,) each."""
 
     kind: EvidenceKind
     ids: Int64
     video_ids: Int64
     starts: Float64
-    """Seconds, within the times that the query's filter leaves."""
+    """Seconds, clipped to the times that pass the query's filter."""
     ends: Float64
     firsts: Int64
     end_rows: Int64
     scores: Float64
     confidences: Float64
     by_words: Float64
-    """Confidences by the words that they have in common with the query, whatever else they mean."""
+    """Confidences by the words shared with the query alone."""
     is_exhausted: bool
 
     def __len__(self) -> int:
         return len(self.ids)
 
     def take(self, numbers: Int64) -> SegmentRanking:
-        """Some of the segments, in this order."""
+        """A selection of the segments, in this order."""
         columns: dict[str, Any] = {
             item.name: column[numbers]
             for item in fields(self)
@@ -148,10 +148,10 @@ class SegmentRanking:
 
 
 class Retriever(Protocol):
-    """Ranks one kind of evidence for the question that it was made for."""
+    """Ranks one kind of evidence for its question."""
 
     def rank(self, depth: int) -> FrameRanking | SegmentRanking:
-        """The best of them, as many as say something about the `depth` best frames."""
+        """The best of them, enough to cover the `depth` best frames."""
         ...
 
 
@@ -166,7 +166,7 @@ class PictureRetriever:
         ids, scores = self.question.library.nearest(
             self.view.space, self.view.vector[None], depth, among=self.question.among
         )
-        is_there = (ids[0] >= 0) & np.isfinite(scores[0])  # a vector that is damaged fits nothing
+        is_there = (ids[0] >= 0) & np.isfinite(scores[0])  # a damaged vector matches nothing
         rows = self.question.timeline.rows(ids[0][is_there])
         is_known = rows >= 0
         return FrameRanking(
@@ -179,7 +179,7 @@ class PictureRetriever:
 
 @dataclass(frozen=True, slots=True)
 class WordRetriever:
-    """Ranks the segments of one kind by their words, and by what they mean where that is known."""
+    """Ranks segments of one kind by their words, and by their vectors where they have any."""
 
     question: Question
     kind: EvidenceKind
@@ -206,7 +206,7 @@ class WordRetriever:
 
 @dataclass(frozen=True, slots=True)
 class WindowRetriever:
-    """Ranks windows, of several frames or of sound, by their vectors in one space."""
+    """Ranks windows of frames or sound by their vectors in one space."""
 
     question: Question
     kind: EvidenceKind
@@ -241,14 +241,14 @@ def _laid_out(
     *,
     is_exhausted: bool,
 ) -> SegmentRanking:
-    """Lay segments on the timeline, within the times that the query's filter leaves."""
+    """Place segments on the timeline, within the times that pass the query's filter."""
     where, timeline = question.query.filter, question.timeline
     video_ids, starts, ends = question.library.positions(ids)
     starts = np.maximum(starts, where.after_seconds or 0.0)
     if where.before_seconds is not None:
         ends = np.minimum(ends, where.before_seconds)
     firsts, end_rows = timeline.rows_between(video_ids, starts, ends)
-    if where.after_seconds is not None:  # what is on screen then may have begun before
+    if where.after_seconds is not None:  # the picture on screen then may have begun before
         began = timeline.times[np.minimum(firsts, len(timeline) - 1)] if len(timeline) else starts
         firsts = np.minimum(firsts + (began < where.after_seconds), end_rows)
     return SegmentRanking(
@@ -286,4 +286,4 @@ RETRIEVERS: Mapping[str, Callable[[Question], Iterable[Retriever]]] = MappingPro
         **{name: partial(_words, kind) for name, kind in TEXT_KINDS.items()},
     }
 )
-"""By kind of evidence: what makes the retrievers of a question."""
+"""Retriever factories by kind of evidence."""

@@ -1,9 +1,9 @@
-"""Several steps in a row, in one video: the best ordered choice of frames, by dynamic programming.
+"""Finds ordered steps in one video by dynamic programming.
 
-Each frame gets, step by step, the best sum of scores with which the steps so far can end there: its own
-score for the step, and the best of the step before within the time allowed. It is a variant of DANTE
-(Luu et al., "Integrated Semantic and Temporal Alignment for Interactive Video Retrieval", arXiv:2512.13169)
-with a bound on the time between steps. Every step is one pass over all frames of all videos at once."""
+For each step, every frame gets the best sum of scores of a sequence that ends there: its own score plus the
+best of the previous step within the time allowed. This is a variant of DANTE (Luu et al., "Integrated
+Semantic and Temporal Alignment for Interactive Video Retrieval", arXiv:2512.13169) with a bound on the time
+between steps. Every step is one pass over all frames of all videos at once."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 
 _FIRST_SORTED = 1024
-"""How many of the best ends are sorted at first; many of them are of the same few seconds."""
+"""Number of best ends sorted at first; many of them lie in the same few seconds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
-    """A row for every step, in order of time, and the sum of their scores."""
+    """A row for each step, in order of time, and the sum of their scores."""
 
     rows: tuple[int, ...]
     score: float
@@ -39,10 +39,10 @@ def best_sequences(
     within_seconds: float,
     limit: int,
 ) -> list[Sequence]:
-    """The best sequences, best first, no two of them with a common stretch of one video.
+    """The best sequences, best first, no two of them overlapping.
 
-    `scores` is (steps, frames), frames ordered by (video, time); -inf where a step must not be. Each step is
-    later than the one before by more than nothing and at most `within_seconds`.
+    `scores` is (steps, frames), frames ordered by (video, time); -inf excludes a frame. Each step is later
+    than the one before, by at most `within_seconds`.
     """
     if scores.shape[1] == 0:
         return []
@@ -73,9 +73,9 @@ def window_maxima(values: NDArray[np.float64], starts: Int64, ends: Int64) -> ND
 
 
 def _windows(video_ids: Int64, times: NDArray[np.float64], within_seconds: float) -> tuple[Int64, Int64]:
-    """For each frame, the rows [start, end) where the step before may be.
+    """For each frame, the rows [start, end) where the previous step may be.
 
-    Videos are laid one after the other on one axis of time, further apart than any window reaches.
+    Videos are placed one after another on a common time axis, further apart than the window.
     """
     duration = float(times.max() - times.min())
     within_seconds = min(within_seconds, duration)
@@ -94,7 +94,7 @@ def _choose(
     window_ends: Int64,
     limit: int,
 ) -> list[Sequence]:
-    """Walk back from the best ends, leaving out what shares frames with a better sequence."""
+    """Trace back from the best ends, skipping sequences that overlap a better one."""
     chosen: list[Sequence] = []
     taken = np.zeros(scores.shape[1], dtype=bool)
     final = totals[-1]
@@ -116,7 +116,7 @@ def _choose(
 
 
 def _falling(values: NDArray[np.float64]) -> Iterator[int]:
-    """Places of finite values, best first; ties by row. Sorts no more of them than are asked for."""
+    """Indices of finite values, best first, ties by row. Sorts only as many as are requested."""
     left = np.flatnonzero(np.isfinite(values))
     count = _FIRST_SORTED
     while len(left):

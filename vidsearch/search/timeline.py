@@ -1,7 +1,6 @@
-"""The frames of one space in the order in which their videos show them, and how a query scores them.
+"""The frames of one space, ordered by video and time, and a query's scores of them.
 
-Built over what `Library.matrix` returns, without copying vectors: they are addressed through an order by
-(video, time).
+A view of the store's matrix that does not copy vectors: an index orders them by (video, time).
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ _SAMPLE_BLOCK_FRAMES = 16
 _BLOCK_FRAMES = 512
 """Vectors read at a time and compared with all queries: a megabyte, for 512-d ones."""
 NEAR_IDENTICAL_COSINE = 0.96
-"""Neighbouring frames at least this alike count as one picture where frames are counted."""
+"""Neighbouring frames with at least this cosine count as one."""
 
 
 class Timeline:
@@ -71,7 +70,7 @@ class Timeline:
         return np.sort(rows[rows >= 0])
 
     def video_bounds(self, video_id: int) -> tuple[int, int]:
-        """The rows [first, end) of a video; none where it has no frames here."""
+        """The rows [first, end) of a video; empty if it has no frames here."""
         first = int(np.searchsorted(self.video_ids, video_id, side="left"))
         return first, int(np.searchsorted(self.video_ids, video_id, side="right"))
 
@@ -80,7 +79,7 @@ class Timeline:
     ) -> tuple[Int64, Int64]:
         """The rows [first, end) on screen in [start, end) of videos, (n,) each.
 
-        At least one where the video has frames here, none (first = end) where it has not.
+        At least one row if the video has frames here, else none (first = end).
         """
         low = np.searchsorted(self.video_ids, video_ids, side="left")
         high = np.searchsorted(self.video_ids, video_ids, side="right")
@@ -96,7 +95,7 @@ class Timeline:
         return first, end
 
     def vectors(self, rows: Int64) -> Float32:
-        """Vectors at rows, float32 (n, dim); without copying them where they lie side by side."""
+        """Vectors at rows, float32 (n, dim); not copied if contiguous."""
         at = rows if self._order is None else self._order.rows[rows]
         if len(at) and at[-1] - at[0] == len(at) - 1 and np.all(np.diff(at) == 1):
             return self._vectors[at[0] : at[-1] + 1]
@@ -119,10 +118,9 @@ class Timeline:
 
     @property
     def sample(self) -> Float32:
-        """Some two thousand frames spread over the library, neighbours that look the same only once.
+        """About two thousand frames from all over the library, without near-identical neighbours.
 
-        What a query scores against these is what it scores against the library at large: a video that
-        stands still for an hour does not outvote the others.
+        A query's scores against these represent the library; an hour of still picture does not dominate.
         """
         if self._sample is None:
             self._sample, share = self._draw_sample()
@@ -131,7 +129,7 @@ class Timeline:
 
     @property
     def num_distinct(self) -> float:
-        """An estimate of how many frames there are, neighbours that look the same counted once."""
+        """Estimated number of frames, near-identical neighbours counted once."""
         if self._num_distinct is None:
             _ = self.sample
         return self._num_distinct or 0.0

@@ -1,4 +1,4 @@
-"""A query in one embedding space: its vector there, and how high the library at large scores."""
+"""A query in one embedding space: its vector, and its score distribution over the library."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     Float64: TypeAlias = NDArray[np.float64]
 
 _UNCALIBRATED_LOG_ODDS = -4.0
-"""What a usual frame gets where no map was fitted for such a query, and one more for each deviation above it:
-it weighs pictures against words, and is shown to nobody."""
+"""Log-odds of a usual frame if no map was fitted for this kind of query, plus one per deviation above it.
+Weighs pictures against words; never displayed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class View:
     statistics: ScoreStatistics
     reference: Reference
     calibration: ConfidenceMap | None
-    """None for queries that no map was fitted for: their hits have no confidence."""
+    """None if no map was fitted for this kind of query: hits have no confidence."""
 
     @classmethod
     def of(cls, space: EmbeddingSpace, timeline: Timeline, direction: Direction) -> View:
@@ -61,7 +61,7 @@ class View:
         return np.where(rows >= 0, found, np.nan).astype(np.float32)
 
     def log_odds(self, cosines: Float32) -> Float64:
-        """Log-odds, by frames with these cosines, that this is what was asked for; NaN stays NaN."""
+        """Log-odds that frames with these cosines are what was asked for; NaN stays NaN."""
         if self.calibration is None:
             return _UNCALIBRATED_LOG_ODDS + self.statistics.standard(cosines).astype(np.float64)
         return self.calibration.log_odds(
@@ -87,12 +87,12 @@ def standard_scores(views: Sequence[View], first: int, end: int) -> Float32:
 
 
 def mean_log_odds(views: Sequence[View], frame_ids: Int64) -> Float64:
-    """For each frame, its mean log-odds over the views that know it; -inf where none does."""
+    """For each frame, its mean log-odds over the views that have its vector; -inf if none does."""
     return _mean([view.log_odds(view.cosines(frame_ids)) for view in views], otherwise=-np.inf)
 
 
 def all_log_odds(views: Sequence[View], timeline: Timeline) -> Float64:
-    """Mean log-odds of every frame of a timeline; -inf where no view knows one."""
+    """Mean log-odds of each frame of a timeline; -inf if no view has its vector."""
     rows = np.arange(len(timeline))
     columns = []
     for view in views:
@@ -125,7 +125,7 @@ def step_scores(step_views: Sequence[Sequence[View]], rows: Int64) -> Float32:
 
 
 def confidences(views: Sequence[View], frame_ids: Int64) -> list[float | None]:
-    """For each frame, the confidence by its pictures; None where no map was fitted, or no view knows it."""
+    """For each frame, the confidence by its pictures; None without a fitted map or a vector."""
     if not views or views[0].calibration is None:
         return [None] * len(frame_ids)
     log_odds = mean_log_odds(views, frame_ids)
@@ -134,7 +134,7 @@ def confidences(views: Sequence[View], frame_ids: Int64) -> list[float | None]:
 
 
 def _mean(columns: Sequence[NDArray[np.floating]], *, otherwise: float) -> Float64:
-    """Element by element, the mean of the columns' numbers that are not NaN."""
+    """Element-wise mean over columns, ignoring NaN."""
     if len(columns) == 1:
         return np.where(np.isnan(columns[0]), otherwise, columns[0])
     total = np.zeros(columns[0].shape)

@@ -1,4 +1,4 @@
-"""A query's words in the spaces of windows: of several frames at once, and of sound."""
+"""A query's text in the spaces of windows of frames and of sound."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def window_views(
     composer: QueryComposer,
     timeline_of: Callable[[EmbeddingSpace], Timeline],
 ) -> tuple[list[View], list[str]]:
-    """The words of a query in each space of windows that it looks at and that a model is at hand for.
+    """The query's text in each space of windows that it searches and whose model is available.
 
-    Pictures of a query have no say: they show nothing that moves or sounds.
+    Pictures in the query are ignored: they show neither motion nor sound.
 
     Returns:
-        The views, and what is wrong with the other spaces.
+        The views, and why other spaces are unavailable.
     """
     views: list[View] = []
     problems: list[str] = []
