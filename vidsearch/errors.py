@@ -3,34 +3,34 @@
     VidsearchError
      ├─ MediaError               a file that cannot be turned into frames
      │   ├─ NotAVideo            not a media file, or one without pictures
-     │   ├─ DamagedVideo         a video that breaks off or does not decode
+     │   ├─ DamagedVideo         a video that is truncated or does not decode
      │   ├─ DecodeTimeout        decoding made no progress within its deadline
      │   ├─ NoSound              a video without sound, or without the sound track asked for
-     │   ├─ VideoReplaced        the file holds other content than the library knows under its name
-     │   ├─ SourceMissing        nothing is at an address
-     │   └─ SourceUnavailable    a file elsewhere that does not come for now
-     ├─ ModelError               a model that cannot do its work
-     │   ├─ ModelUnavailable     weights missing, not reachable, or not what their digest says
+     │   ├─ VideoReplaced        the file no longer holds the content that was indexed
+     │   ├─ SourceMissing        a remote file that no longer exists
+     │   └─ SourceUnavailable    a remote file that cannot be fetched for now
+     ├─ ModelError               a model that cannot run
+     │   ├─ ModelUnavailable     weights missing, not reachable, or not matching their digest
      │   └─ ModelOutOfMemory     one image alone does not fit on the device
      ├─ LibraryError             a library that cannot be read or written
      │   ├─ LibraryNotFound      no library at the path
-     │   ├─ LibraryDamaged       the catalog is not a sound SQLite file
-     │   ├─ LibraryTooNew        written by a later format than this program knows
-     │   ├─ LibraryNotWritable   read-only, no permission, or a full disk
-     │   ├─ LeaseLost            another run has taken over what this one worked on
-     │   ├─ VideoNotFound        a name that fits no video in it, or several
-     │   ├─ TrackNotFound        a number that no track in it has
-     │   └─ ConceptNotFound      a name that nobody taught it
-     ├─ QueryError               a query that means nothing: empty, or contradicting itself
+     │   ├─ LibraryDamaged       the catalog is corrupt
+     │   ├─ LibraryTooNew        written by a newer version of vidsearch
+     │   ├─ LibraryNotWritable   read-only, no permission, or the disk is full
+     │   ├─ LeaseLost            another run has taken over the video
+     │   ├─ VideoNotFound        no video, or more than one, has this name
+     │   ├─ TrackNotFound        no track has this id
+     │   └─ ConceptNotFound      no concept has this name
+     ├─ QueryError               a query or a setting that is empty, invalid or contradictory
      ├─ ExportError              an export that cannot be written
      ├─ SubtitleError            a subtitle file that cannot be read
-     └─ ServerError              what a server does not do for a client
-         ├─ PathNotAllowed       a path outside the folders that were named at its start
-         ├─ NotAllowed           a change, where it was started to be read only
-         └─ JobNotFound          a number that no index job has
+     └─ ServerError              a request that a server refuses
+         ├─ PathNotAllowed       a path outside the folders that the server may index
+         ├─ NotAllowed           a change, on a read-only server
+         └─ JobNotFound          no job has this id
 
-A message says what happened, with which value, and what to do. Only the CLI and the page show them. An error
-about one file keeps the file's path apart from the reason, so that a list of files can name each path once.
+A message says what happened, with which value, and what to do. An error about one file keeps the file's path
+apart from the reason, so that a list of files can name each path once.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ if TYPE_CHECKING:
 
 
 class VidsearchError(Exception):
-    """Base of all errors below; its text is fit to be shown to a user.
+    """Base of all errors below. Its text can be shown to users as it is.
 
     Args:
-        reason: What happened. With `path`, a phrase that can follow "path: ", with no full stop at its end.
-        path: The file that it happened to; `str(error)` is then "path: reason".
+        reason: What happened. With `path`, a phrase that can follow "path: ", without a final full stop.
+        path: The file concerned; `str(error)` is then "path: reason".
     """
 
     def __init__(self, reason: str = "", *, path: Path | None = None) -> None:
@@ -67,7 +67,7 @@ class NotAVideo(MediaError):
 
 
 class DamagedVideo(MediaError):
-    """The file is a video, but it breaks off or does not decode."""
+    """The file is a video, but it is truncated or does not decode."""
 
 
 class DecodeTimeout(MediaError):
@@ -79,23 +79,23 @@ class NoSound(MediaError):
 
 
 class VideoReplaced(MediaError):
-    """The file at a video's path holds other content than the library knows under that name."""
+    """The file at a video's path no longer holds the content that was indexed."""
 
 
 class SourceMissing(MediaError):
-    """There is nothing at an address any more."""
+    """A remote file no longer exists."""
 
 
 class SourceUnavailable(MediaError):
-    """The server of a file elsewhere does not give it: for now, or not to this user. Not the file's fault."""
+    """A server does not deliver a remote file, for now or to this user. The file itself may be fine."""
 
 
 class ModelError(VidsearchError):
-    """A model cannot do its work."""
+    """A model cannot run."""
 
 
 class ModelUnavailable(ModelError):
-    """A model's weights are missing, not reachable, or not what their digest says."""
+    """A model's weights are missing, not reachable, or do not match their digest."""
 
 
 class ModelOutOfMemory(ModelError):
@@ -111,27 +111,27 @@ class LibraryNotFound(LibraryError):
 
 
 class LibraryDamaged(LibraryError):
-    """The catalog is not a sound SQLite file."""
+    """The library's catalog is corrupt."""
 
 
 class LibraryTooNew(LibraryError):
-    """The library was written by a later format than this program knows."""
+    """The library was written by a newer version of vidsearch."""
 
 
 class LibraryNotWritable(LibraryError):
-    """The library is read-only, not permitted, or its disk is full."""
+    """The library is read-only, this user may not write to it, or the disk is full."""
 
 
 class LeaseLost(LibraryError):
-    """Another run has taken over a video that this one worked on."""
+    """Another run has taken over the video that this run was indexing."""
 
 
 class VideoNotFound(LibraryError):
-    """A name fits no video in the library, or several."""
+    """No video in the library, or more than one, has this name."""
 
 
 class TrackNotFound(LibraryError):
-    """No track in the library has this number."""
+    """No track in the library has this id."""
 
 
 class ConceptNotFound(LibraryError):
@@ -139,7 +139,7 @@ class ConceptNotFound(LibraryError):
 
 
 class QueryError(VidsearchError):
-    """A query means nothing: it is empty or contradicts itself."""
+    """A query or a setting is empty, invalid or contradictory."""
 
 
 class ExportError(VidsearchError):
@@ -151,16 +151,16 @@ class SubtitleError(VidsearchError):
 
 
 class ServerError(VidsearchError):
-    """A server does not do something for a client."""
+    """A server refuses a request."""
 
 
 class PathNotAllowed(ServerError):
-    """A path is outside the folders that the server was started with."""
+    """A path is outside the folders that the server may index."""
 
 
 class NotAllowed(ServerError):
-    """The server was started to be read only."""
+    """A request would change the library, and the server is read-only."""
 
 
 class JobNotFound(ServerError):
-    """No index job has this number."""
+    """No job has this id."""

@@ -1,8 +1,8 @@
 """What happens in a video: tracks of segments, each segment with a start and an end.
 
-A sampled picture, a caption, a shot, a spoken sentence, a line on the screen, a subtitle, a chapter, a sound
-and a person's correction are all segments. Plain, frozen data, without I/O. Times are seconds from the start
-of the video; spans are half-open: [start, end).
+A sampled picture, a caption, a shot, a spoken sentence, a line of text on the screen, a subtitle, a chapter,
+a sound and a person's correction are all segments. Frozen dataclasses, without I/O. Times are seconds from
+the start of the video; spans are half-open: [start, end).
 """
 
 from __future__ import annotations
@@ -18,20 +18,18 @@ if TYPE_CHECKING:
 TrackKind: TypeAlias = Literal[
     "frames", "caption", "shot", "transcript", "ocr", "subtitle", "chapter", "sound", "clip", "label"
 ]
-"""What a track's segments are: sampled pictures, sentences about them, runs between cuts, spoken sentences,
-lines on the screen, subtitles, chapters, windows of sound, windows of moving pictures, spans that a label
-fits."""
+"""What a track's segments are: sampled pictures, captions of them, shots, spoken sentences, lines of text on
+the screen, subtitles, chapters, windows of sound, windows of moving pictures, spans that match a label."""
 
 WINDOW_KINDS: tuple[TrackKind, ...] = ("sound", "clip")
-"""Kinds whose segments are cut by time for a model that makes a vector of each."""
+"""Kinds whose segments are windows of fixed length, each with a vector and no text."""
 
 TrackState: TypeAlias = Literal["building", "active", "superseded"]
-"""`active`: shown and searched. `building`: made beside an active track, to take its place once it is whole.
+"""`active`: shown and searched. `building`: being made to replace an active track once it is complete.
 `superseded`: kept, but neither shown nor searched."""
 
 HUMAN = "human"
-"""The producer of what people write. No model's track ever takes its place."""
-
+"""The producer of what people write. No model's track ever replaces it."""
 
 FILE = "file"
 """The producer of what people imported from a file."""
@@ -39,28 +37,28 @@ FILE = "file"
 
 @dataclass(frozen=True, slots=True)
 class TrackSpec:
-    """What a track is to be, before it is made: two equal ones of a video are the same track."""
+    """What a track is made of and how. Equal specs for one video mean the same track."""
 
     kind: TrackKind
     producer: str
-    """What makes it, exactly: a model, "file", "stream", or "human"."""
+    """What makes it: a model's name, "file", "stream" or "human"."""
     params: Mapping[str, Any] = field(default_factory=dict)
-    """How it is made, as JSON has it: the sampling plan, a model's weights by digest, a prompt, a file name,
-    a stream's number."""
+    """How it is made, as JSON values: the sampling plan, the digest of a model's weights, a prompt, a file
+    name, a stream's number."""
     language: str | None = None
-    """BCP 47 tag of its text, where known: "en", "pt-BR"."""
+    """BCP 47 tag of its text, if known: "en", "pt-BR"."""
 
     def is_by_same_model(self, other: TrackSpec) -> bool:
-        """Whether the same model, with the same weights where both tracks name them, makes both."""
+        """Whether both are made by the same model, and by the same weights where both state them."""
         digests = {spec.params["weights"] for spec in (self, other) if "weights" in spec.params}
         return self.producer == other.producer and len(digests) <= 1
 
     def replaces(self, other: TrackSpec) -> bool:
-        """Whether a whole track of this kind takes the place of another one of the same video.
+        """Whether this track, once complete, replaces another track of the same video.
 
-        Of most kinds a video shows one track, beside what people wrote. Subtitles stand side by side, as they
-        come from different files and streams; so do windows, whose vectors of different models are searched
-        together, and what is said of chapters and of the whole video, beside the file's own chapters.
+        For most kinds, a video has one active track besides what people wrote. Several are active at once for
+        subtitles (one per file or stream), windows (one per model; their vectors are searched together) and
+        chapters (the file's own, a model's captions of them, and its caption of the whole video).
         """
         if self.kind != other.kind or HUMAN in (self.producer, other.producer):
             return False
@@ -72,12 +70,12 @@ class TrackSpec:
 
     @property
     def _source(self) -> tuple[object, ...]:
-        """What subtitles are read from: a file by its name, a stream by its number."""
+        """Where subtitles come from: a file's name or a stream's number."""
         return self.producer, self.params.get("name"), self.params.get("stream")
 
     @property
     def is_made_by_people(self) -> bool:
-        """Whether it holds what only a person can bring again: their words, or subtitles from a file."""
+        """Whether only a person could supply it again: their own words, or subtitles from a file."""
         return self.producer in (HUMAN, FILE)
 
 
@@ -91,7 +89,7 @@ class Track:
     state: TrackState
     is_complete: bool
     done_until_seconds: float
-    """How far it is made: a later run continues here."""
+    """Up to where it is made; a later run continues from here."""
     created_at: datetime
     num_segments: int
 
@@ -105,7 +103,7 @@ class Track:
 
     @property
     def name(self) -> str:
-        """What to call it among the tracks of its kind: a file's or a stream's name, else what made it."""
+        """Names it among tracks of its kind: a file's or stream's name, its language, or its producer."""
         return str(self.spec.params.get("name") or self.spec.language or self.spec.producer)
 
     @property
@@ -115,7 +113,7 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """What a track holds for [start, end) of its video."""
+    """A track's content for [start, end) of its video."""
 
     id: int
     track_id: int
@@ -123,12 +121,12 @@ class Segment:
     end_seconds: float
     text: str | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """What else its producer says of it, as JSON has it: a score, a box on the screen, words with times."""
+    """Further output of its producer, as JSON values: a score, a box on the screen, words with times."""
 
 
 @dataclass(frozen=True, slots=True)
 class SegmentRecord:
-    """A segment ready to be kept."""
+    """A segment to be stored."""
 
     start_seconds: float
     end_seconds: float
@@ -138,26 +136,26 @@ class SegmentRecord:
     """One unit row of shape (dim,) per space."""
     thumbnail_jpeg: bytes | None = None
     continues: bool = False
-    """True where a segment of the track that ends here goes on: that one is made longer, and none is
-    added."""
+    """True if it continues the track's segment that ends where this one starts: that segment is extended, and
+    none is added."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """The next part of some of a video's tracks. It becomes visible in one transaction."""
+    """The next part of some of a video's tracks, which becomes visible in one transaction."""
 
     until_seconds: float
-    """The tracks are made up to here; a later run continues from here."""
+    """The tracks are made up to here, and a later run continues from here."""
     tracks: Mapping[int, tuple[SegmentRecord, ...]]
-    """Segments in order of time, by the id of their track. A segment whose start the track already has is
-    left as it is, but gains the vectors that it lacks."""
+    """Segments in order of time, by the id of their track. If the track already has a segment with the same
+    start, that one is kept, and gains the vectors that it lacks."""
     spaces: tuple[EmbeddingSpace, ...] = ()
-    """The spaces in which every segment of this part that is to have a vector has one now."""
+    """The spaces in which all segments of this part now have their vectors."""
 
 
 @dataclass(frozen=True, slots=True)
 class WordKind:
-    """Words to look in: of one kind of track, by models or by people."""
+    """A kind of text to search: of one kind of track, by models or by people."""
 
     kind: TrackKind
     is_human: bool = False
@@ -165,7 +163,7 @@ class WordKind:
 
 @dataclass(frozen=True, slots=True)
 class SegmentMatch:
-    """A segment whose words answer a query."""
+    """A segment whose words match a query."""
 
     segment_id: int
     track_id: int
@@ -177,6 +175,6 @@ class SegmentMatch:
     end_seconds: float
     text: str
     score: float
-    """Higher is better; comparable within one answer only."""
+    """Higher is better; comparable only within one answer."""
     highlighted: str
     """The text, with HIGHLIGHT_START and HIGHLIGHT_END around each word that matched."""

@@ -1,8 +1,7 @@
-"""The nouns of vidsearch: plain, frozen data that every layer hands to the next.
+"""Data types that all layers share: frozen dataclasses, without I/O.
 
-No I/O and no behaviour beyond small derived values. Times are seconds from the start of the video as a
-player counts them (container presentation times less the container's start time). Spans are half-open:
-[start, end).
+Times are seconds from the start of the video, as a player shows them: container presentation times minus the
+container's start time. Spans are half-open: [start, end).
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ LARGEST_ID = 2**63 - 1
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a file says of itself, without decoding it."""
+    """Properties of a video file, read without decoding it."""
 
     size_bytes: int
     container: str
@@ -45,15 +44,15 @@ class VideoInfo:
     """Pixels as displayed, after rotation."""
     height: int
     rotation_degrees: int
-    """Clockwise turn that makes the stored picture upright, after any mirroring: 0, 90, 180 or 270."""
+    """Clockwise rotation that makes the stored picture upright, after any mirroring: 0, 90, 180 or 270."""
     frame_rate: float | None
-    """Average frames per second; None where the container does not say."""
+    """Average frames per second; None if the container does not state it."""
     duration_seconds: float | None
-    """None where the header does not say."""
+    """None if the header does not state it."""
     num_audio_tracks: int
     created_at: datetime | None
-    """When the container says that it was recorded. Aware, with the offset from UTC that held there as far as
-    the file says it, else with that of this machine's time zone."""
+    """Recording time in the container's metadata. Timezone-aware: with the file's own offset from UTC, or, if
+    it has none, that of this machine's time zone."""
 
 
 Sampling: TypeAlias = Literal["uniform", "shots", "keyframes"]
@@ -61,10 +60,10 @@ Sampling: TypeAlias = Literal["uniform", "shots", "keyframes"]
 
 @dataclass(frozen=True, slots=True)
 class SamplingPlan:
-    """Which instants of a video are looked at.
+    """Which times of a video are sampled.
 
-    `uniform`: each k / fps in [start, end), or, with `max_frames` N, N instants spread evenly where that is
-    fewer. `shots`: the middle of each shot, and more of long ones. `keyframes`: the stream's own key frames.
+    `uniform`: every 1 / fps seconds in [start, end), or `max_frames` times spread evenly if that is fewer.
+    `shots`: the middle of each shot, and several times in long ones. `keyframes`: the stream's key frames.
     """
 
     fps: float = 1.0
@@ -76,21 +75,21 @@ class SamplingPlan:
 
 @dataclass(frozen=True, slots=True)
 class SpokenWord:
-    """A word as it was heard, in seconds from the start of the sound."""
+    """A transcribed word. Times are seconds from the start of the sound."""
 
     start_seconds: float
     end_seconds: float
     text: str
-    """With the space before it, in languages that have spaces."""
+    """Includes the preceding space, in languages that separate words."""
     probability: float
 
 
 @dataclass(frozen=True, slots=True)
 class AudioBlock:
-    """Some seconds of sound."""
+    """Consecutive samples of sound."""
 
     start_seconds: float
-    """From the start of the video. A block begins where the one before it ends."""
+    """From the start of the video. Each block starts where the previous one ends."""
     samples: Float32
     """Shape (n,), in [-1, 1]."""
 
@@ -102,13 +101,13 @@ class Frame:
     time_seconds: float
     """Presentation time of the picture."""
     sample_time_seconds: float
-    """The sampled instant at which this picture is on screen; at or after `time_seconds`, but for instants
+    """The sampled time at which this picture is on screen. At or after `time_seconds`, except for times
     before the first picture."""
     image: UInt8Image
     shot: Shot | None = None
-    """The shot that it stands for, where the plan looks for shots."""
+    """The shot that it represents; None unless the plan samples by shots."""
     large_image: UInt8Image | None = None
-    """The picture once more, large enough to be read, where that was asked for."""
+    """The same picture at a size for reading text, if requested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +120,7 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class TimedText:
-    """Words that hold for a span [start, end) of a video: a subtitle, a chapter."""
+    """Words that belong to a span [start, end) of a video: a subtitle, a chapter title."""
 
     start_seconds: float
     end_seconds: float
@@ -134,7 +133,7 @@ class TimedText:
 
 @dataclass(frozen=True, slots=True)
 class EmbeddingSpace:
-    """What made a vector. Vectors of different spaces are never compared."""
+    """Identifies what produced a vector. Vectors of different spaces are never compared."""
 
     model: str
     """Registry name, hub id or folder: "mini", "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"."""
@@ -142,8 +141,8 @@ class EmbeddingSpace:
     preprocessing: str
     dim: int
     kind: TrackKind = "frames"
-    """The kind of the segments that its vectors belong to. What one model makes of frames, of sounds and of
-    lines of words is kept, and searched, apart."""
+    """The kind of segments that its vectors belong to. One model's vectors of frames, of sounds and of lines
+    of text are stored and searched separately."""
 
     @property
     def key(self) -> str:
@@ -155,36 +154,36 @@ class EmbeddingSpace:
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     def of(self, kind: TrackKind) -> EmbeddingSpace:
-        """The space of what the same model makes of another kind of segments."""
+        """The space of the same model's vectors for another kind of segments."""
         return replace(self, kind=kind)
 
 
 UNCLEAR_CAPTION = "a picture that is hard to make out"
-"""What a captioner says of an image that it has no words for."""
+"""The caption of an image that a captioner cannot describe."""
 
 
 @dataclass(frozen=True, slots=True)
 class GeneratedCaption:
-    """What a captioner says of one image."""
+    """A captioner's output for one image."""
 
     text: str
     """Cleaned for reading."""
     raw_text: str
     tokens: tuple[str, ...]
     token_logprobs: tuple[float, ...]
-    """Natural log-probability of each token, as long as `tokens`."""
+    """Natural log-probability of each of `tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryModels:
-    """The models that a library is made with, by registry name, hub id or folder."""
+    """The models that a library uses, each by registry name, hub id or folder."""
 
     embedders: tuple[str, ...]
     captioner: str | None
     moving: tuple[str, ...] = ()
-    """Those that look at several frames of a few seconds at once."""
+    """Models that embed a few seconds of moving pictures at once."""
     sounds: tuple[str, ...] = ()
-    """Those that hear."""
+    """Models that embed sound."""
 
 
 # --- captions ---------------------------------------------------------------------------------------
@@ -199,7 +198,7 @@ class CaptionOrigin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A caption of a frame, and where it comes from."""
+    """A frame's caption and its provenance."""
 
     text: str
     raw_text: str
@@ -209,7 +208,7 @@ class Caption:
     mean_logprob: float | None = None
     """Mean natural log-probability per token; None for human captions."""
     carried_over: bool = False
-    """True where the frame was not captioned itself but looked like an earlier one, whose caption this is."""
+    """True if the caption was written for an earlier frame that looks alike, rather than for this one."""
 
 
 # --- files ------------------------------------------------------------------------------------------
@@ -217,28 +216,28 @@ class Caption:
 
 @dataclass(frozen=True, slots=True)
 class Fingerprint:
-    """A file's content, as far as it is known."""
+    """Identifies a file's content."""
 
     content_hash: str
-    """Hex digest over the whole file; for one elsewhere that was not read whole yet, see
+    """Hex digest of the whole file. For a remote file that was not read completely yet, see
     `store.fingerprint.identify`."""
     quick_key: str
-    """Hex digest over the size and some blocks: cheap, equal for equal files, and not proof of equality."""
+    """Hex digest of the size and a few blocks: cheap, equal for equal files, but no proof of equality."""
     size_bytes: int
     mtime_ns: int
     version: str | None = None
-    """What its server calls it, for a file elsewhere; see `SourceState`."""
+    """The version that a remote file's server reports; see `SourceState`."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceState:
-    """What tells, without reading a file, that it is still the one that it was."""
+    """Tells whether a file has changed, without reading it."""
 
     size_bytes: int
     mtime_ns: int
-    """0 where its server does not say."""
+    """0 if a remote file's server does not report it."""
     version: str | None
-    """What changes whenever the content does: a version id or an ETag; on this machine, the inode."""
+    """Changes whenever the content does: a version id or an ETag; for a local file, the inode."""
 
 
 # --- library ----------------------------------------------------------------------------------------
@@ -251,9 +250,9 @@ class Video:
     id: int
     content_hash: str
     quick_key: str
-    """See `Fingerprint`: tells quickly whether a file still holds the video."""
+    """A quick check whether a file still holds this video; see `Fingerprint`."""
     paths: tuple[Path, ...]
-    """Where it was last seen, the first one first; never empty."""
+    """Where it was last seen, in the order in which the paths were added; never empty."""
     info: VideoInfo
     plan: SamplingPlan
     is_complete: bool
@@ -263,27 +262,27 @@ class Video:
 
     @property
     def path(self) -> Path:
-        """The first path that exists now, else the first. No server is asked: see `paths.exists`."""
+        """The first path that exists now, or the first one if none does. Remote paths are not checked."""
         here_first = sorted(self.paths, key=is_elsewhere) if len(self.paths) > 1 else self.paths
         return next((path for path in here_first if exists(path)), self.paths[0])
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFrame:
-    """A frame in a library, without its picture and vectors."""
+    """A frame in a library, without its picture and its vectors."""
 
     id: int
     video_id: int
     time_seconds: float
     end_seconds: float
-    """The next frame's time, or the video's end: the frame stands for [time, end)."""
+    """The next frame's time, or the end of the video: the frame represents [time, end)."""
     caption: Caption | None
     is_blank: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A file that could not be indexed, and why."""
+    """A file that could not be indexed, and the reason."""
 
     path: Path
     reason: str
@@ -294,18 +293,18 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class FrameFilter:
-    """Which frames a query looks at. Every set field must hold."""
+    """Restricts a query to some frames: those that satisfy every field that is set."""
 
     video_glob: str | None = None
-    """Matched against the whole path and against the file name; letter case is ignored."""
+    """Matched against the whole path and against the file name, ignoring case."""
     video_ids: tuple[int, ...] | None = None
     after_seconds: float | None = None
     """Frames at this time of their video or later."""
     before_seconds: float | None = None
     """Frames before this time of their video."""
     recorded_after: datetime | None = None
-    """Container creation time, else the file's modification time. A time without a zone is meant on the clock
-    of the place where each video was recorded."""
+    """Compared with the container's creation time, or the file's modification time if it has none. A time
+    without a zone is local time where each video was recorded."""
     recorded_before: datetime | None = None
     min_duration_seconds: float | None = None
     max_duration_seconds: float | None = None
@@ -324,40 +323,40 @@ class FrameFilter:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """One reason why a moment is a hit."""
+    """One reason why a moment matches a query."""
 
     kind: str
     """"pictures", "captions", "corrections", "subtitles", ..."""
     text: str
-    """The words that answer; empty for pictures."""
+    """The matching words; empty for pictures."""
     start_seconds: float
-    """Where it is seen or said: [start, end)."""
+    """Where it is seen or heard: [start, end)."""
     end_seconds: float
     confidence: float | None
-    """Probability in [0, 1], by this alone, that it is what was asked for."""
+    """Probability in [0, 1] that the moment matches, judged by this evidence alone."""
     highlighted: str = ""
     """`text` with `store.records.HIGHLIGHT_START` and `HIGHLIGHT_END` around each word that matched."""
 
 
 @dataclass(frozen=True, slots=True)
 class StepHit:
-    """One step of a moment that was asked for as a sequence."""
+    """One step of a hit for a query with several steps."""
 
     text: str
     frame_id: int
     time_seconds: float
     score: float
-    """The mean standard score of the step's words and the frame over the spaces; the logarithm of the step's
-    probability where words of tracks were looked at too."""
+    """The standard score of the step's words for the frame, averaged over the spaces; if words of tracks were
+    searched too, the logarithm of the step's probability."""
     caption: str | None
     confidence: float | None = None
     evidence: tuple[Evidence, ...] = ()
-    """Why it is this step, what tells most first."""
+    """Why it matches this step, strongest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class SearchHit:
-    """A moment that answers a query."""
+    """A moment that matches a query."""
 
     video: Video
     frame_id: int
@@ -365,18 +364,18 @@ class SearchHit:
     """The best frame's time."""
     start_seconds: float
     end_seconds: float
-    """The span around the best frame: [start, end)."""
+    """The matching span, [start, end), which contains the best frame."""
     score: float
-    """Comparable within one answer only: a cosine, a BM25 score, or the joint weight of several kinds of
-    evidence, -log(1 - probability)."""
+    """Comparable only within one answer: a cosine, a BM25 score, or -log(1 - probability) for several kinds
+    of evidence combined."""
     caption: str | None
     confidence: float | None = None
-    """Probability in [0, 1] that this is what was asked for, comparable across models and libraries."""
+    """Probability in [0, 1] that the moment matches; comparable across models and libraries."""
     num_duplicates: int = 0
-    """Near-identical moments of other videos that were folded into this one."""
+    """Near-identical moments of other videos that this hit also represents."""
     scores: Mapping[str, float] = field(default_factory=dict)
-    """The parts that the score was fused from, by name."""
+    """The scores that `score` was fused from, by name."""
     steps: tuple[StepHit, ...] = ()
-    """Of a query with several steps, each in order of time."""
+    """For a query with several steps: one per step, in order of time."""
     evidence: tuple[Evidence, ...] = ()
-    """Why it is a hit, what tells most first."""
+    """Why it matches, strongest first."""
