@@ -1,4 +1,4 @@
-"""Where a library keeps its rows: a database with transactions, on this machine or on a server."""
+"""The database of a library: SQLite in its folder, or PostgreSQL on a server."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from vidsearch.store.records import Problem
 
 
 class Catalog(Protocol):
-    """The database of one library. Safe to use from several threads."""
+    """The database of one library. Thread-safe."""
 
     @property
     def address(self) -> str:
-        """What names the library to people: its folder, or its server without a password."""
+        """The library's folder, or its server's address without the password: for messages."""
         ...
 
     @property
     def folder(self) -> Path:
-        """Where files beside the rows are, on this machine."""
+        """The folder on this machine for files beside the database, such as vector files."""
         ...
 
     @property
@@ -35,49 +35,56 @@ class Catalog(Protocol):
         ...
 
     def read(self) -> AbstractContextManager[Connection]:
-        """All that is read inside is of one moment. Never waits for a writer. Nests, in `write` too."""
+        """Open one snapshot for reading. Never waits for a writer. May be nested, also inside `write`."""
         ...
 
     def write(self) -> AbstractContextManager[Connection]:
-        """One transaction: all of what is written inside is kept, or nothing. Writers take turns.
+        """Open a transaction, which is committed on leaving and rolled back on an error. Writers take turns.
 
-        Raises LibraryNotWritable.
+        Raises:
+            LibraryNotWritable: The library is read-only, or the disk is full.
         """
         ...
 
     def close(self) -> None:
-        """Close every connection; the catalog stays closed."""
+        """Close all connections. A closed catalog cannot be opened again."""
         ...
 
     def size_bytes(self) -> int:
-        """The bytes of all that the library keeps."""
+        """Return the size of everything that the library stores."""
         ...
 
     def stamp(self) -> object:
-        """A value that is another one after each write of any process."""
+        """Return a value that changes with each write by any process."""
         ...
 
     def counters(self, connection: Connection) -> dict[str, int]:
-        """The last number that each table which counts has given a row, of those gone too."""
+        """Return the last id that each table has assigned, whether or not its row still exists."""
         ...
 
     def set_counters(self, connection: Connection, counters: Mapping[str, int]) -> None:
-        """Go on counting after these numbers, and after all that are there."""
+        """Assign ids above these, and above all existing ones, from now on."""
         ...
 
     def settle(self) -> None:
-        """Let the database see what it holds, after much was written."""
+        """Update the statistics that the query planner uses, after large writes."""
         ...
 
     def check(self, *, repair: bool) -> Iterator[Problem]:
-        """What is wrong with the database itself, and with `repair`, what was done about it."""
+        """Check the database itself, and yield its problems; with `repair`, with what was done about each."""
         ...
 
 
 def open_catalog(path: str | os.PathLike[str], *, create: bool = False, read_only: bool = False) -> Catalog:
-    """Open the catalog in a folder, or on a server, as `postgresql://host/database`.
+    """Open the catalog in a folder, or on a server.
 
-    Raises LibraryNotFound, LibraryDamaged, LibraryTooNew, LibraryNotWritable.
+    Args:
+        path: The folder, or `postgresql://host/database`.
+        create: Whether to create the library if there is none.
+        read_only: Never write.
+
+    Raises:
+        LibraryNotFound, LibraryDamaged, LibraryTooNew, LibraryNotWritable: See `Store.open`.
     """
     url = server_url(path)
     if url is not None:

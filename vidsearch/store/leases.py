@@ -1,8 +1,8 @@
-"""Who works on which video: a lease, which a worker holds until it is done, dies, or gives no sign of life.
+"""Leases: which process may index which content.
 
-A lease has an *epoch*, a number that is never used twice. Whatever is written under a lease checks in its own
-transaction that the epoch is still the content's, so a worker that hangs and comes back late is refused. The
-death of a process on this machine is seen at once; that of one elsewhere, when its lease has expired.
+A lease has an *epoch*, a number that is never used twice. Each transaction under a lease checks that its
+epoch is still the current one, so that a worker that hung and resumes late is refused. The death of a process
+on this machine is detected at once; that of one on another machine, when its lease expires.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from vidsearch.errors import LibraryError
@@ -24,10 +23,10 @@ from vidsearch.store.catalog import Catalog
 from vidsearch.store.records import Lease
 
 LEASE_SECONDS = 60.0
-"""A worker on another machine that is not heard of for so long has lost its lease."""
+"""A lease that is not renewed for this long expires."""
 RENEWAL_SECONDS = 15.0
 _START_TOLERANCE_SECONDS = 5.0
-"""A system's clock that is set moves the times at which its processes are said to have started."""
+"""Setting the system's clock shifts the reported start times of running processes."""
 
 
 def take(catalog: Catalog, content_hash: str) -> Lease | None:
@@ -82,7 +81,7 @@ def give_back(catalog: Catalog, lease: Lease) -> None:
 
 
 class Heartbeat:
-    """Renews leases in a thread of its own for as long as it is open."""
+    """Renews leases from a thread of its own while it is open."""
 
     def __init__(self, renew: Callable[[], None]) -> None:
         self._renew = renew
@@ -93,37 +92,32 @@ class Heartbeat:
         self._thread.start()
         return self
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stopped.set()
         self._thread.join()
 
     def _beat(self) -> None:
         while not self._stopped.wait(RENEWAL_SECONDS):
-            with suppress(LibraryError):  # what cannot be written is told by whoever has something to write
+            with suppress(LibraryError):  # the next write under a lease raises it
                 self._renew()
 
 
 def _this_process() -> str:
-    """A name for this process that no other one has, on this machine or elsewhere."""
-    import psutil  # here and below, as who reads has no lease, and it takes 15 ms
+    """A name for this process, unique across machines."""
+    import psutil  # here and below: takes 15 ms to import, and readers take no leases
 
     pid = os.getpid()
     return f"{_host()}/{pid}/{psutil.Process(pid).create_time():.2f}"
 
 
 def _is_dead(holder: str) -> bool:
-    """Whether a process is known to be dead; of another machine's nothing is known."""
+    """Whether a process is known to be dead. Processes of other machines are not."""
     import psutil
 
     try:
         host, pid, started = holder.split("/")
         number, started_at = int(pid), float(started)
-    except ValueError:  # damage: that is nobody
+    except ValueError:  # corrupt: no process has this name
         return True
     if host != _host():
         return False
@@ -139,7 +133,7 @@ def _is_dead(holder: str) -> bool:
 
 @cache
 def _host() -> str:
-    """A name for what this process and others see each other's numbers in: a machine, or a container."""
+    """A name for the machine or container within which process ids are unique."""
     parts = [platform.node()]
     with suppress(OSError):
         parts.append(Path("/etc/machine-id").read_text().strip())

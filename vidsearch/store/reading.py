@@ -1,4 +1,4 @@
-"""What a library can say of itself: every method is one snapshot, and none waits for a writer."""
+"""The part of `Store` that reads. Each method sees one snapshot, and none waits for a writer."""
 
 from __future__ import annotations
 
@@ -56,29 +56,29 @@ if TYPE_CHECKING:
 
 
 class StoreReading:
-    """The half of `Store` that reads."""
+    """A store that can be read."""
 
     def __init__(self, catalog: Catalog) -> None:
         self._catalog = catalog
         self.concepts = ConceptStore(catalog)
-        """What the library was taught."""
+        """The concepts that the library was taught."""
         self.alerts = AlertStore(catalog)
-        """What `watch` found to tell of, and who was told."""
+        """The alerts of `vidsearch watch`, and their delivery."""
         self.labels = LabelStore(catalog)
-        """What is looked for in every frame, and where it was seen."""
+        """The labels that are searched for in every frame."""
 
     @property
     def path(self) -> Path:
-        """The folder of its files on this machine."""
+        """The folder on this machine that holds its files."""
         return self._catalog.folder
 
     @property
     def address(self) -> str:
-        """What names the library to people: its folder, or its server without a password."""
+        """The library's folder, or its server's address without the password: for messages."""
         return self._catalog.address
 
     def stamp(self) -> object:
-        """A value that is another one after each write of any process."""
+        """A value that changes with each write by any process."""
         return self._catalog.stamp()
 
     @property
@@ -87,24 +87,27 @@ class StoreReading:
 
     @property
     def models(self) -> LibraryModels | None:
-        """The models that it is made with; None before anything is indexed."""
+        """The models that the library uses; None before the first run."""
         with self._catalog.read() as connection:
             return setting_rows.models(connection)
 
     @property
     def exclude(self) -> tuple[str, ...]:
-        """Patterns, as in a .gitignore, of the files in folders that indexing passes over."""
+        """Patterns, as in a .gitignore, of files that indexing skips."""
         with self._catalog.read() as connection:
             return setting_rows.exclude(connection)
 
     def spaces(self, kind: TrackKind | None = "frames") -> tuple[EmbeddingSpace, ...]:
-        """The spaces that are searched and hold vectors of segments of a kind, in the order in which they
-        came; None for those of all kinds."""
+        """Return the spaces that are searched, in the order in which they were added.
+
+        Args:
+            kind: Only spaces of this kind of segments; None for all.
+        """
         with self._catalog.read() as connection:
             return tuple(row.space for row in vector_rows.spaces(connection, "active", kind))
 
     def info(self) -> LibraryInfo:
-        """The library in numbers."""
+        """Return the library's models, and its size in numbers."""
         with self._catalog.read() as connection:
             numbers = setting_rows.numbers(connection)
         return LibraryInfo(
@@ -117,18 +120,26 @@ class StoreReading:
         )
 
     def videos(self, name: str | None = None) -> list[Video]:
-        """Return every video, in the order of first indexing, or those that a name means.
+        """Return videos, in the order of first indexing.
 
-        Raises VideoNotFound for a name that fits none; see `vidsearch.store.naming`.
+        Args:
+            name: Only those with this name, as in `vidsearch.store.naming`; None for all.
+
+        Raises:
+            VideoNotFound: No video has this name.
         """
         with self._catalog.read() as connection:
             videos = video_rows.all_videos(connection)
         return videos if name is None else find_videos_named(name, videos)
 
     def video(self, ref: str | int) -> Video:
-        """Return the one video that an id or a name means; see `vidsearch.store.naming`.
+        """Return one video.
 
-        Raises VideoNotFound where there is none, or where the name fits several.
+        Args:
+            ref: Its id, or its name as in `vidsearch.store.naming`.
+
+        Raises:
+            VideoNotFound: No video, or more than one, has this name.
         """
         with self._catalog.read() as connection:
             if isinstance(ref, int):
@@ -140,32 +151,36 @@ class StoreReading:
         return find_video_named(ref, videos)
 
     def recorded_local_seconds(self) -> dict[int, float]:
-        """When each video was recorded, as the clock of that place showed it, in seconds since 1970."""
+        """Return when each video was recorded, by id: the local time there, in seconds since 1970."""
         with self._catalog.read() as connection:
             return video_rows.recorded_local_seconds(connection)
 
     def video_of_content(self, content_hash: str) -> Video | None:
-        """The video of this content; None where the library has none."""
+        """Return the video with this content hash, or None."""
         with self._catalog.read() as connection:
             return video_rows.video_by_hash(connection, content_hash)
 
     def frames(self, video_id: int) -> list[IndexedFrame]:
-        """A video's frames, by time."""
+        """Return a video's frames, by time."""
         with self._catalog.read() as connection:
             return frame_rows.frames_of(connection, video_id)
 
     def track_frames(self, track_id: int) -> list[IndexedFrame]:
-        """The frames of one `frames` track, shown or not, by time."""
+        """Return the frames of one `frames` track in any state, by time."""
         with self._catalog.read() as connection:
             return frame_rows.frames_of_track(connection, track_id)
 
     def frames_by_id(self, frame_ids: Sequence[int]) -> list[IndexedFrame]:
-        """The frames with these ids, in this order; unknown ids are left out."""
+        """Return the frames with these ids, in this order. Unknown ids are left out."""
         with self._catalog.read() as connection:
             return frame_rows.frames_by_id(connection, [int(frame_id) for frame_id in frame_ids])
 
     def thumbnail(self, frame_id: int) -> bytes:
-        """A frame's small picture, JPEG. Raises VideoNotFound where there is no such frame."""
+        """Return a frame's thumbnail as JPEG, empty if none is stored.
+
+        Raises:
+            VideoNotFound: There is no such frame.
+        """
         with self._catalog.read() as connection:
             jpeg = frame_rows.thumbnail(connection, frame_id)
         if jpeg is None:
@@ -173,22 +188,21 @@ class StoreReading:
         return jpeg
 
     def shots(self, video_id: int) -> list[Shot]:
-        """A video's shots, by start; none where it was not sampled by shots."""
+        """Return a video's shots, by start; none if it was not sampled by shots."""
         with self._catalog.read() as connection:
             return frame_rows.shots_of(connection, video_id)
 
     def failures(self) -> list[Failure]:
-        """The files that could not be indexed, by path."""
+        """Return the files that could not be indexed, by path."""
         with self._catalog.read() as connection:
             return video_rows.failures(connection)
 
     def frame_ids(self, where: FrameFilter) -> Int64 | None:
-        """Ids of the frames that a filter leaves, ascending; None where it is empty and leaves all."""
+        """Return the ids of frames that pass a filter, ascending int64 (n,); None if the filter is empty."""
         return self.segment_ids(where, "frames")
 
     def segment_ids(self, where: FrameFilter, kind: TrackKind) -> Int64 | None:
-        """Ids of the segments of a kind that a filter leaves, ascending; None where it is empty and leaves
-        all."""
+        """Return the ids of a kind's segments that pass a filter, as `frame_ids` does."""
         if where.is_empty:
             return None
         with self._catalog.read() as connection:
@@ -197,13 +211,13 @@ class StoreReading:
     def lines_lacking(
         self, space: EmbeddingSpace, num_lines: int, *, after: int = 0, by_models: bool = True
     ) -> list[tuple[int, str]]:
-        """Ids and words of segments of the space's kind that have no vector in it, by id.
+        """Return the ids and texts of segments of the space's kind that have no vector in it, by id.
 
         Args:
             space: The space.
-            num_lines: How many, at most.
-            after: The id to go on after: the last one of the call before. Lines up to it are not looked at.
-            by_models: Whether to take those by models as well as those by people.
+            num_lines: How many to return, at most.
+            after: Only segments with a larger id: the last id of the previous call.
+            by_models: Whether to include segments by models, besides those by people.
         """
         words = [WordKind(space.kind, is_human=True), *([WordKind(space.kind)] if by_models else [])]
         with self._catalog.read() as connection:
@@ -212,7 +226,7 @@ class StoreReading:
             return line_vectors.lacking(connection, space_id, words, num_lines=num_lines, after=after)
 
     def covered_lines(self) -> Int64:
-        """Ids of the models' captions and lines that a person's words cover whole, ascending: not shown."""
+        """Return the ids of models' segments that are hidden by a person's words, ascending."""
         with self._catalog.read() as connection:
             return np.asarray(caption_rows.covered_by_people(connection), dtype=np.int64)
 
@@ -224,9 +238,16 @@ class StoreReading:
         kinds: Sequence[WordKind],
         where: FrameFilter = FrameFilter(),
     ) -> list[SegmentMatch]:
-        """The k segments of these kinds whose words answer best: one ranking over all of them.
+        """Find the segments whose text matches words best, in one ranking over several kinds.
 
-        Words are stemmed, `sun*` is a prefix, "red car" in quotes a phrase; no input is an error.
+        Args:
+            words: Stemmed when compared; `sun*` is a prefix, "red car" in quotes a phrase. Any text is valid.
+            k: How many to find.
+            kinds: The kinds of text to search.
+            where: The filter that segments must pass.
+
+        Returns:
+            The matches, best first.
         """
         with self._catalog.read() as connection:
             among = _among(connection, kinds, where)
@@ -240,40 +261,48 @@ class StoreReading:
         kinds: Sequence[WordKind],
         where: FrameFilter = FrameFilter(),
     ) -> Ranked:
-        """What `match` finds, as arrays of ids, scores and shares of the words, without texts: quicker."""
+        """Find what `match` finds, as arrays of ids, scores and shares of the words, without texts."""
         with self._catalog.read() as connection:
             among = _among(connection, kinds, where)
             return word_ranking.best_scores(connection, words, k, kinds=kinds, among=among)
 
     def marked(self, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
-        """What segments say, with the words that answer marked: of ids with their scores, in this order.
+        """Return segments with the matching words highlighted.
 
-        Segments that are gone are left out.
+        Args:
+            words: As for `match`.
+            scores: The segments' scores by id; the answer has the same order.
+
+        Returns:
+            The matches. Segments that have been removed are left out.
         """
         with self._catalog.read() as connection:
             return word_ranking.marked(connection, words, scores)
 
     def positions(self, segment_ids: Sequence[int] | Int64) -> tuple[Int64, Float64, Float64]:
-        """Where segments are: their videos int64 (n,), and starts and ends, float64 (n,) seconds, in this
-        order.
+        """Return where segments are, in the given order.
 
-        Raises KeyError for an id that no segment has.
+        Returns:
+            The ids of their videos, int64 (n,), and their starts and ends in seconds, float64 (n,).
+
+        Raises:
+            KeyError: No segment has one of the ids.
         """
         with self._catalog.read() as connection:
             return filters.positions(connection, [int(segment_id) for segment_id in segment_ids])
 
     def tracks(self, video_id: int) -> list[Track]:
-        """A video's tracks, in the order in which they were begun."""
+        """Return a video's tracks, in the order in which they were begun."""
         with self._catalog.read() as connection:
             return track_rows.tracks_of(connection, video_id)
 
     def segments(self, track_id: int) -> list[Segment]:
-        """A track's segments, by start."""
+        """Return a track's segments, by start."""
         with self._catalog.read() as connection:
             return track_rows.segments_of(connection, track_id)
 
     def subtitles(self, video_id: int) -> list[SubtitleTrack]:
-        """A video's subtitle tracks that are shown, with their lines."""
+        """Return a video's active subtitle tracks with their lines."""
         return [
             SubtitleTrack(
                 id=track.id,
@@ -289,7 +318,11 @@ class StoreReading:
         ]
 
     def track(self, track_id: int) -> Track:
-        """The track with an id. Raises TrackNotFound."""
+        """Return the track with an id.
+
+        Raises:
+            TrackNotFound: There is no such track.
+        """
         with self._catalog.read() as connection:
             track = track_rows.track(connection, track_id)
         if track is None:
@@ -297,7 +330,7 @@ class StoreReading:
         return track
 
     def caption_versions(self, frame_id: int) -> list[CaptionVersion]:
-        """All captions that a frame has had, the first one first."""
+        """Return all captions that a frame has had, oldest first."""
         with self._catalog.read() as connection:
             frames = frame_rows.frames_by_id(connection, [frame_id])
             if not frames:
@@ -305,23 +338,26 @@ class StoreReading:
             return caption_rows.versions(connection, frames[0].video_id, frames[0].time_seconds)
 
     def lookup(self, path: Path) -> FileState:
-        """What is known of a file. Reads it whole only where its quick key is known and its place is not.
+        """Return what the library knows about a file.
 
-        Raises MediaError where it cannot be read.
+        Reads the whole file only if its path is new and its quick key is known.
+
+        Raises:
+            MediaError: The file cannot be read.
         """
         path = absolute(path)
         known = elsewhere.known_version(self._catalog, path) if is_elsewhere(path) else None
         return known or ledger.lookup(self._catalog, path)
 
     def lookup_content(self, fingerprint: Fingerprint) -> FileState:
-        """What is known of some content, wherever its file is."""
+        """Return what the library knows about some content, at whatever path."""
         return ledger.lookup_content(self._catalog, fingerprint)
 
 
 def _among(
     connection: Connection, kinds: Sequence[WordKind], where: FrameFilter
 ) -> dict[WordKind, Int64] | None:
-    """The segments that a filter leaves, by kind; None where it leaves all."""
+    """Return the ids of segments that pass a filter, by kind; None if the filter is empty."""
     if where.is_empty:
         return None
     shown = word_ranking.num_searchable(connection)
