@@ -26,6 +26,20 @@ def test_the_hottest_place_is_where_the_grid_says():
     assert heat[70, 10] == pytest.approx(0, abs=0.02)
 
 
+def test_the_colder_half_stays_as_it_is():
+    """A veil over all of a picture hides what is in it."""
+    image = np.full((40, 40, 3), 90, dtype=np.uint8)
+    drawn = overlay(image, _relevance([[1, 2], [4, 9]]), with_legend=False)
+    corners = [drawn[0, 0].tolist(), drawn[0, -1].tolist()]
+    assert corners == [[90, 90, 90]] * 2
+    assert drawn[-1, -1].tolist() == pytest.approx([195, 197, 138], abs=2)
+
+
+@pytest.mark.parametrize("grid", [[[0, 1], [1, 1]], [[0, 0], [0, 1]]])
+def test_a_grid_of_two_values_has_a_hottest_place(grid):
+    assert heat_map(np.asarray(grid, dtype=np.float32), WHOLE, 20, 20)[-1, -1] > 0.9
+
+
 def test_nothing_is_hot_outside_the_crop():
     heat = heat_map(np.eye(3, dtype=np.float32), Region(0.25, 0, 0.75, 1), 50, 100)
     assert not heat[:, :25].any()
@@ -48,6 +62,14 @@ def test_a_legend_stands_under_the_image():
     assert short.shape[1:] == (200, 3)
     assert 60 < short.shape[0] < long.shape[0]
     assert short.dtype == np.uint8
+
+
+def test_a_legend_grows_with_the_image():
+    """What is 15 pixels high cannot be read under a picture of 1,920."""
+    small, large = (
+        overlay(np.zeros((9, width, 3), np.uint8), _relevance(np.eye(3))) for width in (640, 1920)
+    )
+    assert (small.shape[0] - 9, large.shape[0] - 9) == (62, 112)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 400), (400, 3)])

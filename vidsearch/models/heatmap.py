@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 _COLOURS = cv2.COLORMAP_INFERNO
 """Perceptually uniform, and readable without colour vision and in print (matplotlib's inferno)."""
-_STRONGEST = 0.75
-"""Opacity of the heat map where it is hottest."""
+_STRONGEST = 0.65
+"""Opacity of the heat map where it is hottest: what is there stays to be seen."""
 _TILE_PIXELS = 280
-_TEXT_PIXELS = 15
+_LEAST_TEXT_PIXELS = 15
+_TEXT_SHARE = 1 / 48
+"""Of an image's width: the height of its legend's text."""
 _MARGIN_PIXELS = 8
 
 
@@ -54,14 +56,18 @@ def word_sheet(image: UInt8Image, relevance: Relevance, *, num_columns: int = 4)
 
 
 def heat_map(grid: Float32, region: Region, height: int, width: int) -> Float32:
-    """Spread a grid over an image. Returns float32 (height, width) in [0, 1], and 0 outside the region."""
+    """Spread a grid over an image. Returns float32 (height, width) in [0, 1], and 0 outside the region.
+
+    It is 0 up to the grid's median, too: half of the region stays as it is.
+    """
     top, bottom = (
         round(region.top * height),
         max(round(region.bottom * height), round(region.top * height) + 1),
     )
     left, right = round(region.left * width), max(round(region.right * width), round(region.left * width) + 1)
-    low, high = float(grid.min()), float(grid.max())
-    scaled = (grid - low) / (high - low) if high > low else np.zeros_like(grid)
+    least, high = float(grid.min()), float(grid.max())
+    low = min(float(np.median(grid)), (least + high) / 2)
+    scaled = np.maximum(grid - low, 0) / (high - low) if high > low else np.zeros_like(grid)
     spread = cv2.resize(
         scaled.astype(np.float32), (right - left, bottom - top), interpolation=cv2.INTER_CUBIC
     )
@@ -72,9 +78,10 @@ def heat_map(grid: Float32, region: Region, height: int, width: int) -> Float32:
 
 def _legend(title: str, width: int) -> UInt8Image:
     """Draw the title, and the colours from little to much."""
-    font = ImageFont.load_default(size=_TEXT_PIXELS)
+    text_pixels = max(_LEAST_TEXT_PIXELS, round(width * _TEXT_SHARE))
+    font = ImageFont.load_default(size=text_pixels)
     lines = _lines(title, font, width - 2 * _MARGIN_PIXELS)
-    line_height = _TEXT_PIXELS + 4
+    line_height = text_pixels + 4
     height = 3 * _MARGIN_PIXELS + line_height * (len(lines) + 1)
     picture = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(picture)
