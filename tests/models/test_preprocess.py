@@ -10,6 +10,7 @@ import torch
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
+from transformers.models.videomae.image_processing_pil_videomae import VideoMAEImageProcessorPil
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.preprocess import CLIP_MEAN, CLIP_STD, Preprocessing
@@ -49,6 +50,16 @@ SIGLIP_2 = {
     "rescale_factor": 0.00392156862745098,
     "size": {"height": 256, "width": 256},
 }
+XCLIP = {
+    "do_center_crop": True,
+    "do_normalize": True,
+    "do_resize": True,
+    "feature_extractor_type": "VideoMAEFeatureExtractor",
+    "image_mean": [0.485, 0.456, 0.406],
+    "image_std": [0.229, 0.224, 0.225],
+    "resample": 2,
+    "size": 224,
+}
 SIZES = [(224, 224), (225, 224), (480, 640), (641, 359), (101, 100), (7, 5), (1, 1), (1080, 607), (30, 239)]
 
 
@@ -72,14 +83,20 @@ def _pixels(preprocessing: Preprocessing, image: np.ndarray) -> np.ndarray:
         (LAION_CLIP, "clip", CLIPImageProcessorPil(**LAION_CLIP)),
         (BLIP, "blip", BlipImageProcessorPil(**BLIP)),
         (SIGLIP_2, "siglip", SiglipImageProcessorPil(**SIGLIP_2)),
+        (XCLIP, "xclip", VideoMAEImageProcessorPil(**XCLIP)),
+        ({}, "clip", CLIPImageProcessorPil()),
+        ({}, "blip", BlipImageProcessorPil()),
+        ({}, "siglip", SiglipImageProcessorPil()),
+        ({}, "xclip", VideoMAEImageProcessorPil()),
     ],
-    ids=["clip", "blip", "siglip"],
+    ids=[f"{family}{form}" for form in ("", " by default") for family in ("clip", "blip", "siglip", "xclip")],
 )
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_pixels_match_the_reference(config: Any, family: str, processor: Any, size: tuple[int, int]):
     image = _image(*size)
     ours = _pixels(Preprocessing.from_config(config, family=family), image)
-    reference = processor(images=[image], return_tensors="np", input_data_format="channels_last").pixel_values
+    reference = processor([image], return_tensors="np", input_data_format="channels_last").pixel_values
+    reference = reference[0] if family == "xclip" else reference  # clips of one frame
     assert ours.shape == reference.shape
     np.testing.assert_allclose(ours, reference, atol=1e-3)
 

@@ -27,6 +27,11 @@ CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 HALF = (0.5, 0.5, 0.5)
 
+_CROPPED = ("clip", "xclip")
+"""Families that scale the shorter side and cut the middle out, unless a configuration says otherwise."""
+_HALVED = ("siglip", "xclip")
+"""Families whose colours are centred on a half, unless a configuration says otherwise."""
+
 _LARGEST_SIDE = 4096
 """No model looks at larger pictures: a greater number is a mistake, and would take all memory."""
 _EXTREME_ASPECT = 8
@@ -55,9 +60,9 @@ class Preprocessing:
     def from_config(cls, config: Mapping[str, Any], *, family: str) -> Preprocessing:
         """Read a checkpoint's `preprocessor_config.json`.
 
-        `family` ("clip", "siglip", "blip", "florence2") gives what the configuration leaves out, and the
-        meaning of a size that is one number: the shorter side for CLIP, both sides for the others. Raises
-        ModelUnavailable for a configuration that means nothing here.
+        `family` ("clip", "xclip", "siglip", "blip", "florence2") gives what the configuration leaves out, and
+        the meaning of a size that is one number: the shorter side for CLIP and X-CLIP, both sides for the
+        others. Raises ModelUnavailable for a configuration that means nothing here.
         """
         try:
             return _read(config, family)
@@ -156,6 +161,7 @@ def _read(config: Mapping[str, Any], family: str) -> Preprocessing:
     # transformers 5 writes one processor_config.json, with the image part inside.
     config = config.get("image_processor", config)
     default_side = 384 if family == "blip" else 224
+    is_cropped = family in _CROPPED
     size = config.get("size", default_side)
     shortest: int | None = None
     height = width = default_side
@@ -163,11 +169,11 @@ def _read(config: Mapping[str, Any], family: str) -> Preprocessing:
         shortest = int(size["shortest_edge"])
     elif isinstance(size, Mapping):
         height, width = int(size["height"]), int(size["width"])
-    elif family == "clip":
+    elif is_cropped:
         shortest = int(size)
     else:
         height = width = int(size)
-    if config.get("do_center_crop", family == "clip"):
+    if config.get("do_center_crop", is_cropped):
         crop = config.get("crop_size", shortest or default_side)
         crop = crop if isinstance(crop, Mapping) else {"height": crop, "width": crop}
         if shortest is None and (int(crop["height"]), int(crop["width"])) != (height, width):
@@ -181,12 +187,13 @@ def _read(config: Mapping[str, Any], family: str) -> Preprocessing:
     for name, length in (("shortest edge", shortest or 1), ("height", height), ("width", width)):
         if not 0 < length <= _LARGEST_SIDE:
             raise ValueError(f"a {name} of {length} pixels is not from 1 to {_LARGEST_SIDE}")
-    default_mean, default_std = (HALF, HALF) if family == "siglip" else (CLIP_MEAN, CLIP_STD)
+    default_mean, default_std = (HALF, HALF) if family in _HALVED else (CLIP_MEAN, CLIP_STD)
+    default_filter = Image.Resampling.BILINEAR if family == "xclip" else Image.Resampling.BICUBIC
     return Preprocessing(
         shortest_edge_pixels=shortest,
         height=height,
         width=width,
-        resample=Image.Resampling(config.get("resample", Image.Resampling.BICUBIC)).value,
+        resample=Image.Resampling(config.get("resample", default_filter)).value,
         rescale=float(config.get("rescale_factor", 1 / 255)),
         mean=_channels(config.get("image_mean") or default_mean),
         std=_channels(config.get("image_std") or default_std, is_divisor=True),
