@@ -11,7 +11,7 @@ from vidsearch.cli import console, options
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    group = typer.Typer(no_args_is_help=True, help="Models: list them, fetch them, find them on disk.")
+    group = typer.Typer(no_args_is_help=True, help="List, download and locate models.")
     group.command("list")(list_models)
     group.command()(pull)
     group.command()(where)
@@ -23,7 +23,7 @@ def _size(num_bytes: int | None) -> str:
 
 
 def list_models(as_json: options.AsJson = False) -> None:
-    """List the models that have a name, and which of them are on this machine.
+    """List the named models, and which are on this machine.
 
     Example: `vidsearch models list`
     """
@@ -49,26 +49,33 @@ def list_models(as_json: options.AsJson = False) -> None:
 
 
 def pull(
-    name: Annotated[
-        str, typer.Argument(help="A name from `vidsearch models list`, a Hugging Face id, or all.")
+    names: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="NAMES...",
+            help="Models to download: names from `vidsearch models list`, Hugging Face ids, or all (40 GB).",
+            show_default=False,
+        ),
     ],
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Fetch a model's weights, so that it works with no network later. Continues an interrupted fetch.
+    """Download models, to use them without a network.
+
+    An interrupted download continues.
 
     Examples:
 
-    - `vidsearch models pull clip`
+    - `vidsearch models pull clip blip`
 
-    - `vidsearch models pull all`
+    - `vidsearch models pull google/siglip2-so400m-patch14-384`
     """
     from vidsearch.models.registry import known_models, pull_model
 
-    names = [entry.name for entry in known_models()] if name == "all" else [name]
-    for each in names:
+    wanted = [entry.name for entry in known_models()] if names == ["all"] else names
+    for each in wanted:
         if not quiet:
-            console.note(f"Fetching {each} ...")
+            console.note(f"Downloading {each} ...")
         folder = pull_model(
             each, show_progress=not quiet and console.is_interactive(), tell=None if quiet else console.note
         )
@@ -79,10 +86,10 @@ def pull(
 
 
 def where(
-    name: Annotated[str | None, typer.Argument(help="One model; all of them without it.")] = None,
+    name: Annotated[str | None, typer.Argument(help="Model to locate. [default: all]")] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Print where models are on disk.
+    """Show where models are on disk.
 
     Example: `vidsearch models where clip`
     """

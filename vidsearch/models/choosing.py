@@ -81,8 +81,8 @@ def _auto() -> tuple[tuple[str, ...], str | None, str | None]:
         reason = f"models: clip and blip; fetching {', '.join(absent)} once (--models mini needs no download)"
         return (_AUTO_EMBEDDER,), _AUTO_CAPTIONER, reason
     reason = (
-        "models: mini, built in, as clip and blip are not on this machine and the hub does not answer "
-        "(`vidsearch models pull all`, then --models clip,blip, for better ones)"
+        "models: mini (built in), because clip and blip are not on this machine and the Hugging Face hub "
+        "cannot be reached. For better results: `vidsearch models pull clip blip`, then --models clip,blip"
     )
     return (MINI,), MINI, reason
 
