@@ -15,14 +15,14 @@ _UNITS = re.compile(
 
 
 def format_time(seconds: float) -> str:
-    """Return h:mm:ss.s, rounded to the nearest tenth of a second: for columns and file names."""
+    """Return h:mm:ss.s, rounded to the nearest tenth of a second: for file names."""
     tenths = round(seconds * 10)
     sign, tenths = ("-", -tenths) if tenths < 0 else ("", tenths)
     return f"{sign}{tenths // 36000}:{tenths // 600 % 60:02d}:{tenths // 10 % 60:02d}.{tenths % 10}"
 
 
 def format_moment(seconds: float) -> str:
-    """Return m:ss or h:mm:ss, with a tenth of a second where it is not 0: for sentences."""
+    """Return m:ss or h:mm:ss, with a tenth of a second where it is not 0: for people."""
     tenths = round(seconds * 10)
     sign, tenths = ("-", -tenths) if tenths < 0 else ("", tenths)
     fraction = f".{tenths % 10}" if tenths % 10 else ""

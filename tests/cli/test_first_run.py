@@ -242,7 +242,7 @@ def test_a_day_and_a_time_that_are_none_are_told_with_what_they_are(run, home, s
         refused = run("search", "a cat", option, value, "--library", sample_library)
         assert (refused.exit_code, "2026-08-14" in refused.output) == (2, True)
     late = run("explain", "a cat", "cat.mp4@99", "--library", sample_library)
-    assert late.stderr == "Error: cat.mp4 is 0:00:16.0 long; there is no picture at 0:01:39.0.\n"
+    assert late.stderr == "Error: cat.mp4 is 0:16 long; there is no picture at 1:39.\n"
     assert not (home / "heat.png").exists()
 
 

@@ -268,7 +268,7 @@ def test_a_bad_vector_is_a_warning_and_costs_that_frame_alone(library, clip, bad
     assert (report.num_indexed, report.failures) == (1, ())
     (warning,) = report.warnings
     assert str(clip) in warning
-    assert "first one at 0:00:02.0" in warning
+    assert "first one at 0:02" in warning
     ids = [frame.id for frame in library.frames(1)]
     # The second picture is the third frame: the frame between looks like the first one.
     assert library.vectors(ColourEmbedder().space, ids)[0].tolist() == ids[:2]

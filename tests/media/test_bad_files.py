@@ -241,8 +241,8 @@ def test_cut_in_the_middle_keeps_what_decodes(clip: Path) -> None:
     numbers, message = drain(frames(cut(clip, 0.6, "cut.mp4"), SamplingPlan(fps=2)))
     assert numbers == list(range(0, numbers[-1] + 1, 5))
     assert 20 <= numbers[-1] < 80
-    assert "breaks off at 0:00:0" in message
-    assert message.endswith("of 0:00:10.0")
+    assert "breaks off at 0:0" in message
+    assert message.endswith("of 0:10")
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.avi", "clip.flv"])
@@ -291,7 +291,7 @@ def test_a_header_that_claims_a_million_hours(clip: Path, tmp_path: Path) -> Non
     path.write_bytes(data)
     numbers, message = drain(frames(path, SamplingPlan(fps=1)))
     assert numbers == [0, 10, 20, 30, 40, 50, 60, 70, 80, 90]
-    assert "breaks off at 0:00:10.0 of" in message
+    assert "breaks off at 0:10 of" in message
     numbers, _ = drain(frames(path, SamplingPlan(max_frames=2)))
     assert numbers == [25, 75]
 
@@ -387,7 +387,7 @@ def test_a_stretch_of_zeros_is_no_whole_video(name: str, codec: str, tmp_path: P
     ((start, end),) = report.lost_spans
     assert 1.5 < start < 3.2
     assert 3.0 < end < 5.0
-    assert report.remarks()[0].startswith("nothing could be read from 0:00:0")
+    assert report.remarks()[0].startswith("nothing could be read from 0:0")
 
 
 @pytest.mark.parametrize(("name", "codec"), [("dark.mkv", "libx264"), ("dark.webm", "libvpx-vp9")])
@@ -415,7 +415,7 @@ def test_the_last_second_is_missed(name: str, tmp_path: Path) -> None:
         audio_seconds=6,
         container_options={"movflags": "faststart"} if name == "clip.mp4" else None,
     )
-    with pytest.raises(DamagedVideo, match=r"breaks off at 0:00:0[45]\.\d of 0:00:06\.[01]"):
+    with pytest.raises(DamagedVideo, match=r"breaks off at 0:0[45](\.\d)? of 0:06(\.1)?"):
         list(frames(cut(path, 0.83, f"cut{path.suffix}"), SamplingPlan(fps=5)))
 
 

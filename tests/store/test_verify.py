@@ -60,10 +60,7 @@ def test_a_missing_vector_is_indexed_again_from_there(library: Store, tmp_path: 
     assert problem.what.endswith("a.mp4: 1 frames have no sound vector of made-up.")
     assert cache.kind == "cache"
     (problem,) = library.verify(repair=True)
-    assert (
-        problem.repaired
-        == "removed its frames from 0:00:02.0 on; the next `vidsearch index` makes them again"
-    )
+    assert problem.repaired == "removed its frames from 0:02 on; the next `vidsearch index` makes them again"
     state = library.lookup(tmp_path / "a.mp4")
     assert state.state == "partial"
     assert state.video is not None
@@ -174,7 +171,7 @@ def test_a_picture_that_does_not_decode_is_told(library: Store):
     """The file is no video, so it cannot be made anew here; see the tests of real videos for that."""
     tamper(library, "UPDATE thumbnails SET jpeg = x'FFD8' WHERE segment_id = 2")
     (problem,) = library.verify(repair=True)
-    assert problem.what.endswith("a.mp4: the small picture at 0:00:01.0 does not decode.")
+    assert problem.what.endswith("a.mp4: the small picture at 0:01 does not decode.")
     assert problem.repaired is None
 
 

@@ -20,7 +20,7 @@ from vidsearch.ingest.near_duplicates import (
 from vidsearch.ingest.work import Picture
 from vidsearch.media.decode import frames
 from vidsearch.media.images import is_blank, thumbnail
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import Finding, FrameReader
@@ -72,7 +72,7 @@ class Lines:
         if self._first_unread is None:
             return None
         time_seconds, unread = self._first_unread
-        return f"{self._job.path}: text on the screen from {format_time(time_seconds)} on is {unread}."
+        return f"{self._job.path}: text on the screen from {format_moment(time_seconds)} on is {unread}."
 
 
 def pictures(

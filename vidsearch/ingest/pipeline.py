@@ -22,7 +22,7 @@ from vidsearch.ingest.decoders import Decoders
 from vidsearch.ingest.pictures import CHUNK_FRAMES, pictures
 from vidsearch.ingest.work import JobResult, Picture, PicturesEnd, VideoAdvanced, VideoDone, VideoJob
 from vidsearch.store.similarity import is_unit
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FrameAnalyzer, FrameReader
@@ -313,7 +313,7 @@ class Batcher:
         self._warned.add((picture.job.key, space))
         self._on_warning(
             f"{picture.job.path}: {space.model} gave frames no usable vector, the first one at "
-            f"{format_time(picture.time_seconds)}: a vector is {space.dim} finite numbers of length one. "
+            f"{format_moment(picture.time_seconds)}: a vector is {space.dim} finite numbers of length one. "
             f"These frames are kept, but {space.model} cannot find them."
         )
 

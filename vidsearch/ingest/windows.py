@@ -21,7 +21,7 @@ from vidsearch.errors import DamagedVideo
 from vidsearch.ingest.analyzers import AudioFindings, span_params
 from vidsearch.media.decode import frames
 from vidsearch.store.similarity import is_unit
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 from vidsearch.tracks import SegmentRecord, TrackSpec
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ def _embedded(
             )
         )
     bad = [segment for segment in segments if not segment.vectors]
-    note = f"{space.model} gave no usable vector at {format_time(bad[0].start_seconds)}" if bad else None
+    note = f"{space.model} gave no usable vector at {format_moment(bad[0].start_seconds)}" if bad else None
     return AudioFindings(windows[-1].end_seconds, tuple(segments), (note,) if note else ())
 
 

@@ -31,7 +31,7 @@ from vidsearch.media.orientation import UPRIGHT, orientation_of
 from vidsearch.media.picture import display_size
 from vidsearch.media.probe import first_picture
 from vidsearch.outputs import DEFAULT_RULE, OutputRule
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from av.audio.frame import AudioFrame
@@ -112,7 +112,8 @@ def cut_clip(
         raise QueryError(f"{start_seconds:g} to {end_seconds:g} s is no span of time.")
     if start_seconds >= duration:
         raise QueryError(
-            f"{path} is {format_time(duration)} long: nothing is left to cut at {format_time(start_seconds)}."
+            f"{path} is {format_moment(duration)} long; there is nothing to cut at "
+            f"{format_moment(start_seconds)}."
         )
     end_seconds = min(end_seconds, duration)
     with rule.beside(output) as draft, _opened(draft, output) as target, ExitStack() as open_files:
@@ -247,7 +248,7 @@ def _encoded_pictures(video: OpenVideo, span: _Span, stream: VideoStream) -> Tim
     current = next(pictures, None)
     if current is None:
         raise DamagedVideo(
-            f"no picture decodes at {format_time(video.seconds(span.start_ticks))}", path=video.path
+            f"no picture decodes at {format_moment(video.seconds(span.start_ticks))}", path=video.path
         )
     durations: dict[int | None, int] = {}
 

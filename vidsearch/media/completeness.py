@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from av.packet import Packet
@@ -69,7 +69,9 @@ class DecodeReport:
         """Phrases for the user; empty where nothing was lost."""
         found = []
         if self.lost_spans:
-            spans = ", ".join(f"{format_time(start)} to {format_time(end)}" for start, end in self.lost_spans)
+            spans = ", ".join(
+                f"{format_moment(start)} to {format_moment(end)}" for start, end in self.lost_spans
+            )
             found.append(f"nothing could be read from {spans}")
         if self.num_bad_packets:
             found.append(f"{self.num_bad_packets:,} damaged packets were passed over")

@@ -20,7 +20,7 @@ from vidsearch.media.gops import Wanted
 from vidsearch.media.picture import to_image
 from vidsearch.media.sampling import check_plan, instants, spread
 from vidsearch.media.shots import ANALYSIS_PIXELS, mark_cuts, pick_from_shots
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 from vidsearch.types import Frame, SamplingPlan
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
         decoder = PictureDecoder(video)
         last = deque(decoder.pictures_at([measured_duration(path) - 1e-5]), maxlen=1)
         if not last:
-            raise DamagedVideo(f"no picture decodes at {format_time(time_seconds)}", path=path)
+            raise DamagedVideo(f"no picture decodes at {format_moment(time_seconds)}", path=path)
         return _frame(video, _Sampled(time_seconds, *last[0]), _Sizes(short_side_pixels))
 
 
@@ -309,5 +309,5 @@ def _breaks_off(decoder: PictureDecoder) -> DamagedVideo | None:
     reached_seconds = decoder.end_seconds
     if reached_seconds + _MISSING_SECONDS >= claimed_seconds:
         return None
-    where = f"{format_time(reached_seconds)} of {format_time(claimed_seconds)}"
+    where = f"{format_moment(reached_seconds)} of {format_moment(claimed_seconds)}"
     return DamagedVideo(f"breaks off at {where}", path=decoder.video.path)

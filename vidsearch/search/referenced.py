@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.search.query import FrameReference
@@ -25,8 +25,8 @@ def frames_by_nearness(library: Store, reference: FrameReference) -> list[Indexe
     frames = library.frames(video.id)
     if frames and reference.time_seconds > frames[-1].end_seconds + _PAST_END_SECONDS:
         raise QueryError(
-            f"{video.path.name} is known up to {format_time(frames[-1].end_seconds)}; there is no frame "
-            f"at {format_time(reference.time_seconds)}."
+            f"{video.path.name} is known up to {format_moment(frames[-1].end_seconds)}; there is no frame "
+            f"at {format_moment(reference.time_seconds)}."
         )
     shown = [frame for frame in frames if not frame.is_blank]
     return sorted(

@@ -74,12 +74,13 @@ def explain_moment(
     if not text.strip():
         raise QueryError("There are no words to look for in the picture. Give some.")
     from vidsearch.media.decode import frame_at, measured_duration
-    from vidsearch.times import format_time
+    from vidsearch.times import format_moment
 
     length = measured_duration(path)
     if time_seconds > length + _PAST_END_SECONDS:
         raise QueryError(
-            f"{path.name} is {format_time(length)} long; there is no picture at {format_time(time_seconds)}."
+            f"{path.name} is {format_moment(length)} long; there is no picture at "
+            f"{format_moment(time_seconds)}."
         )
     image = frame_at(path, time_seconds).image
     return Explanation(image, explainer().explain(image, text))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError, TrackNotFound
 from vidsearch.store.fingerprint import path_of
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.store.store import Store
@@ -56,8 +56,8 @@ def picture_at(video: Video, time_seconds: float, side_pixels: int | None) -> by
     length = video.info.duration_seconds
     if length is not None and time_seconds > length + _PAST_END_SECONDS:
         raise QueryError(
-            f"{video.path.name} is {format_time(length)} long; there is no picture at "
-            f"{format_time(time_seconds)}."
+            f"{video.path.name} is {format_moment(length)} long; there is no picture at "
+            f"{format_moment(time_seconds)}."
         )
     image = frame_at(path_of(video), time_seconds).image
     return (

@@ -31,7 +31,7 @@ from vidsearch.store.fingerprint import fingerprint, glance, identify, is_read_w
 from vidsearch.store.records import Problem
 from vidsearch.store.vectors import Vectors
 from vidsearch.store.verify_values import damaged_values
-from vidsearch.times import format_time
+from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
@@ -121,9 +121,8 @@ def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
             try:
                 decode_jpeg(jpeg or b"")
             except MediaError:
-                what = (
-                    f"{_name(video)}: the small picture at {format_time(frame.time_seconds)} does not decode."
-                )
+                at = format_moment(frame.time_seconds)
+                what = f"{_name(video)}: the small picture at {at} does not decode."
                 done = _remake_thumbnail(catalog, video, frame.id, frame.time_seconds) if repair else None
                 yield Problem("thumbnail", what, done)
 
@@ -271,8 +270,8 @@ def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:
         vector_rows.rewind_spaces(connection, track.id, time_seconds)
     segments = "frames" if track.kind == "frames" else f"{track.kind} windows"
     return (
-        f"removed its {segments} from {format_time(time_seconds)} on; the next `vidsearch index` makes them "
-        "again"
+        f"removed its {segments} from {format_moment(time_seconds)} on; the next `vidsearch index` makes "
+        "them again"
     )
 
 
