@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vidsearch.text import counted, json_text, one_line, printable
+from vidsearch.text import counted, either, json_text, one_line, printable
 
 NASTY = "a\x1b[2Jb\x07c\x9b31md\u202ee\u2028f\u200bg\ufeffh\x7fi\nj"
 
@@ -46,3 +46,11 @@ def test_json_is_printable_and_means_the_same(text, indent, ascii_only):
 @given(st.text())
 def test_nothing_printable_returns_is_unsafe(text):
     assert unsafe(printable(text)) == []
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"), [(["a"], "a"), (["a", "b"], "a or b"), (["a", "b", "c"], "a, b or c")]
+)
+def test_alternatives_read_as_people_write_them(names, expected):
+    """Three near names were "a or b or c"."""
+    assert either(names) == expected

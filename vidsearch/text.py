@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -47,6 +48,11 @@ _FOR_JSON = _Escapes(kept="\n", as_utf16=True)
 @cache
 def _for_people(kept: str) -> _Escapes:
     return _Escapes(kept=kept, as_utf16=False)
+
+
+def either(names: Sequence[str]) -> str:
+    """Return names as alternatives: "a", "a or b", "a, b or c"."""
+    return " or ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def printable(text: object, *, kept: str = "") -> str:

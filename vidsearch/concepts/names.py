@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from vidsearch.errors import ConceptNotFound, QueryError
 from vidsearch.store.words import is_telling
-from vidsearch.text import one_line
+from vidsearch.text import either, one_line
 
 if TYPE_CHECKING:
     from vidsearch.store.concept_rows import Concept
@@ -101,8 +101,8 @@ class Names:
                 "vidsearch teach NAME --from VIDEO@TIME"
             )
         near = difflib.get_close_matches(wanted, self._by_name, n=3, cutoff=0.5)
-        shown = " or ".join(self._by_name[each].name for each in near)
-        hint = f" Did you mean {shown}?" if near else " `vidsearch concepts list` shows what there is."
+        shown = either([self._by_name[each].name for each in near]) if near else ""
+        hint = f" Did you mean {shown}?" if near else " `vidsearch concepts list` shows them all."
         raise ConceptNotFound(f"There is no concept {name!r}.{hint}")
 
     def split(self, text: str) -> SplitText:

@@ -36,7 +36,7 @@ def check(query: Query) -> None:
 def _check_kinds(query: Query) -> None:
     for kind in query.kinds or ():
         if kind not in KINDS:
-            raise QueryError(f"{kind!r} is not a kind of evidence. Use some of {', '.join(KINDS)}.")
+            raise QueryError(f"{kind!r} is not a kind of evidence. Choose from: {', '.join(KINDS)}.")
     allowed = query.allowed
     for part in query.parts if allowed else ():
         if part.kinds is not None and not set(part.kinds) & set(allowed):

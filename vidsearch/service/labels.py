@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import QueryError
+from vidsearch.text import either
 from vidsearch.tracks import SegmentRecord
 
 if TYPE_CHECKING:
@@ -184,11 +185,7 @@ class Labels:
         if label in known:
             return
         near = get_close_matches(label, known, n=3, cutoff=0.4)
-        hint = (
-            f"Did you mean {' or '.join(near)}?"
-            if near
-            else f"Look for it: vidsearch label --labels {label!r}"
-        )
+        hint = f"Did you mean {either(near)}?" if near else f"Look for it: vidsearch label --labels {label!r}"
         raise QueryError(f"The label {label!r} was not looked for in this library. {hint}")
 
     def report(self, by: ReportBy = "label") -> list[ReportLine]:

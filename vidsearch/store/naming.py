@@ -25,6 +25,7 @@ from pathlib import Path
 
 from vidsearch.errors import VideoNotFound
 from vidsearch.paths import absolute, as_path
+from vidsearch.text import either
 from vidsearch.types import Video
 
 _NUMBER = re.compile(r"#0*([0-9]+)")
@@ -111,5 +112,5 @@ def _not_found(name: str, videos: Sequence[Video]) -> str:
         return f"There is no video {name!r}: the library is empty."
     names = {video.path.name: video for video in videos}
     near = get_close_matches(as_path(name).name, names, n=3, cutoff=0.4)
-    hint = f" Did you mean {' or '.join(near)}?" if near else " `vidsearch list` shows what there is."
+    hint = f" Did you mean {either(near)}?" if near else " `vidsearch list` shows them all."
     return f"There is no video {name!r} in the library.{hint}"
