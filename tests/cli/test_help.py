@@ -131,6 +131,16 @@ def test_a_usage_error_exits_with_2():
     assert CliRunner().invoke(app, ["search", "cat", "--no-such-option"]).exit_code == 2
 
 
+def test_a_bad_value_is_explained_in_plain_words():
+    """Pydantic's own words for it are "Value error, ..." and "Input should be ..."."""
+    for given, expected in (
+        (["--mode", "foo"], "'--mode': 'foo' is not one of 'auto', 'visual', 'caption', 'hybrid'."),
+        (["-n", "0"], "must be greater than or equal to 1"),
+    ):
+        done = CliRunner().invoke(app, ["search", "cat", *given], env={"COLUMNS": "200"})
+        assert (done.exit_code, expected in done.output) == (2, True), done.output
+
+
 def test_version_is_printed():
     result = CliRunner().invoke(app, ["--version"])
 

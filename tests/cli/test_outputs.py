@@ -119,7 +119,7 @@ def test_an_export_of_nothing_is_not_written_and_said(run, made, tmp_path, monke
         "search", "cat", "--video", "none*", "--export", tmp_path / export, "--library", made / "library"
     )
 
-    assert f"Nothing was found, so {export} is not written." in result.stderr
+    assert f"Nothing was found, so {export} was not written." in result.stderr
     assert list(tmp_path.iterdir()) == []
 
 

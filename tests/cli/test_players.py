@@ -68,7 +68,7 @@ def test_the_player_can_be_named(programs, monkeypatch, wanted, arguments):
 def test_a_named_player_that_is_not_there_is_said(programs, monkeypatch):
     install(programs, "mpv")
     monkeypatch.setenv(players.VARIABLE, "mine")
-    with pytest.raises(VidsearchError, match="VIDSEARCH_PLAYER names mine, which is not there"):
+    with pytest.raises(VidsearchError, match="VIDSEARCH_PLAYER names mine, which was not found"):
         players.command_for(VIDEO, 1.5)
 
 

@@ -149,7 +149,7 @@ def test_no_sound_is_a_note_and_is_not_looked_for_again(library, clip):
     report = index(library, *silent, stream_analyzers=[BeepAnalyzer()])
     assert (report.num_indexed, report.failures) == (2, ())
     (warning,) = report.warnings
-    assert warning.endswith(": has no sound (1 other file likewise)")
+    assert warning.endswith(": has no sound (and 1 other file)")
     again = index(library, *silent, stream_analyzers=[BeepAnalyzer()])
     assert (again.num_skipped, again.warnings) == (2, ())
 

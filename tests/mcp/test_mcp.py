@@ -245,7 +245,9 @@ def test_what_was_taught_is_listed_and_a_file_is_no_example(sample_folder, tmp_p
         arguments = {"name": "Minka", "examples": ["cat.mp4@2", "#2@6"], "words": "a grey cat"}
         said = words(await client.call_tool("teach", arguments)).splitlines()
         assert said[0] == "Minka, a grey cat: 2 for, version 1"
-        assert re.match(r"Left out one at a time, \d of 2 examples are", said[1])
+        assert re.match(
+            r"Check with mini: each example .*; \d of 2 rank in the top 1% of all frames\.", said[1]
+        )
         assert words(await client.call_tool("list_concepts", {})) == said[0]
         assert "cat.mp4 (#2)" in words(await client.call_tool("search", {"text": "Minka", "limit": 1}))
 

@@ -431,7 +431,7 @@ def test_pictures_of_an_answer_are_taught_together(library_path):
     app = taught({"name": "<b>our press", **ids})
     assert r"\<b\>our press: 2 examples, 1 against it. Search" in app.success[0].value
     assert "teach-picking" not in app.session_state
-    assert "found by the others" in app.caption[0].value
+    assert "looked for by the others; 2 of 2 rank" in app.caption[0].value
     with Store.open(library_path) as library:
         (concept,) = library.concepts.all()
         assert [each.is_against for each in library.concepts.examples(concept)] == [False, False, True]

@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
     group = typer.Typer(
         cls=_ShowsByDefault,
         no_args_is_help=True,
-        help="What videos show, in words: read it, or put it right.",
+        help="Show, find and correct captions.",
     )
     group.command("show")(show)
     group.command("find")(find)
@@ -49,23 +49,25 @@ def show(
     level: Annotated[
         CaptionLevel,
         typer.Option(
-            help="frame: every frame's caption; shot or chapter: a timeline; video: one line; "
+            help="What to show. frame: every caption; shot or chapter: a timeline; video: one line; "
             "transcript: what is said."
         ),
     ] = "frame",
     every_video: Annotated[
-        bool, typer.Option("--all", help="One line for each video, and one for the whole library.")
+        bool, typer.Option("--all", help="Show one line per video, and one for the whole library.")
     ] = False,
     explain: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Write there which parts of the frames each word came from. Names one video."
+            metavar="DIR",
+            help="Save heat maps to this folder: which parts of a frame each word came from. Needs "
+            "one video.",
         ),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Say what a video shows: its captions, then the one line that sums them up.
+    """Show a video's captions, and one line that sums them up.
 
     Examples:
 
@@ -80,7 +82,7 @@ def show(
     from vidsearch import Library
 
     if (video is None) != every_video:
-        raise typer.BadParameter("Name one video, or give --all.", param_hint="VIDEO")
+        raise typer.BadParameter("Name a video, or use --all.", param_hint="VIDEO")
     with Library.open(library) as opened:
         if video is None:
             _print_library(opened.summary(), as_json=as_json)
@@ -98,7 +100,7 @@ def _explain(library: Library, video: Video, folder: Path, *, overwrite: bool) -
 
     models = library.store.models
     if models is None or models.captioner is None:
-        raise QueryError("The library has no captioner whose words could be explained.")
+        raise QueryError("This library has no captioner, so there are no captions to explain.")
     explainer = load_caption_explainer(models.captioner)
     rule = OutputRule.for_library(library.store, overwrite=overwrite)
     heatmaps.explain_captions(library.store, video, folder, explainer, rule)
@@ -144,7 +146,9 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
         span = f"{format_duration(section.start_seconds)}-{format_duration(section.end_seconds)}"
         console.say(f"{span}  {section.caption.text}")
     if captions.summary is None:
-        console.note("This video has no captions. It was indexed with --no-captions, or shows nothing.")
+        console.note(
+            "This video has no captions: it was indexed with --no-captions, or all its frames are blank."
+        )
     elif captions.level == "video":
         console.say(captions.summary.caption.text)
     else:
@@ -156,7 +160,7 @@ def _print_transcript(captions: VideoCaptions) -> None:
     for line in captions.transcript:
         console.say(f"{format_moment(line.start_seconds)}  {line.text}{' (yours)' if line.is_human else ''}")
     if not captions.transcript:
-        console.note("Nothing is said in this video, or nobody listened: `vidsearch index --speech` does.")
+        console.note("This video has no transcript. Transcribe it with: vidsearch index --speech VIDEO")
 
 
 def caption(
@@ -168,7 +172,7 @@ def caption(
     start: options.Start = None,
     end: options.End = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for frame_01.jpg, frame_01.txt and so on.")
+        Path, typer.Option("--output", "-o", help="Folder to write frame_01.jpg, frame_01.txt and so on to.")
     ] = Path("results"),
     overwrite: options.Overwrite = False,
     models: options.Models = None,
@@ -179,7 +183,9 @@ def caption(
     batch_size: options.BatchSize = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Caption one video at once, with no library: frames and captions as files, and one line for all.
+    """Caption one video without a library, into files.
+
+    Writes each frame and its caption, and prints one line that sums them up.
 
     Example: `vidsearch caption holiday.mp4 --fps 1 --max-frames 12 --output results/`
     """
@@ -223,7 +229,10 @@ def caption(
 
 def find(
     words: Annotated[
-        str, typer.Argument(help='Words: stemmed, sun* for a beginning, "red car" as it stands.')
+        str,
+        typer.Argument(
+            help='Words to find, in any inflection; sun* matches a prefix, "red car" an exact phrase.'
+        ),
     ],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     num_matches: Annotated[
@@ -232,7 +241,7 @@ def find(
     ] = 20,
     as_json: options.AsJson = False,
 ) -> None:
-    """Find words in captions, corrections, subtitles and chapters, and mark them.
+    """Find words in captions, corrections, subtitles and chapters.
 
     Example: `vidsearch captions find "birthday cake"`
     """
@@ -246,27 +255,30 @@ def find(
         console.say_json([WordMatchSchema.of(match) for match in matches])
         return
     if not matches:
-        console.note("No caption, subtitle or chapter has these words.")
+        console.note("Nothing has these words.")
     for match in matches:
         where = f"{console.shown_path(match.video.path)}  {format_moment(match.start_seconds)}"
         console.say(f"{where}  ", console.highlighted(match.highlighted))
 
 
 def edit(
-    moment: Annotated[
-        str, typer.Argument(metavar="VIDEO@TIME", help="A video and a time: holiday.mp4@12.5.")
-    ],
-    text: Annotated[str, typer.Argument(help="What is to be seen, in your words; or what is said.")],
+    moment: Annotated[str, typer.Argument(metavar="VIDEO@TIME", help="Video and time: holiday.mp4@12.5.")],
+    text: Annotated[str, typer.Argument(help="The right caption; with --speech, the right words.")],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     only_here: Annotated[
-        bool, typer.Option("--only-here", help="This one frame, not the run of look-alike frames around it.")
+        bool,
+        typer.Option("--only-here", help="Correct this frame only, not the look-alike frames around it."),
     ] = False,
     speech: Annotated[
-        bool, typer.Option("--speech", help="Put right what is said then: the whole line of the transcript.")
+        bool,
+        typer.Option("--speech", help="Correct the transcript's line at this time instead of the caption."),
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Put a caption right, for as long as the picture stays alike. Search finds it, no model overwrites it.
+    """Correct a caption, or a line of the transcript.
+
+    A caption is corrected for as long as the picture stays alike. Search finds the correction at once, and no
+    model overwrites it.
 
     Examples:
 

@@ -17,78 +17,75 @@ from vidsearch.cli.plain_values import pass_plain_values, passing
 
 MARKUP: Final = "markdown"
 _LIST = {
-    "index": ("index", "Index videos, so that they can be searched."),
-    "watch": ("watch", "Index what is in folders, and whatever comes or changes there, until Ctrl-C."),
+    "index": ("index", "Index videos and folders, so that they can be searched."),
+    "watch": ("watch", "Index folders, and new or changed videos in them, until Ctrl-C."),
     "search": ("search", "Find moments by describing them."),
     "shell": (
         "shell",
-        "Keep a library open and answer one query a line, in milliseconds. "
-        "A line may also be a query as JSON.",
+        "Answer queries one per line, keeping the library open.",
     ),
     "teach": (
         "concepts",
-        "Teach the library what you call something, by examples. The name then works in every search.",
+        "Teach a name by examples, to use in searches.",
     ),
-    "concepts": ("concepts", "What this library was taught: list, look at, forget, take elsewhere."),
+    "concepts": ("concepts", "List, show, forget, export and import taught concepts."),
     "label": (
         "labels",
-        "Look for labels in every frame, and keep where each is seen as a track of its video.",
+        "Look for labels in every frame, and record where each is seen.",
     ),
-    "captions": ("captions", "What videos show, in words: read it, or put it right."),
+    "captions": ("captions", "Show, find and correct captions."),
     "recaption": (
         "recaption",
-        "Write new captions, with another model or prompt. Old ones are kept as versions, corrections stay.",
+        "Write captions again, with another model or prompt.",
     ),
     "caption": (
         "captions",
-        "Caption one video at once, with no library: frames and captions as files, and one line for all.",
+        "Caption one video without a library, into files.",
     ),
-    "export": ("export", "Write captions, or another track, to a file or a file per video."),
-    "import": ("export", "Bring in what you have."),
-    "clip": ("moments", "Cut a moment out of its video, with its sound."),
+    "export": ("export", "Export captions or another track, to one file or one per video."),
+    "import": ("export", "Import subtitles."),
+    "clip": ("moments", "Cut a moment out of its video, with sound."),
     "explain": (
         "moments",
-        "Show which parts of a frame speak for a query. Draws into the terminal where it can show pictures.",
+        "Show which parts of a frame match a query, as a heat map.",
     ),
-    "list": ("library", "List the videos of a library."),
-    "info": ("library", "Say what a library holds, which models made it, and how large it is."),
+    "list": ("library", "List the videos in a library."),
+    "info": ("library", "Show what a library holds, its models and its size."),
     "tracks": (
         "library",
-        "Show what is known of a video, track by track: kind, what made it, how far, "
-        "and whether it is shown.",
+        "Show the tracks of a video: their kind, source, extent and state.",
     ),
     "upgrade": (
         "library",
-        "Go on with other models. Searches answer by those before until all is there; "
-        "a stopped run continues.",
+        "Move a library to other models, in place.",
     ),
     "remove": (
         "library",
-        "Take videos out of a library, or a track of one. The files themselves are left alone.",
+        "Remove videos, or one track, from a library; the video files stay.",
     ),
     "verify": (
         "library",
-        "Check a library against itself and against its files. Exits with 1 if anything is wrong.",
+        "Check a library and its files, and repair it.",
     ),
-    "copy": ("copying", "Copy a library whole, to a folder or to a server. Both are compared at the end."),
-    "models": ("models", "Models: list them, fetch them, find them on disk."),
+    "copy": ("copying", "Copy a library to a folder or a server, and compare both."),
+    "models": ("models", "List, download and locate models."),
     "ui": (
         "page",
-        "Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.",
+        "Search and manage a library in a browser.",
     ),
     "serve": (
         "serving",
-        "Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it.",
+        "Serve a library over HTTP, for other programs.",
     ),
-    "mcp": ("serving", "Let an assistant search the library and look at it, by the Model Context Protocol."),
+    "mcp": ("serving", "Serve a library to assistants, over the Model Context Protocol."),
     "bench": (
         "measure",
-        "Measure how fast this machine indexes: each part alone, the whole, and how well they overlap.",
+        "Measure how fast this machine indexes, part by part.",
     ),
-    "eval": ("measure", "Measure models on data sets that you have."),
+    "eval": ("measure", "Measure models on your own data sets."),
     "demo": (
         "demo",
-        "Index the sample videos and run four queries on them: the first thing to try. Downloads nothing.",
+        "Index the sample videos and search them; downloads nothing.",
     ),
 }
 """For each command the module beside this one that has it, and the first paragraph of its help."""

@@ -21,9 +21,7 @@ Name = Annotated[str, typer.Argument(help="The concept's name.")]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(teach)
-    group = typer.Typer(
-        no_args_is_help=True, help="What this library was taught: list, look at, forget, take elsewhere."
-    )
+    group = typer.Typer(no_args_is_help=True, help="List, show, forget, export and import taught concepts.")
     group.command("list")(list_concepts)
     group.command()(show)
     group.command()(forget)
@@ -33,28 +31,30 @@ def register(app: typer.Typer) -> None:
 
 
 def teach(
-    name: Annotated[str, typer.Argument(help="What you call it: Minka, our press.")],
+    name: Annotated[str, typer.Argument(help="Your name for it: Minka, our press.")],
     examples: Annotated[
         list[str] | None,
         typer.Option(
             "--from",
             metavar="EXAMPLE",
-            help="What shows it: a moment cat.mp4@5, a frame '#231', a picture file. Repeatable.",
+            help="An example: a moment cat.mp4@5, a frame '#231', or a picture file. Repeatable.",
         ),
     ] = None,
     against: Annotated[
         list[str] | None,
-        typer.Option("--not", metavar="EXAMPLE", help="What does not show it, but may be taken for it."),
+        typer.Option(
+            "--not", metavar="EXAMPLE", help="A counterexample: something similar that is not it. Repeatable."
+        ),
     ] = None,
     words: Annotated[
         str | None,
-        typer.Option("--means", metavar="WORDS", help='What it is, in words anyone would use: "a grey cat".'),
+        typer.Option("--means", metavar="WORDS", help='Describe it in everyday words: "a grey cat".'),
     ] = None,
-    is_new: Annotated[bool, typer.Option("--new", help="Refuse a name that is taken.")] = False,
+    is_new: Annotated[bool, typer.Option("--new", help="Fail if the name is taken.")] = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Teach the library what you call something, by examples. The name then works in every search.
+    """Teach a name by examples, to use in searches.
 
     More examples make it better: give them to the same name, five or so from different moments. Nothing is
     trained, and nothing leaves this machine.
@@ -91,7 +91,7 @@ def teach(
 def list_concepts(
     library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: options.AsJson = False
 ) -> None:
-    """List what this library was taught.
+    """List the concepts of a library.
 
     Example: `vidsearch concepts list`
     """
@@ -105,7 +105,7 @@ def list_concepts(
         console.say_json([ConceptSchema.of(concept) for concept in found])
         return
     if not found:
-        console.note("Nothing was taught yet. Begin with: vidsearch teach NAME --from VIDEO@TIME")
+        console.note("No concepts yet. Teach one: vidsearch teach NAME --from VIDEO@TIME")
     console.say_table(
         (
             (
@@ -129,12 +129,12 @@ def show(
     name: Name,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     save: Annotated[
-        Path | None, options.output_option(metavar="DIR", help="Write the examples' pictures there.")
+        Path | None, options.output_option(metavar="DIR", help="Save the examples' pictures to this folder.")
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show a concept: its examples by version, and how well they agree.
+    """Show a concept's examples, and how well they agree.
 
     Examples:
 
@@ -197,7 +197,9 @@ def forget(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     example: Annotated[
         list[int] | None,
-        typer.Option(metavar="ID", help="Only this example, by its number in `concepts show`. Repeatable."),
+        typer.Option(
+            metavar="ID", help="Forget only this example, by its number in `concepts show`. Repeatable."
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
@@ -226,13 +228,13 @@ def forget(
 def export(
     output: Annotated[Path, typer.Argument(help="File to write, JSON.")],
     name: Annotated[
-        list[str] | None, typer.Option(help="Only this concept. Repeatable. [default: all]")
+        list[str] | None, typer.Option(help="Export only this concept. Repeatable. [default: all]")
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write concepts to a file that any other library imports, with their pictures and vectors.
+    """Export concepts to a file for other libraries, with their pictures and vectors.
 
     Example: `vidsearch concepts export ours.json --name Minka`
     """
@@ -247,14 +249,14 @@ def export(
 
 
 def import_concepts(
-    file: Annotated[Path, typer.Argument(help="File that `concepts export` wrote.")],
+    file: Annotated[Path, typer.Argument(help="A file written by `vidsearch concepts export`.")],
     adds: Annotated[
-        bool, typer.Option("--add", help="Add the examples to concepts of the same name.")
+        bool, typer.Option("--add", help="Add the examples to existing concepts of the same name.")
     ] = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Import concepts that another library exported.
+    """Import concepts exported from another library.
 
     Example: `vidsearch concepts import ours.json`
     """
@@ -276,12 +278,12 @@ def _print_checks(checks: list[Check]) -> None:
     for check in checks:
         if not check.left_out:
             console.note(
-                "One picture cannot vouch for itself: give examples of other moments to see if they agree."
+                "Add examples of other moments to check whether they agree; one alone cannot be checked."
             )
             continue
         console.note(
-            f"Left out one at a time, {check.num_found} of {len(check.left_out)} are among the best "
-            f"hundredth of all frames by the others ({check.model})."
+            f"Check with {check.model}: each example is left out in turn and looked for by the others; "
+            f"{check.num_found} of {len(check.left_out)} rank in the top 1% of all frames."
         )
 
 

@@ -62,11 +62,12 @@ def fail_output(error: OSError) -> NoReturn:
 
 @contextmanager
 def printable_usage_errors() -> Iterator[None]:
-    """Escape what the errors of a command line quote of it; Typer prints them as they are."""
+    """Escape what the errors of a command line quote of it, and say what pydantic says in plain words."""
     try:
         yield
     except UsageError as error:
-        error.message = printable(error.message, kept="\n")
+        plain = error.message.removeprefix("Value error, ").replace("Input should be", "must be", 1)
+        error.message = printable(plain, kept="\n")
         raise
 
 

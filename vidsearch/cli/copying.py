@@ -24,21 +24,23 @@ def register(app: typer.Typer) -> None:
 def copy(
     source: Annotated[
         Path,
-        typer.Argument(metavar="FROM", parser=options.library_path, help="The library.", show_default=False),
+        typer.Argument(
+            metavar="FROM", parser=options.library_path, help="The library to copy.", show_default=False
+        ),
     ],
     target: Annotated[
         Path,
         typer.Argument(
             metavar="TO",
             parser=options.library_path,
-            help="A folder, or postgresql://HOST/DATABASE, where there is none yet.",
+            help="Where to copy it: a new folder, or postgresql://HOST/DATABASE.",
             show_default=False,
         ),
     ],
     quiet: options.Quiet = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Copy a library whole, to a folder or to a server. Both are compared at the end.
+    """Copy a library to a folder or a server, and compare both.
 
     A copy that was stopped goes on when the command is given again. The video files stay where they are.
 

@@ -44,13 +44,15 @@ def demo(
     library: Annotated[
         Path | None,
         options.library_option(
-            help="Keep the library here. [default: a temporary folder]", envvar="VIDSEARCH_LIBRARY"
+            help="Folder for the library. [default: a temporary folder]", envvar="VIDSEARCH_LIBRARY"
         ),
     ] = None,
-    models: Annotated[str, options.model_option(help="As for `vidsearch index`.")] = "mini",
+    models: Annotated[str, options.model_option(help="As in `vidsearch index`.")] = "mini",
     as_json: options.AsJson = False,
 ) -> None:
-    """Index the sample videos and run four queries on them: the first thing to try. Downloads nothing.
+    """Index the sample videos and search them; downloads nothing.
+
+    Runs four queries and checks their answers.
 
     Example: `vidsearch demo`
     """

@@ -12,7 +12,8 @@ from vidsearch.outputs import is_stdout
 from vidsearch.text import counted
 
 FORMAT_HELP = (
-    "txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. [default: by --output's name]"
+    "Format: txt, srt, vtt, chapters, json, jsonl, csv, parquet, npy, html or frames. "
+    "[default: from --output's suffix]"
 )
 """Written out, as importing the formats takes a tenth of a second that `--help` need not wait for."""
 
@@ -25,7 +26,7 @@ TRACK_HELP = (
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(export)
-    group = typer.Typer(no_args_is_help=True, help="Bring in what you have.")
+    group = typer.Typer(no_args_is_help=True, help="Import subtitles.")
     group.callback()(lambda: None)
     group.command("captions")(import_captions)
     app.add_typer(group, name="import")
@@ -35,7 +36,9 @@ def export(
     video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", help="File to write; a folder for a file per video; - for stdout."),
+        typer.Option(
+            "--output", "-o", help="File to write, or a folder for one file per video; - for stdout."
+        ),
     ],
     format_name: Annotated[
         str | None,
@@ -47,13 +50,15 @@ def export(
     ] = None,
     vectors: Annotated[
         bool,
-        typer.Option("--vectors", help="With parquet: the frames' vectors too. (npy holds nothing else.)"),
+        typer.Option(
+            "--vectors", help="With parquet, include the frames' vectors. (npy holds vectors only.)"
+        ),
     ] = False,
     overwrite: options.Overwrite = False,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Write captions, or another track, to a file or a file per video.
+    """Export captions or another track, to one file or one per video.
 
     Examples:
 
@@ -70,7 +75,9 @@ def export(
     from vidsearch import Library
 
     if vectors and track is not None:
-        raise typer.BadParameter("A track has words and no vectors.", param_hint="--vectors")
+        raise typer.BadParameter(
+            "--vectors does not go with --track: a track has no vectors.", param_hint="--vectors"
+        )
     with Library.open(library) as opened:
         if is_stdout(output):
             console.write_data(opened.render(video, format_name or "txt", track=track, vectors=vectors))
@@ -90,16 +97,16 @@ def import_captions(
     video: Annotated[str, typer.Argument(help=options.ONE_VIDEO)],
     name: Annotated[
         str | None,
-        typer.Option(help="Name of the track; one of the same name is replaced. [default: the file's]"),
+        typer.Option(help="Name of the track; replaces a track of the same name. [default: the file's name]"),
     ] = None,
     encoding: Annotated[
         str | None,
-        typer.Option(help="The file's text encoding: cp1251, gb18030, shift_jis ... [default: detected]"),
+        typer.Option(help="Text encoding of the file: cp1251, gb18030, shift_jis ... [default: detected]"),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Add subtitles to a video, as a track of their own that search finds.
+    """Add a subtitle file to a video, as a track of its own.
 
     Every cue of the file is kept, mended and kept, or left out; the command says how many, and why.
 
@@ -116,8 +123,8 @@ def import_captions(
         read = opened.import_subtitles(file, found, name=name, encoding=encoding)
     if read.is_encoding_guessed:
         console.warn(
-            f"{file} does not say its text encoding. It was read as {read.encoding}, which is a guess: "
-            "if the words look wrong, import it again with --encoding."
+            f"{file} does not declare its text encoding. It was read as {read.encoding}, a guess: if "
+            "the words look wrong, import it again with --encoding."
         )
     if as_json:
         from vidsearch.service.report_schemas import SubtitlesSchema

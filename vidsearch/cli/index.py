@@ -32,7 +32,7 @@ def index(
         typer.Argument(
             parser=options.path_or_address,
             metavar="PATHS...",
-            help="Videos, or folders that are searched for them; also elsewhere: s3://, gs://, https://, smb://.",
+            help="Videos, and folders to look for videos in; local, or s3://, gs://, https://, smb://.",
             show_default=False,
         ),
     ],
@@ -40,11 +40,13 @@ def index(
     *,
     settings: IndexSettings,
     retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try files again that failed before.")
+        bool, typer.Option("--retry-failed", help="Retry files that failed before.")
     ] = False,
     reindex: Annotated[
         bool,
-        typer.Option("--reindex", help="Index again what is here with other options, such as another --fps."),
+        typer.Option(
+            "--reindex", help="Re-index videos that were indexed with other options, such as another --fps."
+        ),
     ] = False,
     on: ray_workers.On = None,
     workers: ray_workers.Workers = None,
@@ -53,10 +55,10 @@ def index(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Index videos, so that they can be searched.
+    """Index videos and folders, so that they can be searched.
 
-    What is already in the library is skipped, moved files are recognised, and a run that was stopped goes on
-    where it was. The library is made where there is none.
+    Videos that are already in the library are skipped, moved files are recognised, and a stopped run
+    continues where it left off. The library is created if there is none.
 
     Examples:
 

@@ -17,7 +17,8 @@ Captions = Annotated[bool, options.model_option("--captions/--no-captions", help
 CaptionEvery = Annotated[
     str,
     options.model_option(
-        help="novel: when the picture has changed; frame; shot; or a number N: every Nth frame."
+        help="When to write a caption. novel: when the picture has changed; frame: always; shot: once "
+        "a shot; N: every Nth frame."
     ),
 ]
 
@@ -30,36 +31,36 @@ def index_settings(
     sampling: Annotated[
         Sampling,
         options.sampling_option(
-            help="uniform: every 1/fps seconds; shots: the middle of each shot; keyframes: the file's own."
+            help="Which frames to sample. uniform: every 1/fps seconds; shots: the middle of each "
+            "shot; keyframes: the file's key frames."
         ),
     ] = "uniform",
     models: options.Models = None,
     embedder: Annotated[
-        str | None, options.model_option(help="Embedders only, by name, with commas: clip,blip.")
+        str | None,
+        options.model_option(help="Embedders, with commas, where they differ from --models: clip,blip."),
     ] = None,
     moving: Annotated[
         bool | None,
         options.model_option(
             "--moving/--no-moving",
-            help="A vector for each few seconds of moving pictures, too: finds what no single frame shows. "
-            "[default: what the library has]",
+            help="Also embed short windows of several frames, to find motion that no single frame shows. "
+            "[default: as in the library]",
         ),
     ] = None,
-    moving_model: Annotated[
-        str, options.model_option(help="What looks at several frames at once.")
-    ] = "xclip",
+    moving_model: Annotated[str, options.model_option(help="Model for --moving.")] = "xclip",
     sounds: Annotated[
         bool | None,
         options.model_option(
             "--sounds/--no-sounds",
-            help="A vector for each few seconds of sound, too. [default: what the library has]",
+            help="Also embed short windows of sound. [default: as in the library]",
         ),
     ] = None,
-    sound_model: Annotated[str, options.model_option(help="What hears sounds.")] = "clap",
+    sound_model: Annotated[str, options.model_option(help="Model for --sounds.")] = "clap",
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Annotated[
-        bool, options.model_option("--text", help="Read the text on the screen (extra: text).")
+        bool, options.model_option("--text", help="Read text on the screen (extra: text).")
     ] = False,
     speech: options.Speech = None,
     speech_model: options.SpeechModel = "whisper",
@@ -72,14 +73,16 @@ def index_settings(
     batch_size: options.BatchSize = None,
     decode_device: Annotated[
         Literal["cpu", "cuda"],
-        _files_option(help="What decodes: cuda where FFmpeg has it, else the CPU with a warning."),
+        _files_option(
+            help="Decode video on cpu or cuda; if FFmpeg lacks cuda, the CPU is used, with a warning."
+        ),
     ] = "cpu",
     exclude: Annotated[
         list[str] | None,
         _files_option(
             metavar="PATTERN",
-            help="Pass over files in folders that fit, as in a .gitignore: drafts/, *.mkv. Repeatable. "
-            'Kept for later runs; "" forgets all.',
+            help="Skip files in folders by .gitignore pattern: drafts/, *.mkv. Repeatable. "
+            'Remembered for later runs; "" clears them.',
         ),
     ] = None,
     timeout: Annotated[
@@ -88,13 +91,13 @@ def index_settings(
             parser=options.time_above_zero,
             metavar="TIME",
             show_default="2 minutes",
-            help="A video that makes no progress for so long is given up.",
+            help="Give up on a video that makes no progress for this long.",
         ),
     ] = 120.0,
     isolate: Annotated[
         bool,
         _files_option(
-            "--isolate", help="Decode each file in a process of its own: a crash costs that file only."
+            "--isolate", help="Decode each file in its own process, so that a crash loses that file only."
         ),
     ] = False,
 ) -> IndexSettings:

@@ -10,7 +10,7 @@ import typer
 from vidsearch.cli import console, options
 from vidsearch.errors import QueryError
 from vidsearch.service.label_choices import ReportBy
-from vidsearch.times import format_duration, format_time
+from vidsearch.times import format_duration, format_moment
 
 
 def register(app: typer.Typer) -> None:
@@ -26,23 +26,35 @@ def label(
     context: typer.Context,
     labels: Annotated[
         str | None,
-        typer.Option(help='Words or concepts, with commas: forklift,"open door",Minka; or: concepts.'),
+        typer.Option(
+            help='Labels, with commas: words or concept names (forklift,"open door",Minka), or '
+            "concepts for all concepts."
+        ),
     ] = None,
     labels_file: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Labels, one a line; lines with # say nothing.")
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="File of labels, one per line; lines that start with # are comments."
+        ),
     ] = None,
     min_confidence: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="From when on it counts. [default: what a search calls found]"),
+        typer.Option(
+            min=0.0, max=1.0, help="Lowest confidence that counts. [default: what a search calls found]"
+        ),
     ] = None,
     join: Annotated[
         float | None,
-        typer.Option(parser=options.time, metavar="TIME", help="What is closer is one span. [default: 2.5]"),
+        typer.Option(
+            parser=options.time,
+            metavar="TIME",
+            help="Join spans that are closer together than this. [default: 2.5]",
+        ),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Look for labels in every frame, and keep where each is seen as a track of its video.
+    """Look for labels in every frame, and record where each is seen.
 
     Without labels, those of the last time are looked for again: after more videos, or more examples of a
     concept. No video is read: seconds, however long the videos are.
@@ -63,7 +75,7 @@ def label(
     from vidsearch.labels.names import read_labels
 
     if labels is not None and labels_file is not None:
-        raise QueryError("--labels and --labels-file do not go together: put all labels into the file.")
+        raise QueryError("Give --labels or --labels-file, not both.")
     given = read_labels(labels_file) if labels_file is not None else labels
     with Library.open(library) as opened:
         done = opened.labels.apply(given, min_confidence=min_confidence, join_seconds=join)
@@ -99,12 +111,12 @@ def show(
         console.say_json([LabelSpanSchema.of(span) for span in spans])
         return
     if not spans:
-        console.note("No label was seen in it.")
+        console.note("This video has no labels.")
     console.say_table(
         (
             (
-                format_time(span.start_seconds),
-                format_time(span.end_seconds),
+                format_moment(span.start_seconds),
+                format_moment(span.end_seconds),
                 "" if span.confidence is None else f"{span.confidence:.0%}",
                 span.label,
             )
@@ -117,10 +129,16 @@ def show(
 
 def report(
     by: Annotated[
-        ReportBy, typer.Option(help="label: in all; day: when recorded; video; camera: folder of the video.")
+        ReportBy,
+        typer.Option(
+            help="Group by label, by day of recording, by video, or by camera (the video's folder)."
+        ),
     ] = "label",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="FILE", help="Write a table .csv or a plot .svg.")
+        Path | None,
+        typer.Option(
+            "--output", "-o", metavar="FILE", help="File to write: a table (.csv) or a plot (.svg)."
+        ),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     overwrite: options.Overwrite = False,
@@ -148,7 +166,7 @@ def report(
         console.say_json([ReportLineSchema.of(line) for line in lines])
         return
     if not lines:
-        console.note("No label was seen. Look for some: vidsearch label --labels forklift,smoke")
+        console.note("No labels yet. Look for some: vidsearch label --labels forklift,smoke")
     console.say_table(
         (
             (

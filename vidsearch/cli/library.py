@@ -35,11 +35,11 @@ def list_videos(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     video: options.OnlyVideos = None,
     failed: Annotated[
-        bool, typer.Option("--failed", help="Files that could not be indexed, and why.")
+        bool, typer.Option("--failed", help="List the files that could not be indexed, and why.")
     ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """List the videos of a library.
+    """List the videos in a library.
 
     Examples:
 
@@ -71,7 +71,7 @@ def _print_failures(failures: list[Failure], *, as_json: bool) -> None:
         console.say(str(failure.path), bold=True)
         console.say(f"  {failure.failed_at:%Y-%m-%d %H:%M}  {failure.reason}")
     if failures:
-        console.note("Try them again with: vidsearch index --retry-failed PATH...")
+        console.note("Retry them with: vidsearch index --retry-failed PATH...")
 
 
 def _print_videos(videos: list[Video], damaged: frozenset[Path], *, as_json: bool, is_filtered: bool) -> None:
@@ -82,9 +82,9 @@ def _print_videos(videos: list[Video], damaged: frozenset[Path], *, as_json: boo
         console.say_json([VideoSchema.of(video) for video in videos])
         return
     if not videos and is_filtered:
-        console.note("No video fits. `vidsearch list` shows all of them.")
+        console.note("No video matches. `vidsearch list` shows them all.")
     elif not videos:
-        console.note("No video here yet. Add some with: vidsearch index VIDEO_OR_FOLDER...")
+        console.note("No videos yet. Add some with: vidsearch index VIDEO_OR_FOLDER...")
     console.say_table(
         (
             (
@@ -119,7 +119,7 @@ def _state(video: Video, *, is_damaged: bool) -> str:
 
 
 def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: options.AsJson = False) -> None:
-    """Say what a library holds, which models made it, and how large it is.
+    """Show what a library holds, its models and its size.
 
     Example: `vidsearch info --library ~/library`
     """
@@ -161,7 +161,7 @@ def tracks(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show what is known of a video, track by track: kind, what made it, how far, and whether it is shown.
+    """Show the tracks of a video: their kind, source, extent and state.
 
     Example: `vidsearch tracks holiday.mp4`
     """
@@ -203,16 +203,18 @@ def upgrade(
     models: Annotated[
         str | None,
         options.model_option(
-            help="What to go on with: mini, clip, blip, a Hugging Face id, or a folder, with commas."
+            help="New models: mini, clip, blip, a Hugging Face id or a folder, with commas."
         ),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     prune: Annotated[
-        bool, typer.Option("--prune", help="Remove what the models before made; alone, after an upgrade.")
+        bool, typer.Option("--prune", help="Remove what earlier models made. Used alone, after an upgrade.")
     ] = False,
     skip_failed: Annotated[
         bool,
-        typer.Option("--skip-failed", help="Switch though some videos fail: words alone find those then."),
+        typer.Option(
+            "--skip-failed", help="Switch even if some videos fail; those are then found by words only."
+        ),
     ] = False,
     caption_every: CaptionEvery = "novel",
     device: options.Device = "auto",
@@ -221,7 +223,9 @@ def upgrade(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Go on with other models. Searches answer by those before until all is there; a stopped run continues.
+    """Move a library to other models, in place.
+
+    Searches use the earlier models until the new ones have seen every video. A stopped run continues.
 
     Examples:
 
@@ -257,7 +261,7 @@ def upgrade(
     else:
         _print_upgrade(done)
     if done.report.interrupted:
-        console.note("Stopped. What was made is kept; run the same command again to continue.")
+        console.note("Stopped. Finished work is kept; run the same command again to continue.")
         raise typer.Exit(console.EXIT_INTERRUPTED)
     if not done.is_switched:
         raise typer.Exit(console.EXIT_FAILED)
@@ -269,11 +273,11 @@ def _print_upgrade(done: Upgrade) -> None:
 
     print_failures(done.report)
     if done.is_switched:
-        console.say(f"The library now runs {describe_models(done.models)}.")
+        console.say(f"The library now uses {describe_models(done.models)}.")
         console.say(
-            f"What the models before made was removed: {done.num_pruned:,} rows."
+            f"Removed what the earlier models made: {done.num_pruned:,} rows."
             if done.num_pruned
-            else "What the models before made is kept; remove it with: vidsearch upgrade --prune"
+            else "What the earlier models made is kept; remove it with: vidsearch upgrade --prune"
         )
     elif not done.report.interrupted:
         console.say(
@@ -288,19 +292,21 @@ def _print_pruned(num_rows: int, *, as_json: bool) -> None:
 
         console.say_json(PrunedSchema(num_pruned=num_rows))
     else:
-        console.say(f"Removed {num_rows:,} rows that other models' took the place of.")
+        console.say(f"Removed {num_rows:,} rows made by earlier models.")
 
 
 def remove(
     video: Annotated[str | None, typer.Argument(help=options.SEVERAL_VIDEOS, show_default=False)] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     track: Annotated[
-        int | None, typer.Option(metavar="ID", help="One track: a number that `vidsearch tracks` shows.")
+        int | None, typer.Option(metavar="ID", help="Remove one track, by its number in `vidsearch tracks`.")
     ] = None,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Remove several videos without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Do not ask before removing several videos.")
+    ] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Take videos out of a library, or a track of one. The files themselves are left alone.
+    """Remove videos, or one track, from a library; the video files stay.
 
     Examples:
 
@@ -313,7 +319,7 @@ def remove(
     from vidsearch import Library
 
     if (video is None) == (track is None):
-        raise typer.BadParameter("Name videos, or one --track.", param_hint="VIDEO")
+        raise typer.BadParameter("Name videos, or give --track.", param_hint="VIDEO")
     with Library.open(library) as opened:
         if track is not None:
             _print_removed_track(opened.remove_track(track), as_json=as_json)
@@ -352,10 +358,12 @@ def _confirm(videos: list[Video]) -> None:
 
 def verify(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
-    repair: Annotated[bool, typer.Option("--repair", help="Mend what can be mended.")] = False,
+    repair: Annotated[bool, typer.Option("--repair", help="Repair what can be repaired.")] = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Check a library against itself and against its files. Exits with 1 if anything is wrong.
+    """Check a library and its files, and repair it.
+
+    Exits with 1 if anything is wrong.
 
     Examples:
 

@@ -22,7 +22,7 @@ RandomWeights: TypeAlias = Literal["clip", "blip"]
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command()(bench)
-    group = typer.Typer(no_args_is_help=True, help="Measure models on data sets that you have.")
+    group = typer.Typer(no_args_is_help=True, help="Measure models on your own data sets.")
     group.callback()(lambda: None)
     group.command()(retrieval)
     group.command()(speech)
@@ -34,13 +34,13 @@ def bench(
     video: Annotated[
         Path | None,
         typer.Argument(
-            help="A video. [default: one minute of 1080p that is made for it]", show_default=False
+            help="Video to measure with. [default: one minute of generated 1080p]", show_default=False
         ),
     ] = None,
-    models: Annotated[str, options.model_option(help="As for `vidsearch index`.")] = "mini",
+    models: Annotated[str, options.model_option(help="As in `vidsearch index`.")] = "mini",
     random_weights: Annotated[
         RandomWeights | None,
-        options.model_option(help="Published sizes with random weights: no download, the same speed."),
+        options.model_option(help="Use random weights of the published size: no download, same speed."),
     ] = None,
     captions: Captions = True,
     fps: options.Fps = 1.0,
@@ -49,7 +49,9 @@ def bench(
     batch_size: options.BatchSize = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how fast this machine indexes: each part alone, the whole, and how well they overlap.
+    """Measure how fast this machine indexes, part by part.
+
+    Measures each part alone, the whole, and how well the parts overlap.
 
     Examples:
 
@@ -138,22 +140,26 @@ def _bench_models(
 
 
 def retrieval(
-    dataset: Annotated[Path, typer.Argument(help="Folder of a data set.")],
-    models: Annotated[str, options.model_option(help="Embedders, with commas: mini,clip.")] = "mini",
+    dataset: Annotated[Path, typer.Argument(help="Folder that holds the data set.")],
+    models: Annotated[
+        str, options.model_option(help="Embedders to measure, with commas: mini,clip.")
+    ] = "mini",
     kind: Annotated[
         str,
         typer.Option(
-            help="auto, or the data set's format: flickr8k, coco, msrvtt, msvd, didemo, qvhighlights."
+            help="Format of the data set: auto, flickr8k, coco, msrvtt, msvd, didemo or qvhighlights."
         ),
     ] = "auto",
     split: Annotated[
-        str | None, typer.Option(help="Which part of it. [default: its usual test split]")
+        str | None, typer.Option(help="Split to measure. [default: the usual test split]")
     ] = None,
     device: options.Device = "auto",
     precision: options.Precision = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure text-to-image, text-to-video or text-to-moment retrieval, with 95% intervals and baselines.
+    """Measure retrieval of pictures, videos or moments by text.
+
+    Prints 95% intervals and baselines.
 
     Examples:
 
@@ -190,18 +196,20 @@ def speech(
     folder: Annotated[
         Path,
         typer.Argument(
-            help="Sound files, and their words: metadata.csv with name|words in each line, or a .txt beside "
-            "each."
+            help="Folder of sound files and their words: metadata.csv with name|words per line, or a .txt "
+            "file beside each."
         ),
     ],
     models: Annotated[
-        str, options.speech_option(help="Whispers, with commas: whisper-tiny,whisper.")
+        str, options.speech_option(help="Whisper models to measure, with commas: whisper-tiny,whisper.")
     ] = "whisper",
-    language: Annotated[str, options.speech_option(help="As for `vidsearch index`.")] = "auto",
+    language: Annotated[str, options.speech_option(help="As in `vidsearch index`.")] = "auto",
     device: options.Device = "auto",
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how much of what is said is written down right: the word error rate, with a 95% interval.
+    """Measure speech recognition: the word error rate.
+
+    Prints a 95% interval.
 
     Examples:
 
@@ -241,11 +249,13 @@ def speech(
 
 def text(
     folder: Annotated[
-        Path, typer.Argument(help="Pictures, and beside each a .txt file of what is written in it.")
+        Path, typer.Argument(help="Folder of pictures, with a .txt file of its text beside each.")
     ],
     as_json: options.AsJson = False,
 ) -> None:
-    """Measure how well text in pictures is read: character error rate, with its 95% interval.
+    """Measure reading of text in pictures: the character error rate.
+
+    Prints a 95% interval.
 
     Example: `vidsearch eval text slides/`
     """

@@ -28,20 +28,23 @@ def register(app: typer.Typer) -> None:
 
 def clip(
     moment: Annotated[
-        str, typer.Argument(metavar="VIDEO@A-B", help="A span of a video, or a frame's number from a search.")
+        str, typer.Argument(metavar="VIDEO@A-B", help="A span of a video, or a frame number from a search.")
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write: .mp4, .mkv, .mov or .webm.")],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     exact: Annotated[
-        bool, typer.Option("--exact/--fast", help="Cut to the frame; or copy from the key frame before it.")
+        bool,
+        typer.Option(
+            "--exact/--fast", help="Cut exactly at the frame, or quickly at the key frame before it."
+        ),
     ] = True,
     reencode: Annotated[
-        bool, typer.Option("--reencode", help="Always re-encode, for players that lack the codec.")
+        bool, typer.Option("--reencode", help="Always re-encode, for players without the codec.")
     ] = False,
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Cut a moment out of its video, with its sound.
+    """Cut a moment out of its video, with sound.
 
     VIDEO is a file, or a video of the library. A frame's number stands for two seconds to each side of it.
 
@@ -82,24 +85,31 @@ def clip(
 
 
 def explain(
-    text: Annotated[str, typer.Argument(help="What is to be seen, in your own words.")],
+    text: Annotated[str, typer.Argument(help="What to look for, in your own words.")],
     moment: Annotated[
-        str, typer.Argument(metavar="VIDEO@TIME", help="A video, by file or from the library, and a time.")
+        str, typer.Argument(metavar="VIDEO@TIME", help="A video, as a file or from the library, and a time.")
     ],
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="A .png with the heat map, or a .json with its numbers."),
+        typer.Option(
+            "--output",
+            "-o",
+            help="File to write: the heat map (.png) or its numbers (.json). [default: heat.png, "
+            "where the terminal cannot show it]",
+        ),
     ] = None,
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     models: Annotated[
         str | None,
-        options.model_option(help="The embedder to explain. [default: the library's first, else mini]"),
+        options.model_option(help="Embedder to explain. [default: the library's first, else mini]"),
     ] = None,
     device: options.Device = "auto",
     overwrite: options.Overwrite = False,
     as_json: options.AsJson = False,
 ) -> None:
-    """Show which parts of a frame speak for a query. Draws into the terminal where it can show pictures.
+    """Show which parts of a frame match a query, as a heat map.
+
+    Draws into the terminal if it can show pictures.
 
     Examples:
 
@@ -130,7 +140,9 @@ def explain(
         output = Path("heat.png")
     if output is not None:
         heatmaps.write(output, explanation.image, relevance, rule)
-        console.note(f"Wrote {console.shown_path(output)}: {relevance.method}, {relevance.score:.3f}")
+        console.note(
+            f"Wrote {console.shown_path(output)}: score {relevance.score:.3f}, by {relevance.method}"
+        )
 
 
 def _rule(library: Path, video: Path, *, overwrite: bool) -> OutputRule:
@@ -182,6 +194,6 @@ def _span(moment: str, library: Path) -> tuple[Path, float, float]:
     video, at, span = moment.rpartition("@")
     start, dash, end = span.partition("-")
     if not (at and dash):
-        raise QueryError(f"{moment!r} names no span. Write VIDEO@START-END, as in holiday.mp4@1:02-1:15.")
+        raise QueryError(f"{moment!r} is not a span. Write VIDEO@START-END, as in holiday.mp4@1:02-1:15.")
     seconds = parse_time(start), parse_time(end)
     return _video_file(video, library)[0], *seconds

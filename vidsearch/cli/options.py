@@ -30,7 +30,7 @@ def time_above_zero(text: str | float) -> float:
     """A length of time that is not nothing."""
     seconds = time(text)
     if not seconds > 0:
-        raise typer.BadParameter(f"{text} is no time to wait for: give more than 0.")
+        raise typer.BadParameter(f"{text} is too short: give more than 0.")
     return seconds
 
 
@@ -41,7 +41,7 @@ def day(text: str | datetime) -> datetime:
     try:
         return datetime.strptime(text.strip(), "%Y-%m-%d")
     except ValueError as error:
-        raise typer.BadParameter(f"{text!r} is no day. Write it as in 2026-08-14.") from error
+        raise typer.BadParameter(f"{text!r} is not a date. Write it as 2026-08-14.") from error
 
 
 def library_path(text: str | Path) -> Path:
@@ -62,7 +62,7 @@ def in_panel(title: str) -> Callable[..., Any]:
     return partial(typer.Option, rich_help_panel=title)
 
 
-LIBRARY_HELP = "Folder that holds the library, or postgresql://HOST/DATABASE."
+LIBRARY_HELP = "The library: a folder, or postgresql://HOST/DATABASE."
 library_option = in_panel("Library")
 model_option = in_panel("Models")
 speech_option = in_panel("Speech")
@@ -79,60 +79,66 @@ LibraryPath = Annotated[
 ]
 DEFAULT_LIBRARY = Path("index")
 
-ONE_VIDEO = "Path, name, unique part of it, glob or #id."
-SEVERAL_VIDEOS = "Path, name, part of it, glob, #id or folder; all that fit. Or all."
+ONE_VIDEO = "A video: its path, name, a unique part of it, a glob, or #id."
+SEVERAL_VIDEOS = "Videos by path, name, part of it, glob, #id or folder; every match counts. Or: all."
 """Help for arguments that name videos; `vidsearch.store.naming` says what fits."""
 
 NumHits = Annotated[
-    int, typer.Option("--limit", "-n", "--top", "-k", min=1, max=1_000_000, help="How many moments.")
+    int, typer.Option("--limit", "-n", "--top", "-k", min=1, max=1_000_000, help="Number of moments to show.")
 ]
 OnlyVideos = Annotated[
     str | None,
     filter_option(
-        "--video", metavar="NAME", help="Only these videos: path, name, part of it, glob, #id or folder."
+        "--video", metavar="NAME", help="Only these videos, by path, name, part of it, glob, #id or folder."
     ),
 ]
 
 AsJson = Annotated[bool, output_option("--json", help="Print JSON to stdout.")]
-Overwrite = Annotated[bool, output_option("--overwrite", help="Replace files that exist.")]
-Quiet = Annotated[bool, output_option("--quiet", "-q", help="No progress on stderr.")]
+Overwrite = Annotated[bool, output_option("--overwrite", help="Replace existing files.")]
+Quiet = Annotated[bool, output_option("--quiet", "-q", help="Hide progress.")]
 
-Device = Annotated[str, model_option(help="auto, cpu, cuda, cuda:1 or mps.")]
-Precision = Annotated[str, model_option(help="auto, fp32, bf16 or fp16.")]
+Device = Annotated[str, model_option(help="Where models run: auto, cpu, cuda, cuda:1 or mps.")]
+Precision = Annotated[str, model_option(help="Number format of the models: auto, fp32, bf16 or fp16.")]
 BatchSize = Annotated[
-    int | None, model_option(min=1, help="Images per model call [default: fitted to the device].")
+    int | None, model_option(min=1, help="Images per model call. [default: chosen for the device]")
 ]
 Models = Annotated[
     str | None,
     model_option(
-        help="auto, mini, clip, blip, a Hugging Face id, or a folder. [default: the library's, else auto]"
+        help="Models: auto, mini, clip, blip, a Hugging Face id or a folder, with commas. [default: "
+        "the library's, else auto]"
     ),
 ]
 NumBeams = Annotated[
-    int | None, model_option(min=1, help="Beams for captions; 1 is greedy. [default: the model's own]")
+    int | None,
+    model_option(min=1, help="Beams to search captions with; 1 is greedy. [default: the model's own]"),
 ]
 Prompt = Annotated[str | None, model_option(help="Start every caption with these words.")]
 
-FPS_HELP = "Frames looked at per second of video."
+FPS_HELP = "Frames to sample per second of video."
 Fps = Annotated[float, sampling_option("--fps", min=0.001, help=FPS_HELP)]
-MaxFrames = Annotated[int | None, sampling_option(min=1, help="At most this many, spread evenly.")]
-Start = Annotated[
-    float | None, sampling_option(parser=time, metavar="TIME", help="From this time: 83.5 or 1:23.5.")
+MaxFrames = Annotated[
+    int | None, sampling_option(min=1, help="Sample at most this many frames per video, spread evenly.")
 ]
-End = Annotated[float | None, sampling_option(parser=time, metavar="TIME", help="Up to this time.")]
+Start = Annotated[
+    float | None,
+    sampling_option(parser=time, metavar="TIME", help="Start at this time: 83.5, 1:23.5 or 1m23.5s."),
+]
+End = Annotated[float | None, sampling_option(parser=time, metavar="TIME", help="Stop at this time.")]
 After = Annotated[
     float | None,
-    filter_option(parser=time, metavar="TIME", help="Moments at this time of their video or later."),
+    filter_option(parser=time, metavar="TIME", help="Only moments at or after this time in their video."),
 ]
 Before = Annotated[
-    float | None, filter_option(parser=time, metavar="TIME", help="Moments before this time of their video.")
+    float | None,
+    filter_option(parser=time, metavar="TIME", help="Only moments before this time in their video."),
 ]
 RecordedAfter = Annotated[
     datetime | None,
     filter_option(
         parser=day,
         metavar="DAY",
-        help="Recorded on this day or later, by the clock where it was recorded: 2026-08-14.",
+        help="Only videos recorded on or after this day (2026-08-14), in the local time of the recording.",
     ),
 ]
 RecordedBefore = Annotated[
@@ -140,7 +146,8 @@ RecordedBefore = Annotated[
     filter_option(
         parser=day,
         metavar="DAY",
-        help="Recorded before this day. Files that say UTC only: by this machine's TZ.",
+        help="Only videos recorded before this day. Files that give UTC only are read in this "
+        "machine's time zone.",
     ),
 ]
 
@@ -148,21 +155,25 @@ Speech = Annotated[
     bool | None,
     speech_option(
         "--speech/--no-speech",
-        help="Write down what is said (extra: speech). "
-        "[default: in a new library, and with --models auto, where Whisper is on this machine]",
+        help="Transcribe speech (extra: speech). "
+        "[default: on in a new library, and with --models auto, if Whisper is on this machine]",
         show_default=False,
     ),
 ]
 SpeechModel = Annotated[
-    str, speech_option(help="whisper, whisper-tiny, whisper-base, whisper-turbo, a hub id or a folder.")
+    str,
+    speech_option(
+        help="Speech model: whisper, whisper-tiny, whisper-base, whisper-turbo, a Hugging Face id or "
+        "a folder."
+    ),
 ]
-Language = Annotated[str, speech_option(help="The language that is spoken: en, de ...; auto hears which.")]
+Language = Annotated[str, speech_option(help="Spoken language: en, de ...; auto detects it.")]
 AudioTrack = Annotated[
     int | None,
     speech_option(
         min=1,
         metavar="N",
-        help="Listen to a file's Nth sound track. [default: the one that a player takes]",
+        help="Use the Nth audio track. [default: the one a player would play]",
         show_default=False,
     ),
 ]

@@ -20,9 +20,11 @@ def ui(
     port: options.Port = 8501,
     browser: Annotated[bool, options.server_option("--browser/--no-browser", help="Open a browser.")] = True,
 ) -> None:
-    """Serve a page on this machine to search, read, correct and index in a browser. Ctrl-C stops it.
+    """Search and manage a library in a browser.
 
-    The address that it prints holds a start token: only who has it can use the page.
+    Ctrl-C stops the server.
+
+    The printed address holds a start token; only someone who has it can use the page.
 
     Example: `vidsearch ui --library ~/library`
     """
@@ -31,7 +33,7 @@ def ui(
 
     if not is_local(host):
         console.warn(
-            f"{host} is reached from other machines, without encryption: who reads the network sees the "
-            "start token, and with it this library."
+            f"{host} can be reached from other machines, without encryption: anyone who reads the network "
+            "sees the start token, and can open this library with it."
         )
     serve(library, announce=console.say, host=host, port=port, opens_browser=browser)

@@ -91,7 +91,9 @@ def command_for(path: Path, seconds: float) -> tuple[list[str], bool]:
         template = PLAYERS.get(wanted, wanted if "{file}" in wanted else f"{wanted} {{file}}")
         program = shlex.split(template)[0]
         if _found(program) is None:
-            raise VidsearchError(f"{VARIABLE} names {program}, which is not there. Install it, or unset it.")
+            raise VidsearchError(
+                f"{VARIABLE} names {program}, which was not found. Install it, or unset {VARIABLE}."
+            )
     else:
         template = next((line for name, line in PLAYERS.items() if _found(name)), "")
         opener = _found(_OPENERS.get(sys.platform, "xdg-open"))
@@ -99,7 +101,7 @@ def command_for(path: Path, seconds: float) -> tuple[list[str], bool]:
             return [opener, str(path)], False
         if not template:
             raise VidsearchError(
-                f"No player that can begin at a time was found ({', '.join(PLAYERS)}). Install mpv or VLC, "
+                f"No player that can start at a time was found ({', '.join(PLAYERS)}). Install mpv or VLC, "
                 f"or name one: {VARIABLE}='player --start={{seconds}} {{file}}'."
             )
     words = shlex.split(template)

@@ -76,7 +76,7 @@ def _by_worker(state: ProgressState) -> str:
 
 def _in_work(state: ProgressState) -> str:
     if state.num_lines:
-        return f"{state.num_lines:,} lines of words read"
+        return f"embedding {state.num_lines:,} lines of text"
     if state.awaits_workers:
         return "waiting for the first worker"
     return "" if state.current is None else console.printable(state.current.name)

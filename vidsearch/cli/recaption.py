@@ -20,33 +20,37 @@ def recaption(
     video: Annotated[str, typer.Argument(help=options.SEVERAL_VIDEOS)],
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     models: Annotated[
-        str | None, options.model_option(help="The captioner. [default: the library's own]")
+        str | None, options.model_option(help="Captioner to use. [default: the library's own]")
     ] = None,
     captioner: Annotated[
-        str | None, options.model_option(help="The same as --models; of chapters and videos: smolvlm.")
+        str | None, options.model_option(help="Another name for --models; for chapters and videos: smolvlm.")
     ] = None,
     caption_level: Annotated[
         Literal["frame", "chapter", "video"],
         options.model_option(
-            help="What each caption is of. Chapters and videos take a model that reads several frames at "
+            help="What each caption describes. chapter and video need a model that reads several frames at "
             "once, such as smolvlm."
         ),
     ] = "frame",
     length: Annotated[
         int | None,
         options.model_option(
-            metavar="WORDS", min=1, help="Of captions of chapters and videos, about. [default: 25 and 40]"
+            metavar="WORDS",
+            min=1,
+            help="Approximate length of chapter and video captions. [default: 25 and 40]",
         ),
     ] = None,
     language: Annotated[
         str | None,
-        options.model_option(help="Of captions of chapters and videos: German. [default: English]"),
+        options.model_option(
+            help="Language of chapter and video captions, such as German. [default: English]"
+        ),
     ] = None,
     num_beams: options.NumBeams = None,
     prompt: Annotated[
         str | None,
         options.model_option(
-            help="Start every caption with these words; of chapters and videos: what to say, in a sentence."
+            help="Start every caption with these words; for chapters and videos, the request to the model."
         ),
     ] = None,
     device: options.Device = "auto",
@@ -55,7 +59,9 @@ def recaption(
     as_json: options.AsJson = False,
     quiet: options.Quiet = False,
 ) -> None:
-    """Write new captions, with another model or prompt. Old ones are kept as versions, corrections stay.
+    """Write captions again, with another model or prompt.
+
+    The old captions are kept as versions, and corrections stay.
 
     Examples:
 
@@ -81,7 +87,7 @@ def recaption(
         )
         return
     if length is not None or language is not None:
-        raise typer.BadParameter("--length and --language are for --caption-level chapter or video.")
+        raise typer.BadParameter("--length and --language need --caption-level chapter or video.")
     from vidsearch import Library
     from vidsearch.cli import progress
     from vidsearch.cli.index import print_failures, report_schema
@@ -136,7 +142,7 @@ def _describe_parts(
         videos, captions = counted(report.num_described, "video"), counted(report.num_parts, "caption")
         console.say(f"{videos}: {captions} written")
         if report.num_skipped:
-            console.say(f"  {report.num_skipped:,} skipped: described so before")
+            console.say(f"  {report.num_skipped:,} skipped: already described this way")
         for path, reason in report.failures:
             console.say(f"  {console.shown_path(path)}: {reason}", colour="red")
     if report.interrupted:

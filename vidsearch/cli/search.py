@@ -44,30 +44,33 @@ def register(app: typer.Typer) -> None:
 
 
 def search(
-    text: Annotated[str | None, typer.Argument(help="What is to be seen, in your own words.")] = None,
+    text: Annotated[str | None, typer.Argument(help="What to look for, in your own words.")] = None,
     library: LibraryFolder = options.DEFAULT_LIBRARY,
     num_hits: options.NumHits = 10,
     video: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Only these videos: path, name, part of it, glob, #id or folder."),
+        typer.Option(
+            metavar="NAME", help="Only these videos, by path, name, part of it, glob, #id or folder."
+        ),
     ] = None,
     plus: Annotated[
-        list[str] | None, typer.Option(help="More of this; with a weight as in sunset:0.5. Repeatable.")
+        list[str] | None,
+        typer.Option(help="Add this to the query, with a weight if you like: sunset:0.5. Repeatable."),
     ] = None,
-    minus: Annotated[list[str] | None, typer.Option(help="Less of this. Repeatable.")] = None,
+    minus: Annotated[list[str] | None, typer.Option(help="Subtract this from the query. Repeatable.")] = None,
     then: Annotated[
         list[str] | None,
         typer.Option(help="What happens next in the same video. Repeatable, in order."),
     ] = None,
     image: Annotated[
-        list[Path] | None, typer.Option(help="Moments that look like this picture. Repeatable.")
+        list[Path] | None, typer.Option(help="Find moments that look like this picture. Repeatable.")
     ] = None,
     like: Annotated[
         list[str] | None,
-        typer.Option(metavar="VIDEO@TIME", help="Moments that look like this one. Repeatable."),
+        typer.Option(metavar="VIDEO@TIME", help="Find moments that look like this one. Repeatable."),
     ] = None,
     save: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Write each hit's frame there as a JPEG.")
+        Path | None, typer.Option(metavar="DIR", help="Save the frame of each hit to this folder, as JPEG.")
     ] = None,
     as_json: AsJson = False,
     within: Annotated[
@@ -76,21 +79,25 @@ def search(
             parser=options.time,
             metavar="TIME",
             show_default="30 seconds",
-            help="From one step to the next, at most.",
+            help="Longest time between one step and the next.",
         ),
     ] = 30.0,
     more_like: Annotated[
-        list[int] | None, _more_option(metavar="ID", help="A frame id that was right. Repeatable.")
+        list[int] | None,
+        _more_option(metavar="ID", help="A frame id of a right hit: find more like it. Repeatable."),
     ] = None,
     less_like: Annotated[
-        list[int] | None, _more_option(metavar="ID", help="A frame id that was wrong. Repeatable.")
+        list[int] | None,
+        _more_option(metavar="ID", help="A frame id of a wrong hit: find fewer like it. Repeatable."),
     ] = None,
     refine: Annotated[
-        bool, _more_option("--refine", help="Say which hits were right, and search again.")
+        bool, _more_option("--refine", help="Mark hits as right or wrong, and search again.")
     ] = False,
     queries: Annotated[
         Path | None,
-        _more_option(metavar="FILE", help="Many queries, one a line: words, or JSON objects. - for stdin."),
+        _more_option(
+            metavar="FILE", help="Answer many queries, one per line: words, or JSON objects. - for stdin."
+        ),
     ] = None,
     after: options.After = None,
     before: options.Before = None,
@@ -98,69 +105,83 @@ def search(
     recorded_before: options.RecordedBefore = None,
     min_duration: Annotated[
         float | None,
-        options.filter_option(parser=options.time, metavar="TIME", help="Only videos this long or longer."),
+        options.filter_option(
+            parser=options.time, metavar="TIME", help="Only videos of at least this length."
+        ),
     ] = None,
     max_duration: Annotated[
         float | None,
-        options.filter_option(parser=options.time, metavar="TIME", help="Only videos this long or shorter."),
+        options.filter_option(
+            parser=options.time, metavar="TIME", help="Only videos of at most this length."
+        ),
     ] = None,
     caption_has: Annotated[
         str | None,
-        options.filter_option(metavar="WORDS", help="Only frames whose caption has all of these words."),
+        options.filter_option(metavar="WORDS", help="Only frames whose caption has all these words."),
     ] = None,
     label: Annotated[
-        str | None, options.filter_option(help="Only where this label was seen; see `vidsearch label`.")
+        str | None, options.filter_option(help="Only moments with this label; see `vidsearch label`.")
     ] = None,
     mode: Annotated[
-        Mode, _rank_option(help="visual, caption, hybrid, or auto: hybrid where there are captions.")
+        Mode,
+        _rank_option(
+            help="What to search: visual, caption, hybrid (both), or auto (hybrid if there are captions)."
+        ),
     ] = "auto",
     kinds: Annotated[
         list[str] | None,
         _rank_option(
             "--in",
             metavar="KIND",
-            help="Look at: pictures, moving, sounds, captions, corrections, speech, text, subtitles, "
-            "chapters; several with commas between. [default: all]",
+            help="Kinds of evidence to search, with commas: pictures, moving, sounds, captions, corrections, "
+            "speech, text, subtitles, chapters. [default: all]",
         ),
     ] = None,
     min_confidence: Annotated[
-        float | None, _rank_option(min=0.0, max=1.0, help="Leave out what is less certain.")
+        float | None, _rank_option(min=0.0, max=1.0, help="Leave out hits below this confidence.")
     ] = None,
     group: Annotated[
-        bool, _rank_option("--group/--no-group", " /--frames", help="Join neighbouring frames into moments.")
+        bool,
+        _rank_option(
+            "--group/--no-group",
+            " /--frames",
+            help="Join neighbouring frames into moments, or show single frames.",
+        ),
     ] = True,
     dedupe: Annotated[
-        bool, _rank_option("--dedupe/--no-dedupe", help="Fold near-identical moments of different videos.")
+        bool,
+        _rank_option(
+            "--dedupe/--no-dedupe", help="Fold near-identical moments of different videos into one."
+        ),
     ] = True,
     rerank: Annotated[
         str | None,
         _rank_option(
             metavar="MODEL",
-            help="Re-rank the best with a model that sees picture and words together: blip or mini.",
+            help="Re-rank the best hits with a model that reads picture and words together: blip or mini.",
         ),
     ] = None,
-    num_rerank: Annotated[
-        int, _rank_option(min=1, max=1_000_000, help="How many of the best --rerank looks at.")
-    ] = 50,
+    num_rerank: Annotated[int, _rank_option(min=1, max=1_000_000, help="Number of hits to re-rank.")] = 50,
     explain: Annotated[
         Path | None,
         options.output_option(
-            metavar="DIR", help="Write a heat map of each hit there: which parts of the frame matched."
+            metavar="DIR",
+            help="Save a heat map of each hit to this folder: which parts of the frame matched.",
         ),
     ] = None,
     export: Annotated[
         Path | None,
-        options.output_option(metavar="FILE", help="Write the hits as .edl, .otio, .fcpxml or .csv."),
+        options.output_option(metavar="FILE", help="Write the hits to a file: .edl, .otio, .fcpxml or .csv."),
     ] = None,
     overwrite: options.Overwrite = False,
     play: Annotated[
         int | None,
         options.output_option(
-            "--open", min=1, metavar="N", help="Play the Nth hit in your own player, from its time on."
+            "--open", min=1, metavar="N", help="Play the Nth hit in your video player, from its time on."
         ),
     ] = None,
     thumbnails: Annotated[
-        bool, options.output_option(help="Small pictures, in terminals that show them.")
+        bool, options.output_option(help="Show small pictures, in terminals that can.")
     ] = True,
 ) -> None:
     """Find moments by describing them.
@@ -237,7 +258,7 @@ def _check_many(**given: object) -> None:
         if value:
             what = "Words" if name == "text" else f"--{name}"
             raise typer.BadParameter(
-                f"{what} and --queries do not go together: --queries answers each line of a file.",
+                f"{what} cannot be combined with --queries, which answers each line of a file.",
                 param_hint="--queries",
             )
 
@@ -259,7 +280,7 @@ def _write_hits(
         return
     if not answer:
         for output in asked:
-            console.note(f"Nothing was found, so {console.shown_path(output)} is not written.")
+            console.note(f"Nothing was found, so {console.shown_path(output)} was not written.")
         return
     rule = OutputRule.for_library(library.store, overwrite=overwrite, inputs=answer.query.images)
     if save is not None:
@@ -278,7 +299,7 @@ def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
     from vidsearch.service.models import load_explainer
 
     if not answer.query.words or not answer.models:
-        raise QueryError("--explain shows where words are seen: give some, in mode visual or hybrid.")
+        raise QueryError("--explain needs words to explain, and --mode visual or hybrid.")
     heatmaps.explain_hits(answer.hits, answer.query.words, folder, load_explainer(answer.models[0]), rule)
 
 
@@ -308,7 +329,7 @@ def _refined(library: Library, query: Query) -> Answer:
     while True:
         answer = library.search(query)
         answers.print_answer(answer)
-        said = console.ask("Right ones by number, wrong ones with a minus (1 3 -2), empty to end: ")
+        said = console.ask("Right hits by number, wrong ones with a minus (1 3 -2); Enter to finish: ")
         if not said or not answer.hits:
             return answer
         try:

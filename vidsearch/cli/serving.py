@@ -18,7 +18,7 @@ Token = Annotated[
         show_envvar=True,
         show_default=False,
         metavar="SECRET",
-        help="What requests must carry. [default: made on first use and kept for you]",
+        help="Token that requests must carry. [default: created on first use and kept]",
     ),
 ]
 
@@ -35,14 +35,16 @@ def serve(
     port: options.Port = 8510,
     token: Token = None,
     read_only: Annotated[
-        bool, _access_option("--read-only", help="Refuse whatever would change the library.")
+        bool, _access_option("--read-only", help="Refuse requests that would change the library.")
     ] = False,
     allow_index: Annotated[
         list[Path] | None,
-        _access_option(metavar="FOLDER", help="Let clients index what lies in this folder. Repeatable."),
+        _access_option(metavar="FOLDER", help="Let clients index files in this folder. Repeatable."),
     ] = None,
 ) -> None:
-    """Serve the library over HTTP, with JSON, pictures, clips and exports. Ctrl-C stops it.
+    """Serve a library over HTTP, for other programs.
+
+    Answers with JSON, pictures, clips and exports. Ctrl-C stops the server.
 
     Requests carry a token, which is made and printed on first use. http://127.0.0.1:8510/docs says what there
     is to ask.
@@ -63,7 +65,7 @@ def serve(
 
     def announce(shown: str) -> None:
         access.say()
-        console.say(f"Serving {shown} at {url}, described at {url}/docs")
+        console.say(f"Serving {shown} at {url} (API docs: {url}/docs)")
 
     run(
         library,
@@ -79,22 +81,20 @@ def serve(
 def mcp(
     library: options.LibraryPath = options.DEFAULT_LIBRARY,
     http: Annotated[
-        bool, options.server_option("--http", help="Listen for streamable HTTP; else stdin and stdout.")
+        bool, options.server_option("--http", help="Serve over streamable HTTP instead of stdin and stdout.")
     ] = False,
     host: options.Host = "127.0.0.1",
     port: options.Port = 8511,
     token: Token = None,
     allow_write: Annotated[
         bool,
-        _access_option(
-            "--allow-write", help="Let captions be corrected, concepts be taught and labels be looked for."
-        ),
+        _access_option("--allow-write", help="Allow correcting captions, teaching concepts and labelling."),
     ] = False,
     clips: Annotated[
-        Path | None, _access_option(metavar="FOLDER", help="Let clips be cut, into this folder alone.")
+        Path | None, _access_option(metavar="FOLDER", help="Allow cutting clips, into this folder only.")
     ] = None,
 ) -> None:
-    """Let an assistant search the library and look at it, by the Model Context Protocol.
+    """Serve a library to assistants, over the Model Context Protocol.
 
     The assistant's program starts this itself: docs/mcp.md says how for Claude Desktop, VS Code and others.
 
@@ -156,13 +156,13 @@ class _Access:
 
         if self._is_new:
             console.say(f"Token: {self.token}")
-            console.note(f"It is shown this once, and kept in {token_file()}.")
+            console.note(f"It is shown only this once, and kept in {token_file()}.")
         elif not self._is_given:
             console.note(f"Requests must carry the token in {token_file()}.")
         if is_local(self._host):
-            console.note("Only this machine can reach it: --host names another address to listen on.")
+            console.note("Only this machine can reach it; --host listens on another address.")
         else:
             console.warn(
-                f"{self._host} is reached from other machines, without encryption: who reads the network "
-                "sees the token, and with it this library."
+                f"{self._host} can be reached from other machines, without encryption: anyone who reads the "
+                "network sees the token, and can open this library with it."
             )

@@ -27,7 +27,9 @@ def shell(
     num_hits: options.NumHits = 10,
     as_json: options.AsJson = False,
 ) -> None:
-    """Keep a library open and answer one query a line, in milliseconds. A line may also be a query as JSON.
+    """Answer queries one per line, keeping the library open.
+
+    Each answer takes milliseconds. A line may also be a query as JSON.
 
     Examples:
 
@@ -41,7 +43,7 @@ def shell(
     defaults = Query(text="-", num_hits=num_hits)
     is_talking = sys.stdin.isatty()
     if is_talking:
-        console.note("What are you looking for? An empty line ends it.")
+        console.note("What are you looking for? An empty line quits.")
     with Library.open(library) as opened:
         for line in _lines(is_talking=is_talking):
             try:

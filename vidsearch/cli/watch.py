@@ -36,7 +36,7 @@ def watch(
         typer.Argument(
             parser=options.path_or_address,
             metavar="FOLDERS...",
-            help="Folders to keep an eye on.",
+            help="Folders to watch.",
             show_default=False,
         ),
     ],
@@ -49,32 +49,36 @@ def watch(
             parser=options.time_above_zero,
             metavar="TIME",
             show_default="5 seconds",
-            help="For so long a file must not have changed before it is indexed.",
+            help="Wait until a file has not changed for this long before indexing it.",
         ),
     ] = 5.0,
     polling: Annotated[
         bool,
         _watch_option(
-            "--polling", help="Look again every half second: for network folders, which report no changes."
+            "--polling",
+            help="Check for changes every half second, for network folders that do not report them.",
         ),
     ] = False,
     alert: Annotated[
         list[str] | None,
         _alert_option(
-            metavar="WORDS", help="Tell of new moments of this: words, or concept:Minka. Repeatable."
+            metavar="WORDS", help="Report new moments that match: words, or concept:Minka. Repeatable."
         ),
     ] = None,
     command: Annotated[
-        str | None, _alert_option("--exec", help="Run this for each alert; the event, JSON, is its stdin.")
+        str | None,
+        _alert_option("--exec", help="Run this command for each alert; it gets the event as JSON on stdin."),
     ] = None,
-    webhook: Annotated[str | None, _alert_option(help="Post each alert to this address, as JSON.")] = None,
+    webhook: Annotated[str | None, _alert_option(help="POST each alert to this URL, as JSON.")] = None,
     alert_confidence: Annotated[
         float | None,
-        _alert_option(min=0.0, max=1.0, help="Tell from here on. [default: what a search calls found]"),
+        _alert_option(
+            min=0.0, max=1.0, help="Lowest confidence to report. [default: what a search calls found]"
+        ),
     ] = None,
     as_json: options.AsJson = False,
 ) -> None:
-    """Index what is in folders, and whatever comes or changes there, until Ctrl-C.
+    """Index folders, and new or changed videos in them, until Ctrl-C.
 
     What fails for a passing reason, such as a full disk, is tried again by itself. With --json, each report
     is one line.

@@ -15,15 +15,18 @@ _option = options.in_panel("Workers on Ray")
 
 On = Annotated[
     str | None,
-    _option("--on", metavar="ray[://HEAD:10001]", help="Have workers on a Ray cluster do the work."),
+    _option("--on", metavar="ray[://HEAD:10001]", help="Index with workers on a Ray cluster."),
 ]
 Workers = Annotated[
-    int | None, _option(min=1, help="How many. [default: one on each node, or as many as fit its GPUs]")
+    int | None,
+    _option(min=1, help="Number of workers. [default: one per node, or as many as its GPUs allow]"),
 ]
-GpusPerWorker = Annotated[float, _option(min=0.0, help="0.5: two share one.")]
+GpusPerWorker = Annotated[
+    float, _option(min=0.0, help="GPUs for each worker; with 0.5, two workers share one.")
+]
 PathMap = Annotated[
     list[str] | None,
-    _option(metavar="LOCAL=REMOTE", help="Where workers see what lies in a folder here. Repeatable."),
+    _option(metavar="LOCAL=REMOTE", help="Where workers find a local folder. Repeatable."),
 ]
 
 

@@ -238,7 +238,7 @@ class _Share:
 
 def _remark(unheard: tuple[str, list[Path]]) -> str:
     reason, paths = unheard
-    others = f" ({len(paths) - 1} other {'file' if len(paths) == 2 else 'files'} likewise)"
+    others = f" (and {len(paths) - 1} other {'file' if len(paths) == 2 else 'files'})"
     return f"{paths[0]}: {reason}{others if len(paths) > 1 else ''}"
 
 

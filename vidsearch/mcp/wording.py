@@ -99,10 +99,10 @@ def concept_line(concept: Concept) -> str:
 def check_line(check: Check) -> str:
     """Return how well a concept's examples agree."""
     if not check.left_out:
-        return "One picture cannot vouch for itself: give examples of other moments to see if they agree."
+        return "Add examples of other moments to check whether they agree; one alone cannot be checked."
     return (
-        f"Left out one at a time, {check.num_found} of {len(check.left_out)} examples are among the best "
-        f"hundredth of all frames by the others ({check.model})."
+        f"Check with {check.model}: each example is left out in turn and looked for by the others; "
+        f"{check.num_found} of {len(check.left_out)} rank in the top 1% of all frames."
     )
 
 

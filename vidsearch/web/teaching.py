@@ -100,8 +100,8 @@ def _say(taught: Taught) -> None:
     for check in checks:
         if check.left_out:
             st.caption(
-                f"Left out one at a time, {check.num_found} of {len(check.left_out)} are found by the others "
-                f"({show.plain(check.model)})."
+                f"Check with {show.plain(check.model)}: each example is left out in turn and looked for by "
+                f"the others; {check.num_found} of {len(check.left_out)} rank in the top 1% of all frames."
             )
 
 
