@@ -185,9 +185,9 @@ def test_the_help_of_search_begins_with_what_people_use_most(run):
     ("words", "says"),
     [
         (["explain", " ", "cat.mp4@1"], "no words"),
-        (["recaption", "*.avi"], "No video fits '*.avi'"),
-        (["remove", "*.avi"], "No video fits '*.avi'"),
-        (["export", "*.avi", "-o", "a.srt"], "No video fits '*.avi'"),
+        (["recaption", "*.avi"], "No video matches '*.avi'"),
+        (["remove", "*.avi"], "No video matches '*.avi'"),
+        (["export", "*.avi", "-o", "a.srt"], "No video matches '*.avi'"),
         (["info", "--library", "x" * 5000], "cannot be a library's folder"),
         (["search", "a", "--library", "x" * 5000], "cannot be a library's folder"),
         (["search", "--queries", "."], "Is a directory"),

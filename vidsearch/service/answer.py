@@ -1,4 +1,4 @@
-"""What a search gives back, in Python: a sequence of hits that notebooks draw as a table."""
+"""The answer of `Library.search`: a sequence of hits, which notebooks show as a table."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _COLUMNS = ("time", "confidence", "video", "caption")
 
 
 class Answer(SearchAnswer, Sequence["SearchHit"]):
-    """An answer to one query: its hits in order, best first, and what they were found by.
+    """The answer to one query: its hits, best first, and how they were found.
 
-    `len(answer)`, `answer[0]`, `answer[:3]` and `for hit in answer` are about the hits.
+    It is a sequence of the hits: `len(answer)`, `answer[0]`, `answer[:3]`, `for hit in answer`.
     """
 
     __slots__ = ()
 
     @classmethod
     def of(cls, found: SearchAnswer) -> Self:
-        """Return what the search engine found as an Answer."""
+        """Convert the search engine's answer."""
         return cls(**{field.name: getattr(found, field.name) for field in fields(found)})
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class Answer(SearchAnswer, Sequence["SearchHit"]):
         return self.hits[index]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the answer as plain data, with the names that `vidsearch search --json` uses."""
+        """Return the answer as dicts and lists: the same as `vidsearch search --json` prints."""
         from vidsearch.service.answer_schemas import AnswerSchema
         from vidsearch.service.schemas import plain
 

@@ -1,4 +1,4 @@
-"""Parts of videos described by a model that reads several frames at once."""
+"""Captions of chapters and whole videos, by a model that reads several frames at once."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ MOST_WORDS = 400
 
 
 class DescribeSettings(TypedDict, total=False):
-    """What `Library.describe` takes beside the videos."""
+    """The settings of `Library.describe`."""
 
     captioner: str
     """"smolvlm" (the default), a hub id or a folder."""
     level: PartLevel
     """"chapter" (the default) or "video"."""
     prompt: str | None
-    """What to say, in words for a model. Default: a sentence about what happens."""
+    """The instruction for the model. Default: to say in a sentence what happens."""
     num_words: int | None
-    """The length of a text, about. Default: 25 for chapters, 40 for videos."""
+    """The approximate length of a caption. Default: 25 for chapters, 40 for videos."""
     language: str | None
-    """Of the texts: "German". Default: English, or that of the prompt."""
+    """The language of the captions: "German". Default: English, or that of the prompt."""
     device: str
     """"auto", "cpu", "cuda" or "mps"."""
     precision: str
@@ -52,9 +52,9 @@ def describe(
 
     level, num_words = settings.get("level", "chapter"), settings.get("num_words")
     if num_words is not None and not 0 < num_words <= MOST_WORDS:
-        raise QueryError(f"A text has 1 to {MOST_WORDS} words, not {num_words}.")
+        raise QueryError(f"A caption has 1 to {MOST_WORDS} words, not {num_words}.")
     if level not in ("chapter", "video"):
-        raise QueryError(f"A model describes a level of chapter or video, not {level!r}.")
+        raise QueryError(f"The level must be chapter or video, not {level!r}.")
     request = PartRequest(level, settings.get("prompt"), num_words, settings.get("language"))
     name = settings.get("captioner", DEFAULT_DESCRIBER)
     device = pick_device(

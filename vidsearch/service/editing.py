@@ -1,4 +1,4 @@
-"""The part of `Library` that changes what videos say in words: by people, by models, by files."""
+"""The part of `Library` that changes captions, transcripts and subtitles."""
 
 from __future__ import annotations
 
@@ -27,19 +27,19 @@ class LibraryEditor(LibrarySearcher):
     """A library whose captions, transcripts and subtitles can be changed."""
 
     def correct(self, moment: str | FrameReference, text: str, *, only_here: bool = False) -> Correction:
-        """Put a caption right. Search finds the new words at once, and no model overwrites them.
+        """Correct a caption. Searches find the new words at once, and no model overwrites them.
 
         Args:
-            moment: A video and a time, as in "holiday.mp4@12.5".
-            text: What is to be seen, in your words.
-            only_here: Correct this one frame; otherwise the run of look-alike frames that it stands in.
+            moment: A video and a time: "holiday.mp4@12.5".
+            text: The new caption.
+            only_here: Whether to correct only this frame, instead of all consecutive frames that look alike.
 
         Returns:
-            The span that now has these words.
+            The span that now has this caption.
 
         Raises:
-            QueryError: No words, or a time at which there is no frame.
-            VideoNotFound: The moment names no video, or several.
+            QueryError: The text is empty, or there is no frame at this time.
+            VideoNotFound: No video, or more than one, has this name.
         """
         from vidsearch.captions.rewrite import correct
         from vidsearch.search.query import FrameReference
@@ -49,18 +49,19 @@ class LibraryEditor(LibrarySearcher):
         return correct(self.store, video, reference.time_seconds, text, only_here=only_here)
 
     def correct_speech(self, moment: str | FrameReference, text: str) -> SpokenLine:
-        """Put right what is said. Search finds the new words at once, and no model overwrites them.
+        """Correct a line of the transcript. Searches find the new words at once, and no model overwrites
+        them.
 
         Args:
-            moment: A video and a time at which the line is said, as in "talk.mp4@12.5".
-            text: What is said, in place of the whole line.
+            moment: A video and a time at which the line is spoken: "talk.mp4@12.5".
+            text: The new text of the whole line.
 
         Returns:
-            The line as it is now.
+            The corrected line.
 
         Raises:
-            QueryError: No words, or a time before anything is said.
-            VideoNotFound: The moment names no video, or several.
+            QueryError: The text is empty, or nothing is said at this time or before it.
+            VideoNotFound: No video, or more than one, has this name.
         """
         from vidsearch.captions.transcript import correct_line
         from vidsearch.search.query import FrameReference
@@ -81,21 +82,22 @@ class LibraryEditor(LibrarySearcher):
         on_progress: Callable[[ProgressState], None] | None = None,
         stop: threading.Event | None = None,
     ) -> IngestReport:
-        """Write new captions for videos. Old captions are kept as versions, and corrections stay.
+        """Write new captions for videos. Old captions are kept as versions, and corrections stay in effect.
 
         Args:
-            videos: Names one video or more, or "all"; or the videos themselves.
+            videos: A name of one or more videos, "all", or the videos themselves.
             models: The captioner; None for the library's own.
-            num_beams: Beams; 1 is greedy, None the model's own number.
+            num_beams: Beams of the beam search; 1 is greedy, None the model's default.
             prompt: Words that every caption starts with.
             device: "auto", "cpu", "cuda" or "mps".
             precision: "auto", "fp32", "bf16" or "fp16".
-            batch_size: Images per model call; None fits it to the device.
-            on_progress: Called in this thread with each new state.
-            stop: Ends the run after the commit in hand, once it is set.
+            batch_size: Images per model call; None chooses it for the device.
+            on_progress: Called in this thread whenever the progress changes.
+            stop: Set it to end the run after the current commit.
 
         Returns:
-            What became of each video. One whose file is gone, or holds something else now, is in `failures`.
+            The numbers of videos and captions. Videos whose file is missing or was replaced are in
+            `failures`.
 
         Raises:
             ModelUnavailable: The captioner cannot be loaded.
@@ -123,17 +125,20 @@ class LibraryEditor(LibrarySearcher):
         stop: threading.Event | None = None,
         **settings: Unpack[DescribeSettings],
     ) -> PartsReport:
-        """Have a model that reads several frames at once describe chapters, or whole videos.
+        """Caption chapters or whole videos with a model that reads several frames at once.
 
         Args:
-            videos: Names one video or more, or "all"; or the videos themselves.
+            videos: A name of one or more videos, "all", or the videos themselves.
             on_progress: Called in this thread after each part.
-            stop: Ends the run at the next part, once it is set.
+            stop: Set it to end the run after the current part.
             **settings: `level="video"`, `language="German"` and so on; see `DescribeSettings`.
+
+        Returns:
+            The numbers of videos and parts described, and the failures.
 
         Raises:
             ModelUnavailable: The model cannot be loaded.
-            QueryError: A setting that means nothing.
+            QueryError: A setting is invalid.
         """
         from vidsearch.service.describing import describe
 
@@ -142,20 +147,20 @@ class LibraryEditor(LibrarySearcher):
     def import_subtitles(
         self, file: StrPath | bytes, video: VideoName, *, name: str | None = None, encoding: str | None = None
     ) -> SubtitleFile:
-        """Add a subtitle file to a video, as a track of its own that search finds.
+        """Add a subtitle file to a video, as a searchable track.
 
         Args:
-            file: A subtitle file: srt, vtt, sbv, ssa, ass or ttml; or its content.
-            video: Names one video.
-            name: The track's name; one of the same name is replaced. None for the file's, or "subtitles".
+            file: The path of a subtitle file (srt, vtt, sbv, ssa, ass or ttml), or its content.
+            video: The video, or its name.
+            name: The track's name; a track of the same name is replaced. None for the file's name.
             encoding: Python's name of the file's text encoding; None to detect it.
 
         Returns:
-            What was read: the cues, and how many were mended or left out, and why.
+            The cues read, and how many were repaired or left out, with the reasons.
 
         Raises:
             SubtitleError: The file cannot be read.
-            VideoNotFound: The name fits no video, or several.
+            VideoNotFound: No video, or more than one, has this name.
         """
         from vidsearch.ingest.lines import read_lines
         from vidsearch.media.subtitle_files import parse_subtitles, read_subtitles

@@ -1,4 +1,4 @@
-"""Which tracks of a library an export takes."""
+"""Selects the tracks of a library to export."""
 
 from __future__ import annotations
 
@@ -35,23 +35,23 @@ KINDS: Mapping[str, TrackKind] = MappingProxyType(
         "labels": "label",
     }
 )
-"""The kinds of tracks that have words, by the names that people may give them."""
+"""The kinds of tracks that can be exported, by the names that people may use."""
 
 
 def exported_tracks(
     store: Store, videos: Sequence[Video], track: str, *, takes_several: bool
 ) -> Iterator[ExportedTrack]:
-    """Yield the tracks that a name means, in the videos' order.
+    """Yield the selected tracks, in the order of the videos.
 
     Args:
         store: The library.
-        videos: Whose tracks. Those without such a track are passed over, unless none has one.
-        track: A track's number, "#7" or "7", or a kind of `KINDS`. Of captions, corrections come before a
-            model's words.
-        takes_several: Whether a video may have several tracks of the kind, as subtitles in two languages.
+        videos: Videos without such a track are skipped, unless none has one.
+        track: A track's id, "#7" or "7", or a kind of `KINDS`. Corrections replace a model's captions.
+        takes_several: Whether a video may have several tracks of the kind, such as subtitles in two
+            languages.
 
     Raises:
-        ExportError: No video has such a track, or one has several and `takes_several` is not set.
+        ExportError: No video has such a track, or one has several and `takes_several` is false.
     """
     number = re.fullmatch(r"#?(\d{1,18})", track.strip())
     kind = KINDS.get(track.strip().lower())
@@ -59,7 +59,7 @@ def exported_tracks(
         raise ExportError(
             f"There is no kind of track {track!r}. Give a number, or one of: {', '.join(KINDS)}."
         )
-    num_found = 0
+    has_any = False
     for video in videos:
         if kind == "caption":
             found = [_captions(store, video)]
@@ -75,9 +75,9 @@ def exported_tracks(
             found = [_exported(store, video, each) for each in chosen]
         for each in found:
             if any(segment.text for segment in each.segments):
-                num_found += 1
+                has_any = True
                 yield each
-    if not num_found:
+    if not has_any:
         raise ExportError(_nothing_found(store, videos, track))
 
 
@@ -96,7 +96,7 @@ def _exported(store: Store, video: Video, track: Track) -> ExportedTrack:
 
 
 def _transcript(store: Store, video: Video) -> ExportedTrack:
-    """What is said, as it is shown: a person's lines in place of a model's."""
+    """Return the transcript as it is shown: a person's lines replace a model's."""
     made = [each for each in store.tracks(video.id) if each.kind == "transcript" and each.state == "active"]
     by_model = next((each for each in made if not each.is_human), None)
     return ExportedTrack(
@@ -113,7 +113,7 @@ def _transcript(store: Store, video: Video) -> ExportedTrack:
 
 
 def _captions(store: Store, video: Video) -> ExportedTrack:
-    """The captions as they are shown: a person's words in place of a model's."""
+    """Return the captions as they are shown: a person's replace a model's."""
     return ExportedTrack(
         video=video,
         kind="caption",

@@ -1,4 +1,4 @@
-"""What `Library.index` takes beside the paths. Plain types."""
+"""The settings of `Library.index`."""
 
 from __future__ import annotations
 
@@ -12,44 +12,45 @@ if TYPE_CHECKING:
 
 
 class IndexSettings(TypedDict, total=False):
-    """What `Library.index` takes beside the paths; `vidsearch index` has the same settings as options."""
+    """The settings of `Library.index`. `vidsearch index` has the same as options."""
 
     models: str | None
     """"auto", "mini", "clip,blip", a hub id or a folder. Default: the library's own, else "auto"."""
     embedder: str | None
-    """Embedders alone, separated by commas."""
+    """Embedders without a captioner, separated by commas."""
     captions: bool
     """Whether to write captions. Default: True."""
     text: bool
     """Whether to read the text on the screen. Default: False. Needs the extra "text"."""
     moving: bool | None
-    """Whether each few seconds of moving pictures get a vector, for what no single frame shows. Default: what
-    the library has."""
+    """Whether to embed windows of a few seconds of moving pictures, for what no single frame shows. Default:
+    as before in this library."""
     moving_model: str
-    """What looks at several frames at once. Default: "xclip"."""
+    """The model for moving pictures. Default: "xclip"."""
     sounds: bool | None
-    """Whether each few seconds of sound get a vector. Default: what the library has."""
+    """Whether to embed windows of a few seconds of sound. Default: as before in this library."""
     sound_model: str
-    """What hears them. Default: "clap"."""
+    """The model for sounds. Default: "clap"."""
     speech: bool | None
-    """Whether to write down what is said. Default: only in a new library, or with `models="auto"`, and only
-    where Whisper is on this machine. Needs the extra "speech"."""
+    """Whether to transcribe speech. Default: in a new library, or with `models="auto"`, if Whisper is
+    installed on this machine. Needs the extra "speech"."""
     speech_model: str
     """"whisper" (the default), "whisper-tiny", "whisper-base", "whisper-turbo", a hub id or a folder."""
     language: str
-    """The language that is spoken, such as "en"; "auto" (the default) hears which."""
+    """The spoken language, such as "en"; "auto" (the default) detects it."""
     audio_track: int | None
-    """Which sound track to listen to: 1 is the first. Default: the one that a player takes."""
+    """The number of the audio track to use, from 1. Default: the one that a player selects."""
     caption_every: str | int
-    """"novel" (when the picture has changed, the default), "frame", "shot", or N for every Nth frame."""
+    """Which frames to caption: "novel" (the default: when the picture has changed), "frame", "shot", or N for
+    every Nth frame."""
     fps: float
-    """Frames looked at per second of video. Default: 1."""
+    """Frames sampled per second of video. Default: 1."""
     max_frames: int | None
-    """At most so many frames of each video, spread evenly."""
+    """The maximum number of frames of each video, spread evenly."""
     start_seconds: float
-    """Begin at this time of each video."""
+    """Start at this time of each video."""
     end_seconds: float | None
-    """End before this time."""
+    """End before this time of each video."""
     sampling: Sampling
     """"uniform" (the default), "shots" or "keyframes"; see `SamplingPlan`."""
     device: str
@@ -57,23 +58,23 @@ class IndexSettings(TypedDict, total=False):
     precision: str
     """"auto", "fp32", "bf16" or "fp16"."""
     batch_size: int | None
-    """Images per model call. Default: fitted to the device."""
+    """Images per model call. Default: chosen for the device."""
     num_beams: int | None
-    """Beams for captions; 1 is greedy. Default: the model's own number."""
+    """Beams of the captioner's beam search; 1 is greedy. Default: the model's."""
     prompt: str | None
     """Words that every caption starts with."""
     decode_device: DecodeDevice
-    """"cpu", or "cuda" where FFmpeg can."""
+    """"cpu" (the default), or "cuda" if FFmpeg supports it."""
     retry_failed: bool
-    """Try files again that failed before."""
+    """Whether to retry files that failed in earlier runs. Default: False."""
     timeout_seconds: float
-    """A video that makes no progress for so long is given up. Default: 120."""
+    """Give up a video that makes no progress for this long. Default: 120."""
     isolate: bool
-    """Decode each file in a process of its own."""
+    """Whether to decode each file in a process of its own. Default: False."""
     exclude: Sequence[str] | None
-    """Patterns, as in a .gitignore, of files in folders to pass over. Kept for later runs, whose default they
-    are; an empty list forgets them."""
+    """Patterns, as in a .gitignore, of files in folders to skip. They also apply to later runs; an empty list
+    removes them."""
     reindex: bool
-    """Index again what is here with other settings."""
+    """Whether to re-index videos that were indexed with other settings. Default: False."""
     workers: RayOptions | None
-    """Workers on a Ray cluster. Default: this machine alone."""
+    """Workers on a Ray cluster. Default: only this machine."""

@@ -1,4 +1,4 @@
-"""The library in Python: what the command line, the page and programs call."""
+"""`Library`, the Python interface: all doors (command line, page, HTTP, MCP) call it."""
 
 from __future__ import annotations
 
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 
 class Library(LibraryEditor):
-    """Videos that can be searched, in one folder.
+    """A searchable library of videos, in a folder or on a server.
 
         with Library.create("library") as library:
             library.index("videos", models="mini")
             for hit in library.search("a dog on grass"):
                 print(hit.video.path, hit.time_seconds, hit.caption)
 
-    Open one with `create` or `open`; close it, or use `with`. Its methods may be called from any thread, and
-    searches run one at a time. What a search needs (models, vectors) stays loaded for the next one.
+    Open one with `create` or `open`; close it, or use `with`. Methods may be called from any thread; searches
+    run one at a time. Models and vectors stay loaded between searches.
     """
 
     def __init__(self, store: Store) -> None:
@@ -43,10 +43,10 @@ class Library(LibraryEditor):
 
     @classmethod
     def create(cls, path: StrPath) -> Self:
-        """Open the library in a folder, and make it first where there is none.
+        """Open a library, and create it first if there is none.
 
         Args:
-            path: The folder; missing parents are made.
+            path: The folder, or `postgresql://host/database`. Missing parent folders are created.
 
         Raises:
             LibraryError: The folder cannot be written, or holds a library that cannot be read.
@@ -55,21 +55,23 @@ class Library(LibraryEditor):
 
     @classmethod
     def open(cls, path: StrPath, *, create: bool = False, read_only: bool = False) -> Self:
-        """Open the library in a folder.
+        """Open a library.
 
         Args:
-            path: The folder.
-            create: Make a library where there is none.
-            read_only: Never write; a folder that cannot be written opens so by itself.
+            path: The folder, or `postgresql://host/database`.
+            create: Whether to create the library if there is none.
+            read_only: Never write. A folder without write permission is always opened like this.
 
         Raises:
-            LibraryNotFound: There is none, and `create` is not set.
-            LibraryDamaged, LibraryTooNew, LibraryNotWritable: What the names say.
+            LibraryNotFound: There is no library, and `create` is false.
+            LibraryDamaged: Its catalog is corrupt.
+            LibraryTooNew: A newer version of vidsearch wrote it.
+            LibraryNotWritable: It has to be created or migrated, and cannot be written.
         """
         return cls(Store.open(path, create=create, read_only=read_only))
 
     def close(self) -> None:
-        """Close the library's files. A closed library stays closed."""
+        """Close the library's files and release its models. A closed library cannot be used again."""
         with self._lock:
             self._searcher = self._indexer = None
             super().close()
@@ -86,21 +88,21 @@ class Library(LibraryEditor):
     ) -> IngestReport:
         """Index videos, and the videos in folders, so that they can be searched.
 
-        What is in the library already is passed over, and a run that was stopped goes on where it was.
+        Videos that are already indexed are skipped. A run that was stopped continues where it stopped.
 
         Args:
-            paths: A file or folder, or several.
-            on_progress: Called in this thread with each new state.
-            stop: Ends the run after the commit in hand, once it is set.
+            paths: One or more files, folders or addresses such as `s3://bucket/film.mp4`.
+            on_progress: Called in this thread whenever the progress changes.
+            stop: Set it to end the run after the current commit.
             **settings: `models="mini"`, `fps=0.5` and so on; see `IndexSettings`.
 
         Returns:
-            What became of each file. Files that failed are in `failures`, and raise nothing.
+            The numbers of files and frames, and the files that failed in `failures`; these raise nothing.
 
         Raises:
-            LibraryError: Other models than the library's, or a library that cannot be written.
-            ModelUnavailable: Weights are missing; the library is then as it was.
-            QueryError: A setting that means nothing.
+            LibraryError: The models differ from the library's, or the library cannot be written.
+            ModelUnavailable: Weights are missing. The library is unchanged.
+            QueryError: A setting is invalid.
         """
         from vidsearch.service.indexing import IndexOptions, as_paths
 
@@ -108,7 +110,7 @@ class Library(LibraryEditor):
         return indexer.run(self.store, as_paths(paths), on_progress=on_progress, stop=stop)
 
     def indexer(self, options: IndexOptions) -> Indexer:
-        """Return the loaded models for these options; loaded once for one run after the other."""
+        """Load the models for these options. They stay loaded until other options are asked for."""
         from vidsearch.service.indexing import Indexer
 
         with self._lock:
@@ -122,16 +124,16 @@ class Library(LibraryEditor):
         """Find moments by describing them.
 
         Args:
-            query: What is to be seen, in your own words; or a `Query`, which takes no options beside it.
+            query: A description in your own words; or a `Query`, which already contains all options.
             **options: Pictures, moments, filters, steps and ranking; see `SearchOptions`.
 
         Returns:
-            The hits, best first: a sequence that notebooks show as a table.
+            The hits, best first: a sequence, which notebooks show as a table.
 
         Raises:
-            QueryError: The query means nothing.
-            VideoNotFound: An option names a video that is not there.
-            ModelUnavailable: No model at hand reads the query.
+            QueryError: The query is empty or contradictory.
+            VideoNotFound: An option names a video that is not in the library.
+            ModelUnavailable: No available model can encode the query.
         """
         from vidsearch.search.query import Query
         from vidsearch.service.answer import Answer
@@ -139,7 +141,7 @@ class Library(LibraryEditor):
 
         if isinstance(query, Query):
             if options:
-                raise QueryError("A Query holds its options: give them to it, not to search().")
+                raise QueryError("A Query contains its own options: set them there instead of in search().")
         else:
             query = build_query(query, options)
         named = query.filter.video_glob
@@ -165,23 +167,27 @@ class Library(LibraryEditor):
         on_progress: Callable[[ProgressState], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Upgrade:
-        """Go on with other models: index with them beside the ones before, then search by them.
+        """Change to other models: index all videos with them, then switch searches over.
 
-        Searches answer by the models before until everything is there. A run that was stopped continues.
+        Searches use the previous models until all videos are done. A run that was stopped continues where it
+        stopped.
 
         Args:
             models: "clip,blip", "mini", a hub id or a folder.
             device: "auto", "cpu", "cuda" or "mps".
             precision: "auto", "fp32", "bf16" or "fp16".
-            batch_size: Images per model call; None fits it to the device.
-            caption_every: "novel", "frame", "shot", or N for every Nth frame.
-            skip_failed: Switch though some videos failed; those are then found by words alone.
-            prune: Afterwards remove what the models before made.
-            on_progress: Called in this thread with each new state.
-            stop: Ends the run after the commit in hand, once it is set.
+            batch_size: Images per model call; None chooses it for the device.
+            caption_every: Which frames to caption: "novel", "frame", "shot", or N for every Nth frame.
+            skip_failed: Switch even if some videos failed; these are then found by their words only.
+            prune: After switching, remove the previous models' vectors and captions.
+            on_progress: Called in this thread whenever the progress changes.
+            stop: Set it to end the run after the current commit.
+
+        Returns:
+            The models, whether searches were switched to them, and the run's report.
 
         Raises:
-            ModelUnavailable: Weights are missing; the library is then as it was.
+            ModelUnavailable: Weights are missing. The library is unchanged.
         """
         from vidsearch.service.models import ModelOptions
         from vidsearch.service.upgrading import upgrade
@@ -201,10 +207,10 @@ class Library(LibraryEditor):
         return done
 
     def prune(self) -> int:
-        """Remove the vectors and captions that those of other models took the place of.
+        """Remove vectors and captions that other models' have replaced. What people wrote is kept.
 
         Returns:
-            How many rows that were. What people wrote is kept.
+            The number of vectors and segments removed.
         """
         return self.store.prune_superseded()
 
@@ -212,26 +218,26 @@ class Library(LibraryEditor):
         """Remove one track of a video, and return it as it was.
 
         Args:
-            track_id: Its number; `tracks` has them.
+            track_id: The track's id; `tracks` returns a video's.
 
         Raises:
-            TrackNotFound: There is none.
+            TrackNotFound: There is no such track.
         """
         if not 0 <= track_id <= LARGEST_ID:
             raise TrackNotFound(f"There is no track {track_id}; `vidsearch tracks VIDEO` lists a video's.")
         return self.store.remove_track(track_id)
 
     def remove(self, videos: VideoName | Iterable[Video]) -> list[Video]:
-        """Take videos out of the library. The files themselves are left alone.
+        """Remove videos from the library. The files themselves are left alone.
 
         Args:
-            videos: Names one video or more, or "all"; or the videos themselves.
+            videos: A name of one or more videos, "all", or the videos themselves.
 
         Returns:
             The videos as they were.
 
         Raises:
-            VideoNotFound: The name fits none.
+            VideoNotFound: No video has this name.
         """
         chosen = self.select(videos)
         for video in chosen:
@@ -240,12 +246,12 @@ class Library(LibraryEditor):
         return chosen
 
     def verify(self, *, repair: bool = False) -> list[Problem]:
-        """Check the library against itself and against its files.
+        """Check that the library is consistent, and that it matches the video files.
 
         Args:
-            repair: Mend what can be mended.
+            repair: Whether to repair what can be repaired.
 
         Returns:
-            All that is wrong, and what was done about it.
+            The problems found, each with what was done about it.
         """
         return self.store.verify(repair=repair)

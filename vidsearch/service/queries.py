@@ -1,4 +1,4 @@
-"""Queries from Python: words and keywords to a `Query`."""
+"""From the arguments of `Library.search` to a `Query`."""
 
 from __future__ import annotations
 
@@ -14,38 +14,40 @@ from vidsearch.types import FrameFilter
 
 
 class SearchOptions(TypedDict, total=False):
-    """What `Library.search` takes beside the words."""
+    """The options of `Library.search`. Defaults are those of `Query`."""
 
     images: Iterable[str | os.PathLike[str]]
-    """Picture files to find the like of."""
+    """Picture files: find moments that look like them."""
     like: Iterable[str | FrameReference]
-    """Moments to find the like of: "holiday.mp4@12.5"."""
+    """Moments such as "holiday.mp4@12.5": find others that look like them."""
     plus: Iterable[str | WeightedText]
     """More of this: "sunset", or with a weight "sunset:0.5"."""
     minus: Iterable[str | WeightedText]
     """Less of this."""
     vectors: Mapping[str, tuple[float, ...]]
-    """A ready vector by the key of its space (`EmbeddingSpace.key`)."""
+    """Precomputed query vectors, by the key of their space (`EmbeddingSpace.key`)."""
     more_like: Iterable[int]
-    """Ids of frames that were right."""
+    """Ids of frames that are right answers."""
     less_like: Iterable[int]
-    """Ids of frames that were wrong."""
+    """Ids of frames that are wrong answers."""
     then: Iterable[str]
-    """What happens next in the same video, in order."""
+    """Descriptions of what happens next in the same video, in order."""
     within_seconds: float
     """The longest time from one step to the next."""
     mode: Mode
     kinds: Iterable[str] | None
-    """What to look at: "pictures", "captions", "corrections", "subtitles"; all by default."""
+    """Kinds of evidence to search: "pictures", "captions", "corrections", "subtitles" ..."""
     num_hits: int
     group: bool
-    """Join neighbouring frames into moments."""
+    """Whether to join neighbouring frames into moments."""
     dedupe: bool
-    """Fold near-identical moments of different videos into the best of them."""
+    """Whether to keep only the best of near-identical moments of different videos."""
     min_confidence: float | None
     """Leave out hits below this confidence, in [0, 1]."""
     rerank: str | None
+    """A model that re-ranks the best hits by picture and words together: "blip" or "mini"."""
     num_rerank: int
+    """How many of the best hits to re-rank."""
     video: str | None
     """Only these videos: path, name, part of it, glob, "#id" or folder."""
     after_seconds: float | None
@@ -56,18 +58,18 @@ class SearchOptions(TypedDict, total=False):
     max_duration_seconds: float | None
     caption_words: str | None
     label: str | None
-    """Only where this label was seen."""
+    """Only frames where this label was found."""
 
 
 _FILTERS = frozenset(field.name for field in fields(FrameFilter)) - {"video_glob", "video_ids"}
 
 
 def build_query(text: str | None, options: Mapping[str, Any]) -> Query:
-    """Return the query that words and `SearchOptions` make.
+    """Build a query from words and `SearchOptions`.
 
     Raises:
-        QueryError: It means nothing.
-        TypeError: An option that there is not.
+        QueryError: The query is empty or contradictory.
+        TypeError: There is no such option.
     """
     unknown = sorted(set(options) - set(SearchOptions.__annotations__))
     if unknown:
@@ -99,7 +101,7 @@ def _weighted(part: str | WeightedText) -> WeightedText:
 
 
 def with_videos(query: Query, video_ids: Iterable[int]) -> Query:
-    """Return a query whose name for videos is resolved to their ids."""
+    """Return a query with its video name replaced by the ids of the matching videos."""
     ids = tuple(video_ids)
     if query.filter.video_ids is not None:
         ids = tuple(video_id for video_id in ids if video_id in query.filter.video_ids)

@@ -1,4 +1,4 @@
-"""An open library, to read: videos, captions, numbers, exports."""
+"""The part of `Library` that reads: videos, tracks, pictures, captions, numbers."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 StrPath: TypeAlias = str | os.PathLike[str]
 VideoName: TypeAlias = str | int | os.PathLike[str] | Video
-"""A video, its id, or what names it: path, file name, unique part of the path, "#id", glob or folder."""
+"""A video, its id, or a name for it: path, file name, unique part of the path, "#id", glob or folder."""
 
 _MAX_ID_DIGITS = 18
 ALL = "all"
@@ -35,7 +35,7 @@ ALL = "all"
 
 
 class LibraryReader:
-    """The half of `Library` that changes nothing."""
+    """A library that can be read."""
 
     def __init__(self, store: Store) -> None:
         self._store: Store | None = store
@@ -47,7 +47,7 @@ class LibraryReader:
         self._explaining = threading.Lock()
 
     def close(self) -> None:
-        """Close the library's files. A closed library stays closed."""
+        """Close the library's files. A closed library cannot be used again."""
         with self._lock:
             if self._store is not None:
                 self._store.close()
@@ -64,17 +64,17 @@ class LibraryReader:
 
     @property
     def path(self) -> Path:
-        """The library's folder; for one on a server, the folder of its files on this machine."""
+        """The library's folder. For a library on a server: the folder of its cached files on this machine."""
         return self._path
 
     @property
     def address(self) -> str:
-        """What names the library to people: its folder, or its server without a password."""
+        """The library's folder, or its server's address without the password: for messages."""
         return self._address
 
     @property
     def store(self) -> Store:
-        """What is kept, row by row: for programs that need more than this class has.
+        """The library's storage, for programs that need more than this class offers.
 
         Raises:
             LibraryError: The library is closed.
@@ -86,11 +86,11 @@ class LibraryReader:
     def copy_to(
         self, target: StrPath, *, on_progress: Callable[[CopyProgress], None] | None = None
     ) -> CopyReport:
-        """Copy all that is kept to where no library is, or go on with such a copy.
+        """Copy the whole library to a new place, or continue a copy that was interrupted.
 
         Args:
-            target: A folder, or the address of a server's database.
-            on_progress: Called with how far it is.
+            target: A folder, or `postgresql://host/database`, that holds no other library.
+            on_progress: Called with the rows copied so far.
 
         Raises:
             LibraryError: The target holds another library, or cannot be written.
@@ -104,31 +104,31 @@ class LibraryReader:
         """Return the videos, in the order of first indexing.
 
         Args:
-            name: Only those that this names; see `VideoName`. None for all.
+            name: Only videos of this name; see `VideoName`. None for all.
 
         Raises:
-            VideoNotFound: The name fits none. A glob may fit none: the list is then empty.
+            VideoNotFound: No video has this name. A glob that matches none returns an empty list instead.
         """
         return self.store.videos(name)
 
     def video(self, name: VideoName) -> Video:
-        """Return the one video that a name means.
+        """Return the one video with a name.
 
         Raises:
-            VideoNotFound: The name fits none, or several; the message lists those.
+            VideoNotFound: No video has this name, or several have; the message lists those.
         """
         if isinstance(name, Video):
             name = name.id
         return self.store.video(name if isinstance(name, int) else os.fspath(name))
 
     def select(self, videos: VideoName | Iterable[Video]) -> list[Video]:
-        """Return the videos that a name means, where several may be meant.
+        """Return all videos with a name.
 
         Args:
-            videos: Names one video or more, or "all"; or the videos themselves.
+            videos: A name of one or more videos, "all", or the videos themselves.
 
         Raises:
-            VideoNotFound: A name that fits none.
+            VideoNotFound: No video has this name.
         """
         if videos == ALL:
             return self.store.videos()
@@ -136,7 +136,7 @@ class LibraryReader:
             found = self.store.videos(os.fspath(videos))
             if not found:
                 raise VideoNotFound(
-                    f"No video fits {os.fspath(videos)!r}. `vidsearch list` shows what there is."
+                    f"No video matches {os.fspath(videos)!r}. `vidsearch list` lists the library's videos."
                 )
             return found
         if isinstance(videos, int | Video):
@@ -144,10 +144,10 @@ class LibraryReader:
         return [self.video(each) for each in videos]
 
     def frame(self, frame_id: int | str) -> IndexedFrame:
-        """Return the frame with an id, as a search gives it.
+        """Return the frame with an id, such as a search hit's `frame_id`.
 
         Raises:
-            QueryError: There is none.
+            QueryError: There is no such frame.
         """
         number = str(frame_id)
         is_id = number.isascii() and number.isdecimal() and len(number) <= _MAX_ID_DIGITS
@@ -157,10 +157,10 @@ class LibraryReader:
         return found[0]
 
     def tracks(self, video: VideoName) -> list[Track]:
-        """Return what is known of a video, track by track, in the order in which they were begun.
+        """Return a video's tracks, in the order in which they were begun.
 
         Raises:
-            VideoNotFound: The name fits no video, or several.
+            VideoNotFound: No video, or more than one, has this name.
         """
         return self.store.tracks(self.video(video).id)
 
@@ -173,17 +173,17 @@ class LibraryReader:
         after_seconds: float | None = None,
         before_seconds: float | None = None,
     ) -> list[tuple[Track, Segment]]:
-        """Return what the tracks of a video that are shown hold, by time.
+        """Return the segments of a video's active tracks, by time, each with its track.
 
         Args:
-            video: Names one video.
-            kind: Only tracks of this kind. None for all but the sampled pictures.
-            track: Only the track with this number, shown or not.
+            video: The video, or its name.
+            kind: Only tracks of this kind. None for all kinds except frames.
+            track: Only the track with this id, in any state.
             after_seconds: Only segments that end after this time.
-            before_seconds: Only segments that begin before this time.
+            before_seconds: Only segments that start before this time.
 
         Raises:
-            VideoNotFound: The name fits no video, or several.
+            VideoNotFound: No video, or more than one, has this name.
             TrackNotFound: The video has no such track.
         """
         from vidsearch.service.timelines import segments_of
@@ -198,16 +198,16 @@ class LibraryReader:
         )
 
     def picture(self, moment: str | FrameReference, *, side_pixels: int | None = None) -> bytes:
-        """Return what a video shows at a time, read from its file: a JPEG.
+        """Return the picture at a time of a video, read from its file, as JPEG.
 
         Args:
-            moment: A video of the library and a time, as in "holiday.mp4@12.5".
-            side_pixels: The longer side is made no longer than this; None for the video's own size.
+            moment: A video of the library and a time: "holiday.mp4@12.5".
+            side_pixels: Shrink the picture to this length of its longer side; None for the original size.
 
         Raises:
             QueryError: The time is after the video's end.
             MediaError: The video does not decode, or its file is gone.
-            VideoReplaced: Its file holds something else now.
+            VideoReplaced: The file no longer holds this video.
         """
         from vidsearch.search.query import FrameReference
         from vidsearch.service.timelines import picture_at
@@ -216,10 +216,10 @@ class LibraryReader:
         return picture_at(self.video(reference.video), reference.time_seconds, side_pixels)
 
     def thumbnail(self, frame_id: int) -> bytes:
-        """Return the small picture of a frame that the library keeps: a JPEG.
+        """Return a frame's thumbnail, which the library stores, as JPEG.
 
         Raises:
-            VideoNotFound: There is no such frame, or no picture of it.
+            VideoNotFound: There is no such frame, or no thumbnail of it.
         """
         jpeg = self.store.thumbnail(frame_id)
         if not jpeg:
@@ -227,15 +227,15 @@ class LibraryReader:
         return jpeg
 
     def captions(self, video: VideoName, *, level: CaptionLevel = "frame") -> VideoCaptions:
-        """Return what a video shows, in words.
+        """Return a video's captions or its transcript.
 
         Args:
-            video: Names one video.
-            level: "frame" for every frame, "shot" or "chapter" for a timeline, "video" for one line,
+            video: The video, or its name.
+            level: "frame" for every frame, "shot" or "chapter" for a timeline, "video" for one sentence,
                 "transcript" for what is said.
 
         Raises:
-            VideoNotFound: The name fits no video, or several.
+            VideoNotFound: No video, or more than one, has this name.
         """
         from vidsearch.service.captions import read_captions
 
@@ -244,10 +244,10 @@ class LibraryReader:
             return read_captions(self.store, self.describer(), found, level)
 
     def summary(self, videos: Iterable[Video] | None = None) -> LibraryCaptions:
-        """Return videos in one line each, and the whole library in one.
+        """Return one caption for each video, and one for the whole library.
 
         Args:
-            videos: Which; every one without it.
+            videos: The videos; None for all.
         """
         from vidsearch.service.captions import LibraryCaptions, read_captions
 
@@ -258,11 +258,11 @@ class LibraryReader:
             return LibraryCaptions(summary=describer.library(), videos=tuple(described))
 
     def overview(self, *, num_words: int = 30, num_alike: int = 10) -> Glance:
-        """Return the library at a glance: its kinds of pictures, its words, moments that videos share.
+        """Return an overview: groups of similar pictures, frequent words, moments that videos share.
 
         Args:
-            num_words: At most so many words.
-            num_alike: At most so many pairs of moments that look the same; 0 looks for none.
+            num_words: The maximum number of words.
+            num_alike: The maximum number of pairs of look-alike moments; 0 skips that search.
         """
         from vidsearch.service.overview import glance
 
@@ -270,10 +270,10 @@ class LibraryReader:
             return glance(self.store, self.describer(), num_words=num_words, num_alike=num_alike)
 
     def describer(self) -> Describer:
-        """Return what describes videos: not safe in several threads at once."""
+        """Return the object that combines captions. It is not thread-safe."""
         from vidsearch.captions.describe import Describer, encoder_for
 
-        # Without vectors there is no encoder to describe with: look again, until there is.
+        # A library without vectors has no encoder yet, so one without an encoder is not kept.
         if self._describer is None or not self._describer.has_encoder:
             self._describer = Describer(self.store, encoder=encoder_for(self.store))
         return self._describer
@@ -282,8 +282,8 @@ class LibraryReader:
         """Find words in captions and subtitles.
 
         Args:
-            words: Stemmed; `sun*` is a beginning, "red car" in quotes a phrase. Any of them may match.
-            num_matches: At most so many.
+            words: Stemmed when compared; `sun*` is a prefix, "red car" in quotes a phrase. Any may match.
+            num_matches: The maximum number of matches.
 
         Returns:
             The matches, best first.
@@ -297,25 +297,25 @@ class LibraryReader:
         return self.store.failures()
 
     def info(self) -> LibraryInfo:
-        """Return the library in numbers."""
+        """Return the library's models, and its size in numbers."""
         return self.store.info()
 
     def explain(
         self, text: str, moment: str | FrameReference, *, models: str | None = None, device: str = "auto"
     ) -> Explanation:
-        """Return where in a frame the words are seen.
+        """Compute which parts of a frame match words.
 
         Args:
-            text: What is to be seen.
-            moment: A video of the library and a time, as in "holiday.mp4@12.5".
+            text: The words.
+            moment: A video of the library and a time: "holiday.mp4@12.5".
             models: The embedder to explain; None for the library's first.
             device: "auto", "cpu", "cuda" or "mps".
 
         Raises:
-            QueryError: There are no words, or the time is after the video's end.
+            QueryError: The text is empty, or the time is after the video's end.
             MediaError: The video does not decode.
-            VideoReplaced: Its file holds something else now.
-            ModelUnavailable: The model cannot explain itself.
+            VideoReplaced: The file no longer holds this video.
+            ModelUnavailable: The model cannot be loaded, or cannot be explained.
         """
         from vidsearch.search.query import FrameReference
         from vidsearch.service.explaining import explain_moment
@@ -330,7 +330,7 @@ class LibraryReader:
             )
 
     def _explainer_of(self, name: str, device: str) -> Explainer:
-        """What explains a model's matches: kept for the next question."""
+        """Load a model's explainer. The last one stays loaded."""
         from vidsearch.service.models import load_explainer
 
         if self._explainer is None or self._explainer[0] != (name, device):

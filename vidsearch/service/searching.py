@@ -1,4 +1,4 @@
-"""The part of `Library` that keeps what searches need, and all that is built on a search."""
+"""The part of `Library` that keeps models and vectors loaded, and what is built on searches."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LibrarySearcher(LibraryExporter):
-    """A library with models and vectors that stay loaded from one search to the next."""
+    """A library whose models and vectors stay loaded between searches."""
 
     def __init__(self, store: Store) -> None:
         super().__init__(store)
@@ -29,14 +29,14 @@ class LibrarySearcher(LibraryExporter):
 
     @property
     def concepts(self) -> Concepts:
-        """What the library was taught: names of your own, by examples."""
+        """The concepts of the library: names that it was taught by examples."""
         from vidsearch.service.concepts import Concepts
 
         return Concepts(self, self._searching(), self._lock)
 
     @property
     def labels(self) -> Labels:
-        """What is looked for in every frame, and where it was seen."""
+        """The labels of the library: words that are searched for in every frame."""
         from vidsearch.service.labels import Labels
 
         return Labels(self, self._searching(), self._lock)

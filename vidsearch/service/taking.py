@@ -1,4 +1,4 @@
-"""An open library, to take its words elsewhere."""
+"""The part of `Library` that exports captions and other tracks."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class LibraryExporter(LibraryReader):
-    """The part of `Library` that writes files beside it."""
+    """A library whose captions and tracks can be exported."""
 
     def export(
         self,
@@ -26,23 +26,23 @@ class LibraryExporter(LibraryReader):
         vectors: bool = False,
         overwrite: bool = False,
     ) -> list[Path]:
-        """Write videos' captions, or another track of theirs, to a file or to a file for each video.
+        """Write videos' captions, or another track, to one file or to one file per video.
 
         Args:
-            videos: Names one video or more, or "all".
-            format: "srt", "vtt", "json" ...: the names in `vidsearch.captions.export.FORMATS`, or for a track
-                those in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None reads it off `output`.
-            output: The file; a folder for a file per video.
-            track: A track's number or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
-                to be written alone and laid out for reading; None for all captions.
-            vectors: Write the frames' vectors too, in formats that hold them.
-            overwrite: Replace files that exist. Videos and libraries are never written to.
+            videos: A name of one or more videos, or "all".
+            format: "srt", "vtt", "json" ...: a name in `vidsearch.captions.export.FORMATS`, or, with `track`,
+                in `vidsearch.captions.export.tracks.TRACK_FORMATS`. None infers it from `output`.
+            output: The file, or the folder for one file per video.
+            track: A track's id or kind ("subtitle", "transcript", "ocr", "chapter", "sound", "caption"),
+                which is written alone, with lines broken for reading; None for all captions.
+            vectors: Whether to include the frames' vectors, in formats that can hold them.
+            overwrite: Whether to replace existing files. Videos and libraries are never overwritten.
 
         Returns:
             The files written.
 
         Raises:
-            ExportError: There is no such track, or the files may not or cannot be written.
+            ExportError: There is no such track, or a file exists or cannot be written.
         """
         from vidsearch.captions.export.writing import write_documents
         from vidsearch.outputs import OutputRule
@@ -58,16 +58,16 @@ class LibraryExporter(LibraryReader):
     def render(
         self, videos: VideoName, format: str, *, track: str | None = None, vectors: bool = False
     ) -> bytes:
-        """Return what `export` would write, for formats that are one file.
+        """Return what `export` would write, for formats that make one file.
 
         Args:
-            videos: Names one video or more, or "all".
+            videos: A name of one or more videos, or "all".
             format: The format's name.
             track: As in `export`.
-            vectors: With the frames' vectors, in formats that hold them.
+            vectors: As in `export`.
 
         Raises:
-            ExportError: There is no such track, the format is a folder of files, or takes one video only.
+            ExportError: There is no such track, or the format makes several files or holds only one video.
         """
         out = io.BytesIO()
         self.write(videos, format, out, track=track, vectors=vectors)
@@ -82,17 +82,17 @@ class LibraryExporter(LibraryReader):
         track: str | None = None,
         vectors: bool = False,
     ) -> str:
-        """Write what `export` would write into an open file, and return the ending for its name.
+        """Write what `export` would write to an open file, and return the suffix for its name.
 
         Args:
-            videos: Names one video or more, or "all".
+            videos: A name of one or more videos, or "all".
             format: The format's name.
-            out: Takes the bytes.
+            out: The file.
             track: As in `export`.
-            vectors: With the frames' vectors, in formats that hold them.
+            vectors: As in `export`.
 
         Raises:
-            ExportError: There is no such track, the format is a folder of files, or takes one video only.
+            ExportError: There is no such track, or the format makes several files or holds only one video.
         """
         from vidsearch.captions.export.writing import write_one_file
 
@@ -102,7 +102,7 @@ class LibraryExporter(LibraryReader):
     def _documents(
         self, videos: VideoName, format: str, track: str | None, *, vectors: bool
     ) -> tuple[Iterator[Any], Format | FileFormat[Any]]:
-        """What an export writes, made one after the other, and the format."""
+        """Return the documents to export, made lazily, and their format."""
         found = self.select(videos)
         if track is not None:
             from vidsearch.captions.export.tracks import find_track_format
