@@ -1,7 +1,8 @@
-"""What the rest of vidsearch needs of a model.
+"""The interfaces of models.
 
-Images are uint8 arrays (height, width, 3), RGB, of any size; batches of any length, including none. A
-result never depends on an image's neighbours in its batch, beyond rounding.
+Images are uint8 arrays (height, width, 3), RGB, of any size. Batches may have any length, including zero. The
+result for an image does not depend on the other images in its batch, apart from rounding. Methods that run a
+model raise ModelOutOfMemory if a single input does not fit on the device.
 """
 
 from __future__ import annotations
@@ -16,82 +17,90 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, GeneratedCaption, SpokenWord, UInt8Image
 
     Clip: TypeAlias = UInt8Image | Sequence[UInt8Image]
-    """Images in the order of time, or one array of them, (frames, height, width, 3)."""
+    """Images in order of time, or one array of shape (frames, height, width, 3)."""
 
 
 class TextEncoder(Protocol):
-    """The text half of an embedder: all that a search needs. Never imports torch."""
+    """Embeds texts: the half of an embedder that searches need. Implementations never import torch."""
 
     @property
     def space(self) -> EmbeddingSpace: ...
 
     def embed_texts(self, texts: Sequence[str]) -> Float32:
-        """Embed texts. Returns float32 (n, dim), unit rows. Raises ModelUnavailable."""
-        ...
+        """Embed texts.
 
+        Returns:
+            Unit rows, float32 (n, dim).
 
-class Embedder(TextEncoder, Protocol):
-    """Pixels and words in one space."""
-
-    @property
-    def short_side_pixels(self) -> int:
-        """The shorter side that an image needs to lose nothing: 224, 384."""
-        ...
-
-    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
-        """Embed images. Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory."""
-        ...
-
-
-class VideoEmbedder(TextEncoder, Protocol):
-    """Clips of several frames and words in one space. A clip's vector depends on the order of its frames."""
-
-    @property
-    def num_frames(self) -> int:
-        """How many frames a clip has."""
-        ...
-
-    @property
-    def window_seconds(self) -> float:
-        """How long a clip lasts: its frames are spread evenly over this time."""
-        ...
-
-    @property
-    def short_side_pixels(self) -> int:
-        """The shorter side that a frame needs to lose nothing: 224, 384."""
-        ...
-
-    def embed_clips(self, clips: Sequence[Clip]) -> Float32:
-        """Embed clips, each `num_frames` images in the order of time.
-
-        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
+        Raises:
+            ModelUnavailable: The model's weights cannot be loaded.
         """
         ...
 
 
-class SoundEmbedder(TextEncoder, Protocol):
-    """Windows of sound and words in one space."""
+class Embedder(TextEncoder, Protocol):
+    """Embeds images and texts in one space."""
 
     @property
-    def sample_rate(self) -> int:
-        """Samples per second that it hears."""
+    def short_side_pixels(self) -> int:
+        """The shorter side of images that the model reads, such as 224: larger ones gain nothing."""
+        ...
+
+    def embed_images(self, images: Sequence[UInt8Image]) -> Float32:
+        """Embed images. Returns unit rows, float32 (n, dim)."""
+        ...
+
+
+class VideoEmbedder(TextEncoder, Protocol):
+    """Embeds clips of several frames, and texts, in one space. The order of a clip's frames matters."""
+
+    @property
+    def num_frames(self) -> int:
+        """The number of frames of a clip."""
         ...
 
     @property
     def window_seconds(self) -> float:
-        """How long a window lasts."""
+        """The time that a clip covers. Its frames are spread evenly over it."""
+        ...
+
+    @property
+    def short_side_pixels(self) -> int:
+        """The shorter side of frames that the model reads, such as 224: larger ones gain nothing."""
+        ...
+
+    def embed_clips(self, clips: Sequence[Clip]) -> Float32:
+        """Embed clips of `num_frames` images each, in order of time. Returns unit rows, float32 (n, dim)."""
+        ...
+
+
+class SoundEmbedder(TextEncoder, Protocol):
+    """Embeds windows of sound, and texts, in one space."""
+
+    @property
+    def sample_rate(self) -> int:
+        """Samples per second of its input."""
+        ...
+
+    @property
+    def window_seconds(self) -> float:
+        """The longest sound that it embeds at once."""
         ...
 
     def embed_sounds(self, sounds: Sequence[Float32]) -> Float32:
-        """Embed windows of sound: mono, float32 (samples,) in [-1, 1], no longer than a window.
+        """Embed windows of sound.
 
-        Returns float32 (n, dim), unit rows. Raises ModelOutOfMemory.
+        Args:
+            sounds: Mono, float32 (samples,) in [-1, 1], each at most `window_seconds` long.
+
+        Returns:
+            Unit rows, float32 (n, dim).
         """
         ...
 
 
 class Transcriber(Protocol):
-    """Sound to words. Sounds are mono, float32 (samples,) in [-1, 1], `sample_rate` a second."""
+    """Transcribes speech. Sounds are mono, float32 (samples,) in [-1, 1], at `sample_rate`."""
 
     @property
     def model(self) -> str:
@@ -100,7 +109,7 @@ class Transcriber(Protocol):
 
     @property
     def weights_digest(self) -> str:
-        """Of its weights, and of the configuration that gives them a meaning; wherever they lie."""
+        """A digest of its weights and configuration, independent of where they are stored."""
         ...
 
     @property
@@ -108,67 +117,71 @@ class Transcriber(Protocol):
 
     @property
     def languages(self) -> Sequence[str]:
-        """The languages that it knows, as BCP 47; one where it need not be told which."""
+        """The languages that it transcribes, as BCP 47 tags."""
         ...
 
     def speech(self, sound: Float32) -> list[tuple[float, float]]:
-        """Find where somebody speaks: [start, end) in seconds, by start, apart from each other."""
+        """Detect speech. Returns disjoint spans [start, end) in seconds, by start."""
         ...
 
     def language(self, sound: Float32) -> tuple[str, float]:
-        """Tell which language is spoken, and how probable that is."""
+        """Detect the spoken language. Returns its tag, and its probability in [0, 1]."""
         ...
 
     def words(self, sound: Float32, *, language: str) -> list[SpokenWord]:
-        """Write down what is said in up to 30 seconds of speech. Raises ModelOutOfMemory."""
+        """Transcribe up to 30 seconds of speech in a language of `languages`."""
         ...
 
 
 class Matcher(Protocol):
-    """Reads an image and a text together: slower than comparing vectors, and better at details."""
+    """Scores an image and a text jointly: slower than comparing vectors, but better at details."""
 
     def match_scores(self, images: Sequence[UInt8Image], text: str) -> Float32:
-        """Return the probability that the text fits each image: float32 (n,). Raises ModelOutOfMemory."""
+        """Return the probability that the text describes each image, float32 (n,) in [0, 1]."""
         ...
 
 
 class Explainer(Protocol):
-    """Says where in an image its similarity to a text comes from."""
+    """Attributes an image's similarity to a text to parts of the image."""
 
-    def explain(self, image: UInt8Image, query: str) -> Relevance: ...
+    def explain(self, image: UInt8Image, query: str) -> Relevance:
+        """Compute which parts of an image match a text."""
+        ...
 
 
 class CaptionExplainer(Protocol):
-    """Says where in an image each word of its caption comes from."""
+    """Attributes each word of an image's caption to parts of the image."""
 
-    def explain_caption(self, image: UInt8Image) -> Relevance: ...
+    def explain_caption(self, image: UInt8Image) -> Relevance:
+        """Caption an image, and compute which parts of it each word comes from."""
+        ...
 
 
 class TextReader(Protocol):
-    """Pixels to the lines of text in them."""
+    """Recognizes the lines of text in an image."""
 
     @property
     def model(self) -> str:
-        """What reads, by name and version."""
+        """The model's name and version."""
         ...
 
     @property
     def scripts(self) -> str:
-        """What it reads, for people: "Latin, Chinese and Japanese"."""
+        """The scripts that it reads, for messages: "Latin, Chinese and Japanese"."""
         ...
 
     @property
     def short_side_pixels(self) -> int:
-        """The shorter side that an image needs to lose nothing."""
+        """The shorter side of images that the model reads: larger ones gain nothing."""
         ...
 
     def read(self, image: UInt8Image) -> ReadText:
-        """Read an image. Several threads may call it at once."""
+        """Recognize the text in an image. Thread-safe."""
         ...
 
 
 class Captioner(Protocol):
-    """Pixels to a sentence."""
+    """Describes an image in a sentence."""
 
     @property
     def model(self) -> str:
@@ -177,26 +190,28 @@ class Captioner(Protocol):
 
     @property
     def weights_digest(self) -> str:
-        """Of its weights, and of the configuration that gives them a meaning; wherever they lie."""
+        """A digest of its weights and configuration, independent of where they are stored."""
         ...
 
     @property
-    def prompt(self) -> str | None: ...
+    def prompt(self) -> str | None:
+        """The words that every caption starts with."""
+        ...
 
     @property
     def short_side_pixels(self) -> int: ...
 
     def captions(self, images: Sequence[UInt8Image]) -> list[GeneratedCaption]:
-        """Caption images: one caption each, in order. Raises ModelOutOfMemory.
+        """Caption images: one caption each, in order.
 
-        Of an image that it has no words for it may say UNCLEAR_CAPTION.
+        The caption of an image that it cannot describe may be `UNCLEAR_CAPTION`.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class TimedImage:
-    """A frame of a part of a video."""
+    """A frame of a part of a video, with its time."""
 
     time_seconds: float
     """From the start of the part."""
@@ -204,7 +219,7 @@ class TimedImage:
 
 
 class VideoDescriber(Protocol):
-    """Several frames of a video to a sentence or two about it."""
+    """Describes a part of a video, by several of its frames, in a sentence or two."""
 
     @property
     def model(self) -> str:
@@ -213,7 +228,7 @@ class VideoDescriber(Protocol):
 
     @property
     def max_frames(self) -> int:
-        """Frames that it looks at at once."""
+        """The maximum number of frames per call."""
         ...
 
     @property
@@ -222,15 +237,15 @@ class VideoDescriber(Protocol):
     def describe(
         self, frames: Sequence[TimedImage], *, duration_seconds: float, request: str, max_words: int
     ) -> GeneratedCaption:
-        """Say something of 1 to `max_frames` frames, in the order of time, of a part of a video.
+        """Describe a part of a video.
 
         Args:
-            frames: Of the part.
-            duration_seconds: Of the part.
-            request: What is to be said, in words for a model.
-            max_words: Of the answer, about.
+            frames: 1 to `max_frames` frames of the part, in order of time.
+            duration_seconds: The length of the part.
+            request: The instruction for the model.
+            max_words: The approximate length of the answer.
 
         Raises:
-            ModelOutOfMemory: The frames do not fit together.
+            ModelOutOfMemory: The frames do not fit on the device together.
         """
         ...

@@ -1,6 +1,6 @@
-"""What is asked of a library, as one frozen value: the CLI, the page and programs all build a `Query`.
+"""`Query`: everything that one search asks for, in one frozen value.
 
-A `Query` that exists makes sense: whatever contradicts itself raises QueryError as it is built.
+A `Query` is valid once it exists: an empty or contradictory one raises QueryError when it is built.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from vidsearch.times import parse_time
 from vidsearch.types import FrameFilter
 
 Mode: TypeAlias = Literal["auto", "visual", "caption", "hybrid"]
-"""What answers: pictures alone, captions alone, or all kinds of evidence (`auto` and `hybrid`)."""
+"""What is searched: pictures only, captions only, or all kinds of evidence (`auto` and `hybrid`)."""
 
 Asked: TypeAlias = Literal["words", "sentence", "pictures"]
-"""What a query is made of, where that is one thing: one or two telling words, more of them, pictures."""
+"""What a query consists of: one or two significant words, more words, or pictures."""
 
 MAX_WEIGHT = 1000.0
 _FEW_WORDS = 2
@@ -33,7 +33,7 @@ _FEW_WORDS = 2
 
 @dataclass(frozen=True, slots=True)
 class WeightedText:
-    """Words that pull an answer toward them, or away, with a strength of `weight` against the text's 1."""
+    """Words that are added to a query, or subtracted from it. The query's text has weight 1."""
 
     text: str
     weight: float = 1.0
@@ -50,7 +50,7 @@ class WeightedText:
 
     @classmethod
     def parse(cls, words: str) -> WeightedText:
-        """Read "sunset" or "sunset:0.5". A colon that no number follows belongs to the words."""
+        """Parse "sunset" or "sunset:0.5". A colon without a number after it belongs to the words."""
         text, colon, weight = words.rpartition(":")
         if colon and re.fullmatch(r"\s*[+-]?(\d+\.?\d*|\.\d+)\s*", weight):
             return cls(text, float(weight))
@@ -62,7 +62,7 @@ class WeightedText:
 
 @dataclass(frozen=True, slots=True)
 class FrameReference:
-    """A frame of the library by its video and time, as in "holiday.mp4@12.5"."""
+    """A frame of the library, by video and time: "holiday.mp4@12.5"."""
 
     video: str
     """Path, file name, unique part of it, or "#id"."""
@@ -78,12 +78,16 @@ class FrameReference:
 
     @classmethod
     def of(cls, moment: str | FrameReference) -> FrameReference:
-        """Return a reference as it is, or read a text as `parse` does."""
+        """Return a reference unchanged, or parse a text."""
         return moment if isinstance(moment, FrameReference) else cls.parse(moment)
 
     @classmethod
     def parse(cls, reference: str) -> FrameReference:
-        """Read "VIDEO@SECONDS" or "VIDEO@H:MM:SS.S"."""
+        """Parse "VIDEO@SECONDS" or "VIDEO@H:MM:SS.S".
+
+        Raises:
+            QueryError: It is neither.
+        """
         video, at, time = reference.rpartition("@")
         if not at:
             raise QueryError(
@@ -97,45 +101,50 @@ class FrameReference:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A question to a library.
+    """Everything that one search asks for.
 
-    Positive parts are `text`, `images`, `like`, `plus`, `vectors` and `more_like`; there is at least one.
-    Several parts are added up in each space (see `search.composition`), and those of `minus` and
-    `less_like` are taken away. With `then`, the text is the first of several steps in one video.
+    Positive parts are `text`, `images`, `like`, `plus`, `vectors` and `more_like`; at least one is required.
+    Their vectors are added in each space, and those of `minus` and `less_like` are subtracted (see
+    `search.composition`). With `then`, `text` is the first of several steps in one video.
+
+    Raises:
+        QueryError: The query is empty or contradictory.
     """
 
     text: str | None = None
-    """Words, of which some may be for some kinds of evidence only: `a man said:"any questions"`; see
+    """A description. Parts of it may apply to one kind of evidence only: `a man said:"any questions"`; see
     `search.parts`."""
     images: tuple[Path, ...] = ()
-    """Picture files to find the like of."""
+    """Picture files: find moments that look like them."""
     like: tuple[FrameReference, ...] = ()
-    """Frames of the library to find the like of: their stored vectors are used, and no model."""
+    """Frames of the library: find moments that look like them, by their stored vectors."""
     plus: tuple[WeightedText, ...] = ()
     minus: tuple[WeightedText, ...] = ()
     vectors: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    """A ready vector by the key of its space (`EmbeddingSpace.key`), for programs with their own model."""
+    """Precomputed query vectors, by the key of their space (`EmbeddingSpace.key`)."""
     more_like: tuple[int, ...] = ()
-    """Feedback: ids of frames that a former answer got right."""
+    """Feedback: ids of frames that are right answers."""
     less_like: tuple[int, ...] = ()
+    """Feedback: ids of frames that are wrong answers."""
     then: tuple[str, ...] = ()
-    """What happens after `text` in the same video, step by step."""
+    """Descriptions of what happens after `text` in the same video, in order."""
     within_seconds: float = 30.0
     """The longest time from one step to the next."""
     filter: FrameFilter = field(default_factory=FrameFilter)
     mode: Mode = "auto"
     kinds: tuple[str, ...] | None = None
-    """The kinds of evidence to look at, of `kinds.KINDS`; None for all. `captions` includes `corrections`."""
+    """Kinds of evidence to search, of `kinds.KINDS`; None for all. `captions` includes `corrections`."""
     num_hits: int = 10
     group: bool = True
-    """Join neighbouring frames into moments; else each frame is a hit of its own."""
+    """Whether to join neighbouring frames into moments, instead of returning each frame as a hit."""
     dedupe: bool = True
-    """Fold near-identical moments of different videos into the best of them."""
+    """Whether to keep only the best of near-identical moments of different videos."""
     min_confidence: float | None = None
     """Leave out hits below this confidence in [0, 1]."""
     rerank: str | None = None
-    """Model that scores the best hits again by looking at picture and words together: "blip" or "mini"."""
+    """A model that re-ranks the best hits by picture and words together: "blip" or "mini"."""
     num_rerank: int = 50
+    """How many of the best hits to re-rank."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", _clean(self.text or "") or None)
@@ -148,19 +157,19 @@ class Query:
             raise QueryError(f"{self.mode!r} is no search mode. Use one of {', '.join(get_args(Mode))}.")
         check(self)
         if self.then:
-            _ = self.steps  # each of them has to be a query
+            _ = self.steps  # builds each step's query, which checks it
 
     @property
     def parts(self) -> tuple[Part, ...]:
-        """What the text asks for, and where."""
+        """The parts of the text, each with the kinds of evidence that it applies to."""
         return parts_of(self.text or "")
 
     @property
     def clauses(self) -> tuple[Query, ...]:
-        """A query for each part, all of which an answer should fit; itself alone where there is one part.
+        """A query for each part of the text; a moment should match all of them. Only itself if it has one
+        part.
 
-        Pictures, frames, and what pulls towards something or away, go with the first part that looks at
-        pictures.
+        Images, frames, `plus`, `minus` and feedback belong to the first part that searches pictures.
         """
         parts, has_more = self.parts, self.num_parts > bool(self.text)
         if len(parts) < 2 and not (has_more and parts and parts[0].kinds and PICTURES not in parts[0].kinds):
@@ -183,8 +192,7 @@ class Query:
     def steps(self) -> tuple[Query, ...]:
         """A query for each step of a sequence.
 
-        What a model says of pictures is looked at only where a step asks for captions: the pictures
-        themselves say more.
+        Models' captions are searched only in steps that ask for them: the pictures themselves tell more.
         """
         first = replace(self, then=())
         steps = []
@@ -197,7 +205,7 @@ class Query:
 
     @property
     def num_parts(self) -> int:
-        """How many things are added up or taken away."""
+        """The number of parts that are added or subtracted."""
         return (
             bool(self.text)
             + bool(self.vectors)
@@ -206,7 +214,7 @@ class Query:
 
     @property
     def asked(self) -> Asked | None:
-        """What it is made of, words or pictures; None for a mixture, feedback and ready vectors."""
+        """What the query consists of; None for a mixture, feedback or precomputed vectors."""
         if self.vectors or self.more_like or self.less_like:
             return None
         words, pictures = self.text or self.plus or self.minus, self.images or self.like
@@ -216,7 +224,7 @@ class Query:
 
     @property
     def looked_at(self) -> tuple[str, ...]:
-        """The kinds of evidence that the mode, `kinds` and the text leave, in the order of `kinds.KINDS`."""
+        """The kinds of evidence that mode, `kinds` and text select, in the order of `kinds.KINDS`."""
         wanted = [part.kinds for part in self.parts]
         if not wanted or None in wanted:
             return self.allowed
@@ -226,7 +234,7 @@ class Query:
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The kinds of evidence that the mode and `kinds` leave."""
+        """The kinds of evidence that mode and `kinds` select, in the order of `kinds.KINDS`."""
         asked = KINDS if self.kinds is None else self.kinds
         if "captions" in asked:
             asked = (*asked, "corrections")
@@ -238,22 +246,22 @@ class Query:
 
     @property
     def has_words(self) -> bool:
-        """Whether there are words to look up in tracks."""
+        """Whether there are words to search for in tracks."""
         return bool(self.text or self.plus)
 
     @property
     def words(self) -> str:
-        """All words asked for, as tracks are searched for them: exact ones in quotes."""
+        """All words of the query, for searching tracks, with phrases in quotes."""
         said = " ".join((*(part.words for part in self.parts), *(plus.text for plus in self.plus)))
         return without_marks(said)
 
     @property
     def shown(self) -> str:
-        """The words of the text that pictures are compared with, exact ones in quotes."""
+        """The words of the text that pictures are compared with, with phrases in quotes."""
         return " ".join(part.words for part in self.parts if part.kinds is None or PICTURES in part.kinds)
 
     def refined(self, *, more_like: Iterable[int] = (), less_like: Iterable[int] = ()) -> Query:
-        """The same question with more feedback. What is said last of a frame holds."""
+        """Return the query with more feedback. Feedback on a frame replaces earlier feedback on it."""
         more, less = dict.fromkeys(more_like), dict.fromkeys(less_like)
         return replace(
             self,
@@ -263,7 +271,7 @@ class Query:
 
 
 def asked_by(text: str) -> Asked:
-    """Whether a text is one or two telling words, or a sentence."""
+    """Return whether a text is one or two significant words, or a sentence."""
     return "words" if len(telling_terms(text)) <= _FEW_WORDS else "sentence"
 
 
