@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import io
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidsearch.captions.export import CaptionedVideo
+from vidsearch.captions.export import CaptionedVideo, find_format
+from vidsearch.captions.export.writing import (
+    DocumentT,
+    FileFormat,
+    FolderFormat,
+    write_documents,
+    write_one_file,
+)
+from vidsearch.outputs import DEFAULT_RULE, OutputRule
 from vidsearch.types import (
     Caption,
     CaptionOrigin,
@@ -107,3 +116,24 @@ def _vectors(frames: tuple[IndexedFrame, ...]) -> tuple[NDArray[np.int64], NDArr
     """Give each frame but the blank ones (1, 0, 0)."""
     ids = np.asarray([frame.id for frame in frames if not frame.is_blank], dtype=np.int64)
     return ids, np.tile(np.asarray([1, 0, 0], dtype=np.float32), (len(ids), 1))
+
+
+def export(
+    videos: Iterable[CaptionedVideo], output: Path, *, format_name: str, rule: OutputRule = DEFAULT_RULE
+) -> list[Path]:
+    """Write captions in a format, as `Library.export` does."""
+    return write_documents(videos, output, find_format(format_name), rule)
+
+
+def render(videos: Iterable[CaptionedVideo], *, format_name: str) -> bytes:
+    """Return captions in a format, as `Library.render` does."""
+    return in_one_file(videos, find_format(format_name))
+
+
+def in_one_file(
+    documents: Iterable[DocumentT], chosen: FileFormat[DocumentT] | FolderFormat[DocumentT]
+) -> bytes:
+    """Return the one file that holds these documents."""
+    out = io.BytesIO()
+    write_one_file(documents, chosen, out)
+    return out.getvalue()

@@ -4,9 +4,10 @@ import json
 
 import pytest
 
+from tests.captions.examples import render
 from tests.captions.libraries import EMBEDDER, add_video, create
 from vidsearch.captions.describe import Describer
-from vidsearch.captions.export import find_format, render
+from vidsearch.captions.export import find_format
 from vidsearch.tracks import FILE, SegmentRecord, TrackSpec
 from vidsearch.types import Shot
 

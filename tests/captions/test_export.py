@@ -10,8 +10,8 @@ import pysubs2
 import pytest
 import webvtt
 
-from tests.captions.examples import NASTY_NAMES, captioned
-from vidsearch.captions.export import FORMATS, CaptionSpan, FileFormat, export, render
+from tests.captions.examples import NASTY_NAMES, captioned, export, render
+from vidsearch.captions.export import FORMATS, CaptionSpan, FileFormat
 from vidsearch.captions.export.files import Names
 from vidsearch.errors import ExportError
 from vidsearch.outputs import OutputRule

@@ -9,8 +9,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from tests.captions.examples import NASTY_NAMES, SPACE, captioned
-from vidsearch.captions.export import CaptionSpan, render
+from tests.captions.examples import NASTY_NAMES, SPACE, captioned, render
+from vidsearch.captions.export import CaptionSpan
 from vidsearch.errors import ExportError
 from vidsearch.types import Caption, CaptionOrigin
 

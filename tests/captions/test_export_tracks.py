@@ -8,16 +8,17 @@ import pysubs2
 import pytest
 import webvtt
 
-from tests.captions.examples import captioned
+from tests.captions.examples import captioned, in_one_file
 from vidsearch.captions.export.tracks import (
     TRACK_FORMATS,
     ExportedSegment,
     ExportedTrack,
-    export_tracks,
-    render_tracks,
+    find_track_format,
 )
+from vidsearch.captions.export.writing import write_documents
 from vidsearch.errors import ExportError
 from vidsearch.media.subtitle_files import read_subtitles
+from vidsearch.outputs import DEFAULT_RULE
 
 SPEECH = "When we went down to the harbour that morning, the boats had already left & nobody was --> there."
 VIDEO = captioned(["a dog"]).video
@@ -39,8 +40,12 @@ def track(kind="transcript", segments=None):
     )
 
 
+def export_tracks(tracks, output, *, format_name):
+    return write_documents(tracks, output, find_track_format(format_name), DEFAULT_RULE)
+
+
 def rendered(name, *tracks):
-    return render_tracks(tracks or [track()], format_name=name).decode()
+    return in_one_file(tracks or [track()], find_track_format(name)).decode()
 
 
 def test_srt_is_laid_out_for_reading():
@@ -122,8 +127,8 @@ def test_a_folder_gets_a_file_a_track_and_none_is_written_over_the_video(tmp_pat
 
 def test_what_cannot_be_exported_is_said(tmp_path):
     with pytest.raises(ExportError, match=r"'mp3'.*srt, vtt, txt, json, csv"):
-        render_tracks([track()], format_name="mp3")
+        rendered("mp3")
     with pytest.raises(ExportError, match="nothing to export"):
         export_tracks([], tmp_path / "a.srt", format_name="srt")
     with pytest.raises(ExportError, match="holds one video"):
-        render_tracks([track(), track()], format_name="srt")
+        rendered("srt", track(), track())

@@ -2,8 +2,7 @@
 
 import pytest
 
-from tests.captions.examples import captioned
-from vidsearch.captions.export import render
+from tests.captions.examples import captioned, render
 from vidsearch.errors import SubtitleError
 from vidsearch.media.subtitle_files import (
     COMMENT,

@@ -417,7 +417,8 @@ def test_a_searcher_loads_an_encoder_once_and_sees_new_frames(traffic):
         return COLOUR
 
     searcher = Searcher(traffic, encoders=load)
-    assert len(searcher.search_many([Query(text="red"), Query(text="blue")])) == 2
+    for text in ("red", "blue"):
+        searcher.search(Query(text=text))
     add_video(traffic, "/videos/new.mp4", ["magenta"] * 2)
     assert spans(searcher.search(Query(text="magenta", num_hits=1))) == [("new.mp4", 0.0, 2.0)]
     assert loaded == [COLOUR.space]

@@ -61,10 +61,6 @@ class DecodeReport:
         """Whether every picture was read and delivered."""
         return not (self.num_corrupt or self.num_dropped or self.num_bad_packets or self.lost_spans)
 
-    @property
-    def lost_seconds(self) -> float:
-        return sum(end - start for start, end in self.lost_spans)
-
     def remarks(self) -> tuple[str, ...]:
         """Phrases for the user; empty where nothing was lost."""
         found = []

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from vidsearch.models.clip_model import ClipModel, SiglipModel
@@ -156,10 +155,3 @@ def text_names(config: DualConfig) -> TowerNames:
         final_norm="text_model.final_layer_norm",
         projection="text_model.head" if config.family == "siglip" else "text_projection",
     )
-
-
-def match_probability(cosine: Float32, *, logit_scale: float, logit_bias: float) -> Float32:
-    """Return SigLIP's own probability that an image and a text belong together: a sigmoid of the logit."""
-    logits = cosine * logit_scale + logit_bias
-    probability: Float32 = (1 / (1 + np.exp(-logits))).astype(np.float32)
-    return probability

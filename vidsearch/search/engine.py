@@ -5,7 +5,7 @@ Rankings are read only as deep as the answer needs: a search in a million frames
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -107,10 +107,6 @@ class Searcher:
         """The current timeline of each space that has frames."""
         timelines = {space: self._timeline(space) for space in self.library.spaces()}
         return {space: timeline for space, timeline in timelines.items() if len(timeline)}
-
-    def search_many(self, queries: Iterable[Query]) -> list[SearchAnswer]:
-        """Answer queries in turn."""
-        return [self.search(query) for query in queries]
 
     # --- moments ------------------------------------------------------------------------------------
 

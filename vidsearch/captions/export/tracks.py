@@ -6,7 +6,6 @@ import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -14,9 +13,8 @@ from vidsearch.captions.export import srt, vtt
 from vidsearch.captions.export.document import CaptionSpan, clock, path_text
 from vidsearch.captions.export.layout import laid_out
 from vidsearch.captions.export.records import cell
-from vidsearch.captions.export.writing import FileFormat, render_documents, write_documents
+from vidsearch.captions.export.writing import FileFormat
 from vidsearch.errors import ExportError
-from vidsearch.outputs import DEFAULT_RULE, OutputRule
 from vidsearch.text import json_text, one_line
 
 if TYPE_CHECKING:
@@ -145,28 +143,3 @@ def find_track_format(name: str) -> FileFormat[ExportedTrack]:
         raise ExportError(
             f"A track is not exported as {name!r}. Choose one of: {', '.join(TRACK_FORMATS)}."
         ) from None
-
-
-def export_tracks(
-    tracks: Iterable[ExportedTrack], output: Path, *, format_name: str, rule: OutputRule = DEFAULT_RULE
-) -> list[Path]:
-    """Write tracks to `output`: a file, or a folder for a file per track.
-
-    Args:
-        tracks: Taken one at a time.
-        output: A file or a folder.
-        format_name: One of `TRACK_FORMATS`.
-        rule: Which files may be written. The videos themselves never are.
-
-    Returns:
-        The files written, in the tracks' order.
-
-    Raises:
-        ExportError: There is no track, the format is unknown, or a file may not or cannot be written.
-    """
-    return write_documents(tracks, output, find_track_format(format_name), rule)
-
-
-def render_tracks(tracks: Iterable[ExportedTrack], *, format_name: str) -> bytes:
-    """Return what `export_tracks` would write to one file. Raises ExportError."""
-    return render_documents(tracks, find_track_format(format_name))

@@ -1,8 +1,7 @@
-"""Documents to files, in formats that are given as functions: one file, or one for each video in a folder."""
+"""Writes documents to files: one file for all, or one for each video in a folder."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import chain, islice
@@ -21,7 +20,7 @@ Need: TypeAlias = Literal["pictures", "summary", "sections", "lines", "vectors"]
 
 
 class Document(Protocol):
-    """What an export writes of one video."""
+    """What is exported of one video."""
 
     @property
     def video(self) -> Video: ...
@@ -32,23 +31,23 @@ DocumentT = TypeVar("DocumentT", bound=Document)
 
 @dataclass(frozen=True, slots=True)
 class FileFormat(Generic[DocumentT]):
-    """A format that is one file."""
+    """A format whose output is one file."""
 
     name: str
     suffix: str
     describes: str
-    """What it is, for a list of choices."""
+    """A description, for a list of formats."""
     holds_many: bool
-    """Whether one file takes several documents."""
+    """Whether one file can hold several documents."""
     write: Callable[[Iterable[DocumentT], BinaryIO], None]
-    """Write the documents, or just the one. Equal input gives equal bytes."""
+    """Writes the documents, or the only one. Equal documents give equal bytes."""
     needs: frozenset[Need] = frozenset()
-    """The parts of a CaptionedVideo, beyond its frames, that the format shows."""
+    """The parts of a CaptionedVideo that the format uses, besides its frames."""
 
 
 @dataclass(frozen=True, slots=True)
 class FolderFormat(Generic[DocumentT]):
-    """A format that is a folder of files for each video."""
+    """A format whose output is a folder of files for each video."""
 
     name: str
     describes: str
@@ -62,23 +61,23 @@ def write_documents(
     chosen: FileFormat[DocumentT] | FolderFormat[DocumentT],
     rule: OutputRule,
 ) -> list[Path]:
-    """Write documents, at least one, to `output`.
+    """Write one or more documents to `output`.
 
-    Where `output` is a folder, or several documents meet a format whose files hold one, each gets a file (or
-    folder) in it, named for its video. Otherwise `output` is the file; for a FolderFormat, the folder itself.
-    Every file appears whole or not at all.
+    If `output` is a folder, or there are several documents and the format's files hold only one, each
+    document gets a file (or folder) in it, named after its video. Otherwise `output` is the file, or, for a
+    FolderFormat, the folder itself. Each file is written completely or not at all.
 
     Args:
-        documents: Taken one at a time, so that a generator of them bounds the memory used.
+        documents: Consumed one at a time, so that a generator bounds the memory used.
         output: A file or a folder.
         chosen: The format.
-        rule: Which files may be written. The documents' videos never are.
+        rule: Which files may be written. The documents' videos are never overwritten.
 
     Returns:
-        The files written, in the documents' order.
+        The files written, in the order of the documents.
 
     Raises:
-        ExportError: There is no document, or a file may not or cannot be written.
+        ExportError: There is no document, or a file exists or cannot be written.
     """
     stream = iter(documents)
     first = list(islice(stream, 2))
@@ -116,23 +115,15 @@ def write_documents(
     return written
 
 
-def render_documents(
-    documents: Iterable[DocumentT], chosen: FileFormat[DocumentT] | FolderFormat[DocumentT]
-) -> bytes:
-    """Return what `write_documents` would write, for formats that are one file. Raises ExportError."""
-    out = io.BytesIO()
-    write_one_file(documents, chosen, out)
-    return out.getvalue()
-
-
 def write_one_file(
     documents: Iterable[DocumentT],
     chosen: FileFormat[DocumentT] | FolderFormat[DocumentT],
     out: BinaryIO,
 ) -> str:
-    """Write what `write_documents` would, for formats that are one file; return its ending.
+    """Write one or more documents to an open file, and return the suffix for its name.
 
-    Raises ExportError before anything is written.
+    Raises:
+        ExportError: The format makes a folder, or holds one document only. Nothing is written then.
     """
     if isinstance(chosen, FolderFormat):
         raise ExportError(f"{chosen.name} is a folder of files: give one as --output.")
@@ -144,7 +135,7 @@ def write_one_file(
 
 
 def _sparing(rule: OutputRule, *documents: Document) -> OutputRule:
-    """Return a rule that keeps these videos' files from being written to."""
+    """Return a rule that also protects these videos' files from being overwritten."""
     return replace(rule, inputs=(*rule.inputs, *(path for each in documents for path in each.video.paths)))
 
 
