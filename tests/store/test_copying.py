@@ -131,5 +131,5 @@ def test_a_copy_that_somebody_wrote_into_is_not_said_to_be_one(original: Store, 
         with library._catalog.write() as connection:
             connection.execute("UPDATE segments SET text = 'a wolf' WHERE text = 'a dog 1'")
 
-    with pytest.raises(LibraryError, match=r"differs from .* in segments: somebody wrote into it meanwhile"):
+    with pytest.raises(LibraryError, match=r"differs from .* in segments: it was written to meanwhile"):
         original.copy_to(library, on_progress=write)

@@ -117,7 +117,7 @@ def test_equal_quick_keys_do_not_merge_two_videos(library: Store, tmp_path: Path
     video = begin(library, one).video
     state = library.lookup(two)
     assert (state.state, state.fingerprint) == ("new", fingerprint(two))
-    with pytest.raises(VideoNotFound, match="its content is another"):
+    with pytest.raises(VideoNotFound, match="its content is different"):
         library.add_path(video.id, two)
 
 

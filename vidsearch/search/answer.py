@@ -49,7 +49,6 @@ class SearchAnswer:
         return hit.confidence is not None and hit.confidence < least
 
     def split(self) -> tuple[tuple[SearchHit, ...], tuple[SearchHit, ...]]:
-        """Split into the hits to show and the weaker ones to offer, both in the answer's order.
-        """
+        """Split into the hits to show and the weaker ones to offer, both in the answer's order."""
         strong = tuple(hit for hit in self.hits if not self.is_doubtful(hit))
         return strong, tuple(hit for hit in self.hits if self.is_doubtful(hit))

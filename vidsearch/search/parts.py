@@ -114,6 +114,7 @@ def _refuse(prefix: str) -> None:
     near = difflib.get_close_matches(prefix.lower(), PREFIXES, n=1)
     hint = f"Did you mean {near[0]}:? " if near else ""
     raise QueryError(
-        f"Unknown prefix {prefix}: in the query. {hint}There are {', '.join(f'{name}:' for name in PREFIXES)}; "
+        f"Unknown prefix {prefix}: in the query. {hint}"
+        f"There are {', '.join(f'{name}:' for name in PREFIXES)}; "
         "put a space after the colon to look for the word itself."
     )

@@ -1,8 +1,9 @@
-"""The outbox of alerts: what was found, and who is still to be told. Every method is one transaction.
+"""The outbox of alerts: moments found by rules, and the deliveries that are due. Each method is a
+transaction.
 
-A moment is found once: of one rule, no two alerts of the same content lie as close as `join_seconds`. A
-delivery is taken for a while, and comes again unless it is said to be done: at least once, with the alert's
-id to tell.
+Each moment is recorded once: two alerts of a rule for the same content are more than `join_seconds` apart.
+Delivery is at least once: a delivery that is taken becomes due again unless it is marked as delivered, and
+receivers can recognize repeats by the alert's id.
 """
 
 from __future__ import annotations
@@ -22,23 +23,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FoundMoment:
-    """A moment that a rule is about: [start, end) of some content."""
+    """A moment that matches a rule: [start, end) of some content."""
 
     content_hash: str
     start_seconds: float
     end_seconds: float
     event: dict[str, Any]
-    """What is told of it, as JSON has it, but for `id` and `created_at`."""
+    """The alert's JSON fields, without `id` and `created_at`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An alert on its way to a target."""
+    """An alert to be delivered to a target."""
 
     alert_id: str
     target: str
     attempts: int
-    """How often it was tried before."""
+    """The number of earlier attempts."""
     event: str
     """JSON."""
 
@@ -50,7 +51,7 @@ class AlertStore:
         self._catalog = catalog
 
     def begin(self, rules: Sequence[str]) -> None:
-        """Let new rules look from here on: what is in the library already is no news to them."""
+        """Start new rules at the newest frame: what is already in the library raises no alerts."""
         first, end = segment_ids.id_range("frames")
         with self._catalog.write() as connection:
             (newest,) = connection.execute(
@@ -65,7 +66,7 @@ class AlertStore:
                 )
 
     def seen_frame_id(self, rule: str) -> int:
-        """The newest frame that a rule has looked at; 0 for a rule that has not begun."""
+        """Return the newest frame that a rule was applied to; 0 if it was not started."""
         with self._catalog.read() as connection:
             row = connection.execute(
                 "SELECT seen_frame_id FROM alert_rules WHERE rule = ?", (rule,)
@@ -81,9 +82,12 @@ class AlertStore:
         targets: Sequence[str],
         join_seconds: float,
     ) -> int:
-        """Keep what a rule found up to a frame, to be delivered to each target. Returns how many are new.
+        """Record what a rule found up to a frame, for delivery to each target.
 
-        A moment that goes on from one that is known, or overlaps it, is the same one.
+        A moment that continues or overlaps a recorded one is the same moment.
+
+        Returns:
+            The number of new moments.
         """
         num_new = 0
         with self._catalog.write() as connection:
@@ -135,7 +139,7 @@ class AlertStore:
         return num_new
 
     def take_due(self, target: str, *, unix_seconds: float, for_seconds: float) -> Delivery | None:
-        """The oldest alert that is due at a target, which nobody else takes for so many seconds."""
+        """Take the oldest delivery that is due at a target. Nobody else gets it for `for_seconds`."""
         with self._catalog.read() as connection:
             if connection.execute(_DUE, (target, unix_seconds)).fetchone() is None:
                 return None
@@ -153,7 +157,7 @@ class AlertStore:
         return Delivery(row[0], target, row[1], row[2])
 
     def delivered(self, delivery: Delivery) -> None:
-        """Note that a target was told."""
+        """Mark a delivery as done."""
         with self._catalog.write() as connection:
             connection.execute(
                 "UPDATE alert_deliveries SET delivered_at = ? WHERE alert_id = ? AND target = ?",
@@ -161,7 +165,7 @@ class AlertStore:
             )
 
     def put_off(self, delivery: Delivery, *, until_unix_seconds: float) -> None:
-        """Try a delivery that failed again at a time."""
+        """Schedule the next attempt of a delivery that failed."""
         with self._catalog.write() as connection:
             connection.execute(
                 "UPDATE alert_deliveries SET due_unix_seconds = ? WHERE alert_id = ? AND target = ?",
@@ -169,7 +173,7 @@ class AlertStore:
             )
 
     def num_pending(self) -> int:
-        """How many deliveries are still to be made."""
+        """Return the number of deliveries that are not done."""
         with self._catalog.read() as connection:
             query = "SELECT count(*) FROM alert_deliveries WHERE delivered_at IS NULL"
             return int(connection.execute(query).fetchone()[0])

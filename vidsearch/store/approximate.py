@@ -1,10 +1,10 @@
-"""An index that finds likely neighbours among more vectors than can be searched exhaustively in time.
+"""Approximate nearest-neighbour search, for more vectors than can be searched exhaustively in time.
 
-An inverted file: vectors lie in lists by their nearest of some hundred centres, and a query looks into the
-lists of the centres nearest to it. What lies in a list is one bit per dimension (Gao and Long, "RaBitQ:
-Quantizing High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest Neighbor Search",
-SIGMOD 2024), from which FAISS estimates inner products in registers. The estimate only picks candidates: who
-asks compares those exactly. Knows FAISS and arrays, no catalog.
+An inverted file (IVF): each vector is in the list of its nearest centroid, and a query probes the lists of
+the centroids nearest to it. Lists hold one bit per dimension (Gao and Long, "RaBitQ: Quantizing
+High-Dimensional Vectors with a Theoretical Error Bound for Approximate Nearest Neighbor Search", SIGMOD
+2024), from which FAISS estimates inner products in registers. The estimates only select candidates, which the
+caller then compares exactly.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _BLOCK_ROWS = 32768
 
 
 class ApproximateIndex:
-    """Ids of vectors by how near they are. Not for use from several threads at once."""
+    """An IVF index with 1-bit codes. Not thread-safe."""
 
     def __init__(self, index: Any) -> None:
         self._index = index
 
     @classmethod
     def train(cls, rows: Rows, first: int, end: int) -> Self:
-        """An empty index for vectors like the rows [first, end). The same rows train the same index."""
+        """Train an empty index on the rows [first, end). Training is deterministic."""
         count = end - first
         num_lists = 2 ** round(math.log2(math.sqrt(max(1, count))))
         index: Any = faiss.index_factory(
@@ -52,25 +52,25 @@ class ApproximateIndex:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Read an index. Raises OSError or ValueError where it is not one."""
+        """Read an index. Raises OSError or ValueError if it cannot be read."""
         try:
-            # It lies in memory in FAISS's own order, so that mapping the file would only count it twice.
+            # FAISS reorders the codes in memory, so mapping the file would keep them twice.
             return cls(faiss.read_index(str(path)))
-        except (RuntimeError, MemoryError) as error:  # how FAISS says that a file is missing or torn
+        except (RuntimeError, MemoryError) as error:  # what FAISS raises for a missing or truncated file
             raise ValueError(f"{path} is not a FAISS index: {error}") from error
 
     def save(self, path: Path) -> None:
         """Write the index. Raises OSError."""
         try:
             faiss.write_index(self._index, str(path))
-        except RuntimeError as error:  # how FAISS says that a disk is full
+        except RuntimeError as error:  # what FAISS raises if the disk is full
             raise OSError(f"Cannot write {path}: {error}") from error
 
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
     def add(self, ids: Int64, rows: Rows, first: int, end: int) -> None:
-        """Add the rows [first, end) under their ids, int64 (n,), of all rows."""
+        """Add the rows [first, end). `ids`, int64 (n,), are those of all rows."""
         for start in range(first, end, _BLOCK_ROWS):
             block = slice(start, min(end, start + _BLOCK_ROWS))
             self._index.add_with_ids(np.ascontiguousarray(rows[block]), np.ascontiguousarray(ids[block]))
@@ -85,17 +85,17 @@ class ApproximateIndex:
     def candidates(
         self, queries: Float32, count: int, *, among: Int64 | None = None
     ) -> tuple[Float32, Int64]:
-        """What is probably nearest to each query: estimated scores and ids, (q, count or fewer).
+        """Return the likely neighbours of each query: estimated scores and ids, (q, count or fewer).
 
-        Ids are -1 where there are fewer. `among`: the ids, ascending, that alone are looked at.
+        Ids are -1 where there are fewer. `among`: the only ids to consider, ascending.
         """
         share, selected = 1.0, None
         if among is not None:
             selected = selector(among)
             share = max(len(among) / max(1, len(self)), 1e-6)
-        # The fewer may match, the further one has to look for them.
+        # The fewer ids are allowed, the more lists have to be probed to find enough of them.
         num_lists = min(self._index.nlist, math.ceil(self._index.nlist * _LISTS_LOOKED_INTO / share))
-        make_parameters: Any = faiss.IVFRaBitQSearchParameters  # its stub knows no keywords
+        make_parameters: Any = faiss.IVFRaBitQSearchParameters  # its stub lacks the keywords
         parameters = make_parameters(nprobe=num_lists, sel=selected)
         with few_threads(len(queries)):
             scores, ids = self._index.search(queries, min(count, len(self)), params=parameters)
@@ -103,5 +103,5 @@ class ApproximateIndex:
 
 
 def num_candidates(k: int) -> int:
-    """How many candidates are compared exactly for the k best."""
+    """Return how many candidates are compared exactly to find the k best."""
     return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_ANSWER * k)

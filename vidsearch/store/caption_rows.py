@@ -1,8 +1,8 @@
-"""Captions as rows: what is shown at a time of a video, what people wrote, and what was said before.
+"""SQL for captions: those that are shown, those that people wrote, and older versions.
 
 A model's captions are the segments of a caption track, each as long as its frames look alike. What people
-wrote is in a track of its own and is shown wherever it overlaps. All functions take a connection; none begins
-or ends a transaction.
+wrote is in a track of its own and takes precedence wherever it overlaps. All functions take a connection;
+none begins or ends a transaction.
 """
 
 from __future__ import annotations
@@ -57,13 +57,13 @@ class _Said:
 
 
 class ShownCaptions:
-    """The captions of a video that are shown: at any time, a person's words before a model's."""
+    """The captions of a video that are shown: a person's take precedence over a model's."""
 
     def __init__(self, tracks: Sequence[Sequence[_Said]]) -> None:
         self._tracks = [(track, [said.start_seconds for said in track]) for track in tracks]
 
     def at(self, time_seconds: float, *, is_blank: bool = False) -> Caption | None:
-        """The caption at a time. A model says nothing of a blank frame."""
+        """The caption at a time. Models' captions do not apply to blank frames."""
         for track, starts in self._tracks:
             place = bisect_right(starts, time_seconds) - 1
             if place < 0 or (is_blank and track[place].producer != HUMAN):
@@ -74,12 +74,12 @@ class ShownCaptions:
 
 
 def shown_captions(connection: Connection, video_id: int) -> ShownCaptions:
-    """The captions of a video that are shown, whole."""
+    """Load the captions of a whole video that are shown."""
     rows = _rows(connection, "t.video_id = ? AND t.state = 'active'", (video_id,))
     by_track: dict[int, list[_Said]] = {}
     for track_id, _, _, said in rows:
         by_track.setdefault(track_id, []).append(said)
-    # What people wrote first, then the newest track.
+    # People's tracks first, then the newest track.
     order = sorted(by_track, key=lambda each: (by_track[each][0].producer != HUMAN, -each))
     return ShownCaptions([by_track[track_id] for track_id in order])
 
@@ -87,7 +87,7 @@ def shown_captions(connection: Connection, video_id: int) -> ShownCaptions:
 def captions_at(
     connection: Connection, moments: Sequence[tuple[int, float]]
 ) -> dict[tuple[int, float], ShownCaptions]:
-    """The captions shown at some moments, (video id, seconds): quicker than whole videos for a few frames."""
+    """Return the captions shown at moments (video id, seconds). Faster than whole videos for a few frames."""
     rows = connection.execute(
         f"""
         SELECT video_id, id, producer, params FROM tracks
@@ -120,7 +120,7 @@ def captions_at(
 def _last_begun(
     connection: Connection, moments: Sequence[tuple[int, float]]
 ) -> dict[tuple[int, float], Sequence[Any]]:
-    """The segment of a track that began last at a time, by (track id, seconds), where one had."""
+    """Return the last segment of a track that starts at or before a time, by (track id, seconds)."""
     found: dict[tuple[int, float], Sequence[Any]] = {}
     for start in range(0, len(moments), _MOMENTS_AT_ONCE):
         part = moments[start : start + _MOMENTS_AT_ONCE]
@@ -140,13 +140,13 @@ def _last_begun(
 
 
 def versions(connection: Connection, video_id: int, time_seconds: float) -> list[CaptionVersion]:
-    """All captions that a moment of a video has had, the first one first."""
+    """Return all captions that a moment of a video has had, oldest first."""
     found = [
         (said.attributes.get(_WRITTEN_AT, created_at), track_id, state, said)
         for track_id, state, created_at, said in _rows(connection, "t.video_id = ?", (video_id,))
         if said.covers(time_seconds) and state != "building"
     ]
-    # Of equal times a person's words come last: they are a correction of something.
+    # At equal times a person's words sort last: they correct an earlier caption.
     found.sort(key=lambda each: (each[0], each[3].producer == HUMAN, each[2] == "active", each[1]))
     active = [number for number, (_, _, state, _) in enumerate(found) if state == "active"]
     shown = max(active, key=lambda number: (found[number][3].producer == HUMAN, found[number][1]), default=-1)
@@ -167,9 +167,9 @@ def add_human(
     *,
     kind: TrackKind = "caption",
 ) -> int:
-    """Keep what a person wrote of [start, end) of a video. Returns the segment's id.
+    """Store what a person wrote about [start, end) of a video. Returns the segment's id.
 
-    Where a person wrote something before, the new words take its place and the old ones are kept, not shown.
+    It replaces what people wrote there before, which is kept as a hidden older version.
     """
     track = track_rows.open_track(connection, video_id, TrackSpec(kind, HUMAN))
     overwritten = [
@@ -205,7 +205,7 @@ def add_human(
 
 
 def _keep_as_superseded(connection: Connection, shown: Track, records: Sequence[SegmentRecord]) -> None:
-    """Keep older words of people in a track that is not shown."""
+    """Keep people's older words in a superseded track."""
     row = connection.execute(
         """
         INSERT INTO tracks (video_id, kind, producer, params, state, is_complete, created_at)
@@ -219,8 +219,10 @@ def _keep_as_superseded(connection: Connection, shown: Track, records: Sequence[
 
 
 def covered_by_people(connection: Connection) -> list[int]:
-    """Ids of the models' captions and spoken lines that a person's words cover whole: they are not shown, so
-    not found."""
+    """Return the ids of models' captions and spoken lines that a person's words cover completely.
+
+    They are not shown, so searches must not find them.
+    """
     kinds: tuple[TrackKind, ...] = ("caption", "transcript")
     by_people = [segment_ids.id_range(kind, is_human=True) for kind in kinds]
     has_any = " OR ".join(["EXISTS (SELECT 1 FROM segments WHERE id >= ? AND id < ?)"] * len(kinds))

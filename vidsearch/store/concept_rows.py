@@ -1,4 +1,4 @@
-"""Concepts and their examples, as rows.
+"""SQL for concepts and their examples.
 
 All functions take a connection; none begins or ends a transaction.
 """
@@ -30,11 +30,11 @@ class Concept:
     id: int
     name: str
     folded_name: str
-    """The name as it is looked for: without regard to letter case."""
+    """The name, case-folded, for look-ups."""
     words: str | None
-    """What it is in words that a model knows, where somebody said so: "a grey cat"."""
+    """A description in words that models know, if one was given: "a grey cat"."""
     version: int
-    """Counts the times that its examples or words changed."""
+    """Increases whenever its examples or words change."""
     created_at: datetime
     changed_at: datetime
     num_for: int
@@ -43,37 +43,37 @@ class Concept:
 
 @dataclass(frozen=True, slots=True)
 class ConceptExample:
-    """A picture that shows a concept, or one that does not. It stands on its own: the video may go."""
+    """A picture that shows a concept, or one that does not. It is kept if its video is removed."""
 
     id: int
     is_against: bool
     source: str
-    """Name of the video or picture file that it came from."""
+    """The name of the video or picture file that it came from."""
     content_hash: str
-    """Of that video, or of that picture's file."""
+    """That of this file."""
     time_seconds: float | None
-    """When in its video; None for a picture of its own."""
+    """The time in the video; None for a picture file."""
     since_version: int
     until_version: int | None
-    """The first version that is without it; None while it counts."""
+    """The first version without it; None while it is in use."""
 
 
 @dataclass(frozen=True, slots=True)
 class NewExample:
-    """An example ready to be kept."""
+    """An example to be stored."""
 
     source: str
     content_hash: str
     time_seconds: float | None
     picture: bytes
-    """JPEG: what a model of another space looks at."""
+    """JPEG, for embedding it in other spaces later."""
     is_against: bool = False
     vectors: Mapping[EmbeddingSpace, Float32] = field(default_factory=dict)
     """One unit row (dim,) per space."""
 
     @property
     def place(self) -> tuple[str, float | None]:
-        """What two examples of the same picture have in common."""
+        """Identifies the picture: equal for two examples of the same one."""
         return self.content_hash, self.time_seconds
 
 
@@ -93,7 +93,7 @@ def concepts(connection: Connection) -> list[Concept]:
 
 
 def concept(connection: Connection, folded_name: str) -> Concept | None:
-    """The concept of a name, as it is looked for."""
+    """The concept with this case-folded name, or None."""
     row = connection.execute(f"{_CONCEPT} WHERE c.folded_name = ?", (folded_name,)).fetchone()
     return None if row is None else _concept(row)
 
@@ -126,7 +126,7 @@ def insert(connection: Connection, name: str, folded_name: str) -> int:
 
 
 def begin_version(connection: Connection, concept_id: int) -> int:
-    """Count a concept's version up, and return it."""
+    """Increase a concept's version, and return it."""
     (version,) = connection.execute(
         "UPDATE concepts SET version = version + 1, changed_at = ? WHERE id = ? RETURNING version",
         (now(), concept_id),
@@ -135,7 +135,7 @@ def begin_version(connection: Connection, concept_id: int) -> int:
 
 
 def set_words(connection: Connection, concept_id: int, words: str | None) -> None:
-    """Say what a concept is in words."""
+    """Set a concept's description."""
     connection.execute("UPDATE concepts SET words = ? WHERE id = ?", (words, concept_id))
 
 
@@ -148,7 +148,7 @@ def delete(connection: Connection, concept_id: int) -> None:
 
 
 def examples(connection: Connection, concept_id: int) -> list[ConceptExample]:
-    """Every example that a concept has or had, in the order in which they were given."""
+    """All examples that a concept has or had, in the order in which they were given."""
     rows = connection.execute(
         """
         SELECT id, is_against, source, content_hash, time_seconds, since_version, until_version
@@ -160,7 +160,7 @@ def examples(connection: Connection, concept_id: int) -> list[ConceptExample]:
 
 
 def add_example(connection: Connection, concept_id: int, example: NewExample, *, version: int) -> int:
-    """Keep an example, from a version on. Returns its id."""
+    """Add an example that is used from a version on. Returns its id."""
     (example_id,) = connection.execute(
         """
         INSERT INTO concept_examples (
@@ -183,7 +183,7 @@ def add_example(connection: Connection, concept_id: int, example: NewExample, *,
 
 
 def end_example(connection: Connection, example_id: int, *, version: int) -> None:
-    """Leave an example out, from a version on. It is kept for the versions before."""
+    """End the use of an example from a version on. It is kept for earlier versions."""
     connection.execute("UPDATE concept_examples SET until_version = ? WHERE id = ?", (version, example_id))
 
 
@@ -194,7 +194,7 @@ def picture(connection: Connection, example_id: int) -> bytes | None:
 
 
 def put_vector(connection: Connection, example_id: int, space: EmbeddingSpace, vector: Float32) -> None:
-    """Keep an example's vector in a space."""
+    """Store an example's vector in a space."""
     row = np.ascontiguousarray(vector, dtype=_BLOB)
     connection.execute(
         """
@@ -206,7 +206,7 @@ def put_vector(connection: Connection, example_id: int, space: EmbeddingSpace, v
 
 
 def vectors(connection: Connection, concept_id: int, space: EmbeddingSpace) -> dict[int, Float32]:
-    """The vectors that a concept's examples have in a space, by the example's id."""
+    """The vectors of a concept's examples in a space, by example id."""
     rows = connection.execute(
         """
         SELECT v.example_id, v.vector FROM concept_vectors v
@@ -223,7 +223,7 @@ def vectors(connection: Connection, concept_id: int, space: EmbeddingSpace) -> d
 
 
 def unsound_vectors(connection: Connection) -> list[tuple[int, int, str]]:
-    """Vectors of examples that are none that is sound: the example's id, the space's, and its model."""
+    """Corrupt vectors of examples: the example's id, the space's id, and its model."""
     rows = connection.execute(
         """
         SELECT v.example_id, v.space_id, s.model, s.dim, v.vector
@@ -238,7 +238,7 @@ def unsound_vectors(connection: Connection) -> list[tuple[int, int, str]]:
 
 
 def delete_vector(connection: Connection, example_id: int, space_id: int) -> None:
-    """Forget an example's vector in a space."""
+    """Delete an example's vector in a space."""
     query = "DELETE FROM concept_vectors WHERE example_id = ? AND space_id = ?"
     connection.execute(query, (example_id, space_id))
 
@@ -256,7 +256,7 @@ def all_pictures(connection: Connection) -> Iterator[tuple[int, str, bytes]]:
 
 
 def spaces(connection: Connection, concept_id: int) -> list[EmbeddingSpace]:
-    """The spaces in which some example that counts has a vector, in the order in which they came."""
+    """The spaces in which some example in use has a vector, in the order in which they were added."""
     keys = {
         key
         for (key,) in connection.execute(

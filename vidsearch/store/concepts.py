@@ -1,4 +1,4 @@
-"""The concepts of a library: what it was taught. Every method is one transaction, or one snapshot."""
+"""The concepts that a library was taught. Each method is one transaction, or one snapshot."""
 
 from __future__ import annotations
 
@@ -22,44 +22,52 @@ class ConceptStore:
         self._catalog = catalog
 
     def all(self) -> list[Concept]:
-        """Every concept, by name."""
+        """Return all concepts, by name."""
         with self._catalog.read() as connection:
             return concept_rows.concepts(connection)
 
     def find(self, folded_name: str) -> Concept | None:
-        """The concept of a name, as it is looked for; None where there is none."""
+        """Return the concept with a case-folded name, or None."""
         with self._catalog.read() as connection:
             return concept_rows.concept(connection, folded_name)
 
     def examples(self, concept: Concept) -> list[ConceptExample]:
-        """Every example that a concept has or had, in the order in which they were given."""
+        """Return all examples that a concept has or had, in the order in which they were given."""
         with self._catalog.read() as connection:
             return concept_rows.examples(connection, concept.id)
 
     def picture(self, example: ConceptExample | int) -> bytes:
-        """The JPEG of an example, or of the one with a number. Raises ConceptNotFound where it is gone."""
+        """Return the JPEG of an example, or of the one with this id.
+
+        Raises:
+            ConceptNotFound: There is no such example.
+        """
         number = example if isinstance(example, int) else example.id
         with self._catalog.read() as connection:
             jpeg = concept_rows.picture(connection, number)
         if jpeg is None:
-            raise ConceptNotFound(f"There is no example {number}: `vidsearch concepts show` lists them.")
+            raise ConceptNotFound(
+                f"There is no example {number}. `vidsearch concepts show NAME` lists a concept's."
+            )
         return jpeg
 
     def vectors(self, concept: Concept, space: EmbeddingSpace) -> dict[int, Float32]:
-        """The vectors that its examples have in a space, by the example's id."""
+        """Return the vectors of a concept's examples in a space, by example id."""
         with self._catalog.read() as connection:
             return concept_rows.vectors(connection, concept.id, space)
 
     def spaces(self, concept: Concept) -> list[EmbeddingSpace]:
-        """The spaces in which its examples have vectors."""
+        """Return the spaces in which a concept's examples have vectors."""
         with self._catalog.read() as connection:
             return concept_rows.spaces(connection, concept.id)
 
     def put_vectors(self, space: EmbeddingSpace, vectors: Mapping[int, Float32]) -> None:
-        """Keep vectors of examples, by the example's id. Raises LibraryNotWritable."""
+        """Store vectors of examples, by example id."""
         with self._catalog.write() as connection:
             for example_id, vector in vectors.items():
-                if concept_rows.picture(connection, example_id) is not None:  # else forgotten meanwhile
+                if (
+                    concept_rows.picture(connection, example_id) is not None
+                ):  # it may have been removed by now
                     concept_rows.put_vector(connection, example_id, space, vector)
 
     def teach(
@@ -71,24 +79,23 @@ class ConceptStore:
         words: str | None = None,
         is_new: bool = False,
     ) -> tuple[Concept, int]:
-        """Add examples to a concept, which is made where there is none: one new version.
+        """Add examples to a concept, and create it first if there is none. Makes one new version.
 
-        An example of a picture that counts already is passed over; one that says the opposite of an earlier
-        one takes its place.
+        An example of a picture that is in use already is skipped; if it is of the opposite kind, it replaces
+        the earlier one.
 
         Args:
-            name: As it is shown.
-            folded_name: As it is looked for.
+            name: The name to show.
+            folded_name: The name, case-folded, for look-ups.
             new: The examples.
-            words: What it is in words; None leaves that as it is.
-            is_new: Refuse a name that is taken.
+            words: The new description; None keeps the current one.
+            is_new: Whether to refuse a name that is in use.
 
         Returns:
-            The concept as it is now, and how many examples changed it.
+            The concept as it is now, and the number of examples that were added or replaced.
 
         Raises:
-            QueryError: The name is taken, or nothing would show what it is.
-            LibraryNotWritable: As for every write.
+            QueryError: The name is in use, or the concept would have no positive example.
         """
         with self._catalog.write() as connection:
             known = concept_rows.concept(connection, folded_name)
@@ -119,7 +126,11 @@ class ConceptStore:
             return self._changed(connection, folded_name), len(changes)
 
     def leave_out(self, concept: Concept, example_ids: Iterable[int]) -> Concept:
-        """Let examples no longer count: one new version. Raises QueryError where none would be left."""
+        """Stop using some examples. Makes one new version.
+
+        Raises:
+            QueryError: The concept would have no positive example left.
+        """
         with self._catalog.write() as connection:
             version = concept_rows.begin_version(connection, concept.id)
             for example_id in example_ids:
@@ -127,7 +138,7 @@ class ConceptStore:
             return self._changed(connection, concept.folded_name)
 
     def forget(self, concept: Concept) -> None:
-        """Remove a concept and its examples. Raises LibraryNotWritable."""
+        """Remove a concept and its examples."""
         with self._catalog.write() as connection:
             concept_rows.delete(connection, concept.id)
 

@@ -1,7 +1,8 @@
-"""What the modules of rows need of a database: SQL with `?` for values, one row after the other.
+"""The interface of a database connection: SQL with `?` for values.
 
-SQLite's own connections are such; others translate. SQL that is written for it keeps to what databases agree
-on: `ON CONFLICT (...) DO`, `RETURNING`, TRUE and FALSE, `max(a, b)` and `min(a, b)` of two numbers.
+It is that of SQLite's own connections; other databases translate. SQL for it uses only what the databases
+have in common: `ON CONFLICT (...) DO`, `RETURNING`, TRUE and FALSE, `max(a, b)` and `min(a, b)` of two
+numbers.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import Any, Protocol
 
 
 class Cursor(Protocol):
-    """The rows that a statement answers with."""
+    """The resulting rows of a statement."""
 
     @property
     def rowcount(self) -> int: ...
@@ -27,31 +28,31 @@ class Cursor(Protocol):
 
 
 class Connection(Protocol):
-    """A connection to a catalog's database, with a transaction that somebody else begins and ends."""
+    """A connection to a catalog's database, inside a transaction that the catalog begins and ends."""
 
     def execute(self, sql: str, parameters: Sequence[Any] = ..., /) -> Cursor: ...
 
     def executemany(self, sql: str, parameters: Iterable[Sequence[Any]], /) -> Cursor: ...
 
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
-        """Make the texts of segments that were just added findable by their words: (id, text)."""
+        """Add the texts of new segments, (id, text), to the full-text index."""
         ...
 
     def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
-        """How many shown segments, of kinds with these ids [first, end), each FTS5 expression fits."""
+        """Return how many active segments with ids in the ranges [first, end) match each expression."""
         ...
 
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """Lines on the screen that have some of a word's runs of three letters, but not the word itself.
+        """Return lines of text on the screen that share trigrams with a word but do not contain it.
 
-        Those with most of them come first. A trigram is of letters and digits, in small letters, with a space
-        where the word begins or ends.
+        Lines with the most trigrams come first. Trigrams consist of lower-case letters and digits, with a
+        space at the start and end of the word.
         """
         ...
 
 
 LISTED = "(SELECT value FROM json_each(?))"
-"""The numbers of a JSON list that is one value."""
+"""A set of numbers, passed as one value: a JSON list."""
 
 IDS_AS_TEXT = "json_group_array(id)"
 """The column `id` of all rows, as a JSON list."""

@@ -1,8 +1,7 @@
-"""A library into another one, row by row: between a folder and a server, or two of a kind.
+"""Copies a library row by row, between folders and servers.
 
-Rows keep their numbers, so that everything that refers to something still does. Each page of rows is one
-transaction, and a copy that was stopped goes on after the last one. At the end both are read again and
-compared; until then the copy says of itself that it is not whole.
+Rows keep their ids. Each page of rows is one transaction, and a copy that was stopped continues after the
+last page. At the end both libraries are read again and compared; until then the copy is marked as incomplete.
 """
 
 from __future__ import annotations
@@ -26,23 +25,23 @@ if TYPE_CHECKING:
 
 _PAGE_ROWS = 1000
 _OWN_SETTINGS = (setting_rows.LIBRARY_ID, setting_rows.COPY_OF, setting_rows.FORMAT_VERSION)
-"""What a copy does not have from its original."""
+"""Settings that are not copied."""
 _NOT_COPIED = ("leases",)
 _PATHS = ("path", "last_path")
 
 
 @dataclass(frozen=True, slots=True)
 class CopyProgress:
-    """Where a copy stands."""
+    """The progress of a copy."""
 
     num_rows: int
-    """Rows of all tables that are through, copied or compared."""
+    """Rows that have been copied, or, if `is_comparing`, compared."""
     num_rows_total: int
     is_comparing: bool = False
 
 
 class _Steps:
-    """Counts rows for whoever wants to know."""
+    """Counts rows and reports progress."""
 
     def __init__(self, num_rows_total: int, on_progress: Callable[[CopyProgress], None] | None) -> None:
         self.is_comparing = False
@@ -57,14 +56,14 @@ class _Steps:
 
 @dataclass(frozen=True, slots=True)
 class CopyReport:
-    """What a copy did."""
+    """The result of a copy."""
 
     num_rows: int
     num_rows_copied: int
-    """Of these, the rows that were not there from an earlier run."""
+    """Of these, the rows that this run copied."""
     num_videos: int
     digest: str
-    """Of all rows, the same in both."""
+    """A digest of all rows, which is the same for both libraries."""
 
 
 def copy(
@@ -96,7 +95,7 @@ def copy(
                     if page != copied_page:
                         raise LibraryError(
                             f"The copy at {target.address} differs from {source.address} in {table.name}: "
-                            "somebody wrote into it meanwhile. Copy to a place where there is no library yet."
+                            "it was written to meanwhile. Copy to a place where there is no library yet."
                         )
                     digest.update(b"".join(_bytes_of(value) for row in page for value in row))
                     steps.advance(len(page))
@@ -111,7 +110,7 @@ def copy(
 
 
 def _begin(original: Connection, target: Catalog, counts: dict[str, int], copied: Sequence[Table]) -> None:
-    """Note of what the target is to be a copy. Raises LibraryError where it is something else."""
+    """Mark the target as an incomplete copy. Raises LibraryError if it holds something else."""
     state = {
         "library": setting_rows.get(original, setting_rows.LIBRARY_ID),
         "rows": counts,
@@ -129,7 +128,7 @@ def _begin(original: Connection, target: Catalog, counts: dict[str, int], copied
             )
         if known is not None and known["library"] != state["library"]:
             raise LibraryError(f"The library at {target.address} is an unfinished copy of another one.")
-        for table in reversed(copied):  # begun, but the original has changed since
+        for table in reversed(copied):  # the original has changed since the copy began
             connection.execute(f"DELETE FROM {table.name}{_own_rows(table, 'NOT IN')}", _own_values(table))
         setting_rows.put(connection, setting_rows.COPY_OF, json.dumps(state))
 
@@ -157,7 +156,7 @@ def _count(connection: Connection, table: Table) -> int:
 
 
 def _last_key(connection: Connection, table: Table) -> tuple[Any, ...] | None:
-    """The key of the last row that is there; None where databases order keys in other ways."""
+    """The key of the last copied row; None if databases may order the keys differently."""
     if not table.is_numbered:
         return None
     order = ", ".join(f"{name} DESC" for name in table.key)
@@ -169,14 +168,14 @@ def _last_key(connection: Connection, table: Table) -> tuple[Any, ...] | None:
 def _pages(
     connection: Connection, table: Table, *, after: tuple[Any, ...] | None = None
 ) -> Iterator[list[tuple[Any, ...]]]:
-    """The rows of a table after a key, by key, some at a time."""
+    """The rows of a table after a key, by key, in pages."""
     columns, key = ", ".join(table.columns), ", ".join(table.key)
     places = [table.columns.index(name) for name in table.key]
     if not table.is_numbered:
         query = f"SELECT {columns} FROM {table.name}{_own_rows(table, 'NOT IN')}"
         rows = connection.execute(query, _own_values(table)).fetchall()
         plain = [_plain(table, row) for row in rows]
-        # How text is ordered is each database's own affair.
+        # Databases order text differently.
         yield sorted(plain, key=lambda row: b"".join(_bytes_of(row[place]) for place in places))
         return
     while True:
@@ -192,7 +191,7 @@ def _pages(
 
 
 def _plain(table: Table, row: Sequence[Any]) -> tuple[Any, ...]:
-    """A row whose values are the same, whichever database they come from."""
+    """A row with values that do not depend on the database that they come from."""
     return tuple(
         _plain_value(name, value, is_truth=name in table.truths)
         for name, value in zip(table.columns, row, strict=True)
@@ -207,7 +206,7 @@ def _plain_value(name: str, value: Any, *, is_truth: bool) -> Any:
     if name in _PATHS:
         return path_value(value_path(value))
     if isinstance(value, str):
-        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # which no server takes
+        return value.replace("\0", "\N{REPLACEMENT CHARACTER}")  # PostgreSQL rejects NUL
     return value
 
 
@@ -223,7 +222,7 @@ def _put(connection: Connection, table: Table, rows: Sequence[tuple[Any, ...]]) 
 
 
 def _bytes_of(value: Any) -> bytes:
-    """A value as bytes that no other value has."""
+    """A value as bytes, different for different values."""
     match value:
         case None:
             kind, data = b"0", b""

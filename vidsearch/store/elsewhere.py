@@ -1,4 +1,4 @@
-"""Videos that lie elsewhere, which are known by their server's version before their content is known."""
+"""Remote videos: they are identified by their server's version of the file until their content was read."""
 
 from __future__ import annotations
 
@@ -16,10 +16,12 @@ if TYPE_CHECKING:
 
 
 def known_version(catalog: Catalog, path: Path) -> FileState | None:
-    """The state of a file that has the version that it was indexed at; None otherwise.
+    """Return the state of a file whose version is the one that was indexed; None otherwise.
 
-    A version says more than a quick key, and costs one question where that takes three parts of the file.
-    Raises MediaError.
+    A version is more reliable than a quick key, and takes one request instead of three.
+
+    Raises:
+        MediaError: The file cannot be read.
     """
     seen = source_of(path).state()
     with catalog.read() as connection:

@@ -1,4 +1,4 @@
-"""Exact inner products over rows, by FAISS's brute-force kernel. Knows arrays, no files and no catalog."""
+"""Exact nearest-neighbour search by inner product, with FAISS's brute-force kernels."""
 
 from __future__ import annotations
 
@@ -16,19 +16,25 @@ if TYPE_CHECKING:
 _LARGEST_BITMAP = 1 << 31
 """256 MB of bits."""
 _FEW_QUERIES = 20
-"""From here on FAISS multiplies matrices, which more threads make faster. Below it gives each query one
-thread, and starting the others costs more than it saves (on a busy machine, many times more)."""
+"""From this number of queries on FAISS multiplies matrices, which benefits from threads. With fewer, it uses
+one thread per query, and starting threads costs more than it saves (on a busy machine, many times more)."""
 
 
 _BLOCK_ROWS = 8192
-"""Half-precision rows that are turned into float32 at a time."""
+"""Half-precision rows that are converted to float32 at a time."""
 
 
 def best_rows(rows: Rows, queries: Float32, k: int, *, among: Int64 | None = None) -> tuple[Float32, Int64]:
-    """The k rows with the largest inner product with each query: scores (q, k) and rows (q, k).
+    """Find the k rows with the largest inner products with each query.
 
-    queries: float32 (q, dim). `among`: the rows, ascending, that alone are looked at. k is at most the number
-    of rows looked at. Best first, equal scores by row.
+    Args:
+        rows: The rows to search, (n, dim).
+        queries: float32 (q, dim).
+        k: At most the number of rows that are searched.
+        among: The only rows to consider, ascending; None for all.
+
+    Returns:
+        Scores float32 (q, k) and row numbers int64 (q, k), best first, equal scores by row.
     """
     with few_threads(len(queries)):
         if not rows.is_exact:
@@ -57,14 +63,16 @@ def _best_by_block(rows: Rows, queries: Float32, k: int, among: Int64 | None) ->
 
 
 def ordered(scores: Float32, rows: Int64) -> tuple[Float32, Int64]:
-    """Each query's rows (or ids) with the best first, equal scores by row."""
+    """Sort each query's rows (or ids) by score, best first, equal scores by row."""
     order = np.lexsort((rows, -scores), axis=1)
     return np.take_along_axis(scores, order, axis=1), np.take_along_axis(rows, order, axis=1)
 
 
 def selector(ids: Int64) -> Any:
-    """A FAISS selector of these ids, ascending: a bit for each id up to the last, or a set of them where the
-    ids are large, as those of spoken lines and of windows are."""
+    """Return a FAISS selector of ids, ascending: a bitmap, or a set if the ids are large.
+
+    Ids of spoken lines and of windows are large.
+    """
     if len(ids) and ids[-1] >= _LARGEST_BITMAP:
         listed: Any = faiss.IDSelectorBatch
         return listed(np.ascontiguousarray(ids))
@@ -76,7 +84,7 @@ def selector(ids: Int64) -> Any:
 
 @contextmanager
 def few_threads(num_queries: int) -> Iterator[None]:
-    """FAISS with one thread where there are few queries."""
+    """Limit FAISS to one thread if there are few queries."""
     before = faiss.omp_get_max_threads()
     if num_queries < _FEW_QUERIES:
         faiss.omp_set_num_threads(1)
@@ -87,7 +95,7 @@ def few_threads(num_queries: int) -> Iterator[None]:
 
 
 def _best_among(vectors: Float32, queries: Float32, k: int, among: Int64) -> tuple[Float32, Int64]:
-    # faiss.knn takes no selector; the function below it does, and gathers no copy of the rows.
+    # faiss.knn takes no selector. The function beneath it does, and does not copy the rows.
     first, end = int(among[0]), int(among[-1]) + 1
     window = vectors[first:end]
     scores = np.empty((len(queries), k), np.float32)

@@ -1,4 +1,4 @@
-"""Which segments a filter leaves, as ids. All functions take a connection."""
+"""SQL for filters: the ids of the segments that pass one. All functions take a connection."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 def videos_matching(connection: Connection, glob: str) -> list[int]:
-    """Ids of the videos with a path that fits: the whole path or the file name, in any letter case.
+    """Ids of the videos with a path or file name that matches a glob, ignoring case.
 
-    A path or name that is the pattern to the letter fits too, so that a name with brackets means itself.
+    A path or name that equals the pattern literally matches, too, so that names may contain brackets.
     """
     pattern = glob.lower()
     found = set()
@@ -41,9 +41,9 @@ def videos_matching(connection: Connection, glob: str) -> list[int]:
 def filtered_ids(
     connection: Connection, where: FrameFilter, kind: TrackKind = "frames", *, is_human: bool = False
 ) -> Int64:
-    """Ids of the segments of active tracks of a kind for which all of a filter holds: int64, ascending.
+    """Ids of the segments of active tracks of a kind that pass a filter: int64, ascending.
 
-    A frame is where it begins; other segments are within a time range where they overlap it.
+    For a time range, frames count by their start; other segments pass if they overlap it.
     """
     if where.caption_words is not None:
         ids = _with_caption_words(connection, where.caption_words, kind, is_human=is_human)
@@ -83,9 +83,9 @@ def filtered_ids(
 
 
 def segments_left(connection: Connection, where: FrameFilter, kind: TrackKind) -> Int64:
-    """Ids of the segments of a kind, by models and by people, for which all of a filter holds."""
+    """Ids of the segments of a kind that pass a filter, by models and by people."""
     found = [filtered_ids(connection, where, kind, is_human=is_human) for is_human in (False, True)]
-    return np.concatenate(found)  # people's have the greater ids
+    return np.concatenate(found)  # people's ids are greater
 
 
 _IS_LABELLED = """
@@ -98,14 +98,14 @@ _IS_LABELLED = """
 
 
 def _recorded(time: datetime) -> tuple[str, float]:
-    """The column to compare a time with: a time without a zone is on the clock of the recording's place."""
+    """The column to compare a time with: a time without a zone is local time where a video was recorded."""
     if time.tzinfo is None:
         return "recorded_local_seconds", time.replace(tzinfo=UTC).timestamp()
     return "recorded_unix_seconds", time.timestamp()
 
 
 def _with_caption_words(connection: Connection, words: str, kind: TrackKind, *, is_human: bool) -> Int64:
-    """Ids of the segments of a kind that begin while a caption that is shown has all the words: ascending."""
+    """Ids of the segments of a kind that start within a shown caption with all the words, ascending."""
     query = """
         SELECT s.id AS id FROM segments_fts
         JOIN segments c ON c.id = segments_fts.rowid JOIN tracks ct ON ct.id = c.track_id
@@ -139,11 +139,11 @@ _NOT_OVERWRITTEN = """
             AND h.start_seconds <= s.start_seconds AND s.start_seconds < h.end_seconds
     )
 """
-"""A model's caption does not count where a person has written something else."""
+"""A model's caption is ignored where a person has written something else."""
 
 
 def positions(connection: Connection, found: Sequence[int]) -> tuple[Int64, np.ndarray, np.ndarray]:
-    """Of segments, by id: their videos int64 (n,), and their starts and ends, float64 (n,) seconds."""
+    """The videos of segments, int64 (n,), and their starts and ends in seconds, float64 (n,)."""
     query = f"""
         SELECT s.id, t.video_id, s.start_seconds, s.end_seconds
         FROM segments s JOIN tracks t ON t.id = s.track_id

@@ -1,9 +1,9 @@
-"""What a file's content is, by digest, and whether a path still holds the video that it held.
+"""Digests of a file's content, and checks whether a path still holds the video that was indexed.
 
-Two digests. The *content hash* reads the whole file and is what a video is known by. The *quick key* reads
-the size and three blocks, so that thousands of files can be looked through in a second. Its price: an edit
-that keeps the size, the first, middle and last 64 KiB *and* the modification time goes unnoticed. It never
-merges two videos: equal quick keys only say that the content hash is worth taking.
+There are two digests. The *content hash* covers the whole file and identifies a video. The *quick key* covers
+the size and three blocks, so that thousands of files can be checked in a second. Its price: an edit that
+keeps the size, the first, middle and last 64 KiB *and* the modification time goes unnoticed. Two videos are
+never merged because of it: equal quick keys only cause the content hashes to be compared.
 """
 
 from __future__ import annotations
@@ -29,34 +29,38 @@ BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 1024 * 1024
 _DIGEST_BYTES = 20
 _BY_VERSION = "version:"
-"""What the content hash of a file elsewhere begins with, as long as it was not read whole."""
+"""Prefix of the content hash of a remote file that was not read completely yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """What a file looks like without reading all of it."""
+    """A file's properties, as far as they are known without reading all of it."""
 
     size_bytes: int
     mtime_ns: int
     quick_key: str
     version: str | None = None
-    """What its server calls it, for a file elsewhere."""
+    """The version that a remote file's server reports."""
 
 
 def glance(path: Path) -> Glance:
-    """Look at a file's size, modification time and quick key. Raises MediaError."""
+    """Return a file's size, modification time and quick key. Raises MediaError if it cannot be read."""
     with _open(path) as (file, state):
         seen = state()
         return Glance(seen.size_bytes, seen.mtime_ns, _quick_key(file, seen.size_bytes), seen.version)
 
 
 def quick_key(path: Path) -> str:
-    """Digest of a file's size and its first, middle and last 64 KiB. Raises MediaError."""
+    """Return a file's quick key. Raises MediaError if it cannot be read."""
     return glance(path).quick_key
 
 
 def fingerprint(path: Path) -> Fingerprint:
-    """Read a whole file and say what it holds. Raises MediaError, also where it changes while being read."""
+    """Read a whole file, and return its digests.
+
+    Raises:
+        MediaError: The file cannot be read, or changes while it is read.
+    """
     with _open(path) as (file, state):
         before = state()
         digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
@@ -77,15 +81,15 @@ def fingerprint(path: Path) -> Fingerprint:
 
 
 def identify(path: Path, seen: Glance | None = None) -> Fingerprint:
-    """Say what a video at `path` is known by before it is read.
+    """Return the fingerprint that identifies the video at `path` before it is decoded.
 
-    For a file of this machine that is its content. One elsewhere would be fetched twice for it, so that it is
-    known by its size, its quick key and its server's version of it until all of it has passed. That version
-    is no digest of the content: the ETag of an S3 object that was uploaded in parts depends on the parts.
+    A local file is read completely. A remote file would have to be fetched twice, so it is identified by its
+    size, its quick key and its server's version until it was read completely. The version is no digest of the
+    content: the ETag of an S3 object that was uploaded in parts depends on the parts.
 
     Args:
         path: The file.
-        seen: What it looks like, where that is known.
+        seen: Its properties, if they are known already.
 
     Raises:
         MediaError: It cannot be read.
@@ -94,7 +98,7 @@ def identify(path: Path, seen: Glance | None = None) -> Fingerprint:
         return fingerprint(path)
     seen = seen or glance(path)
     digest = hashlib.blake2b(digest_size=_DIGEST_BYTES)
-    # Without a version, the time is the next best thing.
+    # If there is no version, the modification time takes its role.
     digest.update(f"{seen.size_bytes} {seen.quick_key} {seen.version or seen.mtime_ns}".encode())
     return Fingerprint(
         content_hash=_BY_VERSION + digest.hexdigest(),
@@ -106,7 +110,7 @@ def identify(path: Path, seen: Glance | None = None) -> Fingerprint:
 
 
 def is_read_whole(content_hash: str) -> bool:
-    """Whether a content hash is one of the content, and not of a version that a server told of."""
+    """Whether a content hash is a digest of the content, not of a server's version."""
     return not content_hash.startswith(_BY_VERSION)
 
 
@@ -118,7 +122,7 @@ def check_is_video(path: Path, video: Video) -> None:
 
     Raises:
         VideoReplaced: The file holds other content.
-        MediaError: The file is gone or cannot be read.
+        MediaError: The file is missing or cannot be read.
     """
     if quick_key(path) != video.quick_key:
         raise VideoReplaced(
@@ -129,14 +133,14 @@ def check_is_video(path: Path, video: Video) -> None:
 
 
 def path_of(video: Video) -> Path:
-    """The first of a video's paths that still holds it.
+    """Return the first of a video's paths that still holds it.
 
     Raises:
-        VideoReplaced: No path holds it, and a file at one of them holds other content.
-        MediaError: None of its files is there or can be read.
+        VideoReplaced: No path holds it, and the file at one of them holds other content.
+        MediaError: None of its files exists or can be read.
     """
     problem: MediaError | None = None
-    # A file of this machine is asked before any server is.
+    # Local files come first: checking them takes no requests.
     for path in sorted(video.paths, key=is_elsewhere):
         try:
             check_is_video(path, video)
@@ -160,14 +164,14 @@ def _quick_key(file: BinaryIO | RangeReader, size_bytes: int) -> str:
 
 @contextmanager
 def _open(path: Path) -> Iterator[tuple[BinaryIO | RangeReader, Callable[[], SourceState]]]:
-    """Open a file, with a question that says what it looks like now."""
+    """Open a file, with a function that returns its current state."""
     if is_elsewhere(path):
         source = source_of(path)
         with source.open() as file:
             yield file, source.state
         return
     try:
-        # Opening a pipe would wait for somebody to write into it.
+        # Opening a pipe would block until something is written to it.
         if not stat.S_ISREG(path.stat().st_mode):
             raise MediaError("is not a file", path=path)
         with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""Frames, their thumbnails, captions and shots, as rows.
+"""SQL for frames, and their thumbnails, captions and shots.
 
 A frame is a segment of its video's active `frames` track. All functions take a connection; none begins or
 ends a transaction.
@@ -21,7 +21,7 @@ _FRAME = """
     FROM segments f JOIN tracks t ON t.id = f.track_id
 """
 IS_BLANK = "is_blank"
-"""Attribute of a frame that is black or of one flat colour: it has no vectors and no caption."""
+"""Attribute of a frame that is black or of one colour. Such frames have no vectors and no caption."""
 
 
 def frames_of(connection: Connection, video_id: int) -> list[IndexedFrame]:
@@ -52,7 +52,7 @@ def frames_by_id(connection: Connection, frame_ids: Sequence[int]) -> list[Index
 
 
 def put_thumbnail(connection: Connection, segment_id: int, jpeg: bytes) -> None:
-    """Give a frame another JPEG."""
+    """Replace a frame's thumbnail."""
     query = """
         INSERT INTO thumbnails (segment_id, jpeg) VALUES (?, ?)
         ON CONFLICT (segment_id) DO UPDATE SET jpeg = excluded.jpeg
@@ -61,7 +61,7 @@ def put_thumbnail(connection: Connection, segment_id: int, jpeg: bytes) -> None:
 
 
 def thumbnail(connection: Connection, frame_id: int) -> bytes | None:
-    """A frame's JPEG."""
+    """A frame's thumbnail, JPEG."""
     query = "SELECT jpeg FROM thumbnails WHERE segment_id = ?"
     row = connection.execute(query, (int(frame_id),)).fetchone()
     return bytes(row[0]) if row else None

@@ -1,6 +1,6 @@
-"""Words and letters as SQLite's FTS5 sees them, for texts that are in no FTS5 table: a scratch one tells.
+"""Tokenizes texts with SQLite's FTS5, for texts that are in no FTS5 table, by way of a scratch table.
 
-So whatever keeps the words of a library has the same tokens, stems, phrases and prefixes.
+So full-text search has the same tokens, stems, phrases and prefixes, whichever database holds a library.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from functools import cache
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
 TOKENIZER = "porter unicode61 remove_diacritics 2"
-"""Of every full-text index of words; `schema_3.py` says it too, for the libraries that are made by it."""
+"""The tokenizer of all full-text indexes of words. `schema_3.py` repeats it, as migrations never change."""
 LETTERS = "trigram"
-"""Of the index of three letters at a time; `schema_4.py` says it too."""
+"""The tokenizer of the trigram index. `schema_4.py` repeats it."""
 
 _INSERT = "INSERT INTO scratch (rowid, text) VALUES (?, ?)"
 _lock = threading.Lock()
 
 
 def tokens(texts: Iterable[str], tokenizer: str = TOKENIZER) -> list[list[str]]:
-    """The stemmed words of each text in order, or what another tokenizer cuts it into."""
+    """Return the tokens of each text, in order: stemmed words, unless another tokenizer is given."""
     rows = list(enumerate(texts))
     found: list[dict[int, str]] = [{} for _ in rows]
     with _lock:
@@ -36,7 +36,7 @@ def tokens(texts: Iterable[str], tokenizer: str = TOKENIZER) -> list[list[str]]:
 
 
 def highlighted(expression: str, texts: Mapping[int, str]) -> dict[int, str]:
-    """Those of the texts that an FTS5 expression fits, with what fits marked."""
+    """Return the texts that match an FTS5 expression, with the matches highlighted."""
     query = "SELECT rowid, highlight(scratch, 0, ?, ?) FROM scratch WHERE scratch MATCH ?"
     with _lock:
         connection = _scratch(TOKENIZER)
@@ -48,7 +48,7 @@ def highlighted(expression: str, texts: Mapping[int, str]) -> dict[int, str]:
 
 @cache
 def _scratch(tokenizer: str) -> sqlite3.Connection:
-    """A table that is empty but while the lock is held."""
+    """Return the scratch table, which is empty unless the lock is held."""
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
     atexit.register(connection.close)
     connection.execute(f"CREATE VIRTUAL TABLE scratch USING fts5 (text, tokenize = '{tokenizer}')")

@@ -1,4 +1,4 @@
-"""Ids by the hundred thousand: out of SQLite, and as sets."""
+"""Arrays of ids: fast reading from SQLite, and set operations."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 def selected_ids(connection: Connection, query: str, values: Sequence[object]) -> Int64:
     """The column `id` of a query's rows, int64 (n,), in their order.
 
-    They come as one text, which is ten times quicker than as many rows.
+    They are read as one JSON text, which is ten times faster than one row per id.
     """
     (ids,) = connection.execute(f"SELECT {IDS_AS_TEXT} FROM ({query}) AS found", values).fetchone()
     return np.fromstring(ids[1:-1], dtype=np.int64, sep=",")
 
 
 def union(parts: Sequence[Int64]) -> Int64:
-    """What is in any of the parts, ascending, each once. (`np.unique` hashes; runs in order merge faster.)"""
+    """The distinct ids of all parts, ascending. Parts are sorted, so merging is faster than `np.unique`."""
     merged = np.sort(np.concatenate(parts), kind="stable")
     is_first = np.ones(len(merged), dtype=bool)
     is_first[1:] = merged[1:] != merged[:-1]
@@ -34,7 +34,7 @@ def union(parts: Sequence[Int64]) -> Int64:
 
 
 def is_in(ids: Int64, ascending: Int64) -> NDArray[np.bool_]:
-    """Which of the ids are among ascending ones."""
+    """Which ids are in an ascending array."""
     if not len(ascending):
         return np.zeros(len(ids), dtype=bool)
     at = np.minimum(np.searchsorted(ascending, ids), len(ascending) - 1)

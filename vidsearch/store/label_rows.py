@@ -1,4 +1,4 @@
-"""Labels that a library keeps, and where they were seen, as rows. All functions take a connection."""
+"""SQL for labels, and the spans where they were found. All functions take a connection."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PRODUCER = "labels"
 
 @dataclass(frozen=True, slots=True)
 class LabelSpan:
-    """A label where it was seen: [start, end) of a video."""
+    """A span [start, end) of a video where a label was found."""
 
     label: str
     video_id: int
@@ -28,11 +28,11 @@ class LabelSpan:
     end_seconds: float
     confidence: float | None
     recorded_local_seconds: float
-    """When its video was recorded, as the clock of that place showed it: seconds since 1970."""
+    """When its video was recorded: the local time there, in seconds since 1970."""
 
 
 def labels(connection: Connection) -> list[str]:
-    """The labels that were looked for last, in their order."""
+    """The labels of the last run, in their order."""
     try:
         found = json.loads(setting_rows.get(connection, LABELS) or "[]")
     except (ValueError, RecursionError):
@@ -41,20 +41,20 @@ def labels(connection: Connection) -> list[str]:
 
 
 def put_labels(connection: Connection, names: Sequence[str]) -> None:
-    """Remember which labels are looked for."""
+    """Set the labels."""
     setting_rows.put(connection, LABELS, json.dumps(list(names), ensure_ascii=False))
 
 
 def put_track(
     connection: Connection, video_id: int, records: Iterable[SegmentRecord], *, models: Sequence[str]
 ) -> None:
-    """Keep where labels are seen in a video, in place of what was known of labels there."""
+    """Replace a video's label track."""
     spec = TrackSpec("label", PRODUCER, {"models": list(models)})
     track_rows.set_track(connection, video_id, spec, records)
 
 
 def spans(connection: Connection, video_id: int | None = None) -> list[LabelSpan]:
-    """Where labels were seen, in the library or in one video, by video and time."""
+    """The spans of all labels, in the library or in one video, by video and time."""
     rows = connection.execute(
         """
         SELECT s.text, t.video_id, s.start_seconds, s.end_seconds, s.attributes, v.recorded_local_seconds

@@ -1,4 +1,4 @@
-"""The labels of a library. Every method is one snapshot, or a few transactions."""
+"""The labels of a library. Each method is one snapshot, or a few transactions."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class LabelStore:
         self._catalog = catalog
 
     def names(self) -> list[str]:
-        """The labels that were looked for last, in their order."""
+        """Return the labels of the last run, in their order."""
         with self._catalog.read() as connection:
             return label_rows.labels(connection)
 
@@ -34,10 +34,10 @@ class LabelStore:
         *,
         models: Sequence[str],
     ) -> None:
-        """Keep where labels are seen in videos, in place of what was known of labels there.
+        """Replace the label tracks of videos.
 
-        Some hundred videos at a time, so that others get their turn to write. A video that was removed
-        meanwhile is passed over. Raises LibraryNotWritable.
+        Each transaction covers a few hundred videos, so that other writers get their turn. Videos that have
+        been removed are skipped.
         """
         with self._catalog.write() as connection:
             label_rows.put_labels(connection, names)
@@ -48,6 +48,6 @@ class LabelStore:
                     label_rows.put_track(connection, video.id, segments.get(video.id, ()), models=models)
 
     def spans(self, video_id: int | None = None) -> list[LabelSpan]:
-        """Where labels were seen, in the library or in one video, by video and time."""
+        """Return the spans of all labels, in the library or in one video, by video and time."""
         with self._catalog.read() as connection:
             return label_rows.spans(connection, video_id)

@@ -1,4 +1,4 @@
-"""Leases as rows: which video a worker has in work, until when, and how many died at it.
+"""SQL for leases: who works on which content, until when, and how many workers died at it.
 
 All functions take a connection; none begins or ends a transaction.
 """
@@ -15,24 +15,24 @@ from vidsearch.store.records import Lease
 
 @dataclass(frozen=True, slots=True)
 class LeaseRow:
-    """What is known of a content that is in work, or at which a worker died."""
+    """The lease on a content, or the deaths of workers at it."""
 
     epoch: int
     holder: str | None
-    """None where nobody has it in work."""
+    """None if nobody works on it."""
     has_expired: bool
     is_read_by_holder: bool
     deaths: int
 
 
 def clock(connection: Connection) -> float:
-    """Unix seconds, by the clock that all workers on this catalog share."""
+    """Unix seconds, by the database's clock, which all workers share."""
     (now,) = connection.execute(f"SELECT {CLOCK}").fetchone()
     return float(now)
 
 
 def lease_row(connection: Connection, content_hash: str) -> LeaseRow | None:
-    """The lease on a content, if there is one."""
+    """The lease on a content, or None."""
     row = connection.execute(
         """
         SELECT epoch, holder, expires_unix_seconds, deaths, is_read_by_holder FROM leases
@@ -54,7 +54,7 @@ def put_lease(
     seconds: float,
     deaths: int,
 ) -> Lease:
-    """Give a content to a holder, who reads it, under a new epoch; whoever had it before has it no longer."""
+    """Give the lease on a content to a holder, under a new epoch. An earlier holder loses it."""
     connection.execute("DELETE FROM leases WHERE content_hash = ?", (content_hash,))
     (epoch,) = connection.execute(
         """
@@ -67,13 +67,13 @@ def put_lease(
 
 
 def hand_over(connection: Connection, lease: Lease) -> None:
-    """Note that a content is not read by its holder any more."""
+    """Note that the holder does not read the content itself any more."""
     query = "UPDATE leases SET is_read_by_holder = ? WHERE epoch = ?"
     connection.execute(query, (False, lease.epoch))
 
 
 def renew(connection: Connection, epochs: Iterable[int], *, seconds: float) -> None:
-    """Let leases last that much longer from now on; those that were lost stay lost."""
+    """Extend leases by some seconds from now. Lost leases stay lost."""
     expires = clock(connection) + seconds
     connection.executemany(
         "UPDATE leases SET expires_unix_seconds = ? WHERE epoch = ? AND holder IS NOT NULL",
@@ -82,27 +82,27 @@ def renew(connection: Connection, epochs: Iterable[int], *, seconds: float) -> N
 
 
 def check(connection: Connection, lease: Lease | None) -> None:
-    """Raise LeaseLost where somebody else has a content by now."""
+    """Raise LeaseLost if another holder has the content now."""
     if lease is None:
         return
     query = "SELECT 1 FROM leases WHERE epoch = ? AND holder IS NOT NULL"
     if connection.execute(query, (lease.epoch,)).fetchone() is None:
-        raise LeaseLost("Another run has taken over this video: this one gave no sign of life for too long.")
+        raise LeaseLost("Another run has taken over this video: this run did not renew its lease in time.")
 
 
 def note_progress(connection: Connection, lease: Lease | None) -> None:
-    """Forget the deaths at a content of which a part was kept: a file that kills does so at one place."""
+    """Reset the count of deaths at a content after a commit: a file that kills fails at one place."""
     if lease is not None:
         connection.execute("UPDATE leases SET deaths = 0 WHERE epoch = ? AND deaths > 0", (lease.epoch,))
 
 
 def delete_lease(connection: Connection, lease: Lease | None) -> None:
-    """Forget a lease, and the deaths at its content."""
+    """Delete a lease, and the count of deaths at its content."""
     if lease is not None:
         connection.execute("DELETE FROM leases WHERE epoch = ?", (lease.epoch,))
 
 
 def give_back(connection: Connection, lease: Lease) -> None:
-    """Let others have a content; deaths at it are remembered."""
+    """Release a lease, but keep the count of deaths at its content."""
     connection.execute("DELETE FROM leases WHERE epoch = ? AND deaths = 0", (lease.epoch,))
     connection.execute("UPDATE leases SET holder = NULL WHERE epoch = ?", (lease.epoch,))

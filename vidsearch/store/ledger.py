@@ -1,6 +1,6 @@
-"""What became of each file: known, in work, done, failed, moved, replaced, gone.
+"""The state of each file: new, in progress, complete, failed, moved, replaced or missing.
 
-Each function is one transaction on a catalog. A video is its content; its paths come and go.
+Each function is one transaction on a catalog. A video is identified by its content; its paths may change.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def lookup(catalog: Catalog, path: Path) -> FileState:
             video = video_rows.video_by_hash(connection, by_version.content_hash)
             if video is not None:
                 return replace(state_of(connection, video), fingerprint=by_version, replaces=before)
-    # Some video looks like this file. Only its whole content tells whether it is the same.
+    # A video has the same quick key. Only the whole content shows whether it is the same video.
     whole = fingerprint(path)
     with catalog.read() as connection:
         video = video_rows.video_by_hash(connection, whole.content_hash)
@@ -78,7 +78,7 @@ def add_path(catalog: Catalog, video_id: int, path: Path, known: Fingerprint | N
     with catalog.write() as connection:
         video = existing(connection, video_id)
         if video.content_hash != whole.content_hash:
-            raise VideoNotFound(f"{path} does not hold the video #{video_id}: its content is another.")
+            raise VideoNotFound(f"{path} does not hold the video #{video_id}: its content is different.")
         video_rows.put_path(connection, video_id, path, whole)
         video_rows.delete_failure(connection, path)
         return existing(connection, video_id)
@@ -177,7 +177,7 @@ def append(catalog: Catalog, video_id: int, chunk: Chunk, lease: Lease | None) -
         for track_id, records in chunk.tracks.items():
             track = track_rows.track(connection, track_id)
             if track is None or track.video_id != video_id:
-                raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
+                raise VideoNotFound(f"Track {track_id} of video #{video_id} has been removed.")
             changed.update(_append_to(connection, track, records, chunk))
         for space_id, first_id in changed.items():
             if first_id is None:
@@ -193,12 +193,12 @@ def _append_to(
 ) -> dict[int, int | None]:
     """Add a part of one track.
 
-    Returns the searched spaces that changed, and from which segment on where not all of these are new.
+    Returns the searched spaces that changed, and from which segment on if not only new segments did.
     """
     is_ahead = track.done_until_seconds >= chunk.until_seconds
     if is_ahead and track.kind != "frames":
         return {}
-    # A chunk that is in already in part begins before the track's last segment, which must not get shorter.
+    # A chunk that was partly stored before starts before the track's last segment, which must not shrink.
     starts = [each.start_seconds for each in records if each.start_seconds >= track.done_until_seconds]
     if starts and track.kind not in track_rows.SEVERAL_AT_ONCE:
         track_rows.extend(connection, track.id, starts[0])
@@ -217,7 +217,7 @@ def _append_to(
         space_ids,
     )
     track_rows.advance(connection, track.id, chunk.until_seconds)
-    if track.kind in WINDOW_KINDS:  # each window comes with its vectors
+    if track.kind in WINDOW_KINDS:  # windows are stored with their vectors
         vector_rows.open_spaces(connection, track.id, space_ids)
         done = list(space_ids.values())
     else:
@@ -253,7 +253,7 @@ def finish(
         for track_id in track_ids:
             track = track_rows.track(connection, track_id)
             if track is None:
-                raise VideoNotFound(f"Track {track_id} of video #{video_id} was removed meanwhile.")
+                raise VideoNotFound(f"Track {track_id} of video #{video_id} has been removed.")
             track_rows.complete(connection, track_id, _end_seconds(track, duration_seconds))
             if track.kind in WINDOW_KINDS:
                 own = [each.row.id for each in vector_rows.spaces_of_track(connection, track_id)]
@@ -305,7 +305,7 @@ def _remove_if_empty(connection: Connection, video_id: int) -> None:
 
 
 def show(connection: Connection, track_id: int) -> None:
-    """Make a track active, and those that it takes the place of superseded; replaced frames go."""
+    """Make a track active, and the tracks that it replaces superseded. Replaced frames are deleted."""
     track = track_rows.track(connection, track_id)
     if track is None or track.state == "active":
         return
@@ -343,21 +343,21 @@ def remove_tracks(catalog: Catalog, track_ids: Sequence[int]) -> list[Track]:
 
 
 def existing(connection: Connection, video_id: int) -> Video:
-    """The video with an id. Raises VideoNotFound."""
+    """The video with an id. Raises VideoNotFound if there is none."""
     videos = video_rows.videos_by_id(connection, [video_id])
     if not videos:
-        raise VideoNotFound(f"There is no video #{video_id} in the library (any more).")
+        raise VideoNotFound(f"There is no video #{video_id} in the library, or it has been removed.")
     return videos[0]
 
 
 def _end_seconds(track: Track, duration_seconds: float | None) -> float:
-    """Where a track ends that is made as far as it goes."""
+    """Where a complete track ends."""
     ends = [duration_seconds, track.spec.params.get("end_seconds") if track.kind == "frames" else None]
     return min((end for end in ends if end is not None), default=track.done_until_seconds)
 
 
 def state_of(connection: Connection, video: Video) -> FileState:
-    """What is known of a video, as the state of its file."""
+    """The state of a video's file."""
     tracks = tuple(track_rows.tracks_of(connection, video.id))
     frames = [track for track in tracks if track.kind == "frames" and track.state == "active"]
     spaces = [each for track in frames for each in vector_rows.spaces_of_track(connection, track.id)]
@@ -370,7 +370,7 @@ def state_of(connection: Connection, video: Video) -> FileState:
 
 
 def remove_rows(connection: Connection, video_id: int) -> None:
-    """Remove a video and all that belongs to it."""
+    """Remove a video, and everything that belongs to it."""
     for track in track_rows.tracks_of(connection, video_id):
         track_rows.delete_track(connection, track.id)
     video_rows.delete_video(connection, video_id)

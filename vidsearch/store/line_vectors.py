@@ -1,7 +1,8 @@
-"""Vectors of lines of words: a space of one kind of track's lines, filled line by line once they are there.
+"""SQL for vectors of lines of text: a space for one kind of track, filled after its lines are stored.
 
-Lines come and go with their tracks, and people change theirs, so no track says how far it has vectors: a line
-that has none is one that lacks it. All functions take a connection; none begins or ends a transaction.
+Lines are added and removed with their tracks, and people edit theirs, so tracks do not record how far their
+lines have vectors: a line without a vector still needs one. All functions take a connection; none begins or
+ends a transaction.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ _HERE = f"SELECT id FROM segments WHERE id IN {LISTED}"
 
 
 def spaces_of(connection: Connection, track_id: int) -> list[int]:
-    """The ids of the spaces of lines of a track's kind; none where it has no words."""
+    """The ids of the spaces of lines of a track's kind; none for kinds without text."""
     rows = connection.execute(
         f"""
         SELECT s.id FROM spaces s JOIN tracks t ON t.kind = s.kind
@@ -38,8 +39,9 @@ def spaces_of(connection: Connection, track_id: int) -> list[int]:
 def lacking(
     connection: Connection, space_id: int, words: Sequence[WordKind], *, num_lines: int, after: int = 0
 ) -> list[tuple[int, str]]:
-    """Ids and texts of segments of these kinds, shown or being built, that have no vector in a space: by id,
-    from the first id that is greater than `after`.
+    """Ids and texts of active or building segments of these kinds that have no vector in a space.
+
+    By id, starting above `after`.
     """
     found: list[tuple[int, str]] = []
     for first, end in sorted(segment_ids.id_range(each.kind, is_human=each.is_human) for each in words):
@@ -57,7 +59,7 @@ def lacking(
 
 
 def add(connection: Connection, space: EmbeddingSpace, line_ids: Sequence[int], vectors: Float32) -> None:
-    """Add vectors of lines, (n, dim); lines that are gone by now get none.
+    """Add vectors of lines, (n, dim). Lines that have been removed are ignored.
 
     Raises ValueError as `vector_rows.insert_vectors` does.
     """
@@ -88,7 +90,7 @@ def _has_vectors_from(connection: Connection, space_id: int, kind: TrackKind, se
 
 
 def unsound(connection: Connection, row: vector_rows.SpaceRow) -> list[int]:
-    """Lines whose vectors in a space are none that is sound; none where it is not a space of words."""
+    """Lines whose vectors in a space are corrupt; none if it is not a space of lines of text."""
     if row.space.kind in _NO_WORDS:
         return []
     query = "SELECT segment_id, vector FROM vectors WHERE space_id = ? ORDER BY segment_id"

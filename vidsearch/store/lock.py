@@ -1,6 +1,6 @@
-"""Turns between processes: one writer at a time.
+"""Locks between processes, for one writer at a time.
 
-File locks of the operating system, so that a process that dies gives back what it held.
+They are file locks of the operating system, which are released when a process dies.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from filelock import FileLock
 
 WRITE_TIMEOUT_SECONDS = 600.0
-"""A turn takes milliseconds, a first pass over a large library's vectors minutes; who waits for longer waits
-for a process that hangs."""
+"""Locks are held for milliseconds, or for minutes while a large library's vector files are first written.
+Waiting longer means that a process hangs."""
 
 
 class WriteLock:
-    """The right to write in a folder; other processes and threads wait for their turn."""
+    """A lock for writing in a folder, between processes and threads."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -31,7 +31,7 @@ class WriteLock:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for the turn and hold it. Nests within a thread. Raises LibraryNotWritable."""
+        """Acquire the lock. Reentrant within a thread. Raises LibraryNotWritable on a timeout."""
         from filelock import Timeout
 
         with self._making:
@@ -54,9 +54,9 @@ class WriteLock:
 
 @contextmanager
 def try_lock(path: Path, *, timeout_seconds: float = 0.0) -> Iterator[bool]:
-    """Hold the lock at `path` if nobody else does: yields whether it is, `timeout_seconds` later at most.
+    """Try to acquire the lock at `path`, and yield whether it was acquired within `timeout_seconds`.
 
-    Yields False where no lock can be made, too (a read-only folder).
+    Also yields False if no lock file can be created, as in a read-only folder.
     """
     from filelock import Timeout
 
@@ -73,6 +73,6 @@ def try_lock(path: Path, *, timeout_seconds: float = 0.0) -> Iterator[bool]:
 
 
 def _file_lock(path: Path, timeout_seconds: float) -> FileLock:
-    from filelock import FileLock  # not needed to read: it takes 20 ms to import
+    from filelock import FileLock  # only for writing: it takes 20 ms to import
 
     return FileLock(path, timeout=timeout_seconds, poll_interval=0.01)
