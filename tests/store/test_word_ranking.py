@@ -152,6 +152,30 @@ def test_words_that_mean_the_same_to_the_index_rank_alike(library: Store):
         assert scores_of(library, words, 20) == plain
 
 
+def test_common_words_alone_are_found_as_they_stand(tmp_path: Path, place: str):
+    """One by one they say nothing, and a long line has them all. Beside other words, in quotes or with a star
+    they are looked for as any."""
+    texts = ("It's not to be, or is it?", "To be or not to be, I said.", "not now", "I said so")
+    path = write_file(tmp_path / "a.mp4", "a")
+    with Store.open(place, create=True) as library:
+        put_captions(library, put(library, path, [record(0.0, axis(0))]).id, texts)
+
+        def found(words: str) -> list[tuple[str, float]]:
+            ids, _, shares = library.match_scores(words, 9, kinds=[MODEL])
+            return [
+                (texts[at], share) for at, share in zip(ids - caption_ids(library)[0], shares, strict=True)
+            ]
+
+        said = texts[1]
+        assert found("to be, or NOT to be?") == [(said, 1.0)]
+        assert found("it's") == [(texts[0], 1.0)]
+        assert found("not") == [(texts[0], 1.0), (said, 1.0), (texts[2], 1.0)]
+        assert found("not you") == []
+        assert found("I said what") == [(said, 2 / 3), (texts[3], 2 / 3)]
+        assert found('"not" now') == [(texts[2], 1.0), (texts[0], 0.5), (said, 0.5)]
+        assert found("no* now") == [(texts[2], 1.0), (texts[0], 0.5), (said, 0.5)]
+
+
 def test_words_that_no_caption_has_change_nothing(library: Store):
     for words in ("zebra", "", '"', "dog" * 1000):
         assert scores_of(library, words, 5) == ([], [])

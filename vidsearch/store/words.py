@@ -16,14 +16,35 @@ _STOP_WORDS = frozenset(
     )
 )  # fmt: skip
 """Words that nearly every caption has: they rank nothing, and scoring their matches takes long."""
+_COMMON_WORDS = _STOP_WORDS.union(
+    (
+        "about", "after", "again", "ain", "all", "also", "am", "any", "aren", "because", "been", "before",
+        "being", "both", "but", "can", "cannot", "could", "couldn", "d", "did", "didn", "do", "does",
+        "doesn", "doing", "don", "done", "down", "during", "each", "else", "ever", "every", "few", "get",
+        "got", "had", "hadn", "hasn", "have", "haven", "having", "here", "hers", "herself", "him",
+        "himself", "how", "i", "if", "into", "isn", "itself", "just", "let", "ll", "m", "many", "may", "me",
+        "might", "mine", "more", "most", "much", "must", "my", "myself", "never", "no", "nor", "not", "now",
+        "off", "once", "one", "ones", "only", "other", "others", "ought", "our", "ours", "ourselves", "out",
+        "over", "own", "re", "s", "same", "shall", "should", "shouldn", "so", "such", "t", "than", "theirs",
+        "them", "themselves", "then", "these", "those", "though", "through", "thus", "too", "under",
+        "until", "up", "upon", "us", "ve", "very", "wasn", "we", "well", "were", "weren", "what",
+        "whatever", "when", "where", "whether", "while", "whom", "whose", "why", "will", "within",
+        "without", "won", "would", "wouldn", "yes", "yet", "you", "your", "yours", "yourself", "yourselves",
+    )
+)  # fmt: skip
+"""Words that hold sentences on anything together, in parts where they have an apostrophe."""
 
 
 def telling_terms(words: str) -> list[str]:
-    """FTS5 terms for the words that tell captions apart, each once; for all of the words where none does.
+    """FTS5 terms for the words that tell texts apart, each once.
 
-    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes is one term. No input is a
+    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes is one term. A query of common
+    words alone ("to be or not to be") is one term, too: any long text has them all somewhere. No input is a
     syntax error.
     """
+    tokens = words_of(words)
+    if len(tokens) > 1 and _COMMON_WORDS.issuperset(tokens) and '"' not in words and "*" not in words:
+        return ['"{}"'.format(" ".join(tokens))]
     terms = _terms(words)
     telling = [quoted for term, quoted in terms if term.lower() not in _STOP_WORDS]
     return list(dict.fromkeys(telling or [quoted for _, quoted in terms]))
