@@ -147,6 +147,18 @@ class TestDecoder:
         likelihood = decoder.likelihood(pictures, ["a", "cat", "xylophonist"])
         np.testing.assert_allclose(likelihood, [np.mean(found)], atol=1e-5)
 
+    def test_an_image_is_read_alike_after_others_are_left_out(self, photographs):
+        decoder = CaptionDecoder(num_threads=2)
+        (features,) = ImageTower(num_threads=2).features([photographs["chelsea"], photographs["coffee"]])
+        together, alone = (
+            decoder.steps(decoder.pictures(features, rows)) for rows in (slice(None), slice(1, 2))
+        )
+        together(np.array([1, 1], np.int64), None)
+        alone(np.array([1], np.int64), None)
+        words = np.array([decoder.number["a"], decoder.number["cup"]], np.int64)
+        left = together(words, np.array([1, 1], np.int64))
+        np.testing.assert_allclose(left, alone(words, np.array([0, 0], np.int64)), atol=1e-4)
+
     def test_of_a_long_text_the_first_words_are_read_and_no_end(self, photographs):
         decoder = CaptionDecoder(num_threads=2)
         (features,) = ImageTower(num_threads=2).features([photographs["chelsea"]])
@@ -310,6 +322,33 @@ class TestBeamSearch:
         )
         assert found[0][0].words == (5, 7)
         assert found[0][0].logprobs == pytest.approx((-0.9, -0.1))
+
+    def test_reads_no_rows_of_images_that_are_finished(self):
+        # Image 0 says 4, image 1 says 5 7 8; after its end nothing of image 0 is read.
+        table = {1: {4: -0.1, 5: -0.1}, 4: {2: -0.1}, 5: {7: -0.1}, 7: {8: -0.1}, 8: {2: -0.1}}
+        banned = np.zeros((2, 9), bool)
+        banned[0, 5] = banned[1, 4] = True
+        read = []
+
+        def step(token, rows):
+            read.append((token.tolist(), None if rows is None else rows.tolist()))
+            scores = np.full((len(token), 9), -2e9, np.float32)
+            for row, word in enumerate(token.tolist()):
+                for after, value in table.get(word, {}).items():
+                    scores[row, after] = value
+            return scores
+
+        found = beam_search(
+            step, 2, function_words=frozenset(), unfinished_ends=frozenset(), banned=banned, width=2,
+            min_words=0, max_words=4,
+        )  # fmt: skip
+        assert [hypotheses[0].words for hypotheses in found] == [(4,), (5, 7, 8)]
+        assert read == [
+            ([1, 1], None),
+            ([4, 0, 5, 0], [0, 0, 1, 1]),
+            ([7, 0], [2, 2]),
+            ([8, 0], [0, 0]),
+        ]
 
     def test_a_content_word_is_said_once_and_a_pair_never_twice(self):
         function_words = frozenset({10, 11})

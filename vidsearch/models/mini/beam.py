@@ -20,9 +20,9 @@ MAX_WORDS = 18
 _NEVER = -1e9
 _BLOCK = 64
 
-# step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says
-# which row of the
-# step before each row goes on from.
+# step(token (n * k,), rows (n * k,) or None) -> log-probabilities (n * k, vocabulary). `rows` says which row
+# of the step before each row goes on from. An image's k rows stay together: one in the first step, since all
+# its sentences begin alike, and none once it is finished.
 Step = Callable[[npt.NDArray[np.int64], npt.NDArray[np.int64] | None], "Float32"]
 
 
@@ -75,34 +75,32 @@ def beam_search(
     A caption never ends on one of `unfinished_ends` ("a", "of"), and holds none of its image's `banned` words
     (num_images, vocabulary). Images share no state: an image's captions do not depend on its neighbours.
     """
-    rows = num_images * width
-    words: list[list[int]] = [[] for _ in range(rows)]
-    logprobs: list[list[float]] = [[] for _ in range(rows)]
-    totals = np.full((num_images, width), _NEVER)
-    totals[:, 0] = 0.0
+    images = np.arange(num_images)  # those that are not finished
+    words: list[list[int]] = [[] for _ in images]
+    logprobs: list[list[float]] = [[] for _ in images]
+    totals = np.zeros((num_images, 1))
     finished: list[list[Hypothesis]] = [[] for _ in range(num_images)]
-    open_images = np.ones(num_images, bool)
-    token = np.full(rows, START, np.int64)
+    token = np.full(num_images, START, np.int64)
     parents: npt.NDArray[np.int64] | None = None
     for position in range(max_words + 1):
         scores = step(token, parents).astype(np.float64)
+        beams = totals.shape[1]
         scores[:, [PAD, START, UNKNOWN]] = _NEVER
         if banned is not None:
-            np.copyto(scores.reshape(num_images, width, -1), _NEVER, where=banned[:, None])
-        for row in range(rows):
+            np.copyto(scores.reshape(len(images), beams, -1), _NEVER, where=banned[images, None])
+        for row in range(len(words)):
             scores[row, list(forbidden(words[row], function_words))] = _NEVER
             if position < min_words or (words[row] and words[row][-1] in unfinished_ends):
                 scores[row, END] = _NEVER
         vocabulary = scores.shape[1]
-        parents = np.repeat(np.arange(num_images) * width, width).astype(np.int64)
-        next_words: list[list[int]] = [[] for _ in range(rows)]
-        next_logprobs: list[list[float]] = [[] for _ in range(rows)]
-        next_totals = np.full((num_images, width), _NEVER)
-        for image in range(num_images):
-            if not open_images[image]:
-                continue
-            first = image * width
-            candidates = (totals[image][:, None] + scores[first : first + width]).ravel()
+        parents = np.repeat(np.arange(len(images)) * beams, width).astype(np.int64)
+        next_words: list[list[int]] = [[] for _ in parents]
+        next_logprobs: list[list[float]] = [[] for _ in parents]
+        next_totals = np.full((len(images), width), _NEVER)
+        is_open = np.ones(len(images), bool)
+        for place, image in enumerate(images.tolist()):
+            first, next_first = place * beams, place * width
+            candidates = (totals[place][:, None] + scores[first : first + beams]).ravel()
             kept = 0
             for flat in largest(candidates, 2 * width):
                 if candidates[flat] <= _NEVER / 2 or kept == width:
@@ -114,20 +112,23 @@ def beam_search(
                     score = float(candidates[flat]) / (len(words[row]) + 1) ** length_power
                     finished[image].append(Hypothesis(tuple(words[row]), tuple(logprobs[row]), score))
                 elif position < max_words:
-                    target = first + kept
+                    target = next_first + kept
                     parents[target] = row
                     next_words[target] = [*words[row], word]
                     next_logprobs[target] = [*logprobs[row], logprob]
-                    next_totals[image, kept] = candidates[flat]
+                    next_totals[place, kept] = candidates[flat]
                     kept += 1
             enough = len(finished[image]) >= width
             if enough:
                 worst = sorted((h.score for h in finished[image]), reverse=True)[width - 1]
-                enough = kept == 0 or next_totals[image].max() / (position + 2) ** length_power < worst
+                enough = kept == 0 or next_totals[place].max() / (position + 2) ** length_power < worst
             if enough or kept == 0:
-                open_images[image] = False
-        words, logprobs, totals = next_words, next_logprobs, next_totals
-        token = np.array([row[-1] if row else PAD for row in words], np.int64)
-        if not open_images.any():
+                is_open[place] = False
+        if not is_open.any():
             break
+        images, totals, going_on = images[is_open], next_totals[is_open], np.repeat(is_open, width)
+        parents = parents[going_on]
+        words = list(itertools.compress(next_words, going_on))
+        logprobs = list(itertools.compress(next_logprobs, going_on))
+        token = np.array([row[-1] if row else PAD for row in words], np.int64)
     return [sorted(found, key=lambda h: -h.score)[:width] for found in finished]

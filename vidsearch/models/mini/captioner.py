@@ -197,7 +197,7 @@ class MiniCaptioner:
                 ~seen.animals[rows, None] & self._of_animals
             )
             searched = beam_search(
-                self._decoder.steps(pictures, width=self._num_beams), len(rows), banned=banned,
+                self._decoder.steps(pictures), len(rows), banned=banned,
                 width=self._num_beams, function_words=self._function_words, unfinished_ends=self._never_last,
             )  # fmt: skip
             for row, hypotheses in zip(rows.tolist(), searched, strict=True):

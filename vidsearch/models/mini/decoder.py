@@ -58,9 +58,9 @@ class CaptionDecoder:
         inputs = {"cells": features.cells[rows], "head": features.head[rows], "conse": features.conse[rows]}
         return Pictures(*self._encode.run(["keys", "values"], inputs))
 
-    def steps(self, pictures: Pictures, *, width: int = 1) -> Steps:
-        """Begin `width` sentences about each image."""
-        return Steps(self._step, pictures, width=width)
+    def steps(self, pictures: Pictures) -> Steps:
+        """Begin sentences about each image."""
+        return Steps(self._step, pictures)
 
     def likelihood(self, pictures: Pictures, words: Sequence[str]) -> Float32:
         """How likely the decoder is to say just these words of each image: float32 (n,).
@@ -82,18 +82,17 @@ class CaptionDecoder:
 class Steps:
     """A beam search's `Step`, with its cache. `attention` holds the last step's: (rows, 81)."""
 
-    def __init__(self, session: onnxruntime.InferenceSession, pictures: Pictures, *, width: int) -> None:
+    def __init__(self, session: onnxruntime.InferenceSession, pictures: Pictures) -> None:
         self._session, self._pictures = session, pictures
         layers, num_images, heads, _, head_width = pictures.keys.shape
-        rows = num_images * width
-        self._past_keys: Float32 = np.empty((layers, rows, heads, 0, head_width), np.float32)
+        self._past_keys: Float32 = np.empty((layers, num_images, heads, 0, head_width), np.float32)
         self._past_values = self._past_keys
-        self.attention: Float32 = np.empty((rows, GRID * GRID), np.float32)
+        self.attention: Float32 = np.empty((num_images, GRID * GRID), np.float32)
 
     def __call__(self, token: npt.NDArray[np.int64], rows: npt.NDArray[np.int64] | None) -> Float32:
         """Read the next words (rows,). Returns log-probabilities (rows, vocabulary) of what follows."""
         if rows is not None:
-            self._past_keys, self._past_values = self._past_keys[:, rows], self._past_values[:, rows]
+            self._keep(rows)
         logprobs, self._past_keys, self._past_values, self.attention = self._session.run(
             ["logprobs", "keys", "values", "attention"],
             {
@@ -105,3 +104,11 @@ class Steps:
             },
         )
         return logprobs  # type: ignore[no-any-return]
+
+    def _keep(self, rows: npt.NDArray[np.int64]) -> None:
+        """Go on from these rows alone, and without the images that have none of them."""
+        num_images = self._pictures.keys.shape[1]
+        images = np.unique(rows // (self._past_keys.shape[1] // num_images))
+        if len(images) < num_images:
+            self._pictures = Pictures(self._pictures.keys[:, images], self._pictures.values[:, images])
+        self._past_keys, self._past_values = self._past_keys[:, rows], self._past_values[:, rows]
