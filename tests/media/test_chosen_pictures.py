@@ -137,6 +137,40 @@ def test_same_pictures_around_every_key_frame(start_seconds: float, tmp_path: Pa
     _assert_same_as_everything(path, plans)
 
 
+@pytest.mark.parametrize("b_frames", [0, 3])
+@pytest.mark.parametrize(
+    ("name", "container_options"),
+    [
+        ("silent.mp4", {}),
+        ("silent.mkv", {}),
+        ("silent-fragments.mp4", {"movflags": "frag_keyframe+empty_moov"}),
+    ],
+)
+def test_same_pictures_where_no_header_says_how_long_to_hold_them_back(
+    name: str, container_options: dict[str, str], b_frames: int, tmp_path: Path
+) -> None:
+    """Such a stream's first pictures have to be decoded to learn that: else a decoder drops B-frames."""
+    full = write_video(
+        tmp_path / "full.mp4",
+        _moving,
+        num_frames=60,
+        gop=20,
+        b_frames=b_frames,
+        options={"x264-params": "b-pyramid=normal"},
+    )
+    path = tmp_path / name
+    with av.open(str(full)) as source, av.open(str(path), "w", options=container_options) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        stream.codec_context.extradata = _without_usability_information(
+            source.streams.video[0].codec_context.extradata or b""
+        )
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                target.mux(packet)
+    _assert_same_as_everything(path, PLANS)
+
+
 def test_real_videos(real_videos: Path) -> None:
     """Camera files and web files, as their makers' encoders left them."""
     for name in ("media_chaplin.mp4", "nasa_13013.mp4", "classroom.gif"):
@@ -149,6 +183,40 @@ def _moving(number: int) -> UInt8Image:
     stripes = (np.arange(96) * 4 + number * 9) % 256
     image[::2] = (image[::2] // 2 + stripes[None, :, None] // 2).astype(np.uint8)
     return image
+
+
+def _without_usability_information(avcc: bytes) -> bytes:
+    """An avcC whose SPS ends before the VUI, in which the depth of reordering stands."""
+    size = int.from_bytes(avcc[6:8], "big")
+    bits = "".join(f"{byte:08b}" for byte in avcc[8 : 8 + size].replace(b"\0\0\3", b"\0\0"))
+    place = 32  # after the NAL header, profile, constraints and level
+
+    def code() -> int:
+        nonlocal place
+        num_zeros = bits.index("1", place) - place
+        place += 2 * num_zeros + 1
+        return int(bits[place - num_zeros - 1 : place], 2) - 1
+
+    _ = code()  # id
+    if avcc[9] == 100:  # High: chroma format, bit depths; no transform bypass, no scaling matrix
+        _ = [code() for _ in range(3)]
+        place += 2
+    _ = code()  # frame numbers
+    if code() == 0:
+        _ = code()  # picture order counts
+    _ = code()  # reference frames
+    place += 1  # no gaps
+    _ = [code() for _ in range(2)]  # width, height
+    place += 2  # frames only; direct inference
+    place += 1
+    if bits[place - 1] == "1":
+        _ = [code() for _ in range(4)]  # cropping
+    assert bits[place] == "1", "it has usability information"
+    bits = f"{bits[:place]}01"
+    bits += "0" * (-len(bits) % 8)
+    sps = int(bits, 2).to_bytes(len(bits) // 8, "big")
+    assert not any(bytes([0, 0, end]) in sps for end in range(4))
+    return avcc[:6] + len(sps).to_bytes(2, "big") + sps + avcc[8 + size :]
 
 
 def _assert_same_as_everything(path: Path, plans: tuple[SamplingPlan, ...] | list[SamplingPlan]) -> None:

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import Any, get_args
 
 import av
 import pytest
 from av.stream import Disposition
 
 from tests.synthetic import RED, numbered, read_number, solid, write_video
+from vidsearch.media.container import Learns, open_video
 from vidsearch.media.decode import frame_at, frames
 from vidsearch.media.probe import probe
 from vidsearch.types import SamplingPlan, VideoInfo
@@ -81,10 +83,42 @@ def test_a_clock_that_was_never_set(date: str, tmp_path: Path) -> None:
     assert probe(path).created_at is None
 
 
-def test_square_pixels(tmp_path: Path) -> None:
-    path = write_video(tmp_path / "dv.mp4", numbered, num_frames=5, sample_aspect_ratio=Fraction(4, 3))
+@pytest.mark.parametrize(
+    "said",
+    [{"sample_aspect_ratio": Fraction(4, 3)}, {"options": {"x264-params": "sar=4/3"}}],
+    ids=["by the container", "by the stream alone"],
+)
+def test_square_pixels(said: dict[str, Any], tmp_path: Path) -> None:
+    path = write_video(tmp_path / "dv.mp4", numbered, num_frames=5, **said)
     info = probe(path)
     assert (info.width, info.height) == (128, 64)
+    (frame,) = frames(path, SamplingPlan())
+    assert frame.image.shape == (64, 128, 3)
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_the_first_pictures_are_decoded_only_for_what_the_header_does_not_say(
+    b_frames: int, tmp_path: Path
+) -> None:
+    """A decoded picture tells the pixel format."""
+
+    def formats(container_options: dict[str, str]) -> dict[Learns, str | None]:
+        path = write_video(
+            tmp_path / "clip.mp4",
+            numbered,
+            num_frames=25,
+            b_frames=b_frames,
+            container_options=container_options,
+        )
+        found: dict[Learns, str | None] = {}
+        for learns in get_args(Learns):
+            with open_video(path, learns=learns) as video:
+                found[learns] = video.stream.codec_context.pix_fmt
+        return found
+
+    assert formats({}) == {"header": None, "order": None, "pictures": "yuv420p"}
+    in_fragments = formats({"movflags": "frag_keyframe+empty_moov"})
+    assert in_fragments == {"header": None, "order": "yuv420p", "pictures": "yuv420p"}
 
 
 def test_real_videos(real_videos: Path) -> None:

@@ -45,6 +45,9 @@ _MAX_RETRIES = 10_000
 
 DecodeDevice: TypeAlias = Literal["cpu", "cuda"]
 OnWarning: TypeAlias = Callable[[str], None]
+Learns: TypeAlias = Literal["header", "order", "pictures"]
+"""How much opening a video finds out: its header; also the order in which its pictures are shown; or also what
+only decoding the first ones tells, such as their pixel format."""
 
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif,apng,ogg,dv,mxf,nut,rm,ivf,swf,wtv,nsv,"
@@ -125,8 +128,11 @@ class OpenVideo:
 
     @property
     def sample_aspect_ratio(self) -> Fraction:
-        """Width of a stored pixel over its height; 1 where unknown or implausible."""
-        ratio = self.stream.sample_aspect_ratio
+        """Width of a stored pixel over its height; 1 where unknown or implausible.
+
+        If the container does not say, the first decoded picture does.
+        """
+        ratio = self.stream.sample_aspect_ratio or self.stream.codec_context.sample_aspect_ratio
         return ratio if ratio and Fraction(1, 4) <= ratio <= 4 else Fraction(1)
 
     def claimed_duration_seconds(self) -> float | None:
@@ -142,6 +148,7 @@ class OpenVideo:
 def open_video(
     path: Path,
     *,
+    learns: Learns = "pictures",
     num_threads: int = 0,
     timeout_seconds: float | None = None,
     decode_device: DecodeDevice = "cpu",
@@ -153,6 +160,7 @@ def open_video(
 
     Args:
         path: The file, local or remote.
+        learns: What must be known of it; less than "pictures" saves decoding the first ones twice.
         num_threads: Decoder threads; 0 leaves the number to FFmpeg.
         timeout_seconds: Longest wait for one read of the file.
         decode_device: Where pictures are decoded; the CPU is the fallback.
@@ -168,7 +176,7 @@ def open_video(
     before = source.state()
     with _bytes_of(path, source) as file:
         try:
-            with _open_container(path, file, timeout_seconds, decode_device, on_warning) as container:
+            with _open_container(path, file, timeout_seconds, decode_device, on_warning, learns) as container:
                 stream = _picture_track(container, path)
                 context = stream.codec_context
                 context.thread_count = num_threads
@@ -240,19 +248,20 @@ def _open_container(
     timeout_seconds: float | None,
     decode_device: DecodeDevice,
     on_warning: OnWarning | None,
+    learns: Learns,
 ) -> InputContainer:
     head = _head(path, file)
     if not head:
         raise NotAVideo("is empty", path=path)
     _refuse_picture(head, path)
 
-    def opened(hwaccel: HWAccel | None) -> InputContainer:
+    def opened(hwaccel: HWAccel | None, **codec_options: str) -> InputContainer:
         if file is not None:
             file.seek(0)
         # "file:" keeps FFmpeg from opening names like "concat:a" or "http:b" as addresses.
         return av.open(
             cast("str", f"file:{path}" if file is None else file),
-            options={"max_pixels": str(MAX_PIXELS)},
+            options={"max_pixels": str(MAX_PIXELS), **codec_options},
             container_options={"protocol_whitelist": "file", "format_whitelist": _FORMATS},
             metadata_errors="replace",
             timeout=timeout_seconds,
@@ -261,6 +270,13 @@ def _open_container(
 
     try:
         if decode_device == "cpu":
+            # Only MP4 has all times in its header. Of a remote file, FFmpeg would fetch more packets in search
+            # of the pixel format, which takes longer than decoding a picture.
+            if learns != "pictures" and file is None and container_name(head) == "MP4":
+                container = opened(None, skip_frame="all")
+                if learns == "header" or _is_order_known(_picture_track(container, path)):
+                    return container
+                container.close()
             return opened(None)
         try:
             return opened(HWAccel(decode_device, allow_software_fallback=True))
@@ -271,6 +287,16 @@ def _open_container(
             return container
     except (av.error.InvalidDataError, av.error.ArgumentError, ValueError) as error:
         raise _not_opened(head, path) from error
+
+
+def _is_order_known(track: VideoStream) -> bool:
+    """Whether a decoder knows how long to hold pictures back in order to put them in display order.
+
+    For H.264, FFmpeg derives it from the times in the header, unless the MP4 is fragmented and has them
+    elsewhere. A decoder that does not know outputs some pictures too early and drops the ones between.
+    """
+    context = track.codec_context
+    return context.pix_fmt is not None or (context.codec.canonical_name == "h264" and track.frames > 0)
 
 
 def _head(path: Path, file: RangeReader | None) -> bytes:

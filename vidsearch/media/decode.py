@@ -82,6 +82,7 @@ def frames(
         duration_seconds, damage = _measured(path, timeout_seconds)
     with open_video(
         path,
+        learns="order",
         num_threads=num_threads,
         timeout_seconds=timeout_seconds,
         decode_device=decode_device,
@@ -110,11 +111,11 @@ def frame_at(path: Path, time_seconds: float, *, short_side_pixels: int | None =
 
     Raises NotAVideo, DamagedVideo where nothing decodes there, and MediaError.
     """
-    with open_video(path) as video:
+    with open_video(path, learns="order") as video:
         decoder = PictureDecoder(video)
         for one in _pictures_at(decoder, [time_seconds], resume_from_seconds=-math.inf):
             return _frame(video, one, _Sizes(short_side_pixels))
-    with open_video(path) as video:
+    with open_video(path, learns="order") as video:
         decoder = PictureDecoder(video)
         last = deque(decoder.pictures_at([measured_duration(path) - 1e-5]), maxlen=1)
         if not last:
@@ -147,7 +148,7 @@ class _Sampled(NamedTuple):
 
 def _measured(path: Path, timeout_seconds: float | None) -> tuple[float, DamagedVideo | None]:
     """The measured duration, and an error if the file ends too early."""
-    with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
+    with open_video(path, learns="header", num_threads=1, timeout_seconds=timeout_seconds) as video:
         decoder = PictureDecoder(video)
         claimed_seconds = video.claimed_duration_seconds()
         if claimed_seconds is not None:
@@ -227,7 +228,7 @@ def _key_pictures(
     video = decoder.video
     end_seconds = plan.end_seconds if plan.end_seconds is not None else math.inf
     if plan.max_frames is not None:
-        with open_video(video.path) as again:
+        with open_video(video.path, learns="header") as again:
             times = map(again.seconds, PictureDecoder(again).key_ticks())
             chosen = spread(
                 [time for time in times if plan.start_seconds <= time < end_seconds], plan.max_frames
@@ -264,7 +265,7 @@ def _shot_frames(
                 if frame.sample_time_seconds >= resume_from_seconds:
                     yield replace(frame, shot=shot)
         return
-    with open_video(video.path) as again:
+    with open_video(video.path, learns="order") as again:
         found = [
             (seconds, shot)
             for shot, chosen in _shots(PictureDecoder(again), plan, lambda seconds, _: seconds)

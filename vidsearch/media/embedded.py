@@ -77,7 +77,7 @@ def streams_and_chapters(path: Path) -> tuple[tuple[SubtitleStream, ...], tuple[
 
     Raises MediaError.
     """
-    with open_video(path, num_threads=1) as video:
+    with open_video(path, learns="header", num_threads=1) as video:
         streams = tuple(_described(stream) for stream in video.container.streams.subtitles)
         return streams, tuple(sorted(_chapters(video), key=lambda chapter: chapter.start_seconds))
 

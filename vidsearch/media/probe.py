@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -34,7 +35,7 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
     Raises NotAVideo, DamagedVideo if no picture decodes, DecodeTimeout, and MediaError if the file cannot be
     read at all.
     """
-    with open_video(path, num_threads=1, timeout_seconds=timeout_seconds) as video:
+    with open_video(path, learns="header", num_threads=1, timeout_seconds=timeout_seconds) as video:
         picture = first_picture(video)
         width, height = display_size(picture, video.sample_aspect_ratio)
         orientation = orientation_of(picture)
@@ -57,12 +58,19 @@ def probe(path: Path, *, timeout_seconds: float | None = None) -> VideoInfo:
 
 def first_picture(video: OpenVideo) -> VideoFrame:
     """The first picture that decodes. Raises DamagedVideo if there is none."""
+    context = video.stream.codec_context
+    is_first = True
     for packet in video.packets([video.stream]):
-        try:
-            for picture in cast("VideoPacket", packet).decode():
-                return picture
-        except av.error.InvalidDataError:
-            continue
+        pictures: list[VideoFrame] = []
+        with suppress(av.error.InvalidDataError):
+            if is_first and packet.is_keyframe:
+                # Flushed at once, a decoder does not wait for more pictures to know their order.
+                pictures = context.decode(cast("VideoPacket", packet)) or context.decode(None)
+                context.flush_buffers()
+            pictures = pictures or context.decode(cast("VideoPacket", packet))
+        if pictures:
+            return pictures[0]
+        is_first = False
     raise DamagedVideo("none of its pictures decodes", path=video.path)
 
 
