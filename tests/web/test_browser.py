@@ -309,7 +309,7 @@ def test_a_moment_is_taught_and_found_by_its_name(visitor, address):
     visitor.click(".vs-picture")
     visitor.find(".vs-moment h3", "cat.mp4")
     visitor.find(".vs-seen[aria-current]", "cat")
-    visitor.click("button", "This is…")
+    visitor.click("button", "Name this")
     visitor.find("input[placeholder='Minka, our press']").send_keys("Minka" + ENTER)
     visitor.find("[data-testid='stAlert']", "Minka: 1 example")
     visitor.picture("taught")
@@ -420,6 +420,17 @@ def test_every_page_is_accessible(visitor, address, axe, path, width, is_dark):
         visitor.find(".vs-frame")
     visitor.run("document.querySelectorAll('summary').forEach((closed) => closed.click())")
     check_access(visitor, axe)
+
+
+def test_a_long_name_does_not_push_a_moment_over_the_side(visitor, address):
+    """On a telephone a name without a break made the player wider than the screen."""
+    visitor.emulate(width=390, is_dark=False)
+    visitor.browser.get(f"{address}/?q=a+cat")
+    visitor.click(".vs-picture")
+    visitor.find(".vs-moment h3", "cat.mp4")
+    visitor.run("document.querySelector('.vs-moment h3').textContent = 'long_name_'.repeat(12)")
+    parts = "[...document.querySelectorAll('.vs-screen, .vs-title > *')]"
+    assert visitor.run(f"{parts}.filter((one) => one.getBoundingClientRect().right > innerWidth).length") == 0
 
 
 @pytest.mark.parametrize(("width", "is_dark"), [(1400, False), (390, True)])

@@ -69,7 +69,7 @@ def words(app: AppTest) -> str:
     ("name", "says"),
     [
         ("search", "Find any moment in your videos"),
-        ("library", "No video here yet"),
+        ("library", "No videos yet"),
         ("explore", "Nothing to explore yet"),
         ("index", "Or index videos where they are"),
     ],

@@ -85,7 +85,7 @@ def test_no_name_leads_out_of_the_folder_or_hides_a_file(page, folder, sent, kep
 @pytest.mark.parametrize("name", ["", "cat", ".mp4", "cat.mp4.exe", "catalog.sqlite3", "x.py"])
 def test_what_is_no_video_is_refused(page, folder, name):
     status, why = page.send(name)
-    assert (status, why) == (415, "This is no video: its name ends like none.")
+    assert (status, why) == (415, "This is not a video: its name has no video suffix.")
     assert list(folder.iterdir()) == []
 
 

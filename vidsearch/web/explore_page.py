@@ -47,9 +47,10 @@ def render() -> None:
 
 def _overview() -> None:
     library = show.library()
-    found = library.remembered(
-        "overview", lambda: library.ask(lambda opened: overview(opened.store, max_points=_MAX_POINTS))
-    )
+    with st.spinner("Grouping the frames…"):
+        found = library.remembered(
+            "overview", lambda: library.ask(lambda opened: overview(opened.store, max_points=_MAX_POINTS))
+        )
     groups, words, twins = st.tabs(["What it shows", "Words", "Duplicates"])
     with groups:
         _groups(found)
@@ -148,7 +149,7 @@ def _waiting() -> None:
     """Say that a better map is on its way, and show it once it is there."""
     if not _ARRANGER.is_working:
         st.rerun(scope="app")
-    st.html('<p class="vs-quiet" role="status">A map that parts the groups better is being worked out…</p>')
+    st.html('<p class="vs-quiet" role="status">A map that separates the groups better is being computed…</p>')
 
 
 def _words() -> None:
@@ -167,9 +168,7 @@ def _words() -> None:
         f"{show.escaped(word)} <small>{count:,}</small></a></li>"
         for word, count in counts
     )
-    st.html(
-        '<p class="vs-lead">What captions name most, by number of frames. Click one to search for it.</p>'
-    )
+    st.html('<p class="vs-lead">The most frequent words in captions. Click one to search for it.</p>')
     st.html(f'<ul class="vs-words">{items}</ul>')
 
 

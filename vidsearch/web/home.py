@@ -32,8 +32,8 @@ def render_empty() -> None:
 def _begin() -> None:
     job = jobs.latest(show.library().path)
     if job is not None and job.is_running:
-        st.html('<p class="vs-hero">Your library is being made</p>')
-        st.html('<p class="vs-lead">The first moments can be searched as soon as they are in.</p>')
+        st.html('<p class="vs-hero">Indexing your videos</p>')
+        st.html('<p class="vs-lead">You can search as soon as the first moments are indexed.</p>')
         st.page_link(
             st.session_state["pages"]["index"], label="See how far it is", icon=":material/hourglass:"
         )
@@ -62,7 +62,7 @@ def render_wall(opened: int | None) -> None:
     if job is not None and job.is_running:
         st.page_link(
             st.session_state["pages"]["index"],
-            label=f"Indexing: {info.num_complete} of {info.num_videos} videos are in",
+            label=f"Indexing: {info.num_complete} of {info.num_videos} videos are indexed",
             icon=":material/hourglass:",
         )
     num_shown = parse_id(st.query_params.get("shown", "")) or VIDEOS_AT_ONCE

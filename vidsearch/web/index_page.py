@@ -59,7 +59,7 @@ def _choose() -> None:
             options = _options()
         if is_asked:
             _start(chosen, options)
-    with st.expander("Look for a folder", icon=":material/folder_open:"):
+    with st.expander("Choose a folder", icon=":material/folder_open:"):
         _browse()
     if st.button("Index the sample videos", icon=":material/movie:", key="samples"):
         jobs.start(show.library().path, [sample_folder()])
@@ -70,12 +70,12 @@ def _options() -> list[str]:
     """Show what a run can do. Returns the command line's options for it."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
         fps = st.number_input("Frames a second", min_value=0.01, max_value=60.0, value=1.0)
-        max_frames = st.number_input("At most, frames per video", min_value=1, value=None, step=1)
+        max_frames = st.number_input("Frames per video, at most", min_value=1, value=None, step=1)
     with st.container(horizontal=True):
         captions = st.toggle("Write captions", value=True)
-        heard = _extra("Write down what is said", "speech", "faster_whisper")
-        read = _extra("Read text in the pictures", "text", "rapidocr")
-        retry = st.toggle("Try files again that failed before")
+        heard = _extra("Transcribe speech", "speech", "faster_whisper")
+        read = _extra("Read text on the screen", "text", "rapidocr")
+        retry = st.toggle("Retry files that failed before")
     return [
         *("--fps", f"{fps:g}"),
         *(("--max-frames", str(int(max_frames))) if max_frames else ()),
@@ -155,7 +155,7 @@ def _running() -> None:
     left = "" if progress.seconds_left is None else f", about {format_duration(progress.seconds_left)} to go"
     st.progress(progress.share_done, text=f"{progress.num_done} of {len(progress.files)} files{left}")
     st.html(
-        '<p class="vs-quiet">What is in can be searched already. The run goes on if this page is closed.</p>'
+        '<p class="vs-quiet">Indexed videos can be searched already. The run continues without this page.</p>'
     )
     _files(progress)
     _log()

@@ -55,7 +55,7 @@ def render() -> None:
 
 def _all(videos: list[Video]) -> None:
     if not videos:
-        st.html('<p class="vs-hero">No video here yet</p>')
+        st.html('<p class="vs-hero">No videos yet</p>')
         st.page_link(st.session_state["pages"]["index"], label="Add videos", icon=":material/add_circle:")
     else:
         with st.container(horizontal=True, vertical_alignment="bottom", key="bar-library"):
@@ -64,7 +64,7 @@ def _all(videos: list[Video]) -> None:
                 key="name",
                 bind="query-params",
                 type="search",
-                placeholder="Find a video by a part of its name",
+                placeholder="Find a video by part of its name",
                 label_visibility="collapsed",
             )
             order = st.selectbox(

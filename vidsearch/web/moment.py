@@ -260,7 +260,7 @@ def _actions(video: Video, frame: IndexedFrame, span: Span) -> None:
             key="more-like",
             help=f"Find moments that look like the frame at {time}",
         )
-        with st.popover("This is…", icon=":material/school:"):
+        with st.popover("Name this", icon=":material/school:"):
             teaching.this_is(frame)
         with st.popover("Correct the caption", icon=":material/edit:"):
             correction(video, frame)
@@ -291,7 +291,7 @@ def correction(video: Video, frame: IndexedFrame) -> None:
     """Show a form that sets a frame's caption to a person's words."""
     with st.form(f"correct-{frame.id}", border=False):
         text = st.text_input(
-            f"What is to be seen at {format_duration(frame.time_seconds)}",
+            f"Caption at {format_duration(frame.time_seconds)}",
             value=frame.caption.text if frame.caption else "",
             max_chars=500,
         )
@@ -310,7 +310,7 @@ def speech_correction(video: Video, line: SpokenLine) -> None:
     """Show a form that puts a spoken line right."""
     with st.form(f"correct-speech-{video.id}-{line.start_seconds}", border=False):
         text = st.text_area(
-            f"What is said from {format_duration(line.start_seconds)}", value=line.text, max_chars=500
+            f"Transcript from {format_duration(line.start_seconds)}", value=line.text, max_chars=500
         )
         if st.form_submit_button("Keep this line") and text.strip():
             show.library().correct_speech(video, line.start_seconds, text)

@@ -74,7 +74,7 @@ def _show(answer: SearchAnswer, opened: int | None) -> None:
         st.html(f'<p class="vs-lead" role="status">{_found(answer, good, shows_weaker=shows_weaker)}</p>')
         if hits and teaching.picking() is None:
             st.button("Teach a name", icon=":material/school:", key="pick", on_click=teaching.begin,
-                      help="Pick what shows something of yours, and say what you call it")  # fmt: skip
+                      help="Pick pictures that show something of yours, and name it")  # fmt: skip
             with st.popover("Save these", icon=":material/download:"):
                 _downloads(answer, hits)
     num_shown = parse_id(st.query_params.get("shown", "")) or HITS_AT_ONCE

@@ -30,14 +30,14 @@ def this_is(frame: IndexedFrame) -> None:
     known = [concept.name for concept in show.library().concepts()]
     with st.form(f"teach-{frame.id}", border=False):
         name = st.text_input(
-            f"What is at {format_duration(frame.time_seconds)}, in your words",
+            f"Your name for what is at {format_duration(frame.time_seconds)}",
             placeholder="Minka, our press",
             max_chars=80,
             help=f"Known: {', '.join(map(show.plain, known))}"
             if known
             else "The name then works in searches",
         )
-        is_against = st.checkbox("It only looks like it: an example against")
+        is_against = st.checkbox("A counterexample: it only looks like it")
         if st.form_submit_button("Teach"):
             try:
                 shown, against = ((), [frame.id]) if is_against else ([frame.id], ())
@@ -110,7 +110,7 @@ def taught() -> None:
     library = show.library()
     concepts = library.concepts()
     if concepts:
-        st.subheader("What it was taught")
+        st.subheader("Taught names")
     for concept in concepts:
         with st.expander(_counted(concept), icon=":material/school:"):
             pictures = library.concept_pictures(concept.name, most=_EXAMPLES_SHOWN)

@@ -98,7 +98,7 @@ class Uploads:
         with self._lock:
             ticket = self._tickets.get(request.path_params["ticket"])
         if ticket is None:
-            raise Refused(404, "This page has been open for long: load it again.")
+            raise Refused(404, "This page was open for too long. Reload it.")
         name = video_name(request.query_params.get("name", ""))
         length = request.headers.get("content-length", "")
         if not (length.isascii() and length.isdecimal()):
@@ -126,9 +126,9 @@ def chosen_folder(text: str) -> Path:
     except OSError:
         is_folder = False
     if not is_folder:
-        raise QueryError(f"There is no folder {folder}. Make it first, or name another.")
+        raise QueryError(f"There is no folder {folder}. Create it first, or name another.")
     if not os.access(folder, os.W_OK):
-        raise QueryError(f"Nothing may be written into {folder}. Name another folder.")
+        raise QueryError(f"{folder} cannot be written to. Name another folder.")
     return folder
 
 
@@ -140,7 +140,7 @@ def video_name(wanted: str) -> str:
     path = Path(wanted.replace("\\", "/"))
     suffix = path.suffix.lower()
     if suffix not in VIDEO_SUFFIXES:
-        raise Refused(415, "This is no video: its name ends like none.")
+        raise Refused(415, "This is not a video: its name has no video suffix.")
     return safe_name(path.stem.lstrip(". ")) + suffix
 
 
@@ -161,7 +161,7 @@ def _keep(folder: Path, name: str, length: int, parts: Iterator[bytes], rule: Ou
                     break
                 out.write(part)
             if num_bytes != length:
-                raise Refused(400, f"{num_bytes:,} of {length:,} bytes came. Send it again.")
+                raise Refused(400, f"{num_bytes:,} of {length:,} bytes arrived. Send it again.")
     except ExportError as error:
         raise Refused(409, str(error)) from error
     known = folder / name

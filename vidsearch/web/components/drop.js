@@ -76,7 +76,7 @@ class DropZone {
     return [
       element("p", { className: "vs-add-title" }, "Drop videos here"),
       element("p", { className: "vs-add-note" },
-        `They are copied into a folder of yours and indexed; up to ${this.data.maxFiles} at once.`),
+        `They are copied into a folder that you choose, then indexed: up to ${this.data.maxFiles} at once.`),
       ...this.passedOver(),
       element("div", { className: "vs-add-row" },
         element("button", { type: "button", onclick: () => this.input.click() }, "Choose files"), this.input),

@@ -74,7 +74,7 @@ class Player {
       data.problem ? element("p", { className: "vs-problem" }, data.problem)
         : element("div", { className: "vs-screen" }, this.video, this.heat),
       data.problem ? null : element("div", { className: "vs-actions" }, this.playButton,
-        element("label", { className: "vs-switch" }, on, "play on"), this.heatButton, this.said),
+        element("label", { className: "vs-switch" }, on, "Keep playing"), this.heatButton, this.said),
       this.buildTimeline(), this.buildLanes(), this.buildLines(), this.buildFrames());
     this.video.ontimeupdate = () => this.follow();
     this.video.onplay = () => { this.showHeat(false); this.label(); };
@@ -114,7 +114,7 @@ class Player {
     this.head.setAttribute("x2", share * WIDTH);
     this.timeline.setAttribute("aria-valuenow", time.toFixed(1));
     this.timeline.setAttribute("aria-valuetext", clock(time));
-    this.now.textContent = clock(time);
+    this.now.textContent = `now ${clock(time)}`;
     let current = null;
     const seen = time + PICTURE_SECONDS;
     this.lines.forEach(({ line, button }) => {
@@ -191,7 +191,7 @@ class Player {
     }
     this.head = drawn("line", { class: "vs-head-line", x1: 0, x2: 0, y1: 0, y2: HEIGHT });
     picture.append(this.head);
-    this.now = element("span", {}, clock(data.start));
+    this.now = element("span", {}, `now ${clock(data.start)}`);
     this.timeline = element("div", { className: "vs-timeline", role: "slider", tabIndex: 0, "aria-valuemin": "0",
       "aria-valuemax": data.duration.toFixed(1), "aria-valuenow": data.start.toFixed(1),
       "aria-valuetext": clock(data.start), "aria-label": "Time in the video" }, picture);
@@ -210,7 +210,7 @@ class Player {
     };
     return element("div", { className: "vs-timebox" }, this.timeline,
       element("p", { className: "vs-scale" }, this.now,
-        element("span", {}, data.curve.length > 1 ? "how well each part fits" : ""), element("span", {}, clock(Math.round(data.duration)))));
+        element("span", {}, data.curve.length > 1 ? "how well each part matches" : ""), element("span", {}, clock(Math.round(data.duration)))));
   }
 
   // --- labels: a lane each, under the same scale ---
