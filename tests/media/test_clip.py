@@ -127,7 +127,7 @@ def test_a_false_key_frame_starts_no_clip(real_videos, tmp_path):
 
 
 def test_what_cannot_be_cut_is_said(counting, tmp_path):
-    with pytest.raises(QueryError, match=r"0:00:05\.\d long: nothing is left to cut at 0:00:09\.0"):
+    with pytest.raises(QueryError, match=r"0:05(\.\d)? long; there is nothing to cut at 0:09"):
         cut_clip(counting, tmp_path / "clip.mp4", start_seconds=9, end_seconds=10)
     with pytest.raises(QueryError, match="no span of time"):
         cut_clip(counting, tmp_path / "clip.mp4", start_seconds=2, end_seconds=2)
