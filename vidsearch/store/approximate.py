@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 _TRAINING_ROWS_PER_LIST = 50
 _TRAINING_ROUNDS = 6
-_LISTS_LOOKED_INTO = 0.125
-_FEWEST_CANDIDATES = 400
+_PROBED_SHARE = 0.125
+_MIN_CANDIDATES = 400
 _CANDIDATES_PER_ANSWER = 4
 _BLOCK_ROWS = 32768
 
@@ -94,7 +94,7 @@ class ApproximateIndex:
             selected = selector(among)
             share = max(len(among) / max(1, len(self)), 1e-6)
         # The fewer ids are allowed, the more lists have to be probed to find enough of them.
-        num_lists = min(self._index.nlist, math.ceil(self._index.nlist * _LISTS_LOOKED_INTO / share))
+        num_lists = min(self._index.nlist, math.ceil(self._index.nlist * _PROBED_SHARE / share))
         make_parameters: Any = faiss.IVFRaBitQSearchParameters  # its stub lacks the keywords
         parameters = make_parameters(nprobe=num_lists, sel=selected)
         with few_threads(len(queries)):
@@ -104,4 +104,4 @@ class ApproximateIndex:
 
 def num_candidates(k: int) -> int:
     """Return how many candidates are compared exactly to find the k best."""
-    return max(_FEWEST_CANDIDATES, _CANDIDATES_PER_ANSWER * k)
+    return max(_MIN_CANDIDATES, _CANDIDATES_PER_ANSWER * k)

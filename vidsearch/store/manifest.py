@@ -1,4 +1,4 @@
-"""What is good in the files of a space's vectors, as the manifest beside them says it."""
+"""The manifest of a space's vector files: which parts of them are valid."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 FORMAT = 3
 COLUMNS = {"segments": np.dtype("<i8"), "videos": np.dtype("<i8"), "times": np.dtype("<f8")}
-"""Whose vector a row is: the columns beside the rows."""
+"""The columns that are stored beside the rows: which segment each row belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,16 +24,16 @@ class IndexFile:
     size_bytes: int
     crc32: int
     head_crc32: int
-    """Of its first bytes, which say where the others are: FAISS believes them."""
+    """Of its head, which locates the rest: FAISS does not validate it."""
     num_trained_on: int
     first_segment_id: int
     last_segment_id: int
-    """It has every vector of the range; it may have some that were removed since."""
+    """It holds every vector of the range, and possibly some that were removed since."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderFile:
-    """The order of the first rows by video and time."""
+    """A file with the order of the first rows by video and time."""
 
     name: str
     crc32: int
@@ -46,24 +46,24 @@ class OrderFile:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What is good in the files."""
+    """Which parts of a space's vector files are valid."""
 
     library: str
     space: str
     dim: int
     revision: int
     generation: str
-    """Part of the names of the files that this speaks of."""
+    """Part of the names of its files."""
     row_type: str = "<f4"
     num_rows: int = 0
     crc32: tuple[int, ...] = (0,) * (1 + len(COLUMNS))
     """Of the rows, then of each column."""
     removed: tuple[RowRange, ...] = ()
-    """Rows that are in the files, and in the library no longer."""
+    """Rows in the files that are no longer in the library."""
     shards: tuple[IndexFile, ...] = ()
     order: OrderFile | None = None
     indexed_at_revision: int = -1
-    """The revision for which the shards and the order were last made fit."""
+    """The revision for which the shards and the order were last updated."""
     format: int = FORMAT
 
     @property
@@ -72,16 +72,16 @@ class Manifest:
 
     @property
     def num_vectors(self) -> int:
-        """The vectors that the space has."""
+        """The number of vectors in the space."""
         return self.num_rows - self.num_removed
 
     def as_json(self) -> bytes:
-        """The manifest as its file has it; `read_manifest` takes it from there."""
+        """The content of the manifest's file, for `read_manifest`."""
         return json.dumps(asdict(self), indent=1).encode()
 
 
 def read_manifest(content: bytes) -> Manifest:
-    """Take a manifest from its JSON. Raises what a read of something else does: ValueError, KeyError ..."""
+    """Parse a manifest's JSON. Raises ValueError, KeyError, TypeError ... if it is something else."""
     fields: Any = json.loads(content)
     if fields["row_type"] not in ("<f4", "<f2"):
         raise ValueError("not a type of rows")

@@ -1,4 +1,4 @@
-"""All vectors of a space as a search sees them, whatever lies on disk: arrays, no files and no catalog."""
+"""All vectors of a space as searches see them: arrays, independent of how they are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     Float64: TypeAlias = NDArray[np.float64]
 
 POSITION = np.dtype([("segment_id", "<i8"), ("video_id", "<i8"), ("time_seconds", "<f8")])
-"""Whose vector a row is."""
+"""The segment that a row's vector belongs to."""
 
 _FEW_ROWS = 2048
 
@@ -26,7 +26,7 @@ RowRange: TypeAlias = tuple[int, int]
 
 
 class RowFile:
-    """A file of rows that is open for as long as somebody has it."""
+    """An open file of rows, closed when it is garbage-collected."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -35,22 +35,23 @@ class RowFile:
         os.close(self._descriptor)
 
     def read(self, rows: Int64, into: NDArray[np.floating]) -> None:
-        """Read rows of the type of `into`, (n, dim), which takes them."""
+        """Read rows into an array of their type, (n, dim)."""
         size, content = into.strides[0], into.data.cast("B")
         for start, row in zip(range(0, into.nbytes, size), rows.tolist(), strict=True):
             os.preadv(self._descriptor, [content[start : start + size]], row * size)
 
 
 class Rows:
-    """Unit rows by number, always float32 (n, dim) to who reads them.
+    """Unit rows, read as float32 (n, dim) by number.
 
-    What is stored may be half-precision, and may have rows among it that were removed meanwhile.
+    The stored rows may be half-precision, and include rows that have been removed.
 
     Args:
-        stored: float32 or float16 (m, dim), mapped from disk where possible.
-        living: The n rows of it, ascending, that are still there; None where all are.
-        file: What `stored` is mapped from. A few rows are read from it: the system would map the pages
-            around each of them, too, until most of the file counts as this process's memory.
+        stored: float32 or float16 (m, dim), memory-mapped where possible.
+        living: The n stored rows, ascending, that have not been removed; None for all.
+        file: The file that `stored` is mapped from. Small numbers of rows are read from it: with the mapping,
+            the system also loads the pages around each of them, until most of the file counts as this
+            process's memory.
     """
 
     def __init__(
@@ -69,12 +70,12 @@ class Rows:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of what is stored."""
+        """The size of the stored rows."""
         return self.stored.nbytes
 
     @property
     def is_exact(self) -> bool:
-        """Whether the rows are those of the catalog, to the bit."""
+        """Whether the rows equal those in the catalog exactly."""
         return self.stored.dtype == np.float32
 
     @overload
@@ -82,7 +83,7 @@ class Rows:
     @overload
     def __getitem__(self, rows: slice | Int64) -> Float32: ...
     def __getitem__(self, rows: int | slice | Int64) -> Float32:
-        """Some of the rows; without copying them where they lie side by side as float32."""
+        """Return some rows, as a view if they are contiguous float32."""
         at = rows if self.living is None else self.living[rows]
         if self.file is not None and _is_few(at):
             found = np.empty((len(at), self.stored.shape[1]), self.stored.dtype)
@@ -92,23 +93,20 @@ class Rows:
 
 
 def _is_few(rows: object) -> TypeGuard[Int64]:
-    """Whether these are some numbers of rows, but not many."""
+    """Whether these are row numbers, and only a few."""
     return isinstance(rows, np.ndarray) and rows.dtype == np.int64 and 0 < len(rows) <= _FEW_ROWS
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """Rows in the order in which their videos show them: by video, then time.
-
-    A *place* is a position in that order, a row one in a `Matrix`.
-    """
+    """The rows of a `Matrix` in order of video, then time. A *place* is a position in this order."""
 
     rows: Int64
-    """(n,), the row at each place."""
+    """(n,): the row at each place."""
     places: Int64
-    """(n,), the place of each row."""
+    """(n,): the place of each row."""
     segment_ids: Int64
-    """(n,), by place, as are the two below."""
+    """(n,): by place, like the two below."""
     video_ids: Int64
     times: Float64
 
@@ -125,13 +123,13 @@ class Matrix:
     """(n,), seconds."""
     vectors: Rows
     order: Order | None = None
-    """The rows by video and time, where that is on disk; else a reader who needs it sorts them."""
+    """The rows by video and time, if that order is stored; otherwise callers sort them."""
 
     def __len__(self) -> int:
         return len(self.segment_ids)
 
     def rows_of(self, segment_ids: Int64) -> Int64:
-        """The rows of those among these segments (ascending) that have a vector."""
+        """The rows of segments (ascending); segments without a vector are left out."""
         segment_ids = np.asarray(segment_ids, dtype=np.int64)
         rows = np.searchsorted(self.segment_ids, segment_ids)
         is_there = rows < len(self.segment_ids)
@@ -139,7 +137,7 @@ class Matrix:
         return rows[is_there]
 
     def positions(self, rows: slice) -> NDArray[np.void]:
-        """Whose rows these are, of type POSITION."""
+        """The segments of rows, of type POSITION."""
         found = np.empty(len(self.segment_ids[rows]), POSITION)
         found["segment_id"] = self.segment_ids[rows]
         found["video_id"] = self.video_ids[rows]
@@ -148,7 +146,7 @@ class Matrix:
 
 
 def in_memory(dim: int, batches: Iterable[tuple[NDArray[np.void], Float32]] = ()) -> Matrix:
-    """A matrix of batches of positions (of type POSITION) and their rows."""
+    """Build a matrix from batches of positions (of type POSITION) and rows."""
     batches = list(batches)
     positions = np.concatenate([np.empty(0, POSITION), *(each for each, _ in batches)])
     rows = np.concatenate([np.empty((0, dim), np.float32), *(rows for _, rows in batches)])
@@ -158,7 +156,7 @@ def in_memory(dim: int, batches: Iterable[tuple[NDArray[np.void], Float32]] = ()
 
 
 def order_of(segment_ids: Int64, video_ids: Int64, times: Float64) -> Order | None:
-    """The order of rows by video and time; None where they are in that order as they lie."""
+    """The order of rows by video and time; None if they already are in that order."""
     is_in_order = (video_ids[1:] > video_ids[:-1]) | (
         (video_ids[1:] == video_ids[:-1]) & (times[1:] >= times[:-1])
     )
@@ -171,7 +169,7 @@ def order_of(segment_ids: Int64, video_ids: Int64, times: Float64) -> Order | No
 
 
 def without(removed: Sequence[RowRange], everything: Matrix) -> Matrix:
-    """What is left of a matrix of stored rows without some ranges of them (ascending, apart)."""
+    """Remove ranges of stored rows (ascending and disjoint) from a matrix."""
     if not removed:
         return everything
     is_living = np.ones(len(everything), dtype=bool)
@@ -195,7 +193,7 @@ def without(removed: Sequence[RowRange], everything: Matrix) -> Matrix:
 
 
 def joined(ranges: Iterable[RowRange]) -> tuple[RowRange, ...]:
-    """Ranges of rows, ascending, with those that touch or overlap made one; empty ones go."""
+    """Merge ranges of rows that touch or overlap, and drop empty ones. Returns them ascending."""
     made: list[RowRange] = []
     for first, end in sorted(ranges):
         if end <= first:

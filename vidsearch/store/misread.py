@@ -1,7 +1,7 @@
-"""Words of the text on the screen that look like a word that is asked for: it may be one read slightly wrong.
+"""Finds words in the text on the screen that resemble a query's word, as OCR may have misread it.
 
-An index of three letters at a time finds lines that share some of a word's; their words are then compared
-with it, letter by letter.
+The trigram index finds lines that share trigrams with the word; their words are then compared with it letter
+by letter.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
 
 LIKENESS = 0.8
-"""What a word that is only like the one asked for counts, next to the word itself."""
+"""The weight of a word that only resembles the query's, relative to the word itself."""
 _SHORTEST = 4
-"""Shorter words are like too many others."""
+"""Shorter words resemble too many others."""
 _LETTERS_PER_SLIP = 6
-"""One wrong letter in so many is a slip; a word of four has one, too."""
+"""One wrong letter is allowed in this many letters, and one in words of four or five."""
 _MAX_LINES = 256
-"""How many lines, those that share most with the word, are compared with it."""
+"""The number of lines, those with the most common trigrams, whose words are compared."""
 _MAX_WORDS = 16
 
 
 def words_like(connection: Connection, word: str) -> list[str]:
-    """Words on the screen of any video that look like a word, without it, the most alike first."""
+    """Return words on the screen of any video that resemble a word, most similar first, without itself."""
     asked = _plain(word)
     if len(asked) < _SHORTEST or not asked.isalnum():
         return []
@@ -45,6 +45,6 @@ def words_like(connection: Connection, word: str) -> list[str]:
 
 
 def _plain(word: str) -> str:
-    """A word in small letters without accents, as the index of words has it."""
+    """A word in lower case without accents, as in the full-text index."""
     split = unicodedata.normalize("NFD", word.casefold())
     return "".join(character for character in split if not unicodedata.combining(character))

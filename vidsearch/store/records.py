@@ -1,4 +1,4 @@
-"""What a library says of itself: plain data, beside the nouns in `vidsearch.types`. No I/O."""
+"""Data types of the store, besides those in `vidsearch.types`: frozen dataclasses, without I/O."""
 
 from __future__ import annotations
 
@@ -13,56 +13,55 @@ from vidsearch.types import Caption, EmbeddingSpace, Failure, Fingerprint, Libra
 
 @dataclass(frozen=True, slots=True)
 class FileState:
-    """What a library knows of a file, found without running a model."""
+    """What a library knows about a file, determined without running a model."""
 
     state: Literal["new", "complete", "partial", "failed"]
-    """`new`: its content is not known. `complete`: all of it is indexed. `partial`: an earlier run stopped
-    at `video.indexed_until_seconds`. `failed`: it could not be indexed, and has not changed since."""
+    """`new`: the content is unknown. `complete`: it is fully indexed. `partial`: an earlier run stopped at
+    `video.indexed_until_seconds`. `failed`: it could not be indexed, and has not changed since."""
     video: Video | None = None
-    """Set where `complete` or `partial`."""
+    """Set if `complete` or `partial`."""
     spaces: tuple[EmbeddingSpace, ...] = ()
-    """The spaces that the video's frames have vectors in."""
+    """The spaces in which the video's frames have vectors."""
     tracks: tuple[Track, ...] = ()
     """All tracks of the video."""
     failure: Failure | None = None
     fingerprint: Fingerprint | None = None
-    """Set where finding out took reading the whole file, so that nobody need read it again."""
+    """Set if the whole file had to be read, so that it need not be read again."""
     is_known_here: bool = False
-    """True where the library already has this content at this path, with this size and modification time.
-    Otherwise `Store.add_path` makes it so."""
+    """Whether the library has this content at this path, with this size and modification time. If not,
+    `Store.add_path` adds it."""
     replaces: Video | None = None
-    """The video that the library has at this path, where the file's content is no longer that video's."""
+    """The video that the library has at this path, if the file no longer holds it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to work on a content, until it is given back or lost."""
+    """The right to index some content, until it is released or lost."""
 
     content_hash: str
     epoch: int
-    """Never used twice: by it a write knows whether the lease is still held."""
+    """A number that is never used twice. Writes check by it whether the lease is still held."""
     deaths: int = 0
-    """How many workers died at the content since a part of it was last kept."""
+    """How many workers died while reading the content, since a part of it was last committed."""
 
 
 @dataclass(frozen=True, slots=True)
 class OpenedVideo:
-    """A video with the tracks that a run is to make or to continue."""
+    """A video, and the tracks that a run makes or continues."""
 
     video: Video
     tracks: tuple[Track, ...]
-    """In the order in which they were asked for."""
+    """In the order in which they were requested."""
     space_until_seconds: Mapping[EmbeddingSpace, float]
-    """Up to where its frames have vectors in each space that was asked for; infinity where all of them
-    have."""
+    """Up to where its frames have vectors in each requested space; infinity if all of them have."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryInfo:
-    """A library in numbers."""
+    """A library's models, and its size in numbers."""
 
     path: str
-    """Its folder, or the address of its server without a password."""
+    """Its folder, or its server's address without the password."""
     format_version: int
     models: LibraryModels | None
     spaces: tuple[EmbeddingSpace, ...]
@@ -72,14 +71,14 @@ class LibraryInfo:
     num_captions: int
     num_failures: int
     duration_seconds: float
-    """Of all videos whose duration is known."""
+    """Of all videos whose duration is known, together."""
     size_bytes: int
-    """On disk: the catalog and the vector caches."""
+    """The size of the catalog and the vector files."""
 
 
 @dataclass(frozen=True, slots=True)
 class SubtitleTrack:
-    """Subtitles that came with a video, beside its captions."""
+    """A subtitle track, with its lines."""
 
     id: int
     video_id: int
@@ -89,28 +88,28 @@ class SubtitleTrack:
 
 HIGHLIGHT_START = "\x02"
 HIGHLIGHT_END = "\x03"
-"""Control characters: they occur in no caption, so a caller can turn them into markup after escaping."""
+"""Mark a matching word. Control characters, which no text contains, so that they survive escaping."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionVersion:
-    """One of the captions that a frame has had."""
+    """A caption that a frame has, or had."""
 
     caption: Caption
     version: int
     """1 for a frame's first caption, counting up."""
     is_active: bool
-    """The one that is shown and searched. A human correction stays active when models caption again."""
+    """Whether it is shown and searched. A human correction stays active when models write new captions."""
     created_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that `Store.verify` found wrong."""
+    """A problem that `Store.verify` found."""
 
     kind: str
-    """Short and stable: "catalog", "vectors-missing", "cache", "thumbnail", "file-missing", ..."""
+    """A stable identifier: "catalog", "vectors-missing", "cache", "thumbnail", "file-missing", ..."""
     what: str
-    """One line for a person, with the video or frame in question."""
+    """One line for people, which names the video or frame."""
     repaired: str | None = None
-    """What was done about it, or None."""
+    """What was done about it; None for nothing."""

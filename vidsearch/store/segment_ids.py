@@ -1,8 +1,8 @@
-"""Numbers of segments: each kind of track has a range of them.
+"""Ids of segments: each kind of track has its own range.
 
-The kind stands in the high bits of a segment's id, and beside it whether a person wrote the segment. So a
-search of words in one kind is a range of row ids, which FTS5 follows without reading the rows of other kinds,
-and a frame's id is the small number that people see.
+The high bits of an id hold the kind, and whether a person wrote the segment. So a full-text search in one
+kind is a range of row ids, for which FTS5 reads no rows of other kinds, and ids of frames, which people see,
+are small numbers.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
 
 KIND_BITS = 40
-"""A kind has room for 2**40 segments. Every id stays below 2**53, which JSON numbers hold exactly."""
+"""Each kind has 2**40 ids. All ids are below 2**53, so that JSON numbers represent them exactly."""
 _HUMAN = 32
 _NUMBERS: dict[TrackKind, int] = {
     "frames": 0,
@@ -33,7 +33,7 @@ assert set(_NUMBERS) == set(get_args(TrackKind))
 
 
 def id_range(kind: TrackKind, *, is_human: bool = False) -> tuple[int, int]:
-    """Return the ids [first, end) of the segments of a kind that models, or people, made."""
+    """Return the range of ids [first, end) of a kind's segments by models, or by people."""
     number = _NUMBERS[kind] + (_HUMAN if is_human else 0)
     return number << KIND_BITS, (number + 1) << KIND_BITS
 
@@ -46,7 +46,7 @@ def kind_of(segment_id: int) -> tuple[TrackKind, bool]:
 
 
 def take(connection: Connection, kind: TrackKind, count: int, *, is_human: bool = False) -> range:
-    """Take `count` new ids of a kind, ascending. An id is never used twice, not even after a removal."""
+    """Allocate `count` ids of a kind, ascending. Ids of removed segments are never used again."""
     first, _ = id_range(kind, is_human=is_human)
     (after,) = connection.execute(
         """

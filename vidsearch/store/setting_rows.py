@@ -1,4 +1,4 @@
-"""A library's settings and its numbers, as rows. All functions take a connection."""
+"""SQL for a library's settings, and for its numbers of rows. All functions take a connection."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from vidsearch.types import LibraryModels
 MODELS = "models"
 EXCLUDE = "exclude"
 LIBRARY_ID = "library_id"
-"""Made once with the catalog: what a cache belongs to."""
+"""Created with the catalog. Vector files state which library they belong to by it."""
 COPY_OF = "copy_of"
-"""Of a copy that is not whole yet: what it is of, as JSON."""
+"""In an incomplete copy: what it is a copy of, as JSON."""
 FORMAT_VERSION = "format_version"
-"""On a server, the format, which SQLite has a place for."""
+"""The format, on a server. SQLite has `PRAGMA user_version` for it."""
 
 
 def get(connection: Connection, key: str) -> str | None:
@@ -29,7 +29,7 @@ def get(connection: Connection, key: str) -> str | None:
 
 
 def put(connection: Connection, key: str, value: str) -> None:
-    """Give a setting a value."""
+    """Set a setting."""
     query = """
         INSERT INTO settings (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value
     """
@@ -37,12 +37,12 @@ def put(connection: Connection, key: str, value: str) -> None:
 
 
 def delete(connection: Connection, key: str) -> None:
-    """Forget a setting."""
+    """Delete a setting."""
     connection.execute("DELETE FROM settings WHERE key = ?", (key,))
 
 
 def models(connection: Connection) -> LibraryModels | None:
-    """The models that a library is made with; None before anything is indexed."""
+    """The models that a library uses; None before the first run."""
     text = get(connection, MODELS)
     if text is None:
         return None
@@ -52,20 +52,20 @@ def models(connection: Connection) -> LibraryModels | None:
     is_sound = all(isinstance(each, list) and all(isinstance(name, str) for name in each) for each in lists)
     if not is_sound or not isinstance(captioner, str | None):
         raise LibraryDamaged(
-            f"The catalog holds {text[:60]!r} for the library's models, which are none. "
-            "`vidsearch verify --repair` forgets them; the next `vidsearch index` chooses them again."
+            f"The catalog holds {text[:60]!r} as the library's models, which is invalid. "
+            "`vidsearch verify --repair` removes it; the next `vidsearch index` chooses models again."
         )
     embedders, moving, sounds = (tuple(each or ()) for each in lists)
     return LibraryModels(embedders, captioner, moving, sounds)
 
 
 def put_models(connection: Connection, models: LibraryModels) -> None:
-    """Remember the models that a library is made with."""
+    """Set the models that a library uses."""
     put(connection, MODELS, json.dumps(asdict(models)))
 
 
 def exclude(connection: Connection) -> tuple[str, ...]:
-    """The patterns of the files that indexing passes over; none where nothing sound is kept."""
+    """The patterns of files that indexing skips; none if the stored value is corrupt."""
     try:
         patterns = json.loads(get(connection, EXCLUDE) or "[]")
     except (ValueError, RecursionError):
@@ -74,12 +74,12 @@ def exclude(connection: Connection) -> tuple[str, ...]:
 
 
 def put_exclude(connection: Connection, patterns: Sequence[str]) -> None:
-    """Remember patterns of files to pass over."""
+    """Set the patterns of files that indexing skips."""
     put(connection, EXCLUDE, json.dumps(list(patterns)))
 
 
 def numbers(connection: Connection) -> dict[str, Any]:
-    """The counts and sums that `LibraryInfo` has, by its names."""
+    """The counts and sums of `LibraryInfo`, by field name."""
     cursor = connection.execute(
         """
         SELECT

@@ -1,7 +1,7 @@
 """Approximate indexes over ranges of a large space, each in a file of its own.
 
-A shard is trained and written once it is full, and never again after; what is new goes into the last one. So
-what a run adds costs the same however large the library is, and a search looks into all of them at once.
+A shard is written once it is full, and not changed afterwards; new vectors go into the last one. So the cost
+of adding vectors does not grow with the library. Searches use all shards together.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32, Int64
 
 SHARD_ROWS = 2_000_000
-"""An index over so many vectors fits memory while it is made (0.3 GB for 512-d ones)."""
+"""An index over this many vectors fits in memory while it is built (0.3 GB for 512 dimensions)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,16 +36,16 @@ class Shard:
 
 
 class Shards:
-    """The shards of a space, in order of ids. Not for use from several threads at once."""
+    """The shards of a space, in order of ids. Not thread-safe."""
 
     def __init__(self, shards: Sequence[Shard], segment_ids: Int64) -> None:
-        """Lay shards out over the segments that the space has, ascending."""
+        """Match shards with the segments of the space, ascending."""
         self.shards = tuple(shards)
         gaps = _gaps(segment_ids, self.files)
         self.uncovered: Int64 = np.concatenate(
             [np.empty(0, np.int64), *(np.arange(first, end) for first, end in gaps)]
         )
-        """The rows that no shard has: those that came after it was made."""
+        """The rows that are in no shard: those added after the last one was written."""
         num_covered = len(segment_ids) - len(self.uncovered)
         self._surplus = max(1.0, sum(len(shard.index) for shard in shards) / max(1, num_covered))
 
@@ -54,12 +54,12 @@ class Shards:
         return tuple(shard.file for shard in self.shards)
 
     def candidates(self, queries: Float32, k: int, *, among: Int64 | None = None) -> list[Int64]:
-        """For each query, ids that probably have its k best among them, of all shards together.
+        """Return candidate ids for each query, which likely include its k best.
 
-        `among`: the ids, ascending, that alone are looked at.
+        `among`: the only ids to consider, ascending.
         """
 
-        # Vectors that were removed are still in the shards, and take the places of others.
+        # Removed vectors are still in the shards, and displace others.
         count = math.ceil(num_candidates(k) * self._surplus)
 
         def of_shard(shard: Shard) -> tuple[Float32, Int64]:
@@ -81,7 +81,7 @@ class Shards:
 
 
 def catch_up(files: VectorFiles, manifest: Manifest, *, exact_rows: int, newer_rows: int) -> Manifest:
-    """Have shards where there are more than `exact_rows` rows. Raises OSError.
+    """Build or update the shards of a space with more than `exact_rows` rows. Raises OSError.
 
     A shard is trained again once its rows have doubled, or half of them were removed. Up to `newer_rows` rows
     may be in no shard.
@@ -102,7 +102,7 @@ def catch_up(files: VectorFiles, manifest: Manifest, *, exact_rows: int, newer_r
 
 
 def _cover(files: VectorFiles, manifest: Manifest, everything: Matrix, first: int, end: int) -> Manifest:
-    """Put the rows [first, end) into the shard before them while it has room, then into new ones."""
+    """Add the rows [first, end) to the shard before them while it has room, then to new shards."""
     before = [entry for entry in manifest.shards if entry.last_segment_id < everything.segment_ids[first]]
     if before:
         entry = before[-1]
@@ -130,7 +130,7 @@ def _make(
     grows: IndexFile | None = None,
     index: ApproximateIndex | None = None,
 ) -> Manifest:
-    """Write a shard of the rows [first, end): one that grows, or one that is trained on them."""
+    """Write a shard of the rows [first, end): an extended one, or one that is trained on them."""
     if index is not None and grows is not None:
         _, first_new = _bounds(grows, everything.segment_ids)
         num_trained_on = grows.num_trained_on
@@ -152,7 +152,7 @@ def _make(
 
 
 def _serves(entry: IndexFile, everything: Matrix, files: VectorFiles) -> bool:
-    """Whether a shard can be read, and has not lost half of what it was trained on."""
+    """Whether a shard can be read, and at least half of the rows that it was trained on still exist."""
     first, end = _bounds(entry, everything.segment_ids)
     return 2 * (end - first) > entry.num_trained_on and files.load_index(entry) is not None
 
@@ -163,7 +163,7 @@ def _bounds(entry: IndexFile, segment_ids: Int64) -> tuple[int, int]:
 
 
 def _gaps(segment_ids: Int64, entries: Sequence[IndexFile]) -> list[tuple[int, int]]:
-    """The ranges of rows between, before and after those of shards."""
+    """The ranges of rows that no shard covers."""
     gaps, end = [], 0
     for entry in entries:
         first, after = _bounds(entry, segment_ids)
@@ -181,7 +181,7 @@ def _between(among: Int64, entry: IndexFile) -> Int64:
 
 
 def read_shards(files: VectorFiles, manifest: Manifest) -> list[Shard]:
-    """A manifest's shards, read side by side. None of them where one is broken."""
+    """Read a manifest's shards in parallel. Returns none if one of them is corrupt."""
     if not manifest.shards:
         return []
     with ThreadPoolExecutor(min(len(manifest.shards), os.cpu_count() or 1)) as threads:

@@ -1,4 +1,4 @@
-"""The tables of a catalog as SQLite's schema defines them: what other databases make theirs from."""
+"""The tables of a catalog, read from SQLite's schema. Other databases create theirs from this."""
 
 from __future__ import annotations
 
@@ -26,25 +26,25 @@ class Column:
 
     @property
     def is_truth(self) -> bool:
-        """Whether its values are true and false."""
+        """Whether it is a boolean column."""
         return self.kind == "INTEGER" and self.name.startswith("is_")
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table with all that it is made of, but for the full-text ones."""
+    """A table's definition. There are none for full-text tables."""
 
     name: str
     all_columns: tuple[Column, ...]
     key: tuple[str, ...]
     """The columns of its primary key."""
     references: tuple[tuple[str, str, str, str], ...]
-    """Column, table and column that it refers to, and what becomes of the row when that one goes."""
+    """Foreign keys: column, the table and column that it references, and the action on deletion."""
     uniques: tuple[tuple[str, ...], ...]
     checks: tuple[str, ...]
-    """Conditions that every row fulfils, but for those that say what is true and false."""
+    """CHECK constraints, without those that restrict boolean columns to 0 and 1."""
     indexes: tuple[str, ...]
-    """Statements that make them."""
+    """The CREATE INDEX statements."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -56,20 +56,20 @@ class Table:
 
     @property
     def is_numbered(self) -> bool:
-        """Whether its key is made of numbers alone, which every database orders alike."""
+        """Whether its key consists of numbers only, which all databases order alike."""
         kinds = {column.name: column.kind for column in self.all_columns}
         return all(kinds[name] in ("INTEGER", "REAL") for name in self.key)
 
     @property
     def counts_up(self) -> bool:
-        """Whether the database gives a new row its number."""
+        """Whether the database assigns the ids of new rows."""
         kinds = {column.name: column.kind for column in self.all_columns}
         return len(self.key) == 1 and kinds[self.key[0]] == "INTEGER"
 
 
 @cache
 def tables() -> tuple[Table, ...]:
-    """All tables of today's format, each after those that it refers to."""
+    """All tables of the current format, each after those that it references."""
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
         schema.migrate(connection)
         listed = connection.execute("PRAGMA main.table_list").fetchall()
@@ -105,7 +105,7 @@ def _table(connection: sqlite3.Connection, name: str) -> Table:
 
 
 def _checks(sql: str) -> list[str]:
-    """The conditions of a statement that makes a table, which no PRAGMA lists."""
+    """The CHECK constraints of a CREATE TABLE statement, which no PRAGMA lists."""
     found = []
     for match in re.finditer(r"\bCHECK\s*\(", sql):
         depth, end = 1, match.end()

@@ -1,4 +1,4 @@
-"""Tracks and their segments, as rows.
+"""SQL for tracks and their segments.
 
 All functions take a connection; none begins or ends a transaction.
 """
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
     from vidsearch.tracks import TrackState
 
 _ONE_A_START = ("frames", "caption", "shot")
-"""Kinds of which no two segments of a track begin at once: a start that is there is the same segment."""
+"""Kinds with at most one segment per start time: a segment with an existing start is the same segment."""
 _WITH_OWN_ENDS = ("transcript", *WINDOW_KINDS)
-"""Kinds whose segments end where they were heard to end, and not where the next one begins."""
+"""Kinds whose segments have ends of their own, instead of ending where the next one starts."""
 SEVERAL_AT_ONCE = ("ocr",)
-"""Kinds of which several segments of a track may hold at once, each with an end of its own."""
+"""Kinds whose segments may overlap within a track, each with its own end."""
 _TRACK = """
     SELECT id, video_id, kind, producer, params, language, state, is_complete, done_until_seconds, created_at,
         num_segments
@@ -49,9 +49,9 @@ def track(connection: Connection, track_id: int) -> Track | None:
 
 
 def open_track(connection: Connection, video_id: int, spec: TrackSpec, *, again: bool = False) -> Track:
-    """The track of this spec that is shown or being built, or else a new one; `again`: only one being built.
+    """Return the active or building track with a spec, or create it. With `again`, ignore an active one.
 
-    A new track is active from its beginning where it takes nothing's place, and is built beside otherwise.
+    A new track is active at once if it replaces nothing; otherwise it is building.
     """
     here = tracks_of(connection, video_id)
     for known in here:
@@ -73,13 +73,13 @@ def open_track(connection: Connection, video_id: int, spec: TrackSpec, *, again:
 
 
 def advance(connection: Connection, track_id: int, until_seconds: float) -> None:
-    """Note how far a track is made."""
+    """Set up to where a track is made."""
     query = "UPDATE tracks SET done_until_seconds = max(done_until_seconds, ?) WHERE id = ?"
     connection.execute(query, (until_seconds, track_id))
 
 
 def rewind(connection: Connection, track_id: int, until_seconds: float) -> None:
-    """Note that a track is made only up to a time, for the next run to continue there."""
+    """Lower the time up to which a track is made, so that the next run continues there."""
     query = """
         UPDATE tracks SET is_complete = FALSE, done_until_seconds = min(done_until_seconds, ?) WHERE id = ?
     """
@@ -87,8 +87,7 @@ def rewind(connection: Connection, track_id: int, until_seconds: float) -> None:
 
 
 def complete(connection: Connection, track_id: int, end_seconds: float) -> None:
-    """Note that all of a track is made; its last segments last until `end_seconds` where they were cut
-    off."""
+    """Mark a track as complete, and extend its last segments to `end_seconds` if the last chunk cut them."""
     known = track(connection, track_id)
     if known is not None and known.kind in SEVERAL_AT_ONCE:
         until_seconds = known.done_until_seconds
@@ -103,7 +102,7 @@ def complete(connection: Connection, track_id: int, end_seconds: float) -> None:
 
 
 def mark_whole(connection: Connection, track_id: int) -> None:
-    """Note that a track has all that it is to have, wherever its segments end."""
+    """Mark a track as complete, without changing its segments."""
     query = """
         UPDATE tracks SET is_complete = TRUE, done_until_seconds =
             coalesce((SELECT max(end_seconds) FROM segments WHERE track_id = tracks.id), 0)
@@ -113,7 +112,7 @@ def mark_whole(connection: Connection, track_id: int) -> None:
 
 
 def cut(connection: Connection, track_id: int, from_seconds: float) -> None:
-    """Remove a track's segments from a time on, for the next run to continue there."""
+    """Remove a track's segments from a time on, so that the next run continues there."""
     _note_removal(connection, track_id, "start_seconds >= ?", (from_seconds,))
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND start_seconds >= ?", (track_id, from_seconds)
@@ -127,7 +126,7 @@ def cut(connection: Connection, track_id: int, from_seconds: float) -> None:
 
 
 def set_state(connection: Connection, track_id: int, state: TrackState) -> None:
-    """Show a track, or no longer."""
+    """Set a track's state."""
     known = track(connection, track_id)
     if known is None or known.state == state:
         return
@@ -141,7 +140,7 @@ def set_state(connection: Connection, track_id: int, state: TrackState) -> None:
 def _note_removal(
     connection: Connection, track_id: int, condition: str = "TRUE", values: Sequence[object] = ()
 ) -> None:
-    """Count that segments of a track are shown no longer, in all spaces in which they may have vectors."""
+    """Record in all spaces with vectors of a track that its segments are no longer shown."""
     known = track(connection, track_id)
     if known is not None and known.state == "active":
         runs = _runs_of_ids(connection, track_id, condition, values)
@@ -171,13 +170,13 @@ def _runs_of_ids(
 
 
 def delete_track(connection: Connection, track_id: int) -> None:
-    """Remove a track, and all that belongs to it."""
+    """Remove a track, and everything that belongs to it."""
     _note_removal(connection, track_id)
     connection.execute("DELETE FROM tracks WHERE id = ?", (track_id,))
 
 
 def params_text(params: Mapping[str, Any]) -> str:
-    """A track's params as the catalog keeps them."""
+    """A track's params as stored in the catalog."""
     return json.dumps(dict(params), sort_keys=True, ensure_ascii=False)
 
 
@@ -205,7 +204,7 @@ def _track(row: Sequence[Any]) -> Track:
 
 @dataclass(frozen=True, slots=True)
 class Inserted:
-    """A segment of a chunk, and the id that it has."""
+    """A segment of a chunk, with its id."""
 
     segment_id: int
     record: SegmentRecord
@@ -222,7 +221,7 @@ def segments_of(connection: Connection, track_id: int) -> list[Segment]:
 
 
 def extend(connection: Connection, track_id: int, until_seconds: float) -> None:
-    """Make the last segment last until a time, where the end of the last chunk cut it off."""
+    """Extend the last segment to a time, if the end of the last chunk cut it."""
     known = track(connection, track_id)
     if known is None or known.kind in _WITH_OWN_ENDS:
         return
@@ -238,7 +237,7 @@ def extend(connection: Connection, track_id: int, until_seconds: float) -> None:
 
 
 def insert_segments(connection: Connection, into: Track, records: Sequence[SegmentRecord]) -> list[Inserted]:
-    """Add segments to a track, in order of time; a start that the track has is left as it is."""
+    """Add segments to a track, in order of time. Existing segments with the same start are kept."""
     if not records:
         return []
     by_start = into.kind in _ONE_A_START
@@ -285,7 +284,7 @@ def delete_segments(
     from_seconds: float = -math.inf,
     to_seconds: float = math.inf,
 ) -> None:
-    """Remove a track's segments that overlap [from, to), with all that belongs to them."""
+    """Remove a track's segments that overlap [from, to), and everything that belongs to them."""
     _note_removal(connection, track_id, "end_seconds > ? AND start_seconds < ?", (from_seconds, to_seconds))
     connection.execute(
         "DELETE FROM segments WHERE track_id = ? AND end_seconds > ? AND start_seconds < ?",
@@ -295,7 +294,7 @@ def delete_segments(
 
 
 def recount(connection: Connection, track_id: int) -> None:
-    """Count a track's segments."""
+    """Update a track's number of segments."""
     query = """
         UPDATE tracks SET num_segments = (SELECT count(*) FROM segments WHERE track_id = tracks.id)
         WHERE id = ?
@@ -304,12 +303,12 @@ def recount(connection: Connection, track_id: int) -> None:
 
 
 def attributes_text(attributes: Mapping[str, Any]) -> str | None:
-    """A segment's attributes as the catalog keeps them; NULL where there are none."""
+    """A segment's attributes as stored in the catalog; None (NULL) if there are none."""
     return json.dumps(dict(attributes), ensure_ascii=False) if attributes else None
 
 
 def attributes_of(text: str | None) -> dict[str, Any]:
-    """The attributes that `attributes_text` was made of."""
+    """Parse what `attributes_text` returned."""
     return {} if text is None else json_object(text, "the attributes of a segment")
 
 
@@ -321,8 +320,10 @@ def _ids_by_start(
 
 
 def _is_continued(connection: Connection, of: Track, record: SegmentRecord) -> bool:
-    """Make a segment longer where the record says that it continues, and begins where it ends: the last one,
-    or of several at once the one that is like it in all."""
+    """Extend the segment that a record continues, if there is one: it ends where the record starts.
+
+    That is the track's last segment, or, for kinds with overlapping segments, the one with equal content.
+    """
     if not record.continues:
         return False
     is_it = "start_seconds = (SELECT max(start_seconds) FROM segments WHERE track_id = ?)"
@@ -348,7 +349,7 @@ def _segment(row: Sequence[Any]) -> Segment:
 def set_track(
     connection: Connection, video_id: int, spec: TrackSpec, records: Iterable[SegmentRecord]
 ) -> int:
-    """Keep a whole track; one that it takes the place of goes. Returns its id."""
+    """Store a complete track, and delete the one that it replaces. Returns its id."""
     for known in tracks_of(connection, video_id):
         if known.spec == spec or spec.replaces(known.spec):
             delete_track(connection, known.id)

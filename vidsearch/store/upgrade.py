@@ -1,5 +1,4 @@
-"""A library goes on with other models: vectors and captions are built beside those it has, then take their
-place.
+"""Changing a library's models: new vectors and captions are built beside the current ones, then replace them.
 
 Each function is one transaction on a catalog.
 """
@@ -31,7 +30,7 @@ def switch(catalog: Catalog, models: LibraryModels, spaces: Sequence[EmbeddingSp
         kinds = {space.kind for space in spaces}
         for row in vector_rows.spaces(connection):
             if row.space.kind not in kinds:
-                continue  # no model takes its place
+                continue  # no model's track replaces it
             state = "active" if row.id in wanted else "superseded"
             if row.state != state:
                 vector_rows.set_state(connection, row.id, state)  # type: ignore[arg-type]

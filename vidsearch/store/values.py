@@ -1,7 +1,7 @@
-"""Values of the catalog that are text in a row and more in the program: JSON, times, sampling plans.
+"""Parses values that the catalog stores as text: JSON, times, sampling plans.
 
-A value that cannot be read is damage to the catalog. It is named by its table, so that one clear line tells
-what to do about it, and `vidsearch verify --repair` finds and mends it.
+A value that cannot be parsed means that the catalog is damaged. The error names the value and what to do;
+`vidsearch verify --repair` finds and repairs it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from vidsearch.errors import LibraryDamaged
 from vidsearch.types import Sampling, SamplingPlan
 
 MAX_SECONDS = 1e9
-"""30 years: no time in a video is later, and no video longer."""
+"""30 years: an upper limit for times in a video."""
 
 MAX_DIM = 2**16
 
@@ -25,14 +25,14 @@ _MUST_BE_SET = ("fps", "start_seconds")
 
 
 class PathBytes(bytes):
-    """A path that is not valid Unicode: a BLOB for SQLite, its hex digits after \\x for other databases."""
+    """A path that is not valid Unicode: a BLOB in SQLite, hex digits after \\x in other databases."""
 
     def as_text(self) -> str:
         return f"\\x{self.hex()}"
 
 
 def json_object(text: str, what: str) -> dict[str, Any]:
-    """Read a JSON object of a row. Raises LibraryDamaged, which says `what` it is."""
+    """Parse a JSON object. Raises LibraryDamaged, which names it by `what`."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -43,7 +43,7 @@ def json_object(text: str, what: str) -> dict[str, Any]:
 
 
 def time_of(text: str, what: str) -> datetime:
-    """Read an ISO 8601 time of a row. Raises LibraryDamaged."""
+    """Parse an ISO 8601 time. Raises LibraryDamaged."""
     try:
         return datetime.fromisoformat(text)
     except ValueError as error:
@@ -51,21 +51,21 @@ def time_of(text: str, what: str) -> datetime:
 
 
 def seconds_of(value: float, what: str) -> float:
-    """Take a time in a video from a row. Raises LibraryDamaged where no video has such a time."""
+    """Check a time in a video. Raises LibraryDamaged if it is out of range."""
     if not abs(value) < MAX_SECONDS:
         raise _damaged(what, f"{value:g}")
     return value
 
 
 def dim_of(value: int) -> int:
-    """Take the size of a space's vectors from a row. Raises LibraryDamaged where none has it."""
+    """Check a space's number of dimensions. Raises LibraryDamaged if it is out of range."""
     if not 0 < value <= MAX_DIM:
         raise _damaged("the size of a model's vectors", str(value))
     return value
 
 
 def plan_of(params: Mapping[str, Any]) -> SamplingPlan:
-    """Read the sampling plan that a frames track was made by. Raises LibraryDamaged."""
+    """Parse the sampling plan of a frames track. Raises LibraryDamaged."""
     known = {field.name for field in fields(SamplingPlan)}
     is_sound = (
         known.issuperset(params)

@@ -1,11 +1,11 @@
-"""A space's vectors as files that are mapped into memory: a cache, made from the catalog at any time.
+"""A space's vectors in memory-mapped files: a cache, which can be rebuilt from the catalog at any time.
 
-Four files grow side by side, by segment id: the rows, as they lie in memory, and whose rows they are
-(segment, video, time). Beside them, for large spaces, lie approximate indexes in FAISS's own format, and
-the order of the rows by video and time. A manifest says how much of them is good, which rows were removed,
-and of which revision of the catalog that is; it is written beside and renamed *after* the rest is on disk.
-So a kill leaves rows that no manifest speaks of, never a manifest that speaks of rows that are not there,
-and who has the files mapped keeps what they see.
+Four files grow in parallel, in order of segment id: the rows, and the segment, video and time of each row.
+For large spaces there are also approximate indexes in FAISS's format, and the order of the rows by video and
+time. A manifest states how many rows are valid, which were removed, and for which revision of the catalog; it
+is written to a temporary file, and renamed *after* everything else is on disk. So a crash may leave rows that
+are in no manifest, but never a manifest with missing rows, and processes that have files mapped are not
+affected.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ if TYPE_CHECKING:
     from vidsearch.types import Float32
 
 HALF_ROWS = 2_000_000
-"""Above this many vectors the rows are half-precision: they are read at random, so they should fit memory.
-A score then differs by 4e-5 at most from the one of float32 (`benchmarks/vector_search.py`)."""
+"""Above this many vectors the rows are half-precision: access is random, so they should fit in memory. Scores
+then differ from those of float32 by at most 4e-5 (`benchmarks/vector_search.py`)."""
 _POSITION_FIELDS = {"segments": "segment_id", "videos": "video_id", "times": "time_seconds"}
 _READ_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 24
-"""The head of an approximate index, with its centres, is shorter: 4 MB for 1,024 of 1,024 dimensions."""
+"""More than the head of an approximate index with its centroids: 4 MB for 1,024 of 1,024 dimensions."""
 _COMPACTED_ROWS = 4096
-"""Rows read at a time when files are rewritten from those before."""
+"""Rows read at a time when files are rewritten from earlier ones."""
 
 
 class VectorFiles:
@@ -52,7 +52,7 @@ class VectorFiles:
         self.manifest_path = folder / f"{space}.json"
 
     def manifest(self) -> Manifest | None:
-        """What the files hold; None where they are missing, torn, or another library's."""
+        """Return the manifest; None if files are missing, truncated, or of another library."""
         try:
             manifest = read_manifest(self.manifest_path.read_bytes())
             expected = (FORMAT, self._library, self._space, self._dim)
@@ -66,7 +66,7 @@ class VectorFiles:
         return manifest if is_whole else None
 
     def load(self, manifest: Manifest) -> Matrix:
-        """Map what a manifest speaks of. Raises OSError or ValueError where the files are gone meanwhile."""
+        """Map a manifest's rows. Raises OSError or ValueError if the files have been removed."""
         if manifest.num_rows == 0:  # nothing to map
             return in_memory(self._dim)
         paths = self._paths(manifest)
@@ -76,7 +76,7 @@ class VectorFiles:
             for path, kind in zip(paths[1:], COLUMNS.values(), strict=True)
         )
         segment_ids, video_ids, times = columns
-        # Half-precision rows are those of files too large to be in memory anyhow.
+        # Half-precision rows are in files that are too large for memory anyway.
         is_large = manifest.row_type == "<f2" and hasattr(os, "preadv")
         kept = Rows(rows, file=RowFile(os.open(paths[0], os.O_RDONLY)) if is_large else None)
         everything = Matrix(segment_ids, video_ids, times, kept, self._load_order(manifest))
@@ -85,7 +85,7 @@ class VectorFiles:
     def append(
         self, manifest: Manifest, batches: Iterable[tuple[NDArray[np.void], Float32]], *, revision: int
     ) -> Manifest:
-        """Add rows after those that a manifest speaks of, a batch at a time. Raises OSError."""
+        """Add rows after a manifest's, batch by batch. Raises OSError."""
         count, crcs = manifest.num_rows, list(manifest.crc32)
         with ExitStack() as opened:
             files = [
@@ -106,13 +106,13 @@ class VectorFiles:
         return grown
 
     def remove(self, manifest: Manifest, segment_ids: Iterable[tuple[int, int]]) -> Manifest:
-        """Note that the segments in ranges [first, end) of ids are gone; `append` writes it down."""
+        """Mark rows of segments in ranges [first, end) of ids as removed. `append` writes the manifest."""
         stored = self.load(replace(manifest, removed=(), order=None)).segment_ids
         bounds = ((int(a), int(b)) for a, b in (np.searchsorted(stored, ids) for ids in segment_ids))
         return replace(manifest, removed=joined([*manifest.removed, *bounds]))
 
     def last_segment_id(self, manifest: Manifest) -> int:
-        """The segment of the last row; -1 where there is none. Raises OSError, ValueError."""
+        """Return the segment of the last row, -1 if there is none. Raises OSError, ValueError."""
         if manifest.num_rows == 0:
             return -1
         return int(_map(self._paths(manifest)[1], COLUMNS["segments"], (manifest.num_rows,))[-1])
@@ -125,9 +125,9 @@ class VectorFiles:
         row_type: str = "<f4",
         shards: Sequence[IndexFile] = (),
     ) -> Manifest:
-        """Write all rows into new files, then drop the old ones. Raises OSError.
+        """Write all rows to new files, then remove the old ones. Raises OSError.
 
-        `shards`: the approximate indexes so far; those that have all of the rows that they should are kept.
+        `shards`: the current approximate indexes; those that hold all rows of their range are kept.
         """
         fresh = Manifest(
             library=self._library,
@@ -147,7 +147,10 @@ class VectorFiles:
         return manifest
 
     def compact(self, manifest: Manifest) -> Manifest:
-        """Write the living rows into new files, as small as their number asks for. Raises OSError."""
+        """Write the rows that were not removed to new files, of the precision for their number.
+
+        Raises OSError.
+        """
         everything = self.load(replace(manifest, order=None))
 
         def batches() -> Iterable[tuple[NDArray[np.void], Float32]]:
@@ -161,12 +164,12 @@ class VectorFiles:
     # --- approximate indexes, and the order -------------------------------------------------------------
 
     def load_index(self, entry: IndexFile, *, whole: bool = False) -> ApproximateIndex | None:
-        """An approximate index; None where its file is not what was written.
+        """Read an approximate index; None if its file is not what was written.
 
-        Looks at its size and its head, and with `whole` at all of it. Damage elsewhere makes it propose
-        others, no more: what it proposes is compared exactly.
+        Checks its size and its head, or all of it with `whole`. Damage elsewhere only makes it propose other
+        candidates, which are compared exactly.
         """
-        # And FAISS, which small libraries do without.
+        # Imported here, as it needs FAISS, which small libraries never load.
         from vidsearch.store.approximate import ApproximateIndex
 
         path = self._folder / entry.name
@@ -178,7 +181,7 @@ class VectorFiles:
             return None
 
     def is_indexed(self, manifest: Manifest) -> bool:
-        """Whether the approximate indexes and the order are as the rows ask for; looks at sizes and heads."""
+        """Whether the approximate indexes and the order match the rows; checks sizes and heads only."""
         order = manifest.order
         try:
             return (
@@ -194,7 +197,7 @@ class VectorFiles:
         return path.stat().st_size == entry.size_bytes and _crc32(path, _HEAD_BYTES) == entry.head_crc32
 
     def note_indexed(self, manifest: Manifest) -> Manifest:
-        """Write down that approximate indexes and the order are as the rows ask for. Raises OSError."""
+        """Record that the approximate indexes and the order match the rows. Raises OSError."""
         if manifest.indexed_at_revision == manifest.revision:
             return manifest
         updated = replace(manifest, indexed_at_revision=manifest.revision)
@@ -211,7 +214,7 @@ class VectorFiles:
         last_segment_id: int,
         instead_of: IndexFile | None = None,
     ) -> Manifest:
-        """Write an approximate index in a file of its own. Raises OSError."""
+        """Write an approximate index to a file of its own. Raises OSError."""
         path = self._folder / f"{self._space}.{secrets.token_hex(4)}.faiss"
         try:
             index.save(path)
@@ -233,7 +236,7 @@ class VectorFiles:
             raise
 
     def with_shards(self, manifest: Manifest, shards: Iterable[IndexFile]) -> Manifest:
-        """Keep these approximate indexes, and drop the files of others. Raises OSError."""
+        """Set the approximate indexes, and remove the files of others. Raises OSError."""
         in_order = tuple(sorted(shards, key=lambda entry: entry.first_segment_id))
         if in_order == manifest.shards:
             return manifest
@@ -243,7 +246,7 @@ class VectorFiles:
         return updated
 
     def save_order(self, manifest: Manifest) -> Manifest:
-        """Write down the order of all rows by video and time, where they do not lie so. Raises OSError."""
+        """Store the order of all rows by video and time, if it differs from theirs. Raises OSError."""
         stored = self.load(replace(manifest, removed=(), order=None))
         order = order_of(stored.segment_ids, stored.video_ids, stored.times)
         entry = None
@@ -260,7 +263,7 @@ class VectorFiles:
         return updated
 
     def sweep(self, manifest: Manifest) -> None:
-        """Remove the files that a manifest does not speak of: superseded, or left by a kill."""
+        """Remove files that are not in the manifest: those that were replaced, or left by a crash."""
         keep = {path.name for path in self._paths(manifest)} | {entry.name for entry in manifest.shards}
         if manifest.order is not None:
             keep.add(manifest.order.name)
@@ -270,11 +273,11 @@ class VectorFiles:
         for pattern in (*patterns, f".{self._space}.json.*"):
             for path in self._folder.glob(pattern):
                 if path.name not in keep:
-                    with suppress(OSError):  # Windows keeps what somebody has mapped; the next sweep takes it
+                    with suppress(OSError):  # Windows keeps mapped files; the next sweep removes them
                         path.unlink()
 
     def is_sound(self, manifest: Manifest) -> bool:
-        """Read all that a manifest speaks of, and compare digests. Raises OSError."""
+        """Read all files of a manifest, and compare their checksums. Raises OSError."""
         order = manifest.order
         return (
             all(
@@ -286,7 +289,7 @@ class VectorFiles:
         )
 
     def _has_all(self, entry: IndexFile, manifest: Manifest) -> bool:
-        """Whether an approximate index has all vectors of its range of segments."""
+        """Whether an approximate index holds all vectors of its range of segments."""
         index = self.load_index(entry, whole=True)
         if index is None:
             return False
@@ -295,7 +298,7 @@ class VectorFiles:
         return bool(np.isin(ids[first:end], index.ids()).all())
 
     def _load_order(self, manifest: Manifest) -> Order | None:
-        """The order of a manifest's rows, where it is written down for all of them."""
+        """Read the stored order of a manifest's rows, if it covers all of them."""
         entry = manifest.order
         if entry is None or entry.num_rows != manifest.num_rows:
             return None
@@ -313,14 +316,14 @@ class VectorFiles:
         return tuple(self._folder / f"{stem}.{suffix}" for suffix in ("rows", *COLUMNS))
 
     def _row_sizes(self, manifest: Manifest) -> list[tuple[Path, int]]:
-        """Each file, and the bytes in it for each row."""
+        """Each file, and its bytes per row."""
         sizes = [self._dim * np.dtype(manifest.row_type).itemsize]
         sizes += [kind.itemsize for kind in COLUMNS.values()]
         return list(zip(self._paths(manifest), sizes, strict=True))
 
 
 def write_beside(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: beside, to disk, then renamed. Raises OSError."""
+    """Write a file atomically: to a temporary file, synced, then renamed. Raises OSError."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:
@@ -332,7 +335,7 @@ def write_beside(path: Path, content: bytes) -> None:
 
 
 def _map(path: Path, kind: str | np.dtype[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    """A file's first numbers, mapped, read-only; a plain view, as slicing a memmap takes its time."""
+    """Map a file's first numbers, read-only. Returns a plain array, as slicing a memmap is slow."""
     return np.asarray(np.memmap(path, dtype=kind, mode="r", shape=shape))
 
 

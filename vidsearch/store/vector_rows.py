@@ -1,7 +1,7 @@
-"""Spaces and vectors as rows: float32, little-endian, one BLOB per segment and space.
+"""SQL for spaces and vectors. A vector is float32, little-endian, one BLOB per segment and space.
 
-A space has a *revision* that counts the transactions that changed its vectors, so that a copy elsewhere can
-tell whether it is up to date. All functions take a connection; none begins or ends a transaction.
+A space has a *revision*, which counts the transactions that changed its vectors, so that vector files can be
+checked for being up to date. All functions take a connection; none begins or ends a transaction.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
 _BLOB = np.dtype("<f4")
 _MOST_NOTED = 10_000
-"""Ranges of removed segments, and additions, that are remembered for a space; a cache further behind is
-rebuilt."""
+"""How many removals and additions are recorded for a space. Vector files further behind are rebuilt."""
 _SPACE_COLUMNS = """
     s.id, s.model, s.weights_digest, s.preprocessing, s.dim, s.kind, s.revision,
     s.rewritten_at_revision, s.state
@@ -34,16 +33,16 @@ _SPACE_COLUMNS = """
 
 @dataclass(frozen=True, slots=True)
 class SpaceRow:
-    """A space as the catalog has it."""
+    """A space in the catalog."""
 
     id: int
     space: EmbeddingSpace
     revision: int
     """Counts the transactions that added or removed vectors."""
     rewritten_at_revision: int
-    """The last one that did more than add vectors to segments newer than all before."""
+    """The last revision that did more than add vectors of segments newer than all others."""
     state: TrackState = "active"
-    """Whether it is searched; `building` while an upgrade fills it."""
+    """`active` if it is searched, `building` while an upgrade fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ def ensure_space(connection: Connection, space: EmbeddingSpace) -> int:
 def spaces(
     connection: Connection, state: TrackState | None = None, kind: TrackKind | None = None
 ) -> list[SpaceRow]:
-    """All spaces, or those of a state and of a kind of segments, in the order in which they came."""
+    """All spaces, or those of a state and of a kind of segments, in the order in which they were added."""
     rows = connection.execute(
         f"""
         SELECT {_SPACE_COLUMNS} FROM spaces s
@@ -82,7 +81,7 @@ def spaces(
 
 
 def space_row(connection: Connection, space: EmbeddingSpace) -> SpaceRow | None:
-    """A space as the catalog has it, if it does."""
+    """A space in the catalog, or None."""
     row = connection.execute(
         f"SELECT {_SPACE_COLUMNS} FROM spaces s WHERE s.key = ?", (space.key,)
     ).fetchone()
@@ -96,7 +95,7 @@ def _space_row(row: Sequence[Any]) -> SpaceRow:
 
 
 def open_spaces(connection: Connection, track_id: int, spaces: Iterable[EmbeddingSpace]) -> None:
-    """Note that a track's segments are to have vectors in these spaces, beside those it has already."""
+    """Add spaces in which a track's segments are to get vectors."""
     for space in spaces:
         connection.execute(
             """
@@ -108,7 +107,7 @@ def open_spaces(connection: Connection, track_id: int, spaces: Iterable[Embeddin
 
 
 def spaces_of_track(connection: Connection, track_id: int) -> list[TrackSpace]:
-    """The spaces in which a track's segments have vectors, or are to have them."""
+    """The spaces in which a track's segments have vectors, or are to get them."""
     rows = connection.execute(
         f"""
         SELECT {_SPACE_COLUMNS}, k.is_complete, k.done_until_seconds
@@ -120,7 +119,7 @@ def spaces_of_track(connection: Connection, track_id: int) -> list[TrackSpace]:
 
 
 def window_tracks_of(connection: Connection, space_id: int) -> list[int]:
-    """The tracks of windows that were cut for a space's model, and mean nothing without their vectors."""
+    """The tracks of windows that were made for a space's model, and are useless without its vectors."""
     rows = connection.execute(
         """
         SELECT t.id FROM track_spaces k JOIN tracks t ON t.id = k.track_id
@@ -134,7 +133,7 @@ def window_tracks_of(connection: Connection, space_id: int) -> list[int]:
 def advance_spaces(
     connection: Connection, track_id: int, space_ids: Iterable[int], until_seconds: float
 ) -> None:
-    """Note how far a track's segments have vectors in these spaces."""
+    """Set up to where a track's segments have vectors in spaces."""
     connection.executemany(
         """
         UPDATE track_spaces SET done_until_seconds = max(done_until_seconds, ?)
@@ -145,7 +144,7 @@ def advance_spaces(
 
 
 def complete_spaces(connection: Connection, track_id: int, space_ids: Iterable[int]) -> None:
-    """Note that every segment of a track that is to have a vector in these spaces has one."""
+    """Mark a track's segments as having all their vectors in spaces."""
     connection.executemany(
         "UPDATE track_spaces SET is_complete = TRUE WHERE track_id = ? AND space_id = ?",
         [(track_id, space_id) for space_id in space_ids],
@@ -153,7 +152,7 @@ def complete_spaces(connection: Connection, track_id: int, space_ids: Iterable[i
 
 
 def rewind_spaces(connection: Connection, track_id: int, until_seconds: float) -> None:
-    """Note that a track's segments have vectors only up to a time."""
+    """Lower the time up to which a track's segments have vectors."""
     connection.execute(
         """
         UPDATE track_spaces SET is_complete = FALSE, done_until_seconds = min(done_until_seconds, ?)
@@ -164,7 +163,7 @@ def rewind_spaces(connection: Connection, track_id: int, until_seconds: float) -
 
 
 def cut(connection: Connection, track_id: int, space_ids: Iterable[int], from_seconds: float) -> None:
-    """Remove a track's vectors in these spaces from a time on, for the next run to continue there."""
+    """Remove a track's vectors in spaces from a time on, so that the next run continues there."""
     for space_id in space_ids:
         connection.execute(
             """
@@ -183,12 +182,12 @@ def cut(connection: Connection, track_id: int, space_ids: Iterable[int], from_se
 
 
 def set_state(connection: Connection, space_id: int, state: TrackState) -> None:
-    """Search a space, or no longer."""
+    """Set whether a space is searched."""
     connection.execute("UPDATE spaces SET state = ? WHERE id = ?", (state, space_id))
 
 
 def delete_space(connection: Connection, space_id: int) -> int:
-    """Remove a space with its vectors. Returns how many that were."""
+    """Remove a space with its vectors. Returns the number of vectors."""
     num_vectors = connection.execute("DELETE FROM vectors WHERE space_id = ?", (space_id,)).rowcount
     connection.execute("DELETE FROM track_spaces WHERE space_id = ?", (space_id,))
     connection.execute("DELETE FROM vector_removals WHERE space_id = ?", (space_id,))
@@ -198,7 +197,7 @@ def delete_space(connection: Connection, space_id: int) -> int:
 
 
 def times_without_sound_vector(connection: Connection, track_id: int, space_id: int, dim: int) -> list[float]:
-    """Times (s) of a track's segments that should have a vector in a space, and have none that is sound."""
+    """Times (s) of a track's segments whose vector in a space is missing or corrupt."""
     rows = connection.execute(
         """
         SELECT f.start_seconds, f.attributes, e.vector FROM segments f
@@ -232,9 +231,9 @@ def insert_vectors(
     rows: Iterable[tuple[int, EmbeddingSpace, Float32]],
     space_ids: Mapping[EmbeddingSpace, int],
 ) -> None:
-    """Add vectors of segments; those that are there stay.
+    """Add vectors of segments. Existing vectors are kept.
 
-    Raises ValueError where one has not its space's shape, is not finite, or is not of length one.
+    Raises ValueError if a vector does not have its space's shape, is not finite, or is not of length one.
     """
     values = []
     for segment_id, space, vector in rows:
@@ -251,9 +250,9 @@ def insert_vectors(
 
 
 def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: bool) -> None:
-    """Count a transaction that changes the vectors of these spaces.
+    """Record a transaction that changes vectors of spaces.
 
-    `rewrites`: it did not only add vectors to segments newer than all before.
+    `rewrites`: it does more than add vectors of segments newer than all others.
     """
     for space_id in space_ids:
         connection.execute("UPDATE spaces SET revision = revision + 1 WHERE id = ?", (space_id,))
@@ -262,9 +261,9 @@ def note_change(connection: Connection, space_ids: Iterable[int], *, rewrites: b
 
 
 def note_addition(connection: Connection, space_ids: Iterable[int], first_segment_id: int) -> None:
-    """Count a transaction that adds vectors to these spaces, of segments from this one on.
+    """Record a transaction that adds vectors of segments from `first_segment_id` on to spaces.
 
-    Others may be newer, and may have been there before: whose cache has such a one has to rebuild it.
+    There may be newer segments already. Vector files that contain such a segment have to be rebuilt.
     """
     for space_id in space_ids:
         note_change(connection, [space_id], rewrites=False)
@@ -281,12 +280,12 @@ def note_addition(connection: Connection, space_ids: Iterable[int], first_segmen
 def note_removal(
     connection: Connection, space_ids: Iterable[int], segments: Sequence[tuple[int, int]]
 ) -> None:
-    """Count a transaction that does nothing to the vectors of these spaces but take some away.
+    """Record a transaction that only removes vectors from spaces.
 
     Args:
         connection: The catalog's.
         space_ids: The spaces.
-        segments: Ranges [first, end) of ids, of segments that are gone.
+        segments: Ranges [first, end) of the ids of removed segments.
     """
     for space_id in space_ids:
         note_change(connection, [space_id], rewrites=False)
@@ -302,7 +301,7 @@ def note_removal(
 
 
 def _forget_if_many(connection: Connection, space_id: int, table: str) -> None:
-    """Have caches that are behind rebuilt, where more would have to be remembered for them."""
+    """Drop the records of a space if there are too many, so that outdated vector files are rebuilt."""
     (noted,) = connection.execute(f"SELECT count(*) FROM {table} WHERE space_id = ?", (space_id,)).fetchone()
     if noted > _MOST_NOTED:
         connection.execute(f"DELETE FROM {table} WHERE space_id = ?", (space_id,))
@@ -310,7 +309,7 @@ def _forget_if_many(connection: Connection, space_id: int, table: str) -> None:
 
 
 def first_addition_after(connection: Connection, space_id: int, revision: int) -> int | None:
-    """From which segment on vectors came to a space after a revision, where not all are the newest."""
+    """The first segment whose vector was added to a space after a revision, other than newest ones."""
     row = connection.execute(
         "SELECT min(first_segment_id) FROM vector_additions WHERE space_id = ? AND revision > ?",
         (space_id, revision),
@@ -340,7 +339,7 @@ def count(connection: Connection, space_id: int) -> int:
 def vectors_by_frame(
     connection: Connection, space_id: int, dim: int, frame_ids: Sequence[int]
 ) -> tuple[Int64, Float32]:
-    """The vectors of these frames, in this order; frames without one are left out."""
+    """The vectors of frames, in the given order. Frames without one are left out."""
     query = f"""
         SELECT segment_id, vector FROM vectors
         WHERE space_id = ? AND segment_id IN {LISTED}
@@ -370,7 +369,7 @@ def batches(
     """
     while found := connection.execute(query, (after_segment_id, space_id, num_rows)).fetchall():
         after_segment_id = found[-1][0]
-        # A vector of another size is damage, which `verify` reports; search goes on without it.
+        # A vector of another size is corrupt: `verify` reports it, and searches ignore it.
         rows = [row for row in found if len(row[3]) == dim * _BLOB.itemsize]
         blobs = b"".join(row[3] for row in rows)
         yield [row[:3] for row in rows], np.frombuffer(blobs, dtype=_BLOB).reshape(len(rows), dim)

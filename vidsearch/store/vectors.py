@@ -1,6 +1,6 @@
-"""Nearest neighbours within a space: exact over the mapped rows, or through an approximate index.
+"""Nearest-neighbour search within a space: exhaustive, or with approximate indexes for large spaces.
 
-Brings the vector files up to date with the catalog, and searches them. A query is a vector.
+It also brings the vector files up to date with the catalog.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ LOCK_FILE = "refresh.lock"
 EXACT_ROWS = 200_000
 """Up to this many vectors, search is exhaustive: 20 ms for 512-d ones."""
 NUMPY_ROWS = 30_000
-"""Up to this many vectors NumPy compares a query as quickly as FAISS, which takes 50 ms to import."""
+"""Up to this many vectors NumPy is as fast as FAISS for one query. FAISS takes 50 ms to import."""
 NEWER_ROWS = 10_000
-"""Up to this many vectors may be in no approximate index; these are searched exhaustively."""
+"""Up to this many vectors may be in no approximate index; they are searched exhaustively."""
 _BATCH_ROWS = 4096
 _MOST_REMOVED = 4
-"""Files are rewritten when more than one in so many of their rows was removed."""
+"""Files are rewritten when more than one in this many rows was removed."""
 _SEARCH_TIMEOUT_SECONDS = 1.0
-"""A search that finds another process at work on the files takes the vectors from the catalog instead."""
+"""If another process updates the files for longer, a search reads the vectors from the catalog instead."""
 _STILL_COMPLETE = "The library is complete without these files; searching it is slower."
 
 
@@ -54,7 +54,7 @@ class _Loaded:
 
 
 class Vectors:
-    """The vectors of a library, searchable. Safe to use from several threads."""
+    """Searches the vectors of a library. Thread-safe."""
 
     def __init__(self, catalog: Catalog, *, library_id: str) -> None:
         self._catalog = catalog
@@ -64,22 +64,17 @@ class Vectors:
         self._lock = threading.Lock()
 
     def matrix(self, space: EmbeddingSpace) -> Matrix:
-        """All vectors of a space that is searched, as new as the catalog."""
+        """Return all vectors of an active space, up to date with the catalog."""
         return self._current(space).matrix
 
     def nearest(
         self, space: EmbeddingSpace, queries: Float32, k: int, *, among: Int64 | None = None
     ) -> tuple[Int64, Float32]:
-        """The k frames whose vectors have the largest inner products with each query.
-
-        queries: float32 (q, dim). `among`: frame ids, ascending, that alone are looked at. Returns ids
-        int64 (q, k) and scores float32 (q, k), best first, equal scores by id; -1 and -inf where there are
-        fewer than k.
-        """
+        """See `Store.nearest`."""
         queries = np.atleast_2d(np.ascontiguousarray(queries, dtype=np.float32))
         if queries.ndim != 2 or queries.shape[1] != space.dim:
             raise ValueError(
-                f"Queries of {space.model} have {space.dim} numbers each, not {queries.shape[1:]}."
+                f"Queries for {space.model} have {space.dim} dimensions, not {queries.shape[1:]}."
             )
         loaded = self._current(space)
         candidates = None if among is None else loaded.matrix.rows_of(among)
@@ -112,7 +107,7 @@ class Vectors:
         return VectorFiles(self._folder, library=self._library_id, space=space.key, dim=space.dim)
 
     def forget(self) -> None:
-        """Let go of what is mapped."""
+        """Unmap all files."""
         with self._lock:
             self._loaded.clear()
 
@@ -120,7 +115,7 @@ class Vectors:
         with self._lock:
             with self._catalog.read() as connection:
                 row = vector_rows.space_row(connection, space)
-            if row is None or row.state != "active":  # of other models, not searched yet or any more
+            if row is None or row.state != "active":  # of models before or after an upgrade
                 return _Loaded(0, in_memory(space.dim))
             loaded = self._loaded.get(space.key)
             if loaded is None or loaded.revision < row.revision:
@@ -130,7 +125,7 @@ class Vectors:
 
     def _load(self, row: SpaceRow, before: _Loaded | None) -> _Loaded:
         files = self.files(row.space)
-        with suppress(OSError, ValueError):  # then from the catalog: slower, and right
+        with suppress(OSError, ValueError):  # read from the catalog instead, which is slower
             manifest = files.manifest()
             if manifest is None or manifest.revision < row.revision:
                 self._catch_up(row, _SEARCH_TIMEOUT_SECONDS, with_index=False)
@@ -140,7 +135,7 @@ class Vectors:
         return self._in_memory(row.space)
 
     def _map(self, files: VectorFiles, manifest: Manifest, before: _Loaded | None) -> _Loaded:
-        """Map what a manifest speaks of; shards that were read before are kept."""
+        """Map a manifest's rows. Shards that were read before are reused."""
         known = None if before is None else before.shards
         everything = files.load(manifest)
         if not manifest.shards:
@@ -157,7 +152,7 @@ class Vectors:
     def _best(
         self, loaded: _Loaded, queries: Float32, k: int, candidates: Int64 | None
     ) -> tuple[Float32, Int64]:
-        """The k best rows for each query, of these rows or of all: scores and rows, (q, k)."""
+        """Find the k best rows for each query: scores and row numbers, (q, k)."""
         everything, shards = loaded.matrix, loaded.shards
         num_rows = len(everything) if candidates is None else len(candidates)
         if shards is None or num_rows <= EXACT_ROWS:
@@ -171,7 +166,7 @@ class Vectors:
         best_scores, best = [], []
         for query, ids in zip(queries, likely, strict=True):
             rows = np.concatenate((everything.rows_of(np.sort(ids)), uncovered))
-            if len(rows) < k:  # too many of its vectors were removed since it was made
+            if len(rows) < k:  # too many of the shards' vectors have been removed
                 return _exhaustive(everything.vectors, queries, k, candidates)
             of_query = similarities(everything.vectors[rows], query)
             top = np.lexsort((rows, -of_query))[:k]
@@ -180,13 +175,13 @@ class Vectors:
         return np.stack(best_scores), np.stack(best)
 
     def _is_current(self, row: SpaceRow) -> bool:
-        """Whether nothing is to be done for the files of a space."""
+        """Whether the files of a space are up to date."""
         files = self.files(row.space)
         manifest = files.manifest()
         return manifest is not None and manifest.revision >= row.revision and files.is_indexed(manifest)
 
     def _catch_up(self, row: SpaceRow, timeout_seconds: float, *, with_index: bool) -> bool:
-        """Make the files as new as the catalog; False where that cannot be done now. Raises OSError."""
+        """Update the files of a space. Returns False if another process holds the lock. Raises OSError."""
         if not self._catalog.keeps_files:
             return False
         files = self.files(row.space)
@@ -234,7 +229,7 @@ class Vectors:
 
 
 def _exhaustive(rows: Rows, queries: Float32, k: int, among: Int64 | None) -> tuple[Float32, Int64]:
-    """The k best rows for each query: scores and rows, (q, k)."""
+    """Find the k best rows for each query exhaustively: scores and row numbers, (q, k)."""
     if len(queries) == 1 and len(rows) <= NUMPY_ROWS:
         return best_of_one(rows, queries[0], k, among=among)
     from vidsearch.store.exact import best_rows
@@ -252,7 +247,7 @@ def _all_after(
 
 
 def catch_up_index(files: VectorFiles, manifest: Manifest) -> Manifest:
-    """Have approximate indexes where there are too many rows for an exhaustive search. Raises OSError."""
+    """Update the approximate indexes, if there are too many rows for exhaustive search. Raises OSError."""
     from vidsearch.store import shards as sharding
 
     if manifest.num_vectors > vector_files.HALF_ROWS and manifest.row_type != "<f2":

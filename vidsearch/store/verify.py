@@ -1,8 +1,7 @@
-"""Is everything in a library what it should be, and what can be mended?
+"""Checks a library for problems, and repairs them.
 
-Each check reads, says what is wrong, and mends what it can where that is asked for. What was lost and can be
-made again from the video is cut away from there on, so that the next `index` goes on at that point. Nothing
-that only a person could make again, and no file, is touched.
+For lost data that can be made from the video again, repairing truncates the track there, so that the next
+`index` continues at that point. It never changes video files, or what only people could write again.
 """
 
 from __future__ import annotations
@@ -40,10 +39,10 @@ if TYPE_CHECKING:
 
 
 def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) -> list[Problem]:
-    """All that is wrong, and what was done about it; see `Store.verify`."""
+    """See `Store.verify`."""
     problems = list(catalog.check(repair=repair))
     if any(problem.repaired is None for problem in problems):
-        return problems  # what an unsound file says of the rest means nothing
+        return problems  # further checks on a corrupt file mean nothing
     problems += _copy(catalog)
     checks = (damaged_values, _vectors, _thumbnails, _concepts, _files)
     for check in checks:
@@ -51,7 +50,7 @@ def verify(catalog: Catalog, vectors: Callable[[], Vectors], *, repair: bool) ->
         if check is damaged_values and any(
             problem.kind == "value" and not problem.repaired for problem in problems
         ):
-            return problems  # the rest could not be read
+            return problems  # nothing else can be read
     problems += _caches(catalog, vectors(), repair=repair)
     return problems
 
@@ -65,7 +64,7 @@ def _copy(catalog: Catalog) -> list[Problem]:
 
 
 def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Segments without a vector that they should have, and vectors that are none."""
+    """Missing and corrupt vectors."""
     with catalog.read() as connection:
         videos = video_rows.all_videos(connection)
     for video in videos:
@@ -99,7 +98,7 @@ def _vectors(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 def _times_without_vector(
     connection: Connection, track: Track, of_track: vector_rows.TrackSpace
 ) -> list[float]:
-    """Times (s) of a track's segments that should have a vector in a space by now, and have none."""
+    """Times (s) of a track's segments whose vector in a space is missing, as far as the track is made."""
     until = math.inf if of_track.is_complete else of_track.done_until_seconds
     row = of_track.row
     times = vector_rows.times_without_sound_vector(connection, track.id, row.id, row.space.dim)
@@ -107,7 +106,7 @@ def _times_without_vector(
 
 
 def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Small pictures that do not decode."""
+    """Thumbnails that do not decode."""
     from vidsearch.media.images import decode_jpeg
 
     with catalog.read() as connection:
@@ -128,7 +127,7 @@ def _thumbnails(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 
 
 def _concepts(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Examples of what the library was taught: vectors that are none, pictures that do not decode."""
+    """Examples of concepts: corrupt vectors, and pictures that do not decode."""
     from vidsearch.media.images import decode_jpeg
 
     with catalog.read() as connection:
@@ -167,7 +166,7 @@ def _remake_thumbnail(catalog: Catalog, video: Video, frame_id: int, time_second
 
 
 def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Videos that are not where they were, or have changed there."""
+    """Videos whose files are missing, or have changed."""
     with catalog.read() as connection:
         known = video_rows.paths(connection)
         videos = {video.id: video for video in video_rows.all_videos(connection)}
@@ -175,7 +174,7 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
     for path, video_id, size_bytes, mtime_ns in known:
         video = videos.get(video_id)
         if video is None:
-            continue  # a path of no video, which the check for orphans tells of
+            continue  # the path of no video: the check for orphans reports it
         if not exists(path):
             what, kind = f"{path} is not there.", "file-missing"
         else:
@@ -188,7 +187,7 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
                         if seen.quick_key == video_rows.quick_key_of(connection, video_id):
                             continue
                 elif (whole := fingerprint(path)).content_hash == video.content_hash:
-                    if repair:  # only its time is new
+                    if repair:  # only its modification time has changed
                         ledger.add_path(catalog, video_id, path, whole)
                     continue
                 what, kind = f"{path} has changed since it was indexed.", "file-changed"
@@ -217,7 +216,7 @@ def _files(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 
 
 def _caches(catalog: Catalog, vectors: Vectors, *, repair: bool) -> Iterator[Problem]:
-    """The vector files, against the catalog. Files that are older than the catalog are no problem."""
+    """Vector files that differ from the catalog. Files that are only outdated are no problem."""
     with catalog.read() as connection:
         spaces = vector_rows.spaces(connection, "active")
     for row in spaces:
@@ -263,7 +262,7 @@ def _is_same(catalog: Catalog, vectors: Vectors, row: vector_rows.SpaceRow) -> b
 
 
 def _cut(catalog: Catalog, track: Track, time_seconds: float) -> str:
-    """Forget a track from a time on, for the next run to continue there."""
+    """Truncate a track at a time, so that the next run continues there."""
     with catalog.write() as connection:
         track_rows.delete_segments(connection, track.id, from_seconds=time_seconds)
         track_rows.rewind(connection, track.id, time_seconds)

@@ -1,7 +1,7 @@
-"""Are the values in a catalog's rows what they should be? A database keeps whatever is of the right type.
+"""Checks the values in a catalog's rows, beyond the types that the database enforces.
 
-Each damaged value is named with its row. It is mended by the value that loses least: a time becomes now, an
-unreadable sampling plan the default one, what cannot be read otherwise is forgotten.
+Each invalid value is reported with its row. Repairing replaces it with as little loss as possible: a time by
+the current one, a sampling plan by the default one. Other values are removed.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from vidsearch.types import SamplingPlan
 
 @dataclass(frozen=True, slots=True)
 class _Column:
-    """A column whose values are more to the program than to the database."""
+    """A column whose values have to satisfy more than its type."""
 
     table: str
     name: str
     is_sound: Callable[[object], bool]
     mended: Callable[[], object] | None
-    """What to put there instead; None removes the row."""
+    """Returns the replacement; None removes the row."""
     what_was_done: str
     where: str = "TRUE"
 
@@ -62,13 +62,13 @@ def _nothing() -> None:
 
 
 def _is_holder(value: object) -> bool:
-    """Whether it names a process as `leases` does: host, number, start."""
+    """Whether it names a process as `leases` does: host, pid, start."""
     parts = str(value).split("/")
     return len(parts) == 3 and parts[1].isdecimal() and re.fullmatch(r"\d+(\.\d+)?", parts[2]) is not None
 
 
 _MAX_CLOCK = 1e11
-"""Unix seconds: some three thousand years away."""
+"""Unix seconds: about three thousand years from 1970."""
 _IS_LENGTH = _is_number(0, MAX_SECONDS)
 _IS_TIME_HERE = _is_number(-MAX_SECONDS, MAX_SECONDS)
 _IS_CLOCK = _is_number(-_MAX_CLOCK, _MAX_CLOCK)
@@ -171,11 +171,11 @@ _DERIVED = (
         "took the kind of the segments that its vectors are of",
     ),
 )
-"""Table, column, what its value is by the other rows, and what is done where it is not."""
+"""Derived columns: table, column, the value that follows from other rows, and what repairing does."""
 
 
 def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """What is wrong with single values, and with `repair`, what was done about each."""
+    """Yield invalid values, and with `repair`, what was done about each."""
     with catalog.read() as connection:
         try:
             setting_rows.models(connection)
@@ -213,7 +213,7 @@ def damaged_values(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
 
 
 def _kinds(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
-    """Tracks of another kind than their segments' numbers say, and segments whose numbers say none."""
+    """Tracks and segments whose kind does not match the segments' ids."""
     with catalog.read() as connection:
         rows = connection.execute(
             """
@@ -232,7 +232,7 @@ def _kinds(catalog: Catalog, *, repair: bool) -> Iterator[Problem]:
         if repair:
             with catalog.write() as connection:
                 if is_known:
-                    # Shown again, so that the full-text indexes follow.
+                    # Setting the state again updates the full-text indexes.
                     change = "UPDATE tracks SET state = ? WHERE id = ?"
                     connection.execute(change, ("superseded", track_id))
                     connection.execute("UPDATE tracks SET kind = ? WHERE id = ?", (right, track_id))

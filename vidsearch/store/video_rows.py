@@ -1,4 +1,4 @@
-"""Videos, their paths and the failures, as rows.
+"""SQL for videos, their paths, and failures.
 
 All functions take a connection; none begins or ends a transaction or opens a file.
 """
@@ -25,14 +25,14 @@ _VIDEO = """
         ORDER BY state, id LIMIT 1
     )
 """
-"""A video with the frames that it is shown by: an active track comes before one that is being built."""
+"""A video with its frames track: the active one, or else one that is being built."""
 
 
 _HEX_PATH = re.compile(r"\\x(?:[0-9a-f]{2})+")
 
 
 def path_value(path: Path) -> str | bytes:
-    """A path as a catalog keeps it: text, or bytes where the name is not valid Unicode."""
+    """A path as stored in the catalog: text, or bytes if the name is not valid Unicode."""
     text = str(path)
     try:
         text.encode()
@@ -42,14 +42,14 @@ def path_value(path: Path) -> str | bytes:
 
 
 def value_path(value: object) -> Path:
-    """The path that `path_value` was made of; a damaged value is a path at which nothing is."""
+    """Parse what `path_value` returned. A corrupt value gives a path that does not exist."""
     if isinstance(value, str) and _HEX_PATH.fullmatch(value):
         value = bytes.fromhex(value[2:])
     return as_path(os.fsdecode(value) if isinstance(value, str | bytes) else str(value))
 
 
 def now() -> str:
-    """This moment, UTC, as the catalog writes times."""
+    """The current time, UTC, as stored in the catalog."""
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
@@ -62,7 +62,7 @@ def all_videos(connection: Connection) -> list[Video]:
 
 
 def videos_by_id(connection: Connection, video_ids: Iterable[int]) -> list[Video]:
-    """The videos with these ids that there are, by id."""
+    """The videos with these ids, by id. Unknown ids are left out."""
     ids = json.dumps(sorted(set(video_ids)))
     rows = connection.execute(f"{_VIDEO} WHERE v.id IN {LISTED} ORDER BY v.id", (ids,))
     return _videos(connection, rows)
@@ -113,7 +113,7 @@ def insert_video(connection: Connection, path: Path, fingerprint: Fingerprint, i
             info.num_audio_tracks,
             info.created_at.isoformat() if info.created_at else None,
             recorded.timestamp(),
-            recorded.replace(tzinfo=UTC).timestamp(),  # what the clock of its place showed
+            recorded.replace(tzinfo=UTC).timestamp(),  # local time there, as if it were UTC
             now(),
             path_value(path),
         ),
@@ -122,27 +122,27 @@ def insert_video(connection: Connection, path: Path, fingerprint: Fingerprint, i
 
 
 def recorded_local_seconds(connection: Connection) -> dict[int, float]:
-    """By video: when it was recorded, as the clock of that place showed it, in seconds since 1970."""
+    """When each video was recorded, by id: the local time there, in seconds since 1970."""
     return dict(connection.execute("SELECT id, recorded_local_seconds FROM videos").fetchall())
 
 
 def touch(connection: Connection, video_id: int) -> None:
-    """Note that something of a video has changed here."""
+    """Update a video's time of indexing."""
     connection.execute("UPDATE videos SET indexed_at = ? WHERE id = ?", (now(), video_id))
 
 
 def set_duration(connection: Connection, video_id: int, duration_seconds: float) -> None:
-    """Note how long a video turned out to be."""
+    """Set a video's measured duration."""
     connection.execute("UPDATE videos SET duration_seconds = ? WHERE id = ?", (duration_seconds, video_id))
 
 
 def set_content_hash(connection: Connection, video_id: int, content_hash: str) -> None:
-    """Note what a video's content turned out to be."""
+    """Set a video's content hash."""
     connection.execute("UPDATE videos SET content_hash = ? WHERE id = ?", (content_hash, video_id))
 
 
 def delete_video(connection: Connection, video_id: int) -> None:
-    """Remove a video, and all that belongs to it."""
+    """Remove a video, and everything that belongs to it."""
     connection.execute("DELETE FROM videos WHERE id = ?", (video_id,))
 
 
@@ -160,7 +160,7 @@ def path_row(connection: Connection, path: Path) -> tuple[int, int, int, str | N
 
 
 def put_path(connection: Connection, video_id: int, path: Path, fingerprint: Fingerprint) -> None:
-    """Note that a video is at a path; a video that was there before loses the path."""
+    """Set the video at a path. A video that was there before loses the path."""
     value = path_value(path)
     connection.execute("DELETE FROM video_paths WHERE path = ? AND video_id <> ?", (value, video_id))
     row = connection.execute(
@@ -180,23 +180,23 @@ def put_path(connection: Connection, video_id: int, path: Path, fingerprint: Fin
 
 
 def move_paths(connection: Connection, from_video_id: int, to_video_id: int) -> None:
-    """Note that all paths of a video hold another one, which has the same content."""
+    """Move all paths of a video to another one with the same content."""
     connection.execute("UPDATE video_paths SET video_id = ? WHERE video_id = ?", (to_video_id, from_video_id))
 
 
 def delete_path(connection: Connection, path: Path) -> None:
-    """Forget a path."""
+    """Delete a path."""
     connection.execute("DELETE FROM video_paths WHERE path = ?", (path_value(path),))
 
 
 def paths(connection: Connection) -> list[tuple[Path, int, int, int]]:
-    """Every known path with its video's id, size in bytes and modification time (ns)."""
+    """All paths, with the video's id, and the file's size in bytes and modification time (ns)."""
     rows = connection.execute("SELECT path, video_id, size_bytes, mtime_ns FROM video_paths ORDER BY id")
     return [(value_path(path), video_id, size, mtime) for path, video_id, size, mtime in rows]
 
 
 def pathless_ids(connection: Connection) -> list[int]:
-    """Videos that are nowhere any more: other content is at each of their paths."""
+    """Videos without a path: other content is at each of their former paths."""
     rows = connection.execute(
         "SELECT id FROM videos WHERE id NOT IN (SELECT video_id FROM video_paths) ORDER BY id"
     )
@@ -216,7 +216,7 @@ def put_failure(
     mtime_ns: int | None,
     quick_key: str | None,
 ) -> None:
-    """Note that a file could not be indexed, and what it looked like then."""
+    """Record that a file could not be indexed, with its size, time and quick key."""
     printable = reason.encode("utf-8", "backslashreplace").decode()
     connection.execute(
         """
@@ -231,7 +231,7 @@ def put_failure(
 
 
 def delete_failure(connection: Connection, path: Path) -> None:
-    """Forget that a file failed."""
+    """Delete a file's failure."""
     connection.execute("DELETE FROM failures WHERE path = ?", (path_value(path),))
 
 

@@ -1,10 +1,10 @@
-"""Which segments' words answer a query best: BM25 over the full-text index, followed only as far as it is
-asked for.
+"""Ranks segments by how well their words match a query: BM25 over the full-text index, read as deep as
+needed.
 
-What a segment scores is the sum of the weights of the words that it has. So there are no more different
-scores than sets of words, and the best segments are those with the heaviest set. The sets are asked for one
-after the other, each only until enough is found. What comes out is the ranking of all segments that have any
-of the words, which would be hundreds of thousands for common ones.
+A segment's score is the sum of the weights of the query's words that it contains. So there are only as many
+scores as sets of words, and the best segments contain the heaviest set. The sets are queried one by one, each
+only until enough segments are found. The result equals the ranking of all segments that contain any of the
+words, of which there are hundreds of thousands for common words.
 """
 
 from __future__ import annotations
@@ -36,25 +36,25 @@ if TYPE_CHECKING:
     Float64: TypeAlias = NDArray[np.float64]
 
 _WORDS_IN_SETS = 4
-"""Of a longer query this many words, its most common ones, are looked for in sets: 15 of them. All segments
-with one of its rarer words are read."""
+"""Only this many words of a query, the most common ones, are queried as sets, of which there are 15. For the
+other words, all segments that contain one are read."""
 _ALL = 2**62
 _MISREAD: TrackKind = "ocr"
-"""The kind of track whose words may be read slightly wrong."""
+"""The kind of track whose words may be misread."""
 _WEIGHT_STEP = 2.0**-20
-"""Weights are whole numbers of these, so that the same words make the same sum in whatever order."""
+"""Weights are multiples of this, so that sums do not depend on the order of the words."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Range:
-    """Segments by id, [first, end), and of those, where not None, only `among` (ascending)."""
+    """Segments with ids in [first, end), and, if not None, in `among` (ascending)."""
 
     first: int
     end: int
     among: Int64 | None = None
 
     def with_phrases(self, connection: Connection, words: str) -> _Range:
-        """The segments that have all that is in quotes, as it stands there; FTS5 alone would stem it."""
+        """Restrict the range to segments with all phrases in quotes literally: FTS5 alone would stem them."""
         phrases = exact_phrases(words)
         if not phrases:
             return self
@@ -70,9 +70,9 @@ class _Range:
     def rows(
         self, connection: Connection, expression: str, *, first: int | None = None, limit: int = _ALL
     ) -> Int64:
-        """The first segments from `first` on that an FTS5 expression fits, ascending.
+        """The first segments from `first` on that match an FTS5 expression, ascending.
 
-        Of `among` it looks at the ends only.
+        Only the ends of `among` are taken into account.
         """
         low, high = self.first if first is None else first, self.end - 1
         if self.among is not None:
@@ -84,18 +84,18 @@ class _Range:
         return selected_ids(connection, query, (expression, low, high, limit))
 
     def all_rows(self, connection: Connection, expression: str) -> Int64:
-        """All segments that an FTS5 expression fits, ascending."""
+        """All segments that match an FTS5 expression, ascending."""
         rows = self.rows(connection, expression)
         return rows if self.among is None else rows[is_in(rows, self.among)]
 
 
 class Ranked(NamedTuple):
-    """Segments by how well their words answer, best first: (n,) each."""
+    """Segments by how well their words match, best first. Each array is (n,)."""
 
     ids: Int64
     scores: Float64
     shares: Float64
-    """Of the telling words of the query, those that a segment has, in [0, 1]."""
+    """The share of the query's significant words that a segment contains, in [0, 1]."""
 
 
 _NONE = Ranked(np.empty(0, np.int64), np.empty(0), np.empty(0))
@@ -109,16 +109,13 @@ def matches(
     kinds: Sequence[WordKind],
     among: Mapping[WordKind, Int64] | None = None,
 ) -> list[SegmentMatch]:
-    """The k segments of active tracks of these kinds whose words answer best; see `best_scores`."""
+    """The best segments of active tracks with their texts; see `best_scores`."""
     ranked = best_scores(connection, words, k, kinds=kinds, among=among)
     return marked(connection, words, dict(zip(ranked.ids.tolist(), ranked.scores.tolist(), strict=True)))
 
 
 def marked(connection: Connection, words: str, scores: Mapping[int, float]) -> list[SegmentMatch]:
-    """What segments say, with the words that answer marked: of ids with their scores, in this order.
-
-    Segments that are gone are left out.
-    """
+    """See `Store.marked`."""
     if not scores:
         return []
     expression = any_word_expression(words)
@@ -158,12 +155,12 @@ def best_scores(
     kinds: Sequence[WordKind],
     among: Mapping[WordKind, Int64] | None = None,
 ) -> Ranked:
-    """The k segments of these kinds that have the most telling of the words.
+    """Find the k segments of these kinds with the most significant of the words.
 
-    BM25 without a length term (b = 0): captions are one short sentence, and say no word twice, so what is
-    left is the sum of the words' inverse document frequencies among all segments of these kinds. Ties by id.
-    `among`: of a kind, the ids, ascending, that alone may match. What is in quotes must occur as it stands. A
-    model's caption that a person's words cover whole is no match.
+    BM25 without length normalization (b = 0): captions are short sentences that rarely repeat a word, so the
+    score is the sum of the words' inverse document frequencies among all segments of these kinds. Equal
+    scores are ordered by id. Phrases in quotes must occur literally. A model's segment that a person's words
+    cover completely never matches. `among`: the only ids that may match, ascending, by kind.
     """
     shown = num_searchable(connection)
     num_segments = sum(shown.get(kind, 0) for kind in kinds)
@@ -197,8 +194,7 @@ def best_scores(
 
 
 def _likenesses(connection: Connection, terms: Sequence[str], ranges: Sequence[_Range]) -> list[str]:
-    """For text on the screen, FTS5 expressions for each of the terms and the words that look like it; empty
-    where none does."""
+    """FTS5 expressions for each of the terms or words on the screen that resemble it; empty if none does."""
     if not any((each.first, each.end) == segment_ids.id_range(_MISREAD) for each in ranges):
         return []
     like = [misread.words_like(connection, term.strip('"')) for term in terms]
@@ -217,7 +213,7 @@ def _best_like(
     ranges: Sequence[_Range],
     k: int,
 ) -> Ranked:
-    """The k best lines on the screen by words that may be read slightly wrong, which count a little less."""
+    """The k best lines on the screen, including misread words, which count a little less."""
     first, end = segment_ids.id_range(_MISREAD)
     of_text = [each for each in ranges if each.first == first and each.end == end]
     weights = _weights(connection, likenesses, num_segments, of_text) if of_text else {}
@@ -229,7 +225,7 @@ def _best_like(
 
 
 def _each_once(ids: Int64, scores: Float64, counts: Float64) -> tuple[Int64, Float64, Float64]:
-    """Segments that were found twice, by their better score alone."""
+    """Keep only the better score of segments that were found twice."""
     order = np.lexsort((-scores, ids))
     is_first = np.append(True, np.diff(ids[order]) != 0)[: len(ids)]
     kept = order[is_first]
@@ -241,7 +237,7 @@ def _has_any(within: _Range) -> bool:
 
 
 def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float], k: int) -> Ranked:
-    """The k best segments of a range, with the number of their words for a share."""
+    """The k best segments of a range, with the number of their words instead of a share."""
     rarest_first = sorted(weights, key=lambda term: -weights[term])
     rare, in_sets = rarest_first[:-_WORDS_IN_SETS], rarest_first[-_WORDS_IN_SETS:]
     best = _all_with_any(connection, rare, in_sets, weights, within) if rare else _NONE
@@ -250,7 +246,7 @@ def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float
     for chosen, weight in _sets(in_sets, weights):
         if len(best.ids) == k and best.scores[-1] > weight:
             break
-        # Segments that have more of the words than these are known already, from a heavier set.
+        # Segments that contain more words than this set were found by a heavier set.
         new = _first_unknown(connection, " AND ".join(chosen), k, known, within)
         known = union([known, new])
         scores = np.concatenate([best.scores, np.full(len(new), weight)])
@@ -262,7 +258,7 @@ def _best_of(connection: Connection, within: _Range, weights: Mapping[str, float
 def _weights(
     connection: Connection, terms: Sequence[str], num_segments: int, ranges: Sequence[_Range]
 ) -> dict[str, float]:
-    """The inverse document frequencies of those of the terms that some of so many segments has."""
+    """The inverse document frequencies of the terms that occur among `num_segments` segments."""
     counts = connection.num_fitting(terms, [(each.first, each.end) for each in ranges])
     weights = {}
     for term, count in zip(terms, counts, strict=True):
@@ -273,7 +269,7 @@ def _weights(
 
 
 def num_searchable(connection: Connection) -> dict[WordKind, int]:
-    """The number of segments in active tracks, by kind; kinds without a track are not there."""
+    """The number of segments in active tracks, by kind. Kinds without a track are left out."""
     query = """
         SELECT kind, producer = ?, sum(num_segments) FROM tracks WHERE state = 'active' GROUP BY 1, 2
     """
@@ -282,7 +278,7 @@ def num_searchable(connection: Connection) -> dict[WordKind, int]:
 
 
 def _sets(terms: Sequence[str], weights: Mapping[str, float]) -> list[tuple[tuple[str, ...], float]]:
-    """All sets of the terms with the sums of their weights, the heaviest first."""
+    """All sets of the terms with the sums of their weights, heaviest first."""
     sets = [chosen for size in range(1, len(terms) + 1) for chosen in combinations(terms, size)]
     weighed = [(chosen, sum(weights[term] for term in chosen)) for chosen in sets]
     return sorted(weighed, key=lambda each: -each[1])
@@ -295,7 +291,7 @@ def _all_with_any(
     weights: Mapping[str, float],
     within: _Range,
 ) -> Ranked:
-    """All segments that have one of the terms, ascending, with their scores by all the terms."""
+    """All segments that contain any of the terms, ascending, with their scores."""
     rows_of = [within.all_rows(connection, term) for term in terms]
     found = union(rows_of)
     any_term = " OR ".join(terms)
@@ -309,7 +305,7 @@ def _all_with_any(
 
 
 def _first_unknown(connection: Connection, expression: str, k: int, known: Int64, within: _Range) -> Int64:
-    """The first k segments (or some more) that an FTS5 expression fits and that are not known, ascending."""
+    """The first k or more segments that match an FTS5 expression and are not known, ascending."""
     found: list[Int64] = []
     first, limit = within.first, k
     while True:
@@ -334,8 +330,10 @@ def _best(ranked: Ranked, k: int) -> Ranked:
 def _texts(
     connection: Connection, expression: str | None, found: Iterable[int]
 ) -> dict[int, tuple[int, int, float, float, str, str]]:
-    """Of each segment: its track, its video, its start and end, its text, and the text with its matches
-    marked: none where it answers by what it means."""
+    """Each segment's track, video, start, end, text, and text with highlighted matches.
+
+    The last one is empty for a segment that matches by meaning only.
+    """
     query = f"""
         SELECT s.id, t.id, t.video_id, s.start_seconds, s.end_seconds, s.text
         FROM segments s JOIN tracks t ON t.id = s.track_id

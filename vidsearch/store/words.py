@@ -1,4 +1,4 @@
-"""A user's words, as FTS5 takes them. Knows FTS5's grammar, and no table."""
+"""Converts users' words to FTS5 expressions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 _TERM = re.compile(r'"([^"]*)"(\*?)|([^\s"]+)')
 _WORD = re.compile(r"[^\W_]+")
 _NOT_TEXT = re.compile("[\0\ud800-\udfff]")
-"""What SQLite takes for no text: NUL, and what stands for a byte that was no UTF-8."""
+"""Characters that SQLite does not accept in text: NUL, and surrogates for bytes that are not UTF-8."""
 _STOP_WORDS = frozenset(
     (
         "a", "an", "and", "are", "as", "at", "be", "by", "for", "from", "has", "he", "her", "his", "in", "is",
@@ -15,7 +15,7 @@ _STOP_WORDS = frozenset(
         "was", "were", "which", "who", "with",
     )
 )  # fmt: skip
-"""Words that nearly every caption has: they rank nothing, and scoring their matches takes long."""
+"""Words in nearly every caption: they do not affect the ranking, and scoring their matches is slow."""
 _COMMON_WORDS = _STOP_WORDS.union(
     (
         "about", "after", "again", "ain", "all", "also", "am", "any", "aren", "because", "been", "before",
@@ -32,15 +32,15 @@ _COMMON_WORDS = _STOP_WORDS.union(
         "without", "won", "would", "wouldn", "yes", "yet", "you", "your", "yours", "yourself", "yourselves",
     )
 )  # fmt: skip
-"""Words that hold sentences on anything together, in parts where they have an apostrophe."""
+"""Function words, which occur in sentences on any subject; contractions in parts."""
 
 
 def telling_terms(words: str) -> list[str]:
-    """FTS5 terms for the words that tell texts apart, each once.
+    """Return FTS5 terms for the distinct significant words.
 
-    Words are stemmed; `sun*` stands for all that begin so; "red car" in quotes is one term. A query of common
-    words alone ("to be or not to be") is one term, too: any long text has them all somewhere. No input is a
-    syntax error.
+    Words are stemmed; `sun*` is a prefix; "red car" in quotes is one term. A query of function words only
+    ("to be or not to be") is one term, too, as any long text contains each of them somewhere. Any text is
+    valid.
     """
     tokens = words_of(words)
     if len(tokens) > 1 and _COMMON_WORDS.issuperset(tokens) and '"' not in words and "*" not in words:
@@ -51,22 +51,22 @@ def telling_terms(words: str) -> list[str]:
 
 
 def is_telling(words: str) -> bool:
-    """Whether any of the words tells captions apart."""
+    """Whether any of the words is significant: not a stop word."""
     return any(term.lower() not in _STOP_WORDS for term, _ in _terms(words))
 
 
 def any_word_expression(words: str) -> str | None:
-    """An FTS5 expression for texts with any of the telling words, or None where there are none."""
+    """An FTS5 expression for texts with any of the significant words; None if there are no words."""
     return " OR ".join(telling_terms(words)) or None
 
 
 def all_words_expression(words: str) -> str:
-    """An FTS5 expression for texts with all of the words; without words, one that fits nothing."""
+    """An FTS5 expression for texts with all of the words. Without words, it matches nothing."""
     return " AND ".join(quoted for _, quoted in _terms(words)) or '""'
 
 
 def exact_phrases(words: str) -> list[tuple[str, ...]]:
-    """The phrases in quotes, each as its words in small letters; one that a star follows ends in "*"."""
+    """The phrases in quotes, each as lower-case words. A phrase followed by a star ends in "*"."""
     found = []
     for phrase, star, _ in _TERM.findall(words):
         tokens = words_of(phrase)
@@ -76,7 +76,7 @@ def exact_phrases(words: str) -> list[tuple[str, ...]]:
 
 
 def has_phrase(text: str, phrase: tuple[str, ...]) -> bool:
-    """Whether a text has the words of a phrase as they are, one after the other."""
+    """Whether a text contains the words of a phrase literally, in sequence."""
     tokens = words_of(text)
     whole, begins = (phrase[:-1], True) if phrase[-1] == "*" else (phrase, False)
     for start in range(len(tokens) - len(whole) + 1):
@@ -87,7 +87,7 @@ def has_phrase(text: str, phrase: tuple[str, ...]) -> bool:
 
 
 def words_of(text: str) -> tuple[str, ...]:
-    """The words of a text, in small letters."""
+    """The words of a text, in lower case."""
     return tuple(_WORD.findall(text.casefold()))
 
 

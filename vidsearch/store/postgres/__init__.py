@@ -1,1 +1,1 @@
-"""A library's rows on a PostgreSQL server."""
+"""Catalogs on a PostgreSQL server."""

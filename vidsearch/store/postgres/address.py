@@ -1,7 +1,7 @@
 """Addresses of libraries on a server: `postgresql://user@host:5432/database?schema=name&replica=host2`.
 
-`schema` is where in the database the library is, `vidsearch` where it is not said; `replica` the host and
-port of a server that only reads. The rest is libpq's own; passwords best come from PGPASSWORD or ~/.pgpass.
+`schema` is the library's schema in the database, by default `vidsearch`; `replica` the host and port of a
+read-only replica. All other parts are libpq's. Passwords are best kept in PGPASSWORD or ~/.pgpass.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class ServerAddress:
     """A library on a server."""
 
     conninfo: str
-    """What libpq connects by; it may hold a password."""
+    """The connection string for libpq, which may contain a password."""
     replica_conninfo: str | None
     schema: str
     shown: str
@@ -28,9 +28,9 @@ class ServerAddress:
 
 
 def server_url(path: str | os.PathLike[str]) -> str | None:
-    """The address of a server that a library's path is; None where it is a folder.
+    """Return a library's path as a server's URL; None if it is a folder.
 
-    A `pathlib.Path` has taken one slash of two.
+    Also accepts a `pathlib.Path`, which collapses the two slashes to one.
     """
     text = os.fspath(path)
     match = _URL.fullmatch(text) if isinstance(text, str) else None
@@ -41,20 +41,20 @@ def server_url(path: str | os.PathLike[str]) -> str | None:
 
 
 def fit_for_a_path(text: str) -> str:
-    """A library's path or address in a form that `pathlib.Path` does not change the meaning of."""
+    """Return a library's path or address in a form that `pathlib.Path` preserves."""
     url = server_url(text)
     return text if url is None else url.replace(":///", "://@/", 1)
 
 
 def server_address(url: str) -> ServerAddress:
-    """Take an address apart. Raises ValueError where it is none."""
+    """Parse an address. Raises ValueError if it is invalid."""
     parts = urlsplit(url)
     options = parse_qsl(parts.query, keep_blank_values=True)
     own = {name: value for name, value in options if name in ("schema", "replica")}
     rest = urlencode([(name, value) for name, value in options if name not in own], safe="/,:")
     schema = own.get("schema", DEFAULT_SCHEMA)
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]{0,62}", schema):
-        raise ValueError(f"{schema!r} is no name of a schema: letters, digits and _")
+        raise ValueError(f"{schema!r} is not a schema name, which consists of letters, digits and _")
     user, _, hosts = parts.netloc.rpartition("@")
     name, _, _ = user.partition(":")
     shown_user = f"{name}@" if name else ""

@@ -1,8 +1,8 @@
-"""A catalog on a PostgreSQL server: connections, transactions, and the server's errors in our words.
+"""A catalog on a PostgreSQL server: connections, transactions, and conversion of the server's errors.
 
-Each reading is a snapshot; writers on all machines take turns by an advisory lock that ends with their
-transaction, so that one which dies gives back its turn with all that it had not committed. The rows are the
-truth; the vector files that searches use are made from them where the search runs.
+Each read is a snapshot. Writers on all machines take turns by an advisory lock, which ends with their
+transaction, so that the lock of a writer that dies is released. Vector files are built from the rows on each
+machine that searches.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
 CONNECT_SECONDS = 10
 IDLE_SECONDS = 60
-"""A writer whose machine is gone keeps its turn for this long at most."""
+"""A writer whose machine disappears holds the lock for at most this long."""
 _CONNECTING: dict[str, Any] = {"autocommit": True, "connect_timeout": CONNECT_SECONDS}
 _MAX_CONNECTIONS = 16
 _CHANGED_ROWS, _CHANGED_SHARE = 50, 0.1
-"""After so many changes the figures by which the server plans are taken again, as by autovacuum."""
+"""After this many changes the planner's statistics are updated, as autovacuum does."""
 _LOCK_CLASS = 0x76737263
-"""Of advisory locks: those of this program."""
+"""The class of vidsearch's advisory locks."""
 _CUT_OFF = (psycopg.OperationalError, psycopg.errors.IdleInTransactionSessionTimeout, PoolTimeout)
 _FORBIDDEN = (
     psycopg.errors.InsufficientPrivilege,
@@ -54,7 +54,7 @@ _FORBIDDEN = (
     psycopg.errors.DiskFull,
 )
 
-logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # what it would print is raised here
+logging.getLogger("psycopg.pool").addHandler(logging.NullHandler())  # it logs errors that are raised here
 
 
 class PostgresCatalog:
@@ -64,7 +64,7 @@ class PostgresCatalog:
         try:
             self._at = server_address(url)
         except ValueError as error:
-            raise LibraryNotFound(f"This is no address of a library: {error}.") from error
+            raise LibraryNotFound(f"This is not an address of a library: {error}.") from error
         self.address = self._at.shown
         self.read_only = read_only
         self.keeps_files = True
@@ -75,7 +75,7 @@ class PostgresCatalog:
                 self._create(raw)
             library_id = self._checked(raw)
         self.folder = Path(platformdirs.user_cache_path("vidsearch")) / "libraries" / library_id
-        with suppress(OSError):  # then searches take the vectors from the server
+        with suppress(OSError):  # searches then read the vectors from the server
             self.folder.mkdir(parents=True, exist_ok=True)
         self._pool = self._open_pool(self._at.conninfo)
         replica = self._at.replica_conninfo
@@ -83,7 +83,7 @@ class PostgresCatalog:
 
     @contextmanager
     def read(self) -> Iterator[PostgresConnection]:
-        """See `Catalog.read`. Asks the replica, if there is one, until this process writes."""
+        """See `Catalog.read`. Uses the replica, if there is one, until this process writes."""
         current: PostgresConnection | None = getattr(self._threads, "current", None)
         if current is not None:
             yield current
@@ -103,11 +103,11 @@ class PostgresCatalog:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn the server's errors into the library's."""
+        """Convert the server's errors to the library's."""
         try:
             yield
         except (psycopg.IntegrityError, psycopg.DataError):
-            raise  # a mistake of the program's, not of the server
+            raise  # a bug in vidsearch, not a fault of the server
         except _FORBIDDEN as error:
             raise LibraryNotWritable(
                 f"The library {self.address} cannot be written: {_first_line(error)}."
@@ -136,7 +136,7 @@ class PostgresCatalog:
             self._replica.close()
 
     def size_bytes(self) -> int:
-        """The bytes of the library's tables on the server."""
+        """Return the size of the library's tables on the server."""
         with self.read() as connection:
             query = """
                 SELECT coalesce(sum(pg_total_relation_size(oid)), 0) FROM pg_class
@@ -150,9 +150,9 @@ class PostgresCatalog:
             return int(connection.execute("SELECT last_value FROM writes").fetchone()[0])
 
     def settle(self) -> None:
-        """Take the figures by which the server plans, where they are of a library of another size.
+        """Update the planner's statistics if the library's size has changed much.
 
-        Its own turn at that may be a minute away.
+        Autovacuum may do so only a minute later.
         """
         if self.read_only:
             return
@@ -198,7 +198,7 @@ class PostgresCatalog:
 
     @contextmanager
     def _begun(self, statement: str) -> Iterator[PostgresConnection]:
-        """A connection of the pool in a transaction, which is this thread's until it ends."""
+        """Begin a transaction on a connection of the pool, which this thread keeps until it ends."""
         raw = self._taken(statement)
         try:
             connection = PostgresConnection(raw)
@@ -216,7 +216,7 @@ class PostgresCatalog:
             self._pool_of(raw).putconn(raw)
 
     def _taken(self, statement: str) -> psycopg.Connection[Any]:
-        """A connection after its first statement; one that the server has closed meanwhile is passed over."""
+        """Take a connection that the server has not closed, and execute its first statement."""
         pools = [self._pool]
         if self._replica is not None and not self._has_written:
             pools.insert(0, self._replica)
@@ -227,7 +227,7 @@ class PostgresCatalog:
                 except PoolTimeout:
                     if pool is self._pool:
                         raise
-                    break  # the replica is gone: the server itself has it all
+                    break  # the replica is gone: use the server itself
                 try:
                     raw.execute(statement)
                 except psycopg.OperationalError:
@@ -262,13 +262,13 @@ class PostgresCatalog:
             f"SET search_path TO {self._at.schema}, pg_catalog; "
             f"SET idle_in_transaction_session_timeout TO '{IDLE_SECONDS}s'; "
             f"SET lock_timeout TO '{WRITE_TIMEOUT_SECONDS:.0f}s'; "
-            # A plan for the words at hand, and none compiled for longer than it runs: benchmarks/postgres.py.
-            "SET plan_cache_mode TO force_custom_plan; SET jit TO off"
+            # Plans for the actual words, and no JIT, which takes longer than the queries:
+            # benchmarks/postgres.py. "SET plan_cache_mode TO force_custom_plan; SET jit TO off"
         )
         raw.adapters.register_loader("numeric", _WholeNumber)
 
     def _create(self, raw: psycopg.Connection[Any]) -> None:
-        """Make the library where there is none, whole or not at all."""
+        """Create the library if there is none, in one transaction."""
         if self._has_library(raw):
             return
         with raw.transaction():
@@ -311,7 +311,7 @@ class PostgresCatalog:
 
 
 class _WholeNumber(psycopg.adapt.Loader):
-    """Sums of whole numbers are whole numbers, as everywhere else."""
+    """Loads sums of integers as integers, as other databases return them."""
 
     def load(self, data: Any) -> int | float:
         text = bytes(data).decode()

@@ -1,4 +1,4 @@
-"""Is a catalog on a server sound? The server keeps what rows refer to; the words of texts are kept by us."""
+"""Checks a catalog on a server: its full-text index. The server itself enforces references between rows."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _WRONG_COUNTS = f"""
 
 
 def _without_their_words(connection: Connection) -> list[tuple[int, str]]:
-    """Segments, (id, text), whose words in the index are not those of their text, or not shown as it is."""
+    """Segments, (id, text), whose entry in the full-text index does not match their text or state."""
     query = """
         SELECT s.text, f.words = ?::tsvector, f.letters IS NOT DISTINCT FROM ?::tsvector,
             f.is_shown = (t.state = 'active')

@@ -1,7 +1,7 @@
-"""A connection to a catalog on a PostgreSQL server, which takes the SQL that SQLite takes.
+"""A connection to a catalog on a PostgreSQL server, which accepts the SQL that is written for SQLite.
 
-What the two say otherwise is translated here, once for each statement: placeholders, lists of numbers, the
-clock, and expressions of words. Two-argument `max` and `min` are functions of the catalog's schema.
+Differences are translated here, once for each statement: placeholders, lists of numbers, the clock, and
+full-text expressions. Two-argument `max` and `min` are functions of the catalog's schema.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _IN_POSTGRES = (
     (IDS_AS_TEXT, "'[' || coalesce(string_agg(id::text, ','), '') || ']'"),
 )
 _NO_WORD = "\x01"
-"""A word that no text has."""
+"""A word that no text contains."""
 _MAX_POSITION, _MAX_WORD_BYTES = 16383, 2000
-"""What a tsvector holds."""
+"""The limits of a tsvector."""
 
 
 class PostgresConnection:
@@ -50,7 +50,7 @@ class PostgresConnection:
         return PostgresCursor(cursor)
 
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
-        """Keep the words of segments beside them, to be found while their track is shown."""
+        """Add texts to the full-text index, which is searched while their track is active."""
         made = indexed(rows)
         self.execute(
             """
@@ -67,7 +67,7 @@ class PostgresConnection:
         )
 
     def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
-        """See `Connection.num_fitting`; segments with a single word are counted as they come and go."""
+        """See `Connection.num_fitting`. Counts for single words are maintained by triggers."""
         words = {expression: word for expression in expressions if (word := _only_word(expression))}
         query = """
             SELECT word, sum(num_segments) FROM segments_words
@@ -84,7 +84,7 @@ class PostgresConnection:
         ]
 
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """See `Connection.lines_like`; lines with equally many come by their ids."""
+        """See `Connection.lines_like`. Lines with equally many trigrams are ordered by id."""
         query = """
             SELECT s.text FROM segments_fts f JOIN segments s ON s.id = f.rowid
             WHERE f.letters @@ ?::tsquery AND NOT f.words @@ ?::tsquery AND f.is_shown
@@ -97,7 +97,7 @@ class PostgresConnection:
 
 
 class PostgresCursor:
-    """The rows of a statement."""
+    """The resulting rows of a statement."""
 
     def __init__(self, cursor: psycopg.Cursor[Any]) -> None:
         self._cursor = cursor
@@ -122,17 +122,17 @@ class PostgresCursor:
 
 @dataclass(frozen=True, slots=True)
 class Indexed:
-    """What a segment is found by, as PostgreSQL takes it."""
+    """A segment's entry in the full-text index."""
 
     segment_id: int
     words: str
     letters: str | None
-    """Three letters at a time, of lines on the screen alone. Spaces around a line make its first and last
-    letters like those of other words."""
+    """The trigrams of a line on the screen; None for other segments. Spaces around the line make trigrams at
+    its ends like those between words."""
 
 
 def indexed(rows: Iterable[tuple[int, str]]) -> list[Indexed]:
-    """What segments are found by: (id, text)."""
+    """The index entries of segments, (id, text)."""
     known = list(rows)
     words = tokens(text for _, text in known)
     lines = {segment_id: f" {text} " for segment_id, text in known if _is_on_screen(segment_id)}
@@ -153,7 +153,7 @@ def _is_on_screen(segment_id: int) -> bool:
 
 
 def tsvector(words: Sequence[str]) -> str:
-    """Words in the order of their text, as PostgreSQL takes them."""
+    """A text's words, in order, as a tsvector."""
     places: dict[str, list[str]] = {}
     for place, word in enumerate(words, start=1):
         places.setdefault(word, []).append(str(min(place, _MAX_POSITION)))
@@ -161,7 +161,7 @@ def tsvector(words: Sequence[str]) -> str:
 
 
 def tsquery(expression: str) -> str:
-    """An FTS5 expression of quoted terms, AND, OR and brackets, as PostgreSQL takes it."""
+    """An FTS5 expression of quoted terms, AND, OR and parentheses as a tsquery."""
     parts = re.findall(r'"([^"]*)"(\*?)|(AND|OR)|([()])', expression)
     of_terms = iter(tokens(term for term, _, operator, bracket in parts if not operator and not bracket))
     written = []
@@ -177,7 +177,7 @@ def tsquery(expression: str) -> str:
 
 
 def _only_word(expression: str) -> str | None:
-    """The one word that an expression asks for, as it is kept; None where it asks for something else."""
+    """The word that an expression consists of, as stored; None if it is anything else."""
     term = re.fullmatch(r'"([^"]*)"', expression)
     words = tokens([term[1]])[0] if term else []
     return _cut(words[0]) if len(words) == 1 else None
@@ -194,11 +194,11 @@ def _quoted(word: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Statement:
-    """A statement as PostgreSQL takes it."""
+    """A statement, translated for PostgreSQL."""
 
     text: QueryNoTemplate
     words_at: frozenset[int]
-    """Places of the parameters that are expressions of words."""
+    """Positions of the parameters that are full-text expressions."""
 
     def values(self, parameters: Sequence[Any]) -> list[Any]:
         return [

@@ -1,7 +1,7 @@
-"""The catalog's tables on a PostgreSQL server: made from SQLite's own, so that each is defined once.
+"""The catalog's tables on a PostgreSQL server, derived from SQLite's, so that each is defined once.
 
-A table that a migration adds to SQLite's schema is here by itself. What only one of the two has, the
-full-text index, is written out below.
+A table that a migration adds to SQLite's schema is included automatically. Only the full-text index is
+written out below.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _COUNTED = f"""
     FROM {{}}, unnest(words) WHERE is_shown GROUP BY 1, 2
 """
 WORD_COUNTS = _COUNTED.format("segments_fts")
-"""Selects what `segments_words` should hold."""
+"""Selects what `segments_words` should contain."""
 
 _AFTER = f"""
 -- Vectors and pictures do not get smaller, and belong beside their keys.
@@ -81,7 +81,7 @@ CREATE TRIGGER tracks_words AFTER UPDATE OF state ON tracks FOR EACH ROW
 
 
 def create(schema_name: str) -> str:
-    """SQL that makes a catalog of today's format in a schema that is there and empty."""
+    """SQL that creates a catalog of the current format in an existing, empty schema."""
     made = "\n".join(map(_definition, tables()))
     version = (
         f"INSERT INTO settings (key, value) VALUES ('{setting_rows.FORMAT_VERSION}', '{FORMAT_VERSION}');"

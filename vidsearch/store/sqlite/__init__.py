@@ -1,1 +1,1 @@
-"""A library's rows in a SQLite file."""
+"""Catalogs in a SQLite file."""

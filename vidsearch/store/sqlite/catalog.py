@@ -1,7 +1,7 @@
-"""The SQLite file of a library: connections, transactions, and SQLite's errors in the library's words.
+"""The SQLite file of a library: connections, transactions, and conversion of SQLite's errors.
 
-Reading takes a snapshot and never waits; writing waits for its turn, then is one transaction. Every thread
-has a connection of its own. Knows the file, not the rows: what is in the tables, `*_rows.py` know.
+Reading uses a snapshot and never waits. Writing waits for its turn, and is one transaction. Each thread has
+its own connection. The SQL is in `*_rows.py`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 CATALOG_FILE = "catalog.sqlite3"
 LOCK_FILE = "write.lock"
 BUSY_SECONDS = 120.0
-"""How long SQLite waits for another program (a backup, a database browser) that locks the file."""
+"""How long to wait for another program that locks the file, such as a backup or a database browser."""
 
 _WHAT_TO_DO = "Put a copy back if you have one; else move the folder away and index the videos again."
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT)
@@ -47,7 +47,7 @@ _FULL_OR_FORBIDDEN = {
 class SqliteCatalog:
     """One library's SQLite file; see `vidsearch.store.catalog.Catalog`.
 
-    Opening brings an older format up to date (not with `read_only`). Raises LibraryNotFound, LibraryDamaged,
+    Opening migrates an older format, unless `read_only`. Raises LibraryNotFound, LibraryDamaged,
     LibraryTooNew, LibraryNotWritable.
     """
 
@@ -85,7 +85,7 @@ class SqliteCatalog:
 
     @property
     def connection(self) -> SqliteConnection:
-        """This thread's connection; outside a transaction each statement sees the newest state."""
+        """This thread's connection. Outside a transaction, each statement sees the latest state."""
         connection: SqliteConnection | None = getattr(self._threads, "connection", None)
         if connection is None:
             if self._is_closed:
@@ -126,18 +126,18 @@ class SqliteCatalog:
 
     @contextmanager
     def errors(self) -> Iterator[None]:
-        """Turn SQLite's errors into the library's."""
+        """Convert SQLite's errors to the library's."""
         try:
             yield
         except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
-            raise  # a mistake of the program's, not of the file
+            raise  # a bug in vidsearch, not a fault of the file
         except sqlite3.DatabaseError as error:
             raise self._in_words(error) from error
 
     def close(self) -> None:
-        """Close every thread's connection; the catalog stays closed.
+        """Close all threads' connections.
 
-        The last process to close leaves one file, with no log beside.
+        When the last process closes, SQLite merges the write-ahead log into the file.
         """
         self._is_closed = True
         with self._connections_lock:
@@ -147,7 +147,7 @@ class SqliteCatalog:
         self._threads = threading.local()
 
     def size_bytes(self) -> int:
-        """The bytes of all files below the folder; files that go while it looks count for nothing."""
+        """Return the size of all files below the folder. Files that disappear meanwhile are ignored."""
         total = 0
         for parent, _, names in os.walk(self.folder):
             for name in names:
@@ -165,7 +165,7 @@ class SqliteCatalog:
         return tuple(found)
 
     def settle(self) -> None:
-        """SQLite needs no figures to follow its indexes."""
+        """Do nothing: SQLite's plans do not depend on statistics here."""
 
     def check(self, *, repair: bool) -> Iterator[Problem]:
         """See `Catalog.check`."""
@@ -185,7 +185,7 @@ class SqliteCatalog:
             connection.execute("INSERT INTO sqlite_sequence (name, seq) VALUES (?, ?)", (name, last))
 
     def _keep(self, connection: SqliteConnection) -> None:
-        """Remember a connection for closing it, and close those of threads that have ended."""
+        """Keep a connection for `close`, and close the connections of threads that have ended."""
         with self._connections_lock:
             for thread, ended in self._connections:
                 if not thread.is_alive():
@@ -207,12 +207,12 @@ class SqliteCatalog:
                 return
             for left_by_a_kill in self.folder.glob(f".{CATALOG_FILE}.*"):
                 left_by_a_kill.unlink(missing_ok=True)
-            # Made beside, then renamed: no process ever sees a catalog that is half made.
+            # Created under another name, then renamed: no process sees an incomplete catalog.
             beside = self.folder / f".{CATALOG_FILE}.{os.getpid()}"
             connection = sqlite3.connect(beside, isolation_level=None, factory=SqliteConnection)
             try:
                 connection.execute(f"PRAGMA page_size = {schema.PAGE_BYTES}")
-                connection.execute("PRAGMA synchronous = OFF")  # on disk before it is renamed, see below
+                connection.execute("PRAGMA synchronous = OFF")  # it is synced before the rename below
                 schema.migrate(connection)
                 setting_rows.put(connection, setting_rows.LIBRARY_ID, uuid.uuid4().hex)
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -240,7 +240,7 @@ class SqliteCatalog:
             connection = self._connect_with("ro")
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
         except sqlite3.OperationalError:
-            # A folder in which SQLite can make no shared memory: nobody else writes there, either.
+            # SQLite cannot create shared memory in this folder, so no other process writes to it.
             return self._connect_with("ro&immutable=1")
         return connection
 
@@ -255,7 +255,7 @@ class SqliteCatalog:
             factory=SqliteConnection,
         )
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: sound after any kill of the process
+        connection.execute("PRAGMA synchronous = NORMAL")  # with WAL: consistent after a crash of the process
         return connection
 
     def _format_version(self) -> int:
@@ -268,7 +268,7 @@ class SqliteCatalog:
                 schema.migrate(self.connection)
 
     def _wrong_format(self, version: int) -> LibraryError:
-        if version == 0:  # an empty file, too: a library's is never empty
+        if version == 0:  # also an empty file, which no library has
             return LibraryDamaged(f"{self.path} is not a catalog of vidsearch. {_WHAT_TO_DO}")
         if version > schema.FORMAT_VERSION:
             return LibraryTooNew(
@@ -299,6 +299,6 @@ class SqliteCatalog:
 
 
 def _end(connection: SqliteConnection, statement: str) -> None:
-    # An error such as a full disk may have rolled back by itself.
+    # After an error such as a full disk, SQLite may have rolled back already.
     if connection.in_transaction:
         connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Is a SQLite catalog sound: its pages, its indexes, and what its rows refer to?"""
+"""Checks a SQLite catalog: its pages, its indexes, and references between rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def check(catalog: SqliteCatalog, *, repair: bool) -> Iterator[Problem]:
     for problem in _file(catalog, repair=repair):
         is_sound = is_sound and problem.repaired is not None
         yield problem
-    if is_sound:  # what an unsound file says of the rest means nothing
+    if is_sound:  # further checks on a corrupt file mean nothing
         yield from _orphans(catalog, repair=repair)
 
 
 def _file(catalog: SqliteCatalog, *, repair: bool) -> Iterator[Problem]:
-    """The SQLite file: its pages, its indexes, and the full-text indexes over it."""
+    """The SQLite file: its pages, its indexes, and its full-text indexes."""
     if (what := _first_complaint(catalog.connection)) is not None:
         repaired = None
         if repair:
@@ -62,7 +62,7 @@ def _first_complaint(connection: sqlite3.Connection) -> str | None:
 
 
 def _orphans(catalog: SqliteCatalog, *, repair: bool) -> Iterator[Problem]:
-    """Rows of what is no longer there: vectors and thumbnails without a frame, frames without a video."""
+    """Rows that reference missing rows: vectors and thumbnails without a frame, frames without a video."""
     with catalog.read() as connection:
         orphans = connection.execute("PRAGMA foreign_key_check").fetchall()
     counts: dict[tuple[str, str], int] = {}
@@ -72,7 +72,7 @@ def _orphans(catalog: SqliteCatalog, *, repair: bool) -> Iterator[Problem]:
         return
     if repair:
         with catalog.write() as connection:
-            # Removing a row may leave others without theirs; tables without row numbers name no row.
+            # Removing a row may orphan others. Tables without row ids report no row.
             while rows := connection.execute("PRAGMA foreign_key_check").fetchall():
                 for table, row_id, parent, _ in rows:
                     if row_id is not None:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 
 
 class SqliteConnection(sqlite3.Connection):
-    """SQLite's own, with what the protocol asks for besides; see `vidsearch.store.connection`."""
+    """SQLite's own connection, with the protocol's other methods; see `vidsearch.store.connection`."""
 
     def index_words(self, rows: Iterable[tuple[int, str]]) -> None:
-        """Triggers do it."""
+        """Do nothing: triggers update the index."""
 
     def num_fitting(self, expressions: Sequence[str], ranges: Sequence[tuple[int, int]]) -> list[int]:
         """See `Connection.num_fitting`."""
@@ -21,7 +21,7 @@ class SqliteConnection(sqlite3.Connection):
         ]
 
     def lines_like(self, word: str, trigrams: Sequence[str], *, num_lines: int) -> list[str]:
-        """See `Connection.lines_like`; FTS5's own rank says what most of them is."""
+        """See `Connection.lines_like`. Lines are ordered by FTS5's rank."""
         query = """
             SELECT s.text FROM segments_trigrams t JOIN segments s ON s.id = t.rowid
             WHERE segments_trigrams MATCH ?

@@ -1,9 +1,9 @@
-"""The catalog's tables, as migrations. Knows SQL, and nothing of what the rows mean to the rest.
+"""The catalog's tables, as migrations.
 
-Each migration runs in one transaction together with the record that it ran (`sqlite_utils.Migrations`), so
-a kill leaves the catalog in the old format or in the new one. `PRAGMA user_version` holds the number of
-migrations applied: a program sees from it, without importing sqlite-utils, that nothing is to be done, or
-that a later program wrote the file. Migrations are only ever added, at the end.
+Each migration and the record that it ran (`sqlite_utils.Migrations`) are one transaction, so that a crash
+leaves the catalog in the old format or in the new one. `PRAGMA user_version` holds the number of migrations
+applied: it shows, without importing sqlite-utils, whether there is nothing to do, or whether a newer program
+wrote the file. Migrations are only ever added, at the end.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
 FORMAT_VERSION = 5
-"""The number of migrations that this program knows."""
+"""The number of migrations."""
 
 PAGE_BYTES = 16384
-"""Seven 512-d vectors fill such a page; one of SQLite's usual 4096 bytes would hold one, half empty."""
+"""Holds seven vectors of 512 dimensions. SQLite's default of 4096 bytes would hold one, and be half empty."""
 
 _CATALOG = """
 CREATE TABLE settings (
@@ -192,16 +192,16 @@ CREATE TABLE corrections (
 
 
 def migrate(connection: sqlite3.Connection) -> None:
-    """Bring a catalog, an empty one too, to the current format: one transaction for each step.
+    """Migrate a catalog, or an empty file, to the current format, in one transaction per migration.
 
-    Raises sqlite3.DatabaseError; the catalog is then as it was.
+    Raises sqlite3.DatabaseError; the migration that failed is rolled back.
     """
-    from sqlite_utils import Database  # a tenth of a second, which a search need not spend
+    from sqlite_utils import Database  # takes 100 ms to import, and searches do not need it
 
-    # Tables are rebuilt below, which must not delete what refers to them: https://sqlite.org/lang_altertable.html
+    # Tables are rebuilt below, which must not delete rows that reference them: https://sqlite.org/lang_altertable.html
     connection.execute("PRAGMA foreign_keys = OFF")
     try:
-        # The plugins of somebody's sqlite-utils command have no business in a library.
+        # Plugins of the user's sqlite-utils command must not change a library.
         _migrations().apply(Database(connection, execute_plugins=False))
     finally:
         connection.execute("PRAGMA foreign_keys = ON")

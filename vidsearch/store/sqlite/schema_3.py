@@ -1,7 +1,7 @@
 """From format 2 to format 3: frames, captions, corrections, shots and subtitles become segments of tracks.
 
-Vectors and thumbnails, nearly all of a library's bytes, stay where they are: the tables that hold them only
-come to refer to segments.
+Vectors and thumbnails, nearly all of a library's bytes, are not moved: their tables only reference segments
+instead.
 """
 
 from __future__ import annotations
@@ -161,7 +161,7 @@ _Segment = tuple[float, float, str | None, dict[str, Any]]
 
 
 def to_tracks(connection: sqlite3.Connection) -> None:
-    """Bring a catalog of format 2 to format 3, inside the transaction that is open."""
+    """Migrate a catalog from format 2 to format 3, inside the open transaction."""
     execute_all(connection, _TABLES)
     _model_captions(connection)
     _human_captions(connection)
@@ -176,8 +176,7 @@ def to_tracks(connection: sqlite3.Connection) -> None:
 
 
 def _model_captions(connection: sqlite3.Connection) -> None:
-    """Each frame's newest caption by a model goes into an active track, the older ones into superseded
-    ones."""
+    """Move each frame's latest caption by a model to an active track, and older ones to superseded tracks."""
     rows = connection.execute(
         """
         SELECT f.video_id, c.level, c.model, c.prompt, n.start_seconds, n.end_seconds, c.text, c.raw_text,
@@ -205,7 +204,7 @@ def _model_captions(connection: sqlite3.Connection) -> None:
 
 
 def _runs(captions: Iterable[_Row]) -> Iterator[_Segment]:
-    """A caption and those that were carried over from it, frame after frame, as one segment."""
+    """Merge a caption and those carried over from it, in consecutive frames, into one segment."""
     run: _Segment | None = None
     for _, _, _, _, start, end, text, raw_text, mean_logprob, carried_over, _ in captions:
         if run is not None and carried_over and run[1] == start and run[2] == text:
@@ -226,7 +225,7 @@ def _runs(captions: Iterable[_Row]) -> Iterator[_Segment]:
 
 
 def _human_captions(connection: sqlite3.Connection) -> None:
-    """What people wrote: the newest of each moment is active, older ones are kept as superseded tracks."""
+    """Move people's latest caption of each moment to an active track, and older ones to superseded tracks."""
     rows = connection.execute(
         """
         SELECT f.video_id, rank() OVER (PARTITION BY c.frame_id ORDER BY c.version DESC) AS level,

@@ -1,4 +1,4 @@
-"""From format 3 to format 4: tables beside those that were there, and nothing moved."""
+"""From format 3 to format 4: adds tables."""
 
 from __future__ import annotations
 

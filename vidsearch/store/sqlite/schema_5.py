@@ -1,4 +1,4 @@
-"""From format 4 to format 5: a table beside the others, and the letters of older text on the screen."""
+"""From format 4 to format 5: adds a table, and indexes the trigrams of existing text on the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Running SQL scripts inside a transaction that is open."""
+"""Runs SQL scripts inside an open transaction."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import sqlite3
 
 
 def execute_all(connection: sqlite3.Connection, sql: str) -> None:
-    """Execute statements one by one, inside the transaction that is open.
+    """Execute statements one by one, inside the open transaction.
 
-    (`sqlite3.Connection.executescript` would commit it first.)
+    `sqlite3.Connection.executescript` would commit it first.
     """
     statement = ""
     for line in sql.splitlines(keepends=True):
