@@ -20,6 +20,9 @@ _UNSEEN = re.compile(
 """Direction marks and characters without a width. The two joiners (U+200C, U+200D) are not among them: words
 of Persian and Hindi, and many emoji, are spelled with them."""
 
+_JOINERS = "\u200c\u200d"
+_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+
 
 class _Escapes(dict[int, str]):
     """A table for `str.translate` that keeps printable characters and escapes the others, made on demand."""
@@ -74,6 +77,21 @@ def one_line(text: str) -> str:
     if text.isprintable() and "  " not in text:  # most text, and much quicker
         return text.strip()
     return _GAPS.sub(" ", _UNSEEN.sub("", text)).strip()
+
+
+def csv_cell(value: object) -> object:
+    """Return a value as a CSV cell that is safe in a spreadsheet and on a terminal.
+
+    Text that a spreadsheet would run as a formula gets a leading apostrophe
+    (https://owasp.org/www-community/attacks/CSV_Injection). CSV cannot escape control characters and
+    direction marks, so they become `\\x1b` and the like, as on a terminal.
+    """
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, str):
+        return value
+    text = printable(value, kept=_JOINERS)
+    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text
 
 
 def counted(number: int, noun: str) -> str:

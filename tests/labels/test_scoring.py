@@ -10,7 +10,7 @@ from tests.fakes import ColourEmbedder
 from tests.search.libraries import COLOUR, add_video
 from vidsearch.errors import QueryError
 from vidsearch.labels.names import parse_labels, read_labels
-from vidsearch.labels.report import report_csv, report_svg
+from vidsearch.labels.report import ReportLine, render_report
 from vidsearch.search.engine import Searcher
 from vidsearch.search.query import Query
 from vidsearch.store.store import Store
@@ -115,8 +115,9 @@ def test_labels_as_people_give_them(tmp_path):
 
 
 def test_a_report_is_safe_to_open():
-    rows = [("=1+1", "<b>", 2, 4.0, 0.5, 0.9)]
+    lines = [ReportLine("=1+1\x1b", "<b>", 2, 4.0, 0.5, 0.9)]
 
-    assert report_csv(rows).decode("utf-8-sig").splitlines()[1] == "'=1+1,<b>,2,4.000,0.5000,0.9000"
-    assert b"&lt;b&gt;" in report_svg(rows)
-    assert b"<b>" not in report_svg(rows)
+    table, plot = render_report(lines, "csv"), render_report(lines, "svg")
+    assert table.decode("utf-8-sig").splitlines()[1] == r"'=1+1\x1b,<b>,2,4.000,0.5000,0.9000"
+    assert b"&lt;b&gt;" in plot
+    assert b"<b>" not in plot

@@ -19,10 +19,9 @@ from vidsearch.api.serving import (
     started,
     unchanged,
 )
+from vidsearch.labels.report import ReportBy, render_report
 from vidsearch.service.job_schemas import JobSchema, LabelRequest
-from vidsearch.service.label_choices import ReportBy
 from vidsearch.service.label_schemas import ReportLineSchema, SeenSchema
-from vidsearch.service.labels import render_report
 from vidsearch.service.server_schemas import LabelList, LabelReport
 
 router = APIRouter(prefix="/v1/labels", tags=["labels"], route_class=Route)

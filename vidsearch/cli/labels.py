@@ -9,7 +9,7 @@ import typer
 
 from vidsearch.cli import console, options
 from vidsearch.errors import QueryError
-from vidsearch.service.label_choices import ReportBy
+from vidsearch.labels.report import ReportBy
 from vidsearch.times import format_duration, format_moment
 
 

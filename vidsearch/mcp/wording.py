@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from vidsearch.times import format_duration, format_moment
 
 if TYPE_CHECKING:
+    from vidsearch.labels.report import ReportLine
     from vidsearch.service.answer_schemas import HitSchema
     from vidsearch.service.captions import VideoCaptions
     from vidsearch.service.concepts import Check
-    from vidsearch.service.labels import ReportLine
     from vidsearch.service.overview import Glance
     from vidsearch.service.server_schemas import SearchPage
     from vidsearch.store.concept_rows import Concept

@@ -1,4 +1,4 @@
-"""The JSON schema of labels; what the names mean is in `vidsearch.service.schemas`."""
+"""The JSON schema of labels. Names are as in `vidsearch.service.schemas`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import msgspec
 from vidsearch.service.schemas import schema_of
 
 if TYPE_CHECKING:
-    from vidsearch.service.labels import Labelled, ReportLine
+    from vidsearch.labels.report import ReportLine
+    from vidsearch.service.labels import Labelled
     from vidsearch.store.label_rows import LabelSpan
 
 
 class SeenSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A label, and how many spans it has."""
+    """A label, and its number of spans."""
 
     label: str
     count: int
 
 
 class LabelledSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run of labels did."""
+    """The result of a run of labels."""
 
     num_labels: int
     num_videos: int
@@ -36,7 +37,7 @@ class LabelledSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LabelSpanSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A label where it was seen."""
+    """A span where a label was found."""
 
     label: str
     video_id: int
@@ -50,7 +51,7 @@ class LabelSpanSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportLineSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A label, and how much of it there is."""
+    """How often and how long a label was found."""
 
     label: str
     where: str

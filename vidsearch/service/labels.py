@@ -1,4 +1,4 @@
-"""Labels over a whole library: where each is seen, how long, and how often."""
+"""Labels: search for words in every frame of a library, and report where, how long and how often."""
 
 from __future__ import annotations
 
@@ -11,28 +11,26 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
+from vidsearch.labels.report import ReportBy, ReportFormat, ReportLine, render_report
 from vidsearch.text import either
 from vidsearch.tracks import SegmentRecord
 
 if TYPE_CHECKING:
     from vidsearch.ingest import ProgressState
     from vidsearch.search.engine import Searcher
-    from vidsearch.service.label_choices import ReportBy
     from vidsearch.service.reading import LibraryReader, VideoName
     from vidsearch.store.label_rows import LabelSpan
     from vidsearch.types import Video
 
-
-ReportFormat: TypeAlias = Literal["csv", "svg"]
 _REPORT_FORMATS: dict[str, ReportFormat] = {".csv": "csv", ".svg": "svg"}
 
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """What a run of labels did."""
+    """The result of a run of labels."""
 
     num_labels: int
     num_videos: int
@@ -40,23 +38,7 @@ class Labelled:
     num_spans: int
     models: tuple[str, ...]
     seen: tuple[tuple[str, int], ...]
-    """Each label and the number of its spans, in the order of the labels."""
-
-
-@dataclass(frozen=True, slots=True)
-class ReportLine:
-    """A label, and how much of it there is: in all, on a day, in a video or a folder."""
-
-    label: str
-    where: str
-    """The day, the video's path or the folder; empty where the line is about all of the library."""
-    count: int
-    """How often it was seen: spans that are parted by more than the seconds that join them."""
-    seconds: float
-    share: float
-    """Of the seconds of video that the line is about, in [0, 1]."""
-    surest: float
-    """The highest confidence of any span."""
+    """Each label and its number of spans, in the order of the labels."""
 
 
 class Labels:
@@ -68,11 +50,11 @@ class Labels:
         self._lock = lock
 
     def names(self) -> list[str]:
-        """Return the labels that were looked for last."""
+        """Return the labels of the last run."""
         return self._library.store.labels.names()
 
     def seen(self) -> list[tuple[str, int]]:
-        """Return the labels that were looked for last, and how many spans each has."""
+        """Return the labels of the last run, and the number of spans of each."""
         counts = Counter(span.label for span in self._library.store.labels.spans())
         return [(name, counts[name]) for name in self.names()]
 
@@ -80,8 +62,8 @@ class Labels:
         """Return the labels that `apply` would look for.
 
         Raises:
-            QueryError: No label, or one that means nothing.
-            ConceptNotFound: One that names a concept that nobody taught.
+            QueryError: There is no label, or one is invalid.
+            ConceptNotFound: A label names a concept that the library was not taught.
         """
         from vidsearch.concepts.names import Names
         from vidsearch.labels.names import checked_labels, parse_labels
@@ -89,7 +71,7 @@ class Labels:
         if labels is None:
             names = self.names()
             if not names:
-                raise QueryError("No labels were looked for yet. Give some, as in --labels forklift,smoke.")
+                raise QueryError("There are no labels yet. Give some, as in --labels forklift,smoke.")
         elif labels == "concepts":
             names = [concept.name for concept in self._library.store.concepts.all()]
             if not names:
@@ -113,28 +95,29 @@ class Labels:
         on_progress: Callable[[ProgressState], None] | None = None,
         stop: threading.Event | None = None,
     ) -> Labelled:
-        """Look for labels in every frame, and keep where each is seen as a track of each video.
+        """Look for labels in every frame, and store the spans where each was found as a track of each video.
 
-        What was known of labels before is replaced, video by video.
+        Earlier labels are replaced.
 
         Args:
-            labels: Words, or names of concepts; "concepts" for every concept. None for those of the last
-                time.
-            min_confidence: From when on a frame counts; None for what a search calls found.
-            join_seconds: Spans less far apart are one; None for 2.5 seconds.
-            on_progress: Called in this thread with each new state.
-            stop: Ends the run, once it is set: what was known of labels before then stays.
+            labels: Words, or names of concepts; "concepts" for all concepts. None for the labels of the last
+                run.
+            min_confidence: The minimum confidence of a frame; None for the threshold at which a search
+                reports a match.
+            join_seconds: Spans with smaller gaps are joined; None for 2.5 seconds.
+            on_progress: Called in this thread whenever the progress changes.
+            stop: Set it to end the run. Earlier labels are then kept.
 
         Raises:
             KeyboardInterrupt: It was stopped.
-            QueryError: No label, or one that means nothing.
-            ModelUnavailable: No model at hand reads the labels.
+            QueryError: There is no label, or one is invalid.
+            ModelUnavailable: No available model can encode the labels.
         """
         from vidsearch.labels.scoring import JOIN_SECONDS, LabelScorer, by_video
 
         names = self.checked(labels)
         if min_confidence is not None and not 0 < min_confidence < 1:
-            raise QueryError(f"The least confidence is {min_confidence:g}; it must be between 0 and 1.")
+            raise QueryError(f"The minimum confidence is {min_confidence:g}; it must be between 0 and 1.")
         with self._lock:
             scorer = LabelScorer(self._searcher, names, min_confidence=min_confidence)
             num_frames = 0 if scorer.timeline is None else len(scorer.timeline)
@@ -169,27 +152,27 @@ class Labels:
         )
 
     def spans(self, video: VideoName | None = None) -> list[LabelSpan]:
-        """Return where labels were seen, by video and time.
+        """Return the spans where labels were found, by video and time.
 
         Args:
-            video: Names one video; None for all of the library.
+            video: The video, or its name; None for all videos.
 
         Raises:
-            VideoNotFound: The name fits no video, or several.
+            VideoNotFound: No video, or more than one, has this name.
         """
         return self._library.store.labels.spans(None if video is None else self._library.video(video).id)
 
     def check(self, label: str) -> None:
-        """Raise QueryError for a label that was not looked for; the message has those that are near."""
+        """Raise QueryError for a label that is not one of the last run; the message suggests similar ones."""
         known = self.names()
         if label in known:
             return
         near = get_close_matches(label, known, n=3, cutoff=0.4)
         hint = f"Did you mean {either(near)}?" if near else f"Look for it: vidsearch label --labels {label!r}"
-        raise QueryError(f"The label {label!r} was not looked for in this library. {hint}")
+        raise QueryError(f"This library has no label {label!r}. {hint}")
 
     def report(self, by: ReportBy = "label") -> list[ReportLine]:
-        """Return how often and how long each label was seen, by label, then by day, video or folder."""
+        """Return how often and how long each label was found, by label, then by day, video or folder."""
         videos = {video.id: video for video in self._library.store.videos()}
         totals: dict[tuple[str, str], list[LabelSpan]] = {}
         for span in self._library.store.labels.spans():
@@ -216,7 +199,7 @@ class Labels:
         ]
 
     def _lengths(self, by: ReportBy, videos: Iterable[Video]) -> dict[str, float]:
-        """Seconds of video for each line's place."""
+        """Seconds of video for each `where` of the lines."""
         found: dict[str, float] = {}
         recorded = self._library.store.recorded_local_seconds() if by == "day" else {}
         for video in videos:
@@ -230,7 +213,7 @@ class Labels:
 def _listener(
     num_frames: int, on_progress: Callable[[ProgressState], None] | None, stop: threading.Event | None
 ) -> Callable[[int], None]:
-    """What is called with the number of frames that were looked at, of so many."""
+    """Return a function that reports progress, given the number of frames done, and stops the run."""
     from vidsearch.ingest import ProgressState
 
     started = time.monotonic()
@@ -274,14 +257,6 @@ def _where_video(by: ReportBy, video: Video, recorded_local_seconds: float) -> s
     return ""
 
 
-def render_report(lines: Sequence[ReportLine], format: ReportFormat) -> bytes:
-    """Return a report as a table or a plot."""
-    from vidsearch.labels.report import report_csv, report_svg
-
-    rows = [(each.label, each.where, each.count, each.seconds, each.share, each.surest) for each in lines]
-    return report_csv(rows) if format == "csv" else report_svg(rows)
-
-
 def write_report(
     lines: Sequence[ReportLine],
     path: str | os.PathLike[str],
@@ -292,7 +267,7 @@ def write_report(
     """Write a report as a table (.csv) or a plot (.svg), by the file's suffix.
 
     Raises:
-        ExportError: The file may not, or cannot, be written, or has another suffix.
+        ExportError: The file exists, cannot be written, or has another suffix.
     """
     from vidsearch.errors import ExportError
     from vidsearch.outputs import OutputRule
@@ -300,5 +275,5 @@ def write_report(
     file = Path(path)
     format = _REPORT_FORMATS.get(file.suffix.lower())
     if format is None:
-        raise ExportError(f"{file} is no table and no plot: name a file that ends in .csv or .svg.")
+        raise ExportError(f"{file} is neither a table nor a plot: name a file that ends in .csv or .svg.")
     OutputRule.for_library(library.store, overwrite=overwrite).write(file, render_report(lines, format))

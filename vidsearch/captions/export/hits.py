@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from vidsearch.captions.export import edl, fcpxml, otio
 from vidsearch.captions.export.cuts import Cut, cut_of
 from vidsearch.captions.export.document import path_text
-from vidsearch.captions.export.records import cell
 from vidsearch.errors import ExportError
 from vidsearch.outputs import DEFAULT_RULE, OutputRule
-from vidsearch.text import one_line
+from vidsearch.text import csv_cell, one_line
 
 if TYPE_CHECKING:
     from vidsearch.types import SearchHit
@@ -91,13 +90,13 @@ def _csv(hits: Sequence[SearchHit]) -> bytes:
         rows.writerow(
             (
                 rank,
-                cell(path_text(hit.video.path)),
+                csv_cell(path_text(hit.video.path)),
                 round(hit.start_seconds, 3),
                 round(hit.end_seconds, 3),
                 round(hit.time_seconds, 3),
                 round(hit.score, 6),
                 "" if hit.confidence is None else round(hit.confidence, 4),
-                cell(one_line(hit.caption or "")),
+                csv_cell(one_line(hit.caption or "")),
             )
         )
     return text.getvalue().encode()

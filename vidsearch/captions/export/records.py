@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 from vidsearch.captions.export.document import CaptionedVideo, CaptionSpan, path_text
-from vidsearch.text import json_text, one_line, printable
+from vidsearch.text import csv_cell, json_text, one_line
 from vidsearch.types import IndexedFrame, TimedText
 
 JSON_FORMAT_VERSION = 1
@@ -17,9 +17,6 @@ CSV_COLUMNS = (
     "video", "frame", "time_seconds", "end_seconds", "caption", "raw_caption", "origin", "model", "prompt",
     "mean_logprob", "carried_over",
 )  # fmt: skip
-
-_FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
-_JOINERS = "\u200c\u200d"
 
 
 def write_json(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
@@ -40,7 +37,7 @@ def write_jsonl(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
 
 
 def write_csv(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one row per frame (RFC 4180, UTF-8), header first; see `cell` for what is escaped."""
+    """Write one row per frame (RFC 4180, UTF-8), header first; see `text.csv_cell` for what is escaped."""
     text = io.TextIOWrapper(out, encoding="utf-8", newline="", write_through=True)
     rows = csv.writer(text, lineterminator="\r\n")
     rows.writerow(CSV_COLUMNS)
@@ -48,7 +45,7 @@ def write_csv(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
         path = path_text(video.video.path)
         for frame in video.frames:
             record = {"video": path, **frame_record(frame)}
-            rows.writerow([cell(record[column]) for column in CSV_COLUMNS])
+            rows.writerow([csv_cell(record[column]) for column in CSV_COLUMNS])
     text.detach()
 
 
@@ -96,18 +93,3 @@ def frame_record(frame: IndexedFrame) -> dict[str, Any]:
 
 def _span_record(span: CaptionSpan | TimedText) -> dict[str, Any]:
     return {"start_seconds": span.start_seconds, "end_seconds": span.end_seconds, "text": one_line(span.text)}
-
-
-def cell(value: object) -> object:
-    """Return a value as a CSV cell that is safe in a spreadsheet and on a terminal.
-
-    Text that a spreadsheet would run as a formula gets a leading apostrophe
-    (https://owasp.org/www-community/attacks/CSV_Injection): a file's name is a stranger's input. CSV has no
-    escape of its own for control and direction marks, so they become `\\x1b` and the like, as on a terminal.
-    """
-    if isinstance(value, bool):
-        return str(value).lower()
-    if not isinstance(value, str):
-        return value
-    text = printable(value, kept=_JOINERS)
-    return f"'{text}" if text.lstrip().startswith(_FORMULA_STARTS) else text

@@ -12,10 +12,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from vidsearch.captions.export import srt, vtt
 from vidsearch.captions.export.document import CaptionSpan, clock, path_text
 from vidsearch.captions.export.layout import laid_out
-from vidsearch.captions.export.records import cell
 from vidsearch.captions.export.writing import FileFormat
 from vidsearch.errors import ExportError
-from vidsearch.text import json_text, one_line
+from vidsearch.text import csv_cell, json_text, one_line
 
 if TYPE_CHECKING:
     from vidsearch.types import Video
@@ -117,7 +116,7 @@ def _write_csv(tracks: Iterable[ExportedTrack], out: BinaryIO) -> None:
         head = (path_text(track.video.path), track.kind, track.name, track.language or "")
         for span in track.spans():
             times = (round(span.start_seconds, 3), round(span.end_seconds, 3))
-            rows.writerow([*map(cell, head), *times, cell(span.text)])
+            rows.writerow([*map(csv_cell, head), *times, csv_cell(span.text)])
     text.detach()
 
 
