@@ -60,7 +60,7 @@ def test_a_cursor_is_for_the_list_that_it_came_from(reader):
     cursor = reader.get("/v1/videos?limit=1").json()["next_cursor"]
 
     for address in (f"/v1/search?text=cat&cursor={cursor}", f"/v1/videos?name=cat&cursor={cursor}"):
-        assert "no cursor of this list" in str(problem(reader.get(address), 422)["detail"])
+        assert "not a cursor of this list" in str(problem(reader.get(address), 422)["detail"])
     problem(reader.get("/v1/videos?cursor=%00%ff"), 422)
 
 
@@ -81,7 +81,7 @@ def test_a_picture_is_sent_along_and_no_file_is_read_by_its_name(reader, sample_
     assert (answer["hits"][0]["video_id"], answer["query"]["images"]) == (2, ["data:"])
     for path in (str(tmp_path / "secret.jpg"), f"file://{tmp_path}/secret.jpg", "../secret.jpg"):
         found = problem(reader.post("/v1/search", json={"images": [path]}), 422)
-        assert "no file is read by name" in str(found["detail"])
+        assert "files are not read by name" in str(found["detail"])
     problem(reader.post("/v1/search", json={"images": ["data:image/png;base64,*"]}), 422)
     problem(reader.post("/v1/search", json={"images": ["data:image/png;base64,aGVsbG8="]}), 410)
 

@@ -143,7 +143,7 @@ def test_a_read_only_server_checks_its_library(sample_folder):
     [
         ("recaption", {"videos": "all", "captioner": "someone/some-model"}, 422, "There is no model"),
         ("recaption", {"videos": "all", "level": "video"}, 422, "There is no model 'smolvlm'"),
-        ("recaption", {"videos": "all", "language": "German"}, 422, "language means nothing at level frame"),
+        ("recaption", {"videos": "all", "language": "German"}, 422, "language does not apply to level frame"),
         ("recaption", {"videos": "zebra.mp4"}, 404, "zebra.mp4"),
         ("upgrade", {"models": "mini,/etc"}, 422, "There is no model '/etc'"),
         ("upgrade", {}, 422, "models"),

@@ -125,7 +125,9 @@ def test_concepts_go_from_one_library_to_another(writer, reader_of_a_copy):
     loaded = other.post("/v1/import/concepts", content=exported.content)
     assert (loaded.status_code, loaded.json()["concepts"][0]["num_changed"]) == (201, 2)
     assert other.get("/v1/search?text=Minka&num_hits=1").json()["hits"][0]["video_id"] == 2
-    assert "taken" in str(problem(other.post("/v1/import/concepts", content=exported.content), 422)["detail"])
+    assert "in use" in str(
+        problem(other.post("/v1/import/concepts", content=exported.content), 422)["detail"]
+    )
     again = other.post("/v1/import/concepts?adds=true", content=exported.content)
     assert again.json()["concepts"][0]["num_changed"] == 0
     for content in (b"", b"{}", b"\xff"):

@@ -93,7 +93,7 @@ def test_the_next_moments_come_by_a_cursor(library):
         assert [line[0] for line in second.splitlines() if re.match(r"\d+\. ", line)] == ["3", "4"]
         wrong = await client.call_tool("search", {**arguments, "text": "a dog"})
         assert wrong.is_error
-        assert "no cursor of this list" in wrong.content[0].text
+        assert "not a cursor of this list" in wrong.content[0].text
 
     asked(create_server(library), use)
 

@@ -56,7 +56,7 @@ def test_an_unknown_option_is_a_type_error_as_anywhere_in_python(library):
         library.search("a cat", num_hit=3)
     with pytest.raises(TypeError, match="frames_per_second'"):
         library.index("videos", frames_per_second=3)
-    with pytest.raises(QueryError, match="holds its options"):
+    with pytest.raises(QueryError, match="contains its own options"):
         library.search(Query(text="a cat"), num_hits=3)
 
 

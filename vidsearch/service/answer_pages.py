@@ -1,4 +1,4 @@
-"""Answers in parts, for clients elsewhere: all parts are of one answer, also while the library grows."""
+"""Paged answers, for HTTP clients. All pages are of one answer, even if the library changes meanwhile."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ if TYPE_CHECKING:
     from vidsearch.service.library import Library
 
 _MAX_HITS_KEPT = 50_000
-"""Of all answers together: about 100 MB."""
+"""In all answers together: about 100 MB."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     stamp: object
-    """Of the library, as it was when it answered."""
+    """The library's stamp when it answered."""
     answer: AnswerSchema
 
 
 class AnswerPages:
-    """Answers of one library to queries in JSON, the latest ones kept. Safe in any thread."""
+    """Answers JSON queries to one library page by page, and keeps the latest answers. Thread-safe."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -38,17 +38,17 @@ class AnswerPages:
         self._lock = threading.Lock()
 
     def page(self, source: str, *, limit: int, cursor: str | None = None) -> SearchPage:
-        """Return a part of the answer to a query.
+        """Return one page of the answer to a query.
 
         Args:
-            source: The query in JSON, with its pictures in it; see `received.received_query`.
-            limit: At most so many hits.
-            cursor: Where the part begins; None for the best hits, of the library as it is now.
+            source: The query in JSON, including its pictures; see `received.received_query`.
+            limit: The maximum number of hits.
+            cursor: Where the page starts; None for the best hits of a new search.
 
         Raises:
-            QueryError: No query, or no cursor of this one.
-            VideoNotFound: The query names a video that is not there.
-            ModelUnavailable: No model at hand reads the query.
+            QueryError: The query is invalid, or the cursor belongs to another query.
+            VideoNotFound: The query names a video that is not in the library.
+            ModelUnavailable: No available model can encode the query.
         """
         key = hashlib.blake2b(source.encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
         first = read_cursor(cursor, key)
@@ -64,7 +64,7 @@ class AnswerPages:
             return kept.answer
         with received_query(source) as query:
             answer = AnswerSchema.of(self._library.search(query))
-        if query.images:  # their files are gone
+        if query.images:  # their temporary files have been deleted
             answer = msgspec.structs.replace(
                 answer, query={**answer.query, "images": ["data:"] * len(query.images)}
             )

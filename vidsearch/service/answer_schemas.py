@@ -1,4 +1,4 @@
-"""Answers in the one JSON schema of `vidsearch.service.schemas`: hits, their steps, and why they are hits."""
+"""The JSON schema of answers: hits, their steps and evidence. Names are as in `vidsearch.service.schemas`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """One reason why a moment is a hit."""
+    """One reason why a moment matches a query."""
 
     kind: str
     text: str
@@ -24,7 +24,7 @@ class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
     end_seconds: float
     confidence: float | None
     reason: str
-    """The same as people read it: `said "any questions" at 0:12`."""
+    """The evidence in words: `said "any questions" at 0:12`."""
 
     @classmethod
     def of(cls, evidence: Evidence) -> Self:
@@ -32,7 +32,7 @@ class EvidenceSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a hit that was asked for as a sequence."""
+    """One step of a hit for a query with several steps."""
 
     text: str
     frame_id: int
@@ -48,7 +48,7 @@ class StepSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A moment that answers a query."""
+    """A moment that matches a query."""
 
     video_id: int
     path: str
@@ -76,7 +76,7 @@ class HitSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AnswerSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """An answer to one query."""
+    """The answer to one query."""
 
     query: dict[str, Any]
     mode: str

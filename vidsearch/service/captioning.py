@@ -1,4 +1,4 @@
-"""Captions of one video file, with no library."""
+"""Captions of one video file, without a library."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CaptionedFile:
-    """Sampled frames of a video file in words."""
+    """The captions of a video file's sampled frames."""
 
     frames: tuple[Frame, ...]
     captions: tuple[Caption, ...]
     """One for each frame."""
     summary: AggregatedCaption | None
-    """The whole in one line; None without frames."""
+    """One caption for the whole file; None without frames."""
 
 
 def caption_file(path: Path, plan: SamplingPlan, options: ModelOptions) -> CaptionedFile:
-    """Caption the sampled frames of a video, all in memory at once, and sum them up.
+    """Caption the sampled frames of a video, and summarize them. All frames are in memory at once.
 
     Args:
-        path: A video file.
-        plan: Which frames to look at.
+        path: The video file.
+        plan: Which frames to sample.
         options: The models.
 
     Raises:
-        QueryError: The models named write no captions.
+        QueryError: None of the models writes captions.
         MediaError: The file does not decode.
         ModelUnavailable: Weights are missing.
     """

@@ -1,4 +1,4 @@
-"""What the videos of a library say in words: captions of every level, and where words occur."""
+"""Captions of a library's videos at every level, and search for words in them."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ if TYPE_CHECKING:
 
 
 CaptionLevel: TypeAlias = Literal["video", "chapter", "shot", "frame", "transcript"]
-"""What a video's words are asked for: a line, the captions of its parts, or what is said in it."""
+"""One caption for the video, captions of its parts, or its transcript."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoCaptions:
-    """A video in words."""
+    """A video's captions."""
 
     video: Video
     level: CaptionLevel
     summary: Description | None
-    """The whole video in one line; None without captions."""
+    """One caption for the whole video; None without captions."""
     frames: tuple[IndexedFrame, ...] = ()
-    """Every frame, at level "frame"."""
+    """All frames, at level "frame"."""
     sections: tuple[Description, ...] = ()
-    """The shots or chapters, at those levels."""
+    """All shots or chapters, at these levels."""
     transcript: tuple[SpokenLine, ...] = ()
     """What is said, at level "transcript"."""
 
 
 @dataclass(frozen=True, slots=True)
 class LibraryCaptions:
-    """Every video of a library in one line, and one line for all."""
+    """One caption for each video of a library, and one for all of them."""
 
     summary: AggregatedCaption | None
     videos: tuple[VideoCaptions, ...]
@@ -48,21 +48,21 @@ class LibraryCaptions:
 
 @dataclass(frozen=True, slots=True)
 class WordMatch:
-    """Words of a video that have the words asked for, and where: [start, end)."""
+    """A text of a video that contains the words searched for, and its span [start, end)."""
 
     video: Video
     kind: str
-    """What they are, as `--in` names it: "captions", "corrections", "subtitles" or "chapters"."""
+    """The kind of text, as in `--in`: "captions", "corrections", "subtitles" or "chapters"."""
     start_seconds: float
     end_seconds: float
     highlighted: str
-    """The words, with HIGHLIGHT_START and HIGHLIGHT_END around each that matched."""
+    """The text, with HIGHLIGHT_START and HIGHLIGHT_END around each word that matched."""
     score: float
-    """Comparable within one answer only."""
+    """Higher is better; comparable only within one answer."""
 
     @property
     def text(self) -> str:
-        """The words, without marks."""
+        """The text without highlighting."""
         from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START
 
         return self.highlighted.replace(HIGHLIGHT_START, "").replace(HIGHLIGHT_END, "")
@@ -81,10 +81,10 @@ def read_captions(store: Store, describer: Describer, video: Video, level: Capti
 
 
 def find_words(store: Store, words: str, num_matches: int) -> list[WordMatch]:
-    """Return the words of videos that have any of the words asked for, best first.
+    """Find texts that contain any of the words, best first.
 
-    It is the search of `Library.search`, restricted to words: one ranking over captions, corrections,
-    subtitles and chapters, without a model.
+    One ranking over captions, corrections, subtitles and chapters, as in `Library.search`, but without
+    models.
     """
     query = Query(text=words, kinds=tuple(TEXT_KINDS), num_hits=num_matches, group=False, dedupe=False)
     return [

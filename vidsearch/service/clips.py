@@ -1,4 +1,4 @@
-"""Clips that a server cuts for its clients: kept in a temporary folder, the latest ones, each cut once."""
+"""Clips that servers cut for clients: cached in a temporary folder, or written to a folder."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ _MAX_BYTES = 2 * 2**30
 
 
 class ClipFiles:
-    """Files with parts of videos, in a folder that goes with the process. Safe in any thread.
+    """A cache of clips, in a folder that is deleted when the process ends. Thread-safe.
 
     Args:
-        max_bytes: The least recently used files go where all of them are larger than this.
+        max_bytes: If all files together are larger, the least recently used ones are deleted.
     """
 
     def __init__(self, *, max_bytes: int = _MAX_BYTES) -> None:
@@ -52,14 +52,14 @@ class ClipFiles:
 
         Args:
             video: The video.
-            start_seconds: The clip's first instant.
-            end_seconds: At most `MAX_SECONDS` later.
+            start_seconds: The clip's start.
+            end_seconds: The clip's end, at most `MAX_SECONDS` later.
             suffix: ".mp4", ".mkv", ".mov" or ".webm".
-            reencode: Never copy the pictures, for a player that does not know the video's codec.
+            reencode: Always re-encode the pictures, for players that do not support the video's codec.
 
         Raises:
-            QueryError: No span of this video, or too long a one.
-            MediaError: The video does not decode, or is gone.
+            QueryError: The span is not in the video, or too long.
+            MediaError: The video does not decode, or its file is missing.
             ExportError: The file cannot be written.
         """
         _check_length(start_seconds, end_seconds)
@@ -92,20 +92,20 @@ class ClipFiles:
 def cut_into(
     folder: Path, library: Library, video: VideoName, start_seconds: float, end_seconds: float
 ) -> Clip:
-    """Cut [start, end) of a video into a new file of a folder, named for both. Nothing is replaced.
+    """Cut [start, end) of a video into a new file in a folder, named after the video and the span.
 
     Args:
         folder: The folder.
         library: The library.
-        video: Names one video.
-        start_seconds: The clip's first instant.
-        end_seconds: At most `MAX_SECONDS` later.
+        video: The video's name.
+        start_seconds: The clip's start.
+        end_seconds: The clip's end, at most `MAX_SECONDS` later.
 
     Raises:
-        VideoNotFound: The name fits no video, or several.
-        QueryError: No span of this video, or too long a one.
-        MediaError: The video does not decode, or is gone.
-        ExportError: The file cannot be written, or is there.
+        VideoNotFound: No video, or more than one, has this name.
+        QueryError: The span is not in the video, or too long.
+        MediaError: The video does not decode, or its file is missing.
+        ExportError: The file exists, or cannot be written.
     """
     from vidsearch.captions.export.files import safe_name
 
@@ -124,5 +124,5 @@ def cut_into(
 def _check_length(start_seconds: float, end_seconds: float) -> None:
     if end_seconds - start_seconds > MAX_SECONDS:
         raise QueryError(
-            f"{end_seconds - start_seconds:g} s are too long for a clip: give {MAX_SECONDS:g} at most."
+            f"{end_seconds - start_seconds:g} s is too long for a clip: the maximum is {MAX_SECONDS:g} s."
         )

@@ -1,8 +1,7 @@
-"""Concepts as a file: what one library exports, any other imports.
+"""Files of concepts, which one library exports and any other imports.
 
-JSON. Each example has its picture (JPEG, base64) and its vectors (float32 little-endian, base64) with the
-space that they belong to, so that a library with that space takes them as they are, and any other makes its
-own of the pictures.
+They are JSON. Each example has its picture (JPEG, base64) and its vectors (float32 little-endian, base64),
+each with its space. A library with that space uses the vectors; any other embeds the pictures again.
 """
 
 from __future__ import annotations
@@ -54,7 +53,7 @@ class ExampleEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConceptEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """A concept with the examples that count."""
+    """A concept with the examples that are in use."""
 
     name: str
     words: str | None = None
@@ -70,7 +69,7 @@ class ConceptsFile(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class ImportedConcept:
-    """A concept out of a file."""
+    """A concept that was read from a file."""
 
     name: str
     words: str | None
@@ -78,7 +77,7 @@ class ImportedConcept:
 
 
 def write_concepts(store: Store, concepts: Iterable[Concept]) -> bytes:
-    """Return concepts as a file's content."""
+    """Return the content of a file with these concepts."""
     entries = []
     for concept in concepts:
         by_space = {space: store.concepts.vectors(concept, space) for space in store.concepts.spaces(concept)}
@@ -113,14 +112,14 @@ def _entry(store: Store, example: ConceptExample, vectors: dict[EmbeddingSpace, 
 
 
 def read_concepts(path: Path, spaces: Sequence[EmbeddingSpace]) -> list[ImportedConcept]:
-    """Return the concepts in a file, with the vectors that are of these spaces.
+    """Read the concepts in a file, with their vectors in these spaces.
 
     Raises:
-        QueryError: It cannot be read, or is no such file; the message says where.
+        QueryError: The file cannot be read, or is not a file of concepts; the message says where.
     """
     try:
         if path.stat().st_size > _MAX_BYTES:
-            raise QueryError(f"{path} is larger than {_MAX_BYTES:,} bytes: no file of concepts.")
+            raise QueryError(f"{path} is larger than {_MAX_BYTES:,} bytes, so it is not a file of concepts.")
         content = path.read_bytes()
     except OSError as error:
         raise QueryError(f"Cannot read {path}: {error.strerror or error}.") from error
@@ -130,25 +129,25 @@ def read_concepts(path: Path, spaces: Sequence[EmbeddingSpace]) -> list[Imported
 def parse_concepts(
     content: bytes, spaces: Sequence[EmbeddingSpace], *, name: str = "This"
 ) -> list[ImportedConcept]:
-    """Return the concepts in a file's content, with the vectors that are of these spaces.
+    """Parse the content of a file of concepts, with their vectors in these spaces.
 
     Args:
         content: The file's content.
         spaces: The spaces.
-        name: What errors call the file.
+        name: The file's name in errors.
 
     Raises:
-        QueryError: It is no such file; the message says where.
+        QueryError: It is not a file of concepts; the message says where.
     """
     try:
         file = msgspec.json.decode(content, type=ConceptsFile)
     except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError) as error:
         raise QueryError(
-            f"{name} is no file of concepts: {error}. `vidsearch concepts export` writes one."
+            f"{name} is not a file of concepts: {error}. `vidsearch concepts export` writes one."
         ) from error
     if file.vidsearch_concepts != FORMAT:
         raise QueryError(
-            f"{name} has format {file.vidsearch_concepts} of concepts; this program reads {FORMAT}. "
+            f"{name} has format {file.vidsearch_concepts}; this version of vidsearch reads format {FORMAT}. "
             "Update vidsearch: pip install --upgrade vidsearch"
         )
     return [_concept(name, each, spaces) for each in file.concepts]
@@ -157,7 +156,7 @@ def parse_concepts(
 def _concept(file: str, entry: ConceptEntry, spaces: Sequence[EmbeddingSpace]) -> ImportedConcept:
     name = checked_name(entry.name)
     if all(each.against for each in entry.examples):
-        raise QueryError(f"{file}: {name!r} has no example for it.")
+        raise QueryError(f"{file}: {name!r} has no positive example.")
     try:
         examples = tuple(_example(each, spaces) for each in entry.examples)
     except (binascii.Error, ValueError, MediaError) as error:
@@ -169,7 +168,7 @@ def _example(entry: ExampleEntry, spaces: Sequence[EmbeddingSpace]) -> NewExampl
     from vidsearch.media.images import decode_jpeg
 
     picture = base64.b64decode(entry.picture, validate=True)
-    decode_jpeg(picture)  # raises where it is none
+    decode_jpeg(picture)  # raises if it is not a JPEG
     vectors = {}
     for each in entry.vectors:
         space = EmbeddingSpace(each.model, each.weights_digest, each.preprocessing, each.dim)
@@ -177,7 +176,7 @@ def _example(entry: ExampleEntry, spaces: Sequence[EmbeddingSpace]) -> NewExampl
             continue
         row = np.frombuffer(base64.b64decode(each.vector, validate=True), "<f4").astype(np.float32)
         if not is_unit(row, space.dim):
-            raise ValueError(f"its vector is no unit vector of {space.dim} numbers")
+            raise ValueError(f"its vector is not a unit vector of {space.dim} numbers")
         vectors[space] = row
     return NewExample(
         source=entry.source,

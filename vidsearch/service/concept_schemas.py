@@ -1,4 +1,4 @@
-"""The JSON schema of concepts; what the names mean is in `vidsearch.service.schemas`."""
+"""The JSON schema of concepts. Names are as in `vidsearch.service.schemas`."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ class ConceptExampleSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CheckSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """How the examples of a concept fare, each by the others alone, in one space."""
+    """How well each example of a concept is found by the other ones, in one space."""
 
     model: str
     num_left_out: int
     num_found: int
-    """Of those, among the best hundredth of the library's frames."""
+    """How many of them are among the best 1% of the library's frames."""
     words_share: float
 
     @classmethod

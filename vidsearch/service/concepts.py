@@ -1,48 +1,32 @@
-"""What a library is taught: concepts by their examples, kept, checked, exported and imported."""
+"""Concepts: teach names by examples, and check, export and import them."""
 
 from __future__ import annotations
 
 import os
-import re
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from vidsearch.concepts.names import Names, checked_name, folded
-from vidsearch.errors import MediaError, QueryError
-from vidsearch.paths import exists
-from vidsearch.search.query import FrameReference
-from vidsearch.store.concept_rows import NewExample
+from vidsearch.errors import QueryError
+from vidsearch.service.concept_examples import Example, ExampleReader, refuse_contradictions, remarks
 
 if TYPE_CHECKING:
     from vidsearch.outputs import OutputRule
     from vidsearch.search.engine import Searcher
     from vidsearch.service.reading import LibraryReader
     from vidsearch.store.concept_rows import Concept, ConceptExample
-    from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame, Video
-
-Example: TypeAlias = str | os.PathLike[str] | int | FrameReference
-"""A moment "holiday.mp4@12.5", a frame "#231" or 231 as answers number them, or a picture file.
-
-A number and a `FrameReference` are never taken for a file.
-"""
-
-_FRAME = re.compile(r"#\s*(\d{1,18})")
-_MOMENT = re.compile(r".+@\s*[\d:.hms ]+", re.IGNORECASE)
-_PICTURE_PIXELS = 512
-ALIKE_COSINE = 0.985
-"""An example and a counter-example this alike teach next to nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeftOut:
-    """How an example fares when the others alone say what the concept is."""
+    """How well an example is found by a concept's other examples."""
 
     example: ConceptExample
     rank: float
-    """The share of the library's frames that stand at least as high, in [0, 1]."""
+    """The share of the library's frames that rank at least as high, in [0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,26 +35,26 @@ class Check:
 
     model: str
     left_out: tuple[LeftOut, ...]
-    """Of the examples that others can vouch for; none where there is one example, or all look the same."""
+    """One for each example; none if there is one example only, or all look the same."""
     words_share: float
-    """How far the examples bear out what the concept is in words: 0 to 1."""
+    """How well the examples agree with the concept's description, in [0, 1]."""
 
     @property
     def num_found(self) -> int:
-        """How many are among the best hundredth of the frames."""
+        """The number of examples among the best 1% of the library's frames."""
         return sum(each.rank <= 0.01 for each in self.left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class Taught:
-    """A concept after it was taught."""
+    """The result of teaching a concept."""
 
     concept: Concept
     is_new: bool
     num_changed: int
-    """How many examples came, or changed sides."""
+    """The number of examples that were added, or changed between positive and negative."""
     notes: tuple[str, ...]
-    """What the teacher should know."""
+    """Remarks for the user."""
 
 
 class Concepts:
@@ -82,19 +66,19 @@ class Concepts:
         self._lock = lock
 
     def all(self) -> list[Concept]:
-        """Return every concept, by name."""
+        """Return all concepts, by name."""
         return self._library.store.concepts.all()
 
     def named(self, name: str) -> Concept:
-        """Return the concept of a name.
+        """Return the concept with a name.
 
         Raises:
-            ConceptNotFound: There is none; the message has names that are near.
+            ConceptNotFound: There is none; the message suggests similar names.
         """
         return Names(self.all()).named(name)
 
     def examples(self, name: str) -> list[ConceptExample]:
-        """Return every example that a concept has or had, in the order in which they were given.
+        """Return all examples that a concept has or had, in the order in which they were given.
 
         Raises:
             ConceptNotFound: There is no such concept.
@@ -110,47 +94,55 @@ class Concepts:
         words: str | None = None,
         is_new: bool = False,
     ) -> Taught:
-        """Teach what a name means, by examples. Those of a concept that is there are added to it.
+        """Teach what a name means, by examples. If the concept exists, examples are added to it.
 
         Args:
-            name: What it is called. It means the concept in every query from now on.
-            examples: What shows it: moments "cat.mp4@5", frames "#231", picture files.
-            against: What does not, though one might think so.
-            words: What it is in words that any model knows, as "a grey cat"; "" takes them away.
-            is_new: Refuse a name that is taken.
+            name: The name. From now on, it means the concept in every query.
+            examples: Positive examples: moments "cat.mp4@5", frames "#231", picture files.
+            against: Negative examples: what looks similar, but is something else.
+            words: A description in words that models know, such as "a grey cat"; "" removes it.
+            is_new: Whether to refuse a name that is in use.
+
+        Returns:
+            The concept, what changed, and remarks.
 
         Raises:
-            QueryError: No such frame, contradicting examples, a name that no query could hold.
-            VideoNotFound: An example names no video, or several.
-            MediaError: A picture that cannot be read.
-            ModelUnavailable: A picture is given, and no model at hand reads it.
+            QueryError: There is no such frame, examples contradict each other, or the name is invalid.
+            VideoNotFound: An example does not name exactly one video.
+            MediaError: A picture cannot be read.
+            ModelUnavailable: There is a picture file, and no available model can embed it.
         """
         clean = checked_name(name)
         spaces = self._library.store.spaces()
         if not spaces:
             raise QueryError(
-                "The library holds no frames yet to tell a concept from: index some videos first."
+                "The library has no frames yet to learn a concept from: index some videos first."
             )
+        reader = ExampleReader(self._library, self._searcher.composer)
         new = [
-            self._example(each, spaces, is_against=is_against)
-            for given, is_against in ((examples, False), (against, True))
-            for each in _listed(given)
+            *reader.read(examples, spaces, is_against=False),
+            *reader.read(against, spaces, is_against=True),
         ]
         if not new and words is None:
-            raise QueryError(f"Nothing to teach {clean!r} by: give examples, as in --from cat.mp4@5.")
-        _refuse_contradictions(new)
+            raise QueryError(
+                f"There is nothing to teach {clean!r} by: give examples, as in --from cat.mp4@5."
+            )
+        refuse_contradictions(new)
         store = self._library.store.concepts
         before = store.find(folded(clean))
         known = [] if before is None else [each for each in store.examples(before) if not each.until_version]
         concept, num_changed = store.teach(clean, folded(clean), new, words=words, is_new=is_new)
-        return Taught(concept, before is None, num_changed, tuple(_notes(new, known, spaces)))
+        return Taught(concept, before is None, num_changed, tuple(remarks(new, known, spaces)))
 
     def check(self, name: str) -> list[Check]:
-        """Say how well a concept's examples agree: each is looked for by the others alone, in each space.
+        """Check how well a concept's examples agree, by searching for each with only the others.
+
+        Returns:
+            The results, one for each space.
 
         Raises:
             ConceptNotFound: There is no such concept.
-            ModelUnavailable: No model at hand reads its words or pictures.
+            ModelUnavailable: No available model can embed its description or pictures.
         """
         concept = self.named(name)
         examples = [
@@ -170,14 +162,18 @@ class Concepts:
         return found
 
     def forget(self, name: str, examples: Iterable[int] = ()) -> Concept:
-        """Forget a concept, or only some of its examples, by their numbers.
+        """Remove a concept, or only some of its examples.
+
+        Args:
+            name: The concept's name.
+            examples: Ids of the examples to remove; none to remove the concept.
 
         Returns:
             The concept as it was; with `examples`, as it is now.
 
         Raises:
             ConceptNotFound: There is no such concept.
-            QueryError: No such example, or no example for it would be left.
+            QueryError: There is no such example, or no positive example would be left.
         """
         concept, numbers = self.named(name), list(examples)
         store = self._library.store.concepts
@@ -193,29 +189,29 @@ class Concepts:
         return store.leave_out(concept, numbers)
 
     def picture(self, example: ConceptExample | int) -> bytes:
-        """Return the picture, JPEG, of an example, or of the one with a number.
+        """Return the picture of an example, or of the one with this id, as JPEG.
 
         Raises:
-            ConceptNotFound: There is none.
+            ConceptNotFound: There is no such example.
         """
         return self._library.store.concepts.picture(example)
 
     def export(
         self, path: str | os.PathLike[str], names: Iterable[str] = (), *, overwrite: bool = False
     ) -> int:
-        """Write concepts to a JSON file that any library imports, with pictures and vectors.
+        """Write concepts with pictures and vectors to a JSON file, which any library can import.
 
         Args:
             path: The file.
-            names: Which; all where none are named.
-            overwrite: Replace a file that exists.
+            names: The concepts; none for all.
+            overwrite: Whether to replace an existing file.
 
         Returns:
-            How many concepts were written.
+            The number of concepts written.
 
         Raises:
-            ConceptNotFound: No such concept.
-            ExportError: The file may not, or cannot, be written.
+            ConceptNotFound: There is no such concept.
+            ExportError: The file exists or cannot be written.
         """
         from vidsearch.outputs import OutputRule
 
@@ -228,7 +224,7 @@ class Concepts:
         """Return what `export` would write.
 
         Raises:
-            ConceptNotFound: No such concept.
+            ConceptNotFound: There is no such concept.
         """
         from vidsearch.service.concept_files import write_concepts
 
@@ -240,10 +236,10 @@ class Concepts:
 
         Args:
             file: The file, or its content.
-            adds: Add the examples to concepts of the same name; otherwise a name that is taken is an error.
+            adds: Whether to add examples to existing concepts of the same name, instead of raising an error.
 
         Raises:
-            QueryError: Not such a file, or a name that is taken.
+            QueryError: It is not such a file, or a name is in use.
         """
         from vidsearch.service.concept_files import parse_concepts, read_concepts
 
@@ -256,7 +252,7 @@ class Concepts:
         taken = [each.name for each in found if store.concepts.find(folded(each.name)) is not None]
         if taken and not adds:
             raise QueryError(
-                f"The name {taken[0]!r} is taken in this library. Forget that concept first, or give "
+                f"The name {taken[0]!r} is in use in this library. Forget that concept first, or give "
                 "--add to add the file's examples to it."
             )
         loaded = []
@@ -268,122 +264,3 @@ class Concepts:
             )
             loaded.append(Taught(concept, before is None, num_changed, ()))
         return loaded
-
-    # --- examples -----------------------------------------------------------------------------------
-
-    def _example(self, given: Example, spaces: Sequence[EmbeddingSpace], *, is_against: bool) -> NewExample:
-        from vidsearch.search.referenced import referenced_frame
-
-        named = given if isinstance(given, int | FrameReference) else _frame_named(os.fspath(given))
-        if isinstance(named, Path):
-            return self._picture(named, spaces, is_against=is_against)
-        if isinstance(named, FrameReference):
-            frame = referenced_frame(self._library.store, named)
-        else:
-            frame = self._frame(named)
-        video = self._library.video(frame.video_id)
-        vectors = self._vectors(frame, video, spaces)
-        return NewExample(
-            source=video.path.name,
-            content_hash=video.content_hash,
-            time_seconds=frame.time_seconds,
-            picture=self._library.store.thumbnail(frame.id),
-            is_against=is_against,
-            vectors=vectors,
-        )
-
-    def _frame(self, number: int) -> IndexedFrame:
-        try:
-            return self._library.frame(number)
-        except QueryError as error:
-            raise QueryError(
-                f"There is no frame #{number} in this library (any more): frames get other numbers when a "
-                "video is sampled again. Search for it, or name it by video and time, as in cat.mp4@5."
-            ) from error
-
-    def _vectors(
-        self, frame: IndexedFrame, video: Video, spaces: Sequence[EmbeddingSpace]
-    ) -> dict[EmbeddingSpace, Float32]:
-        found = {}
-        for space in spaces:
-            ids, rows = self._library.store.vectors(space, [frame.id])
-            if len(ids):
-                found[space] = rows[0]
-        if not found:
-            raise QueryError(
-                f"The frame of {video.path.name} at {frame.time_seconds:.10g} s is blank or has no vector: "
-                "it shows nothing to learn from."
-            )
-        return found
-
-    def _picture(self, path: Path, spaces: Sequence[EmbeddingSpace], *, is_against: bool) -> NewExample:
-        from vidsearch.media.images import read_image, thumbnail
-        from vidsearch.store.fingerprint import fingerprint
-
-        image = read_image(path)
-        jpeg = thumbnail(image, side_pixels=_PICTURE_PIXELS, quality=90)
-        if not jpeg:
-            raise MediaError("is no picture that can be kept", path=path)
-        return NewExample(
-            source=path.name,
-            content_hash=fingerprint(path).content_hash,
-            time_seconds=None,
-            picture=jpeg,
-            is_against=is_against,
-            vectors={space: self._searcher.composer.image_vector(image, space) for space in spaces},
-        )
-
-
-def _frame_named(text: str) -> int | FrameReference | Path:
-    """The frame that a text names, or the picture file. Raises QueryError for what is neither."""
-    if (number := _FRAME.fullmatch(text.strip())) is not None:
-        return int(number[1])
-    path = Path(text)
-    if exists(path):
-        return path
-    if _MOMENT.fullmatch(text):
-        return FrameReference.parse(text)
-    raise QueryError(
-        f"{text!r} is no picture file, and names no frame. Give a file, a frame as in '#231', or a "
-        "moment as in cat.mp4@5."
-    )
-
-
-def _listed(given: Example | Iterable[Example]) -> list[Example]:
-    return [given] if isinstance(given, str | os.PathLike | int | FrameReference) else list(given)
-
-
-def _refuse_contradictions(new: Sequence[NewExample]) -> None:
-    shown = {each.place for each in new if not each.is_against}
-    for each in new:
-        if each.is_against and each.place in shown:
-            raise QueryError(f"{_said(each)} is given both for the concept and against it. Keep one of them.")
-
-
-def _notes(
-    new: Sequence[NewExample], known: Sequence[ConceptExample], spaces: Sequence[EmbeddingSpace]
-) -> list[str]:
-    notes = []
-    before = {(each.content_hash, each.time_seconds): each.is_against for each in known}
-    for each in new:
-        if each.place in before and before[each.place] != each.is_against:
-            side = "against it" if each.is_against else "for it"
-            notes.append(f"{_said(each)} was an example of the other kind, and now counts {side}.")
-        elif each.place in before:
-            notes.append(f"{_said(each)} is an example already.")
-    for space in spaces:
-        rows = [(each, each.vectors[space]) for each in new if space in each.vectors]
-        for each, vector in rows:
-            for other, its in rows:
-                if each.is_against and not other.is_against and float(vector @ its) >= ALIKE_COSINE:
-                    notes.append(
-                        f"{_said(other)} (for) and {_said(each)} (against) look the same to {space.model}: "
-                        "together they teach it little."
-                    )
-    return list(dict.fromkeys(notes))
-
-
-def _said(example: NewExample) -> str:
-    if example.time_seconds is None:
-        return example.source
-    return f"{example.source}@{example.time_seconds:.10g}"

@@ -1,4 +1,4 @@
-"""Where in a picture words are seen."""
+"""Computes which parts of a picture match words."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from vidsearch.errors import QueryError
+from vidsearch.service.timelines import check_is_within
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,13 +17,9 @@ if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
 
 
-_PAST_END_SECONDS = 1.0
-"""So far after its end, a video's last picture is still what is meant."""
-
-
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A frame, and which of its parts speak for the words."""
+    """A frame, and which of its parts match words."""
 
     image: UInt8Image
     relevance: Relevance
@@ -34,18 +31,18 @@ class Explanation:
         return overlay(self.image, self.relevance)
 
     def jpeg(self, *, side_pixels: int) -> bytes:
-        """Return the same as a JPEG no wider and no higher than `side_pixels`."""
+        """Return the frame with the heat map over it as JPEG, at most `side_pixels` wide and high."""
         from vidsearch.media.images import thumbnail
 
         return thumbnail(self.overlay(), side_pixels=side_pixels, quality=85)
 
     def png(self) -> bytes:
-        """Return the frame with the heat map over it as a PNG file."""
+        """Return the frame with the heat map over it as PNG."""
         return png(self.overlay())
 
 
 def png(picture: UInt8Image) -> bytes:
-    """Return a picture as a PNG file."""
+    """Encode a picture as PNG."""
     import io
 
     from PIL import Image
@@ -58,29 +55,23 @@ def png(picture: UInt8Image) -> bytes:
 def explain_moment(
     text: str, path: Path, time_seconds: float, explainer: Callable[[], Explainer]
 ) -> Explanation:
-    """Explain the frame that a video file shows at a time.
+    """Explain the frame at a time of a video file.
 
     Args:
-        text: What is to be seen.
+        text: The words to explain.
         path: The file.
         time_seconds: The time.
-        explainer: Returns what explains; called once the frame is decoded.
+        explainer: Returns the explainer; called after the frame is decoded.
 
     Raises:
-        QueryError: There are no words, or the time is after the video's end.
+        QueryError: The text is empty, or the time is after the video's end.
         MediaError: The file does not decode.
-        ModelUnavailable: The embedder cannot be loaded, or explains nothing.
+        ModelUnavailable: The model cannot be loaded, or cannot be explained.
     """
     if not text.strip():
         raise QueryError("There are no words to look for in the picture. Give some.")
     from vidsearch.media.decode import frame_at, measured_duration
-    from vidsearch.times import format_moment
 
-    length = measured_duration(path)
-    if time_seconds > length + _PAST_END_SECONDS:
-        raise QueryError(
-            f"{path.name} is {format_moment(length)} long; there is no picture at "
-            f"{format_moment(time_seconds)}."
-        )
+    check_is_within(path, measured_duration(path), time_seconds)
     image = frame_at(path, time_seconds).image
     return Explanation(image, explainer().explain(image, text))

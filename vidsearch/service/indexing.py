@@ -1,4 +1,4 @@
-"""Videos into a library: paths and options to a run of the ingest."""
+"""Indexing: from paths and options to a run that indexes into a library."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ PathLike = str | os.PathLike[str]
 
 @dataclass(frozen=True, slots=True)
 class IndexOptions:
-    """How videos are indexed; what `vidsearch index --help` describes, under the same names."""
+    """How videos are indexed. `vidsearch index --help` describes the options, which have the same names."""
 
     models: ModelOptions = field(default_factory=ModelOptions)
     plan: SamplingPlan = field(default_factory=SamplingPlan)
@@ -54,18 +54,18 @@ class IndexOptions:
     timeout_seconds: float = 120.0
     isolate: bool = False
     exclude: tuple[str, ...] | None = None
-    """Patterns of files to pass over; None for those that the library keeps."""
+    """Patterns of files to skip; None for the library's own."""
     reindex: bool = False
     workers: RayOptions | None = None
-    """Workers on a Ray cluster; None for this machine alone."""
+    """Workers on a Ray cluster; None for this machine."""
 
     @classmethod
     def of(cls, settings: IndexSettings) -> IndexOptions:
-        """Return the options that keywords name.
+        """Convert settings to options.
 
         Raises:
-            QueryError: A setting that means nothing.
-            TypeError: A setting that there is not.
+            QueryError: A setting is invalid.
+            TypeError: There is no such setting.
         """
         given: dict[str, Any] = dict(settings)
         unknown = sorted(set(given) - set(IndexSettings.__annotations__))
@@ -88,10 +88,10 @@ _PLAN = frozenset(item.name for item in fields(SamplingPlan))
 
 
 def sampling_plan(**values: Any) -> SamplingPlan:
-    """Return the plan with these fields.
+    """Return the sampling plan with these fields.
 
     Raises:
-        QueryError: It means nothing.
+        QueryError: The plan is invalid.
     """
     from vidsearch.media.sampling import check_plan
 
@@ -104,14 +104,16 @@ def sampling_plan(**values: Any) -> SamplingPlan:
 
 
 class Indexer:
-    """Models that are loaded once, and every run that indexes with them into one library."""
+    """Keeps models loaded for several runs into one library."""
 
     def __init__(
         self, options: IndexOptions, chosen: LibraryModels, loaded: LoadedModels, *, listens: bool = False
     ) -> None:
-        """Take models that are loaded; load those that read text and that listen, where they are wanted.
+        """Take loaded models, and load those for text and speech if they are wanted.
 
-        Raises ModelUnavailable, QueryError.
+        Raises:
+            ModelUnavailable: Weights are missing.
+            QueryError: An option is invalid.
         """
         self.options = options
         self.loaded = loaded
@@ -123,16 +125,16 @@ class Indexer:
 
     @classmethod
     def load(cls, options: IndexOptions, *, store: Store | None) -> Indexer:
-        """Choose and load the models for a library, and leave the library as it is.
+        """Choose and load the models for a library. Does not change the library.
 
         Args:
-            options: What is asked for.
-            store: The library; None where it is still to be made.
+            options: The options.
+            store: The library; None if it does not exist yet.
 
         Raises:
-            LibraryError: Other models are asked for than the library has.
+            LibraryError: The options name other models than the library's.
             ModelUnavailable: Weights are missing.
-            QueryError: An option that means nothing.
+            QueryError: An option is invalid.
         """
         from vidsearch.ingest import parse_policy
 
@@ -148,7 +150,7 @@ class Indexer:
         return cls(options, chosen, load_models(chosen, options.models), listens=listens)
 
     def worker_models(self) -> WorkerModels:
-        """Return the loaded models as a worker uses them."""
+        """Return the loaded models for a worker."""
         from vidsearch.ingest import parse_policy
         from vidsearch.ingest.analyzers import CaptionAnalyzer
         from vidsearch.ingest.ray_worker import Models
@@ -171,17 +173,17 @@ class Indexer:
         )
 
     def exclude(self, store: Store) -> tuple[str, ...]:
-        """Return the patterns of files to pass over: those asked for, which the library keeps, or its own.
+        """Return the patterns of files to skip: the options', which are stored in the library, or its own.
 
         Raises:
-            QueryError: A pattern means nothing; the library keeps what it had.
+            QueryError: A pattern is invalid. The library's patterns are unchanged.
         """
         from vidsearch.media.discover import find_videos
 
         asked = self.options.exclude
         if asked is None:
             return store.exclude
-        find_videos((), exclude=asked)  # raises for a pattern that means nothing
+        find_videos((), exclude=asked)  # raises for an invalid pattern
         if asked != store.exclude:
             store.set_exclude(asked)
         return asked
@@ -194,10 +196,10 @@ class Indexer:
         on_progress: Callable[[ProgressState], None] | None = None,
         stop: threading.Event | None = None,
     ) -> IngestReport:
-        """Index videos into a library, which is bound to these models from then on.
+        """Index videos into a library, and set its models.
 
         Raises:
-            LibraryNotWritable, ModelUnavailable: What was committed before stays.
+            LibraryNotWritable, ModelUnavailable: What was committed before is kept.
         """
         from vidsearch.ingest import PipelineOptions, ingest, parse_policy
         from vidsearch.ingest.lines import read_lines
@@ -232,13 +234,13 @@ class Indexer:
             return report
         try:
             read_lines(store, on_read=None if progress is None else progress.read, stop=stop)
-        except KeyboardInterrupt:  # the videos are kept, and the next run reads the other lines
+        except KeyboardInterrupt:  # the videos are kept, and the next run embeds the remaining lines
             return replace(report, interrupted=True)
         return report
 
 
 class _Progress:
-    """Passes the states of a run on, and, once its files are done, how many lines are read."""
+    """Reports the progress of a run, and afterwards the number of lines embedded."""
 
     def __init__(self, on_progress: Callable[[ProgressState], None]) -> None:
         self._on_progress = on_progress
@@ -254,13 +256,13 @@ class _Progress:
 
 
 def _worker_models(options: IndexOptions, chosen: LibraryModels) -> WorkerModels:
-    """The models of a run, loaded where this is called."""
+    """Load the models of a run, in the calling process."""
     loaded = load_models(chosen, options.models)
     return Indexer(options, chosen, loaded, listens=bool(options.speech)).worker_models()
 
 
 def _speech_listener(options: IndexOptions) -> SpeechAnalyzer:
-    """What writes down what is said. Raises ModelUnavailable, QueryError."""
+    """Load the speech analyzer. Raises ModelUnavailable, QueryError."""
     return speech_analyzer(
         options.speech_model,
         language=options.language,
@@ -270,7 +272,7 @@ def _speech_listener(options: IndexOptions) -> SpeechAnalyzer:
 
 
 def _text_reader() -> FrameReader:
-    """What reads the text on the screen. Raises ModelUnavailable."""
+    """Load the reader of text on the screen. Raises ModelUnavailable."""
     from vidsearch.ingest.screen_text import ScreenText
     from vidsearch.models.ocr import PPOcr
 
@@ -278,15 +280,18 @@ def _text_reader() -> FrameReader:
 
 
 def has_library(folder: Path) -> bool:
-    """Return whether there is a library in a folder, or on a server. Raises LibraryError for a server that is
-    not there."""
+    """Return whether there is a library in a folder, or on a server.
+
+    Raises:
+        LibraryError: The server cannot be reached.
+    """
     if server_url(folder) is not None:
         try:
             Store.open(folder, read_only=True).close()
         except LibraryNotFound:
             return False
         return True
-    return os.path.isfile(folder / CATALOG_FILE)  # noqa: PTH113 (false for a path that cannot be)
+    return os.path.isfile(folder / CATALOG_FILE)  # noqa: PTH113 (false for an impossible path)
 
 
 def index_into(
@@ -296,13 +301,13 @@ def index_into(
     *,
     on_progress: Callable[[ProgressState], None] | None = None,
 ) -> tuple[IngestReport, Device | None]:
-    """Index into the library in a folder, which is made once there is a video and models to index it with.
+    """Index into the library in a folder, which is created once a video is found and the models are loaded.
 
     Returns:
-        The report, and what the models ran on; None where no video was found and no library was there.
+        The report, and the models' device; None if no video was found and there was no library.
 
     Raises:
-        What `Library.index` raises; a library that was not there is then still not there.
+        LibraryError, ModelUnavailable, QueryError: As in `Library.index`. No library is created then.
     """
     from vidsearch.media.discover import find_videos
 
@@ -318,7 +323,7 @@ def index_into(
 
 
 def _report_of_nothing(problems: Iterable[tuple[Path, str]]) -> IngestReport:
-    """Return the report of a run that found no video, with the paths that gave nothing."""
+    """Return the report of a run that found no video, with the paths that could not be used."""
     from vidsearch.errors import MediaError
     from vidsearch.ingest.progress import Progress
 
@@ -329,10 +334,10 @@ def _report_of_nothing(problems: Iterable[tuple[Path, str]]) -> IngestReport:
 
 
 def as_paths(paths: PathLike | Iterable[PathLike]) -> list[Path]:
-    """Return one path or address, or several, as a list.
+    """Return one or more paths or addresses as a list.
 
     Raises:
-        QueryError: An address with credentials in it.
+        QueryError: An address contains credentials.
     """
     if isinstance(paths, str | os.PathLike):
         return [given_path(paths)]

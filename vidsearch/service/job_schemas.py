@@ -1,4 +1,4 @@
-"""The JSON of jobs: what a server is asked for that takes long, how far it is, and what it did."""
+"""The JSON schema of a server's jobs: requests, progress and results of long runs."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _Name = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
 
 
 class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What to index, and how. What is left out is as in `vidsearch index`."""
+    """What to index, and how. Defaults are those of `vidsearch index`."""
 
     paths: Annotated[list[str], msgspec.Meta(min_length=1, max_length=1000)]
     fps: _PositiveFloat = 1.0
@@ -58,7 +58,7 @@ class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     reindex: bool = False
 
     def settings(self) -> IndexSettings:
-        """Return how to index, as `Library.index` takes it."""
+        """Return the settings for `Library.index`."""
         given: dict[str, Any] = msgspec.to_builtins(self)
         del given["paths"]
         settings: IndexSettings = given  # type: ignore[assignment]
@@ -66,7 +66,7 @@ class IndexRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class LabelRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What to look for in every frame: words, names of concepts. Without labels, those of the last time."""
+    """What to look for in every frame: words, or names of concepts. Default: the labels of the last run."""
 
     labels: (
         Annotated[list[str], msgspec.Meta(min_length=1, max_length=10_000)] | Literal["concepts"] | None
@@ -81,27 +81,27 @@ class RecaptionRequest(
     """New captions, as `vidsearch recaption` writes them: of frames, of chapters, or of whole videos."""
 
     videos: _Words
-    """Names one video or more, or all."""
+    """A name of one or more videos, or "all"."""
     level: Literal["frame", "chapter", "video"] = "frame"
     captioner: _Name | None = None
-    """A model on the server's machine. Of frames: the library's own; of chapters and videos: smolvlm."""
+    """A model on the server's machine. Default: the library's for frames, smolvlm for chapters and videos."""
     prompt: _Words | None = None
     num_beams: Annotated[int, msgspec.Meta(ge=1, le=64)] | None = None
-    """Of frames."""
+    """For frames only."""
     num_words: Annotated[int, msgspec.Meta(ge=1, le=400)] | None = None
-    """Of chapters and videos, about."""
+    """The approximate length of captions. For chapters and videos only."""
     language: _Name | None = None
-    """Of chapters and videos."""
+    """For chapters and videos only."""
 
     def check(self) -> None:
-        """Raise QueryError for a setting that is for another level."""
+        """Raise QueryError for a setting that does not apply to this level."""
         others = ("num_words", "language") if self.level == "frame" else ("num_beams",)
         for name in others:
             if getattr(self, name) is not None:
-                raise QueryError(f"{name} means nothing at level {self.level}: leave it out.")
+                raise QueryError(f"{name} does not apply to level {self.level}: leave it out.")
 
     def describe_settings(self) -> DescribeSettings:
-        """Return what `Library.describe` takes, of chapters and videos."""
+        """Return the settings for `Library.describe`."""
         given: dict[str, Any] = msgspec.to_builtins(self)
         settings: DescribeSettings = {  # type: ignore[assignment]
             name: value for name, value in given.items() if name not in ("videos", "num_beams")
@@ -110,17 +110,18 @@ class RecaptionRequest(
 
 
 class UpgradeRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Other models to go on with, by name, with commas between them."""
+    """Other models to change to."""
 
     models: _Words
+    """Names, separated by commas."""
     skip_failed: bool = False
-    """Switch though some videos fail: words alone find those then."""
+    """Whether to switch even if some videos fail; these are then found by their words only."""
     prune: bool = False
-    """Afterwards remove what the models before made."""
+    """Whether to remove the previous models' vectors and captions afterwards."""
 
 
 class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whether to mend what can be mended."""
+    """Whether to repair what can be repaired."""
 
     repair: bool = False
 
@@ -129,7 +130,7 @@ class VerifyRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fi
 
 
 class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a run is."""
+    """The progress of a run."""
 
     files_done: int
     files_total: int
@@ -141,7 +142,7 @@ class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
     times_real_time: float
     eta_seconds: float | None
     num_lines: int
-    """Lines of words that were given vectors, once the files are done: 0 until then."""
+    """The number of lines of text embedded so far, after all files are done."""
     workers: list[WorkerSchema]
 
     @classmethod
@@ -150,24 +151,24 @@ class ProgressSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class JobSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A run. What it did is in the field for its kind, once it has ended."""
+    """A job. Its result is in the field for its kind, once it has ended."""
 
     job_id: str
     kind: Literal["index", "label", "recaption", "describe", "upgrade", "verify"]
     paths: list[str]
-    """What is indexed."""
+    """The files and folders that are indexed."""
     state: Literal["waiting", "running", "done", "failed", "stopped"]
     created_at: datetime
     started_at: datetime | None
     ended_at: datetime | None
     progress: ProgressSchema | None
     report: ReportSchema | None
-    """Of index and recaption."""
+    """The result of index and recaption."""
     labelled: LabelledSchema | None
     described: PartsReportSchema | None
     upgraded: UpgradeSchema | None
     problems: list[ProblemSchema] | None
-    """Of verify: all that is wrong, and what was done about it."""
+    """The result of verify: each problem, and what was done about it."""
     error: ErrorSchema | None
 
     @classmethod
@@ -200,10 +201,10 @@ _OUTCOMES: dict[str, tuple[str, Any]] = {
     "upgrade": ("upgraded", UpgradeSchema.of),
     "verify": ("problems", lambda found: [ProblemSchema.of(each) for each in found]),
 }
-"""By a job's kind, the field for what it did, and the schema."""
+"""The field and the schema of a job's result, by its kind."""
 
 
 class JobList(msgspec.Struct, frozen=True, kw_only=True):
-    """The runs of this server, in the order in which they were started."""
+    """The jobs of this server, in the order in which they were created."""
 
     jobs: list[JobSchema]

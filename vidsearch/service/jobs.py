@@ -1,4 +1,4 @@
-"""What takes a server long: runs that clients start, one after the other, and watch and stop."""
+"""Jobs of a server: long runs that clients start, watch and stop. They run one after the other."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ logger = logging.getLogger("vidsearch")
 JobKind: TypeAlias = Literal["index", "label", "recaption", "describe", "upgrade", "verify"]
 JobState: TypeAlias = Literal["waiting", "running", "done", "failed", "stopped"]
 ENDS: frozenset[JobState] = frozenset({"done", "failed", "stopped"})
-"""The states after which nothing changes any more."""
+"""The final states."""
 
 _MAX_WAITING = 100
 _MAX_KEPT = 200
-"""Jobs that have ended are forgotten beyond so many, the oldest first."""
+"""The number of ended jobs to keep; older ones are dropped."""
 _MAX_EVENTS = 256
-"""Of each job: a client that was away for longer gets the newest."""
+"""The number of events to keep for each job; older ones are dropped."""
 _SECONDS_BETWEEN_EVENTS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A run as it was at one instant."""
+    """A snapshot of a job."""
 
     id: str
     kind: JobKind
@@ -58,12 +58,12 @@ class Job:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     paths: tuple[Path, ...] = ()
-    """What is indexed."""
+    """The files and folders that are indexed."""
     progress: ProgressState | None = None
     outcome: Outcome | None = None
-    """What the run did, once it has ended by itself or was stopped."""
+    """The result, once the job is done or stopped."""
     error: VidsearchError | None = None
-    """Why the run as a whole could not be done."""
+    """Why the job failed as a whole."""
 
     @property
     def has_ended(self) -> bool:
@@ -72,7 +72,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True)
 class JobEvent:
-    """A change of a job, numbered from 1 upwards."""
+    """A change of a job, numbered from 1."""
 
     number: int
     job: Job
@@ -80,7 +80,7 @@ class JobEvent:
 
 @dataclass(slots=True)
 class _Kept:
-    """A job, what it does, and its latest events."""
+    """A job, its work, and its latest events."""
 
     job: Job
     work: Work
@@ -90,11 +90,11 @@ class _Kept:
 
 
 class Jobs:
-    """The runs of one server on its library, in a thread of their own.
+    """The jobs of one server on its library, which run in a thread of their own.
 
     Args:
-        library: The library. It must stay open until `close`.
-        folders: What may be indexed: files and folders in these folders, after links are followed.
+        library: The library, which must stay open until `close`.
+        folders: The folders whose files may be indexed. Links are resolved before the check.
     """
 
     def __init__(self, library: Library, folders: Sequence[Path] = ()) -> None:
@@ -106,15 +106,15 @@ class Jobs:
         self._thread: threading.Thread | None = None
 
     def index(self, paths: Sequence[str], settings: IndexSettings) -> Job:
-        """Index paths once the jobs before are done.
+        """Start a job that indexes paths.
 
         Args:
             paths: Files and folders, absolute.
-            settings: How; see `IndexSettings`.
+            settings: How to index; see `IndexSettings`.
 
         Raises:
-            PathNotAllowed: A path is not in a folder that may be indexed, or is not there.
-            QueryError: No path, a setting that means nothing, or too many jobs that wait.
+            PathNotAllowed: A path is not in a folder that may be indexed, or does not exist.
+            QueryError: There is no path, a setting is invalid, or too many jobs are waiting.
         """
         from vidsearch.service.indexing import IndexOptions
 
@@ -135,11 +135,11 @@ class Jobs:
         min_confidence: float | None = None,
         join_seconds: float | None = None,
     ) -> Job:
-        """Look for labels in every frame; see `Labels.apply`.
+        """Start a job that looks for labels in every frame; see `Labels.apply`.
 
         Raises:
-            QueryError: No label, or one that means nothing.
-            ConceptNotFound: One that names a concept that nobody taught.
+            QueryError: There is no label, or one is invalid.
+            ConceptNotFound: A label names a concept that the library was not taught.
         """
         self._library.labels.checked(labels)
 
@@ -155,11 +155,11 @@ class Jobs:
         return self._start("label", work)
 
     def recaption(self, asked: RecaptionRequest) -> Job:
-        """Write new captions of frames, chapters or whole videos; see `Library.recaption` and `describe`.
+        """Start a job that writes new captions; see `Library.recaption` and `Library.describe`.
 
         Raises:
-            QueryError: The model is not on this machine, or a setting is for another level.
-            VideoNotFound: The name fits none.
+            QueryError: The model is not on this machine, or a setting does not apply to the level.
+            VideoNotFound: No video has this name.
         """
         chosen = self._library.select(asked.videos)
         asked.check()
@@ -186,7 +186,7 @@ class Jobs:
         return self._start("recaption", work)
 
     def upgrade(self, asked: UpgradeRequest) -> Job:
-        """Go on with other models; see `Library.upgrade`.
+        """Start a job that changes to other models; see `Library.upgrade`.
 
         Raises:
             QueryError: A model is not on this machine.
@@ -205,13 +205,13 @@ class Jobs:
         return self._start("upgrade", work)
 
     def verify(self, *, repair: bool = False) -> Job:
-        """Check the library against itself and its files; see `Library.verify`. It cannot be stopped."""
+        """Start a job that checks the library; see `Library.verify`. It cannot be stopped."""
         return self._start("verify", lambda on_progress, stop: tuple(self._library.verify(repair=repair)))
 
     def _start(self, kind: JobKind, work: Work, *, paths: tuple[Path, ...] = ()) -> Job:
         with self._changed:
             if sum(kept.job.state == "waiting" for kept in self._jobs.values()) >= _MAX_WAITING:
-                raise QueryError(f"{_MAX_WAITING} jobs wait already. Try again when some are done.")
+                raise QueryError(f"{_MAX_WAITING} jobs are waiting already. Try again when some are done.")
             kept = _Kept(Job(secrets.token_hex(8), kind, "waiting", datetime.now(UTC), paths=paths), work)
             self._jobs[kept.job.id] = kept
             self._forget_old()
@@ -223,22 +223,22 @@ class Jobs:
             return kept.job
 
     def jobs(self) -> list[Job]:
-        """Return the jobs, in the order in which they were started."""
+        """Return all jobs, in the order in which they were created."""
         with self._changed:
             return [kept.job for kept in self._jobs.values()]
 
     def job(self, job_id: str) -> Job:
-        """Return a job as it is now. Raises JobNotFound."""
+        """Return a job. Raises JobNotFound."""
         with self._changed:
             return self._kept(job_id).job
 
     def events(self, job_id: str, *, after: int = 0) -> list[JobEvent]:
-        """Return the events of a job that came after one, oldest first. Raises JobNotFound."""
+        """Return the events of a job after the one with number `after`, oldest first. Raises JobNotFound."""
         with self._changed:
             return [event for event in self._kept(job_id).events if event.number > after]
 
     def stop(self, job_id: str) -> Job:
-        """Let a job end after the commit in hand, and return it as it is now. Raises JobNotFound."""
+        """Stop a job after its current commit, and return it. Raises JobNotFound."""
         with self._changed:
             kept = self._kept(job_id)
             kept.stop.set()
@@ -247,7 +247,7 @@ class Jobs:
             return kept.job
 
     def close(self) -> None:
-        """Stop every job after the commit in hand, and wait for that."""
+        """Stop all jobs after the current commit, and wait for them."""
         with self._changed:
             self._is_closing = True
             for kept in self._jobs.values():
@@ -263,12 +263,12 @@ class Jobs:
             raise JobNotFound(f"There is no job {job_id[:40]!r}.") from None
 
     def _check_models(self, options: IndexOptions) -> None:
-        """Raise QueryError where a model is asked for that would be fetched for it."""
+        """Raise QueryError for a model that would have to be downloaded."""
         from vidsearch.service.listening import has_speech_model
 
         if options.speech and not has_speech_model(options.speech_model):
             raise QueryError(
-                f"The model that listens, {options.speech_model}, is not on the server's machine: fetch it "
+                f"The speech model {options.speech_model} is not on the server's machine: download it "
                 f"there with `vidsearch models pull {options.speech_model}`."
             )
         asked = options.models
@@ -280,7 +280,7 @@ class Jobs:
                 check_models_are_here(asked.sound_model)
 
     def _allowed(self, path: str) -> Path:
-        """The real path, where it is in one of the folders: what is elsewhere is not even looked for."""
+        """Return the real path of a file in one of the folders. Other paths are not even accessed."""
         try:
             real = Path(path).resolve(strict=True) if Path(path).is_absolute() else None
         except (OSError, ValueError, RuntimeError):
@@ -288,7 +288,7 @@ class Jobs:
         if real is None or not any(real.is_relative_to(folder) for folder in self._folders):
             folders = ", ".join(map(str, self._folders)) or "none: start the server with --allow-index FOLDER"
             raise PathNotAllowed(
-                f"{path[:200]!r} is not there, or not in a folder that may be indexed ({folders})."
+                f"{path[:200]!r} does not exist, or is not in a folder that may be indexed ({folders})."
             )
         return real
 
@@ -303,7 +303,7 @@ class Jobs:
         while (kept := self._next()) is not None:
             try:
                 outcome = kept.work(self._listener(kept), kept.stop)
-            except KeyboardInterrupt:  # it was stopped, and has nothing to say
+            except KeyboardInterrupt:  # it was stopped, and has no result
                 self._end(kept, state="stopped")
             except VidsearchError as error:
                 self._end(kept, state="failed", error=error)
@@ -316,7 +316,7 @@ class Jobs:
                 self._end(kept, state="stopped" if is_stopped else "done", outcome=outcome)
 
     def _next(self) -> _Kept | None:
-        """The next job, marked as running, once there is one; None when the server ends."""
+        """Wait for the next job, and mark it as running. Returns None when the server ends."""
         with self._changed:
             while not self._is_closing:
                 for kept in self._jobs.values():

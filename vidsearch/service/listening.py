@@ -1,4 +1,4 @@
-"""Which model listens to what is said, and loading it."""
+"""Loads the model for speech."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def has_speech_model(name: str) -> bool:
-    """Return whether a model that listens can run without anything being fetched or installed."""
+    """Return whether a speech model can run without downloading or installing anything."""
     from vidsearch.models import weights
     from vidsearch.models.known import find_known, is_folder_name
 
@@ -24,28 +24,28 @@ def has_speech_model(name: str) -> bool:
 def speech_analyzer(
     name: str, *, language: str = "auto", audio_track: int | None = None, device: str = "auto"
 ) -> SpeechAnalyzer:
-    """Load what writes down what is said.
+    """Load the analyzer that transcribes speech.
 
     Args:
         name: "whisper", another registered name, a hub id or a folder.
-        language: As BCP 47, such as "en"; "auto" hears which.
-        audio_track: 1 is a file's first; None for the one that a player takes.
+        language: A BCP 47 tag such as "en"; "auto" detects it.
+        audio_track: The number of the audio track, from 1; None for the one that a player selects.
         device: "auto", "cpu" or "cuda".
 
     Raises:
-        ModelUnavailable: Weights are missing, or faster-whisper is.
-        QueryError: A language that the model does not know, or a track that there cannot be.
+        ModelUnavailable: Weights, or faster-whisper, are missing.
+        QueryError: The model does not support the language, or the track's number is invalid.
     """
     from vidsearch.ingest.speech import AUTO, SpeechAnalyzer
     from vidsearch.models.whisper import load_transcriber, whisper_device
 
     if audio_track is not None and audio_track < 1:
-        raise QueryError(f"There is no sound track {audio_track}: 1 is a file's first.")
+        raise QueryError(f"There is no audio track {audio_track}: a file's first track is 1.")
     transcriber = load_transcriber(name, device=whisper_device(device))
     known = transcriber.languages
     spoken = language if language == AUTO else language.split("-")[0].lower()
     if spoken != AUTO and spoken not in known:
         raise QueryError(
-            f"{name} does not know the language {language!r}. It knows {', '.join(sorted(known))}."
+            f"{name} does not support the language {language!r}. It supports {', '.join(sorted(known))}."
         )
     return SpeechAnalyzer(transcriber, language=spoken, audio_track=audio_track)

@@ -1,7 +1,6 @@
-"""Which models a library runs, and loading them.
+"""Chooses a library's models, and loads them.
 
-What people should know meanwhile (which models were chosen and why, a GPU that stands idle) goes to the
-logger "vidsearch": INFO for remarks, WARNING for warnings.
+Remarks (which models were chosen and why) and warnings (an idle GPU) go to the logger "vidsearch".
 """
 
 from __future__ import annotations
@@ -32,12 +31,12 @@ logger = logging.getLogger("vidsearch")
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """Which models to run, and how. None means what the library has, or the default for a new one."""
+    """Which models to run, and how. None means the library's own, or the default for a new library."""
 
     models: str | None = None
     """"auto", or names, hub ids and folders, separated by commas."""
     embedder: str | None = None
-    """The embedders alone, separated by commas."""
+    """Embedders without a captioner, separated by commas."""
     wants_captions: bool = True
     device: str = "auto"
     precision: str = "auto"
@@ -45,16 +44,16 @@ class ModelOptions:
     num_beams: int | None = None
     prompt: str | None = None
     moving: bool | None = None
-    """Whether moving pictures get vectors of their own; None for what the library has."""
+    """Whether to embed windows of moving pictures; None to do as before in the library."""
     moving_model: str = "xclip"
     sounds: bool | None = None
-    """Whether sound gets vectors; None for what the library has."""
+    """Whether to embed windows of sound; None to do as before in the library."""
     sound_model: str = "clap"
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModels:
-    """Models ready to run, and what they run on."""
+    """Loaded models, and their device."""
 
     embedders: Sequence[Embedder]
     captioner: Captioner | None
@@ -63,7 +62,7 @@ class LoadedModels:
     sounds: Sequence[SoundEmbedder] = ()
 
     def stream_analyzers(self) -> list[StreamAnalyzer]:
-        """What embeds windows of moving pictures and of sound."""
+        """Return the analyzers that embed windows of moving pictures and of sound."""
         if not self.moving and not self.sounds:
             return []
         from vidsearch.ingest.windows import ClipAnalyzer, SoundAnalyzer
@@ -72,15 +71,15 @@ class LoadedModels:
 
 
 def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
-    """Return the models to run: those of the library, or those asked for while it holds no video.
+    """Choose the models to run: the library's, or the options' while it has no videos.
 
     Args:
-        store: The library; None where it is still to be made.
-        options: What is asked for.
+        store: The library; None if it does not exist yet.
+        options: The options.
 
     Raises:
-        LibraryError: Other models are asked for than those that the library's videos were indexed with.
-        ModelUnavailable: A name that means no model.
+        LibraryError: The options name other models than those that the library was indexed with.
+        ModelUnavailable: There is no model of this name.
     """
     from vidsearch.models.registry import resolve_models
 
@@ -97,7 +96,7 @@ def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
 
 
 def _with_windows(models: LibraryModels, kept: LibraryModels | None, options: ModelOptions) -> LibraryModels:
-    """Models with those of moving pictures and of sound: asked for, or else those that the library has."""
+    """Add the models for moving pictures and for sound: the options', or the library's."""
     from vidsearch.models.choosing import window_model
 
     moving, sounds = models.moving, models.sounds
@@ -115,9 +114,9 @@ def _with_windows(models: LibraryModels, kept: LibraryModels | None, options: Mo
 
 
 def check_models(store: Store, models: LibraryModels) -> None:
-    """Raise LibraryError where the library's videos were indexed with other models than these.
+    """Raise LibraryError if the library was indexed with other models.
 
-    Models of moving pictures and of sound may come and go: what they make stands beside the rest.
+    Models for moving pictures and for sound may differ: their vectors are independent of the others.
     """
     kept = store.models
     if kept is None or not store.videos():
@@ -137,10 +136,10 @@ def describe_models(models: LibraryModels) -> str:
 
 
 def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
-    """Load models onto the device that the options name.
+    """Load models onto the options' device.
 
     Raises:
-        ModelUnavailable: Weights are missing, or the device is.
+        ModelUnavailable: Weights are missing, or the device is not available.
     """
     from vidsearch.models.registry import (
         load_captioner,
@@ -174,10 +173,10 @@ def load_models(models: LibraryModels, options: ModelOptions) -> LoadedModels:
 
 
 def load_library_captioner(store: Store, options: ModelOptions) -> tuple[Captioner, Device]:
-    """Load the captioner that the options name, or the library's own.
+    """Load the options' captioner, or the library's own.
 
     Raises:
-        QueryError: Neither is there.
+        QueryError: There is neither.
         ModelUnavailable: It cannot be loaded.
     """
     from vidsearch.models.registry import load_captioner
@@ -197,21 +196,21 @@ def load_library_captioner(store: Store, options: ModelOptions) -> tuple[Caption
 
 
 def load_explainer(name: str, *, device: str = "auto") -> Explainer:
-    """Load what shows where in a picture an embedder finds words. Raises ModelUnavailable."""
+    """Load an embedder's explainer. Raises ModelUnavailable."""
     from vidsearch.models.registry import load_explainer as load
 
     return load(name, device=pick_device(name, device=device, precision="fp32"))
 
 
 def load_caption_explainer(name: str, *, device: str = "auto") -> CaptionExplainer:
-    """Load what shows where in a picture each word of a caption comes from. Raises ModelUnavailable."""
+    """Load a captioner's explainer. Raises ModelUnavailable."""
     from vidsearch.models.registry import load_caption_explainer as load
 
     return load(name, device=pick_device(name, device=device, precision="fp32"))
 
 
 def pick_device(*models: str, device: str, precision: str) -> Device:
-    """Return the device that these models are to run on. Warns of a GPU that would stand idle."""
+    """Choose the device for models. Warns of a GPU that would be idle."""
     from vidsearch.models.device import idle_gpu_warning
     from vidsearch.models.registry import device_for, uses_torch
 

@@ -1,4 +1,4 @@
-"""A whole library at a glance: what kinds of pictures it has, a map of them, its words, its duplicates."""
+"""Overviews of a library: clusters of its frames, a map of them, frequent words, look-alike moments."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _SAME_COSINE = 0.96
 _MAX_COMPARED = 20_000
 _NEIGHBOURS = 8
 _FRAMES_PER_CLUSTER = 12
-"""A library of fewer frames than this times MAX_CLUSTERS is cut into fewer clusters."""
+"""There are fewer than MAX_CLUSTERS clusters if they would have fewer frames than this on average."""
 _ITERATIONS = 30
 _STARTS = 4
 _WORDS_IN_NAME = 2
@@ -43,7 +43,7 @@ _SAYS_NOTHING = frozenset(
         "with",
     )
 )  # fmt: skip
-"""Words of captions that tell nothing of what is seen."""
+"""Words of captions that do not describe what is visible."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,14 +62,14 @@ class Cluster:
     """Frames that look alike."""
 
     name: str
-    """The words of its captions that the rest of the library uses least."""
+    """The words that are most specific to its captions."""
     frame: IndexedFrame
-    """The frame nearest to its centre, of those whose captions say something."""
+    """The frame nearest to its centre, if possible one with a descriptive caption."""
     video: Video
     num_frames: int
-    """Of the frames that were looked at."""
+    """The number of sampled frames in it."""
     share: float
-    """Of all frames that were looked at: (0, 1]."""
+    """The share of sampled frames in it: (0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +94,13 @@ class Twins:
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """A library at a glance, in words and examples; see `Library.overview`."""
+    """An overview of a library; see `Library.overview`."""
 
     caption: str | None
-    """All of it in one line."""
+    """One caption for the whole library."""
     groups: tuple[Cluster, ...]
     words: tuple[tuple[str, int], ...]
-    """Each with the number of frames whose captions have it."""
+    """Each with the number of frames whose captions contain it."""
     alike: tuple[Twins, ...]
 
 
@@ -116,14 +116,14 @@ def glance(library: Store, describer: Describer, *, num_words: int, num_alike: i
 
 
 def first_space(library: Store) -> EmbeddingSpace | None:
-    """Return the space that pictures are compared in."""
+    """Return the space in which pictures are compared."""
     return next(iter(library.spaces()), None)
 
 
 def overview(library: Store, *, max_points: int) -> Overview:
     """Cluster a library's frames and place them on a map, by their vectors in the first space.
 
-    Of more than `max_points` frames, evenly spaced ones are taken. The same library gives the same result.
+    At most `max_points` frames are used, evenly spaced. Deterministic.
     """
     space = first_space(library)
     if space is None:
@@ -148,7 +148,7 @@ def overview(library: Store, *, max_points: int) -> Overview:
     labels, nearness = _clusters(chosen, max(1, min(MAX_CLUSTERS, len(rows) // _FRAMES_PER_CLUSTER)))
     sizes = np.bincount(labels)
     names = _names(captions, labels, len(sizes))
-    # A frame whose caption says something stands for its cluster, where there is one.
+    # If possible, a frame with a descriptive caption represents its cluster.
     worth = nearness + np.asarray([2.0 if telling_words(caption) else 0.0 for caption in captions])
     clusters = []
     for number, size in enumerate(sizes.tolist()):
@@ -163,11 +163,12 @@ def overview(library: Store, *, max_points: int) -> Overview:
 
 
 def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, Float32]:
-    """Spherical k-means around the mean of all, the best of several starts.
+    """Spherical k-means around the mean of all vectors: the best of several starts.
 
-    Returns a label for each row, clusters by size, largest first; and how near each row is to its centre.
+    Returns a label for each row, where clusters are numbered by size, largest first, and each row's
+    similarity to its centre.
     """
-    # What all pictures have in common tells none of them apart.
+    # The mean is what all pictures have in common.
     rows = vectors - vectors.mean(axis=0)
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-6)
     starts = [_k_means(rows, num_clusters, np.random.default_rng(seed)) for seed in range(_STARTS)]
@@ -179,7 +180,7 @@ def _clusters(vectors: Float32, num_clusters: int) -> tuple[Int64, Float32]:
 
 
 def _k_means(rows: Float32, num_clusters: int, rng: np.random.Generator) -> tuple[Int64, Float32]:
-    """One start, from the seeds of k-means++ (Arthur and Vassilvitskii, 2007): labels and cosines."""
+    """One start, seeded by k-means++ (Arthur and Vassilvitskii, 2007). Returns labels and cosines."""
     seeds = [int(rng.integers(len(rows)))]
     closest = rows @ rows[seeds[0]]
     while len(seeds) < num_clusters:
@@ -202,7 +203,7 @@ def _k_means(rows: Float32, num_clusters: int, rng: np.random.Generator) -> tupl
 
 
 def _names(captions: Sequence[str], labels: Int64, num_clusters: int) -> list[str]:
-    """Name each cluster by the words that its captions use most and the others least."""
+    """Name each cluster by the words that are frequent in its captions and rare in the others."""
     words = [telling_words(caption) for caption in captions]
     everywhere = Counter(word for said in words for word in said)
     names: list[str] = []
@@ -224,7 +225,7 @@ def principal_places(vectors: Float32) -> np.ndarray:
     rows = vectors.astype(np.float64) - vectors.mean(axis=0)
     _, _, components = np.linalg.svd(rows, full_matrices=False)
     axes = components[:2]
-    # A component's sign means nothing: the largest weight is made positive, so that maps stay put.
+    # The sign of a component is arbitrary: a positive largest weight makes maps reproducible.
     axes = axes * np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])[:, None]
     places = np.zeros((len(rows), 2))
     places[:, : len(axes)] = rows @ axes.T
@@ -232,7 +233,7 @@ def principal_places(vectors: Float32) -> np.ndarray:
 
 
 def duplicates(library: Store, *, limit: int) -> list[Twins]:
-    """Find the moments that look most alike in different videos, one for each two videos, best first."""
+    """Find the most similar moments of different videos, one for each pair of videos, best first."""
     space = first_space(library)
     if space is None:
         return []
@@ -270,7 +271,7 @@ def all_frames(library: Store) -> Iterator[IndexedFrame]:
 
 
 def common_words(frames: Iterable[IndexedFrame], *, limit: int) -> list[tuple[str, int]]:
-    """Count in how many frames' captions each word stands, without the words that tell nothing."""
+    """Count the frames whose captions contain each descriptive word."""
     counts: Counter[str] = Counter()
     for frame in frames:
         if frame.caption is not None:
@@ -279,7 +280,7 @@ def common_words(frames: Iterable[IndexedFrame], *, limit: int) -> list[tuple[st
 
 
 def telling_words(caption: str) -> set[str]:
-    """The words of a caption that say what is seen; none of a caption that says it cannot tell."""
+    """The descriptive words of a caption; none if it says that the picture is unclear."""
     if caption == UNCLEAR_CAPTION:
         return set()
     words = re.findall(r"[^\W\d_]{2,}", caption.lower())
@@ -289,9 +290,9 @@ def telling_words(caption: str) -> set[str]:
 def best_queries(
     captions: Iterable[str], confidence_of: Callable[[str], float | None], *, limit: int
 ) -> list[str]:
-    """Choose captions that are answered well, the surest first, no two with mostly the same words.
+    """Choose captions that make good example queries, most confident first, with mostly different words.
 
-    `confidence_of`: how sure the best answer to a caption is; None where it is not answered well.
+    `confidence_of`: returns the confidence of the best answer to a caption; None if there is no good answer.
     """
     candidates = [
         text for text in dict.fromkeys(captions) if len(text) <= _LONGEST_EXAMPLE and telling_words(text)

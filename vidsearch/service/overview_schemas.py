@@ -1,4 +1,4 @@
-"""The JSON schema of a library at a glance; what the names mean is in `vidsearch.service.schemas`."""
+"""The JSON schema of overviews. Names are as in `vidsearch.service.schemas`."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ class MomentSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class GroupSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Frames that look alike, and the one that stands for them."""
+    """Frames that look alike, and a representative one."""
 
     name: str
-    """The words of its captions that the rest of the library uses least."""
+    """The words that are most specific to its captions."""
     share: float
     num_frames: int
     moment: MomentSchema
@@ -65,23 +65,23 @@ class AlikeSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WordCountSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A word, and in how many frames' captions it stands."""
+    """A word, and the number of frames whose captions contain it."""
 
     word: str
     num_frames: int
 
 
 class OverviewSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A library at a glance."""
+    """An overview of a library."""
 
     caption: str | None
-    """All of it in one line."""
+    """One caption for the whole library."""
     groups: list[GroupSchema]
-    """What kinds of pictures it has, the largest first."""
+    """Groups of similar pictures, largest first."""
     words: list[WordCountSchema]
-    """What its captions speak of, the most frequent first."""
+    """Words of its captions, most frequent first."""
     alike: list[AlikeSchema]
-    """Moments that videos share, most alike first."""
+    """Pairs of look-alike moments, most similar first."""
 
     @classmethod
     def of(cls, glance: Glance) -> Self:

@@ -1,4 +1,4 @@
-"""Long lists in parts: a cursor says where the next part begins, and of which list."""
+"""Pages of long lists, with cursors that identify the list and where the next page starts."""
 
 from __future__ import annotations
 
@@ -17,26 +17,26 @@ Item = TypeVar("Item")
 
 class _Cursor(msgspec.Struct, frozen=True, array_like=True):
     after: int
-    """Where the next part begins: a place in the list, or the key of the last item before it."""
+    """Where the page starts: an index in the list, or the key of the last item before it."""
     scope: str
-    """Whose cursor it is, in short."""
+    """A digest that identifies the list."""
 
 
 def write_cursor(after: int, *scope: object) -> str:
     """Return an opaque cursor.
 
     Args:
-        after: Where the next part begins.
-        *scope: What makes the list the list that it is: its name, its filters.
+        after: Where the next page starts.
+        *scope: Identifies the list: its name, its filters.
     """
     return base64.urlsafe_b64encode(msgspec.json.encode(_Cursor(after, _digest(scope)))).decode().rstrip("=")
 
 
 def read_cursor(cursor: str | None, *scope: object) -> int:
-    """Return where a part begins; 0 without a cursor.
+    """Return where a page starts; 0 without a cursor.
 
     Raises:
-        QueryError: It is no cursor of this list.
+        QueryError: The cursor is invalid, or of another list.
     """
     if cursor is None:
         return 0
@@ -47,8 +47,8 @@ def read_cursor(cursor: str | None, *scope: object) -> int:
         found = None
     if found is None or found.scope != _digest(scope) or found.after < 0:
         raise QueryError(
-            f"{cursor[:40]!r} is no cursor of this list. Take the next_cursor of the answer before, "
-            "and ask for the same otherwise; or leave the cursor out to begin anew."
+            f"{cursor[:40]!r} is not a cursor of this list. Use the next_cursor of the previous page with "
+            "otherwise the same request; or leave the cursor out to start from the beginning."
         )
     return found.after
 
@@ -56,10 +56,10 @@ def read_cursor(cursor: str | None, *scope: object) -> int:
 def page(
     items: Sequence[Item], cursor: str | None, limit: int, *scope: object
 ) -> tuple[Sequence[Item], str | None]:
-    """Return a part of a list, and the cursor of the next part; None at the end.
+    """Return one page of a list, and the cursor of the next page; None at the end.
 
     Raises:
-        QueryError: It is no cursor of this list.
+        QueryError: The cursor is invalid, or of another list.
     """
     first = read_cursor(cursor, *scope)
     end = first + limit

@@ -1,8 +1,7 @@
-"""Queries in JSON, and batches of them: what `--queries FILE` reads and a program sends.
+"""Parses queries in JSON, and batches of them, as in `--queries FILE`.
 
-The fields are those of `Query`, those of its filter under "filter". Words with a weight are written
-"sunset:0.5", a frame of the library "holiday.mp4@12.5". What is no query ends in a QueryError that names the
-field and its value.
+The fields are those of `Query`, with those of its filter under "filter". Words with a weight are written
+"sunset:0.5", and a frame of the library "holiday.mp4@12.5". Errors name the field and its value.
 """
 
 from __future__ import annotations
@@ -27,23 +26,23 @@ _MAX_SHOWN_CHARACTERS = 80
 
 
 def read_query(source: str) -> Query:
-    """Return the query in a JSON object.
+    """Parse a query in JSON.
 
     Raises:
-        QueryError: Not JSON, not an object, or not a query; the message names field and value.
+        QueryError: It is not JSON, not an object, or not a query; the message names field and value.
     """
     return Query(**_read_fields(source))
 
 
 def read_queries(lines: Iterable[str], *, defaults: Query | None = None) -> Iterator[Query]:
-    """Read a batch of queries: each line is a JSON object, or else the words themselves.
+    """Parse a batch of queries: each line is a JSON object, or just words.
 
     Args:
-        lines: Blank ones are passed over.
-        defaults: Gives the fields that a line does not give itself; its text is not used.
+        lines: Blank lines are skipped.
+        defaults: Supplies the fields that a line does not set, except the text.
 
     Raises:
-        QueryError: A line that is no query; the message names its number.
+        QueryError: A line is not a query; the message names its number.
     """
     common = (
         {} if defaults is None else {item.name: getattr(defaults, item.name) for item in fields(defaults)}
@@ -61,7 +60,7 @@ def read_queries(lines: Iterable[str], *, defaults: Query | None = None) -> Iter
 
 
 def _read_fields(source: str) -> dict[str, Any]:
-    """Return the fields of a query that a JSON object gives."""
+    """Return the fields of a query that a JSON object sets."""
     values = _decoded(source)
     _refuse_unknown(values, QuerySchema)
     if isinstance(values.get("filter"), dict):

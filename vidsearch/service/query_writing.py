@@ -1,4 +1,4 @@
-"""Queries as plain data: what is printed with an answer, and what `query_json` reads."""
+"""Queries as plain data, as printed with answers; `query_json` parses them."""
 
 from __future__ import annotations
 

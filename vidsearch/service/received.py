@@ -1,4 +1,4 @@
-"""Queries from other programs, which may be anywhere: nothing that they name is read from this machine."""
+"""Queries from clients of a server. They cannot refer to files of this machine."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ _FRAME_NUMBER = re.compile(r"\s*#\s*([0-9]{1,18})\s*")
 
 @contextmanager
 def received_query(source: str) -> Iterator[Query]:
-    """Read a query in JSON whose pictures are in it, as `data:image/...;base64,` addresses.
+    """Parse a query in JSON that includes its pictures as `data:image/...;base64,` URLs.
 
-    The pictures are files for as long as the block runs.
+    The pictures are temporary files, which exist while the context is open.
 
     Raises:
-        QueryError: No query; a picture that is a path; a model to re-rank with that is not on this machine.
+        QueryError: It is not a query, a picture is a path, or the re-ranking model is not on this machine.
     """
     with tempfile.TemporaryDirectory(prefix="vidsearch-query-") as folder:
         query = read_query(_with_files(source, Path(folder)))
@@ -40,10 +40,10 @@ def received_query(source: str) -> Iterator[Query]:
 
 
 def received_examples(given: Sequence[str | int]) -> list[int | FrameReference]:
-    """Read examples of a concept: frames "#231" or 231, moments "cat.mp4@5". None is taken for a file.
+    """Parse examples of a concept: frames "#231" or 231, moments "cat.mp4@5". Files are not allowed.
 
     Raises:
-        QueryError: One that names no frame.
+        QueryError: An example does not name a frame.
     """
     from vidsearch.search.query import FrameReference
 
@@ -59,11 +59,11 @@ def received_examples(given: Sequence[str | int]) -> list[int | FrameReference]:
 
 
 def _with_files(source: str, folder: Path) -> str:
-    """The query, with a file in `folder` in place of each picture that it holds."""
+    """Replace each picture in a query by a file in `folder`."""
     try:
         values = msgspec.json.decode(source)
     except (msgspec.MsgspecError, UnicodeEncodeError, RecursionError):
-        return source  # refused in words where it is read
+        return source  # the parser reports the error
     pictures = values.get("images") if isinstance(values, dict) else None
     if not isinstance(pictures, list) or not pictures:
         return source
@@ -77,7 +77,7 @@ def _picture_file(picture: object, path: Path) -> Path:
     head = _DATA_URL.match(picture) if isinstance(picture, str) else None
     if head is None:
         raise QueryError(
-            "Pictures in images are sent along, as in data:image/jpeg;base64,...: no file is read by name."
+            "Send pictures in images as data:image/jpeg;base64,... URLs: files are not read by name."
         )
     try:
         path.write_bytes(base64.b64decode(head.string[head.end() :], validate=True))
@@ -87,7 +87,7 @@ def _picture_file(picture: object, path: Path) -> Path:
 
 
 def check_models_are_here(*models: str) -> None:
-    """Raise QueryError for a model that would be fetched, or read from a folder."""
+    """Raise QueryError for a model that would be downloaded, or read from a folder."""
     if not models:
         return
     from vidsearch.models.registry import known_models
@@ -96,6 +96,6 @@ def check_models_are_here(*models: str) -> None:
     for model in models:
         if model not in here:
             raise QueryError(
-                f"There is no model {model[:80]!r} on the server's machine. Here are: {', '.join(here)}. "
-                "`vidsearch models pull NAME` there fetches others."
+                f"There is no model {model[:80]!r} on the server's machine. It has: {', '.join(here)}. "
+                "`vidsearch models pull NAME` there downloads others."
             )

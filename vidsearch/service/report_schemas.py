@@ -1,4 +1,4 @@
-"""The JSON schema of reports and errors; what the names mean is in `vidsearch.service.schemas`."""
+"""The JSON schema of reports and errors. Names are as in `vidsearch.service.schemas`."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class FileFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WorkerSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What one worker on Ray has made of a run."""
+    """One Ray worker's share of a run."""
 
     name: str
     num_frames: int
@@ -61,7 +61,7 @@ class WorkerSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What an index run did."""
+    """The result of an index run."""
 
     num_indexed: int
     num_resumed: int
@@ -97,14 +97,14 @@ class ReportSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PartFailureSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of which nothing was said."""
+    """A file that could not be described."""
 
     path: str
     reason: str
 
 
 class PartsReportSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run that describes chapters or videos did."""
+    """The result of describing chapters or videos."""
 
     num_described: int
     num_parts: int
@@ -137,7 +137,7 @@ class ModelsSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A space that a library has vectors in."""
+    """A space in which a library has vectors."""
 
     model: str
     weights_digest: str
@@ -148,7 +148,7 @@ class SpaceSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A library in numbers."""
+    """A library's models, and its size in numbers."""
 
     path: str
     format_version: int
@@ -174,7 +174,7 @@ class InfoSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CopySchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What copying a library did."""
+    """The result of copying a library."""
 
     num_rows: int
     num_rows_copied: int
@@ -187,7 +187,7 @@ class CopySchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ProblemSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Something that is wrong with a library."""
+    """A problem of a library."""
 
     kind: str
     what: str
@@ -220,7 +220,7 @@ class TrackSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What was read of a subtitle file, and the track that it became."""
+    """The result of importing a subtitle file."""
 
     video_id: int
     path: str
@@ -230,7 +230,7 @@ class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
     num_kept: int
     num_mended: int
     left_out: dict[str, int]
-    """How many cues were left out, by reason."""
+    """The number of cues left out, by reason."""
     format: str
     encoding: str
     is_encoding_guessed: bool
@@ -247,13 +247,13 @@ class SubtitlesSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PrunedSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """How many rows were removed, that those of other models took the place of."""
+    """The number of vectors and segments removed because those of other models replaced them."""
 
     num_pruned: int
 
 
 class UpgradeSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of an upgrade to other models."""
+    """The result of an upgrade to other models."""
 
     models: ModelsSchema
     is_switched: bool
@@ -267,14 +267,14 @@ class UpgradeSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Why something was not done."""
+    """The error of a request that failed."""
 
     type: str
     message: str
 
 
 class ErrorAnswer(msgspec.Struct, frozen=True, kw_only=True):
-    """What stands in place of an answer where there is none."""
+    """The answer to a request that failed."""
 
     error: ErrorSchema
 

@@ -1,12 +1,13 @@
-"""The one JSON schema: queries in, videos and captions out, for every door.
+"""The JSON schema of queries, videos and captions, which all doors share.
 
-One name means one thing throughout: `video_id` and `path` name a video, `frame_id` a frame; `time_seconds` is
-a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds from the start of the video;
-`caption` is what a caption says, `text` any other words, `confidence` a probability in [0, 1]. Answers are in
-`vidsearch.service.answer_schemas`, reports and errors in `vidsearch.service.report_schemas`.
+Each name has one meaning throughout: `video_id` and `path` identify a video, `frame_id` a frame;
+`time_seconds` is a moment and `start_seconds`, `end_seconds` a span [start, end), all in seconds from the
+start of the video; `caption` is the text of a caption, `text` any other text, `confidence` a probability in
+[0, 1]. Answers are in `vidsearch.service.answer_schemas`, reports and errors in
+`vidsearch.service.report_schemas`.
 
-msgspec reads and checks JSON in a fifth of the import time of pydantic (11 against 54 ms of a cold search's
-400, `benchmarks/schema_imports.py`), and is imported only where JSON comes in or goes out.
+msgspec takes a fifth of pydantic's import time (11 against 54 ms of a cold search's 400,
+`benchmarks/schema_imports.py`), and is imported only where JSON is read or written.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from vidsearch.types import IndexedFrame, Video
 
 _MOST = 1_000_000
-"""More hits than anybody reads, and few enough to fit in memory."""
+"""More hits than anyone reads, but few enough to fit in memory."""
 
 Id = Annotated[int, msgspec.Meta(ge=0, le=LARGEST_ID)]
 Count = Annotated[int, msgspec.Meta(ge=1, le=_MOST)]
@@ -63,7 +64,7 @@ class FilterSchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class QuerySchema(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A query in JSON. What is left out is as in `Query`."""
+    """A query in JSON. Defaults are those of `Query`."""
 
     text: str | None = None
     images: list[str] = []
@@ -143,7 +144,7 @@ class FrameSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class DescriptionSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a part of a video shows, in one caption."""
+    """A caption for a part of a video."""
 
     start_seconds: float
     end_seconds: float
@@ -159,7 +160,7 @@ class DescriptionSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SpokenLineSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said in a part of a video."""
+    """A line of the transcript."""
 
     start_seconds: float
     end_seconds: float
@@ -173,7 +174,7 @@ class SpokenLineSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A video in words: one line, and its parts at the level asked for."""
+    """A video's captions: one for the whole video, and those of its parts at a level."""
 
     video_id: int
     path: str
@@ -204,7 +205,7 @@ class VideoCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Words found in a caption, a correction, a subtitle or a chapter's title."""
+    """A caption, correction, subtitle or chapter title that contains the words searched for."""
 
     video_id: int
     path: str
@@ -221,7 +222,7 @@ class WordMatchSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LibraryCaptionsSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Every video of a library in one line, and all of them in one."""
+    """One caption for each video of a library, and one for all of them."""
 
     caption: str | None
     videos: list[VideoCaptionsSchema]
@@ -259,14 +260,14 @@ class RegionSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WordRelevanceSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A word, and where in the picture it is seen."""
+    """A word, and which parts of the picture match it."""
 
     word: str
     grid: list[list[float]]
 
 
 class RelevanceSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """Which parts of a picture speak for words: a grid of rows over a region, from the top left."""
+    """Which parts of a picture match words: rows of a grid over a region, from the top left."""
 
     text: str
     score: float
@@ -287,14 +288,14 @@ class RelevanceSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FileFrameSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A captioned frame of a file that is in no library."""
+    """A captioned frame of a file without a library."""
 
     time_seconds: float
     caption: str
 
 
 class CaptionedFileSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A video file in words."""
+    """The captions of a video file without a library."""
 
     path: str
     caption: str | None

@@ -1,4 +1,4 @@
-"""The JSON that only servers speak: pages of long lists, requests, problems; jobs are in `job_schemas`."""
+"""The JSON schema of what only servers use: requests, pages of lists, problems. Jobs are in `job_schemas`."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _Examples = Annotated[
 
 
 class CorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a person says of a moment, in place of a model."""
+    """A person's caption for a moment, which replaces a model's."""
 
     time_seconds: _Seconds
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
@@ -45,7 +45,7 @@ class CorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
 
 
 class TeachRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a name means, by frames of the library: numbers 231 or "#231", moments "cat.mp4@5"."""
+    """Examples of what a name means: frames of the library, as 231, "#231" or "cat.mp4@5"."""
 
     name: Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
     examples: _Examples = []
@@ -55,7 +55,7 @@ class TeachRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
 
 
 class SpokenCorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What is said at a time, in place of the whole line of the transcript."""
+    """The new text of the whole line of the transcript at a time."""
 
     time_seconds: _Seconds
     text: Annotated[str, msgspec.Meta(min_length=1, max_length=2000)]
@@ -65,19 +65,19 @@ class SpokenCorrectionRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_
 
 
 class HealthSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """That the server answers."""
+    """The server's status."""
 
     status: Literal["ok"]
     version: str
 
 
 class SearchPage(AnswerSchema, frozen=True, kw_only=True):
-    """A part of an answer, best hits first."""
+    """A page of an answer, best hits first."""
 
     first: int
-    """How many hits come before these."""
+    """The number of hits before these."""
     num_found: int
-    """Hits of the whole answer."""
+    """The number of hits of the whole answer."""
     next_cursor: str | None
 
     @classmethod
@@ -94,7 +94,7 @@ class SearchPage(AnswerSchema, frozen=True, kw_only=True):
 
 
 class VideoPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the videos, in the order of first indexing."""
+    """A page of the videos, in the order of first indexing."""
 
     videos: list[VideoSchema]
     next_cursor: str | None
@@ -113,7 +113,7 @@ class TrackList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """What a track holds for a span of its video."""
+    """A track's content for a span of its video."""
 
     segment_id: int
     track_id: int
@@ -129,32 +129,32 @@ class SegmentSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SegmentPage(msgspec.Struct, frozen=True, kw_only=True):
-    """A part of the segments of a video, by time."""
+    """A page of a video's segments, by time."""
 
     segments: list[SegmentSchema]
     next_cursor: str | None
 
 
 class LibraryCaptionsPage(LibraryCaptionsSchema, frozen=True, kw_only=True):
-    """A library in words: one line for all, and a part of its videos in one line each."""
+    """One caption for the library, and a page of its videos with one caption each."""
 
     next_cursor: str | None
 
 
 class WordMatches(msgspec.Struct, frozen=True, kw_only=True):
-    """Where words are said or written, best first."""
+    """Texts that contain the words searched for, best first."""
 
     matches: list[WordMatchSchema]
 
 
 class TaughtList(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of each concept of a file."""
+    """The imported concepts of a file."""
 
     concepts: list[TaughtSchema]
 
 
 class VideoCaptionsPage(VideoCaptionsSchema, frozen=True, kw_only=True):
-    """A video in words: one line, and a part of its frames or sections."""
+    """One caption for a video, and a page of its frames or sections."""
 
     next_cursor: str | None
 
@@ -166,7 +166,7 @@ class FailureList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelSchema(msgspec.Struct, frozen=True, kw_only=True):
-    """A model that has a name."""
+    """A registered model."""
 
     name: str
     kind: str
@@ -175,7 +175,7 @@ class ModelSchema(msgspec.Struct, frozen=True, kw_only=True):
     terms: str
     is_cached: bool
     path: str | None
-    """Where it is on this machine."""
+    """Where its weights are on this machine."""
 
     @classmethod
     def of(cls, entry: ModelEntry) -> Self:
@@ -183,31 +183,31 @@ class ModelSchema(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelList(msgspec.Struct, frozen=True, kw_only=True):
-    """The models that have a name, the built-in ones first."""
+    """The registered models, built-in ones first."""
 
     models: list[ModelSchema]
 
 
 class ConceptList(msgspec.Struct, frozen=True, kw_only=True):
-    """What the library was taught, by name."""
+    """The concepts that the library was taught, by name."""
 
     concepts: list[ConceptSchema]
 
 
 class LabelList(msgspec.Struct, frozen=True, kw_only=True):
-    """The labels that were looked for last, in their order, and how often each was seen."""
+    """The labels of the last run, in their order, and the number of spans of each."""
 
     labels: list[SeenSchema]
 
 
 class LabelReport(msgspec.Struct, frozen=True, kw_only=True):
-    """How often and how long each label was seen."""
+    """How often and how long each label was found."""
 
     lines: list[ReportLineSchema]
 
 
 class Fault(msgspec.Struct, frozen=True, kw_only=True):
-    """What is wrong with one part of a request."""
+    """An error in one part of a request."""
 
     at: str
     """The parameter or field."""
@@ -215,7 +215,7 @@ class Fault(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a request was not answered: problem details as in RFC 9457."""
+    """Why a request failed: problem details as in RFC 9457."""
 
     type: str
     title: str

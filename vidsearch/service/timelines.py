@@ -1,4 +1,4 @@
-"""What a video holds along its time: the segments of its tracks, and its pictures."""
+"""Segments and pictures of a video, by time."""
 
 from __future__ import annotations
 
@@ -9,12 +9,14 @@ from vidsearch.store.fingerprint import path_of
 from vidsearch.times import format_moment
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from vidsearch.store.store import Store
     from vidsearch.tracks import Segment, Track, TrackKind
     from vidsearch.types import Video
 
 _PAST_END_SECONDS = 1.0
-"""A time this little past a video's end means its last picture."""
+"""Up to this long after a video's end, a time means its last picture."""
 
 
 def segments_of(
@@ -49,17 +51,22 @@ def segments_of(
 
 
 def picture_at(video: Video, time_seconds: float, side_pixels: int | None) -> bytes:
-    """Return what a video shows at a time, as a JPEG; see `Library.picture`."""
+    """Return the picture at a time, as JPEG; see `Library.picture`."""
     from vidsearch.media.decode import frame_at
     from vidsearch.media.images import encode_jpeg, thumbnail
 
-    length = video.info.duration_seconds
-    if length is not None and time_seconds > length + _PAST_END_SECONDS:
-        raise QueryError(
-            f"{video.path.name} is {format_moment(length)} long; there is no picture at "
-            f"{format_moment(time_seconds)}."
-        )
+    if video.info.duration_seconds is not None:
+        check_is_within(video.path, video.info.duration_seconds, time_seconds)
     image = frame_at(path_of(video), time_seconds).image
     return (
         encode_jpeg(image) if side_pixels is None else thumbnail(image, side_pixels=side_pixels, quality=85)
     )
+
+
+def check_is_within(path: Path, duration_seconds: float, time_seconds: float) -> None:
+    """Raise QueryError for a time after the end of a video."""
+    if time_seconds > duration_seconds + _PAST_END_SECONDS:
+        raise QueryError(
+            f"{path.name} is {format_moment(duration_seconds)} long; there is no picture at "
+            f"{format_moment(time_seconds)}."
+        )

@@ -1,4 +1,4 @@
-"""A library goes on with other models: what they make is built beside what it has, then switched to."""
+"""Changes a library's models: new vectors and captions are built first, then searches switch to them."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Upgrade:
-    """What became of an upgrade."""
+    """The result of an upgrade."""
 
     models: LibraryModels
-    """Those asked for."""
+    """The new models."""
     report: IngestReport
     is_switched: bool
-    """Whether the library now runs these models. Otherwise a later run continues."""
+    """Whether the library uses the new models now. If not, a later run continues."""
     num_pruned: int = 0
-    """Rows of the models before that were removed."""
+    """The number of vectors and segments of the previous models that were removed."""
 
 
 def upgrade(
@@ -39,30 +39,28 @@ def upgrade(
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Upgrade:
-    """Make what other models say of every video, then let the library search by them.
-
-    Until the switch, and where a run is stopped, searches answer by the models before.
+    """Index all videos with other models, then switch searches to them; see `Library.upgrade`.
 
     Args:
         store: The library.
-        options: The models, and how they run.
-        caption_every: Which frames are captioned; see `IndexSettings`.
-        skip_failed: Switch though some videos failed; those are then found by words alone.
-        prune: After the switch, remove what the models before made.
-        on_progress: Called with each new state.
-        stop: Ends the run after the commit in hand, once it is set.
+        options: The models, and how to run them.
+        caption_every: Which frames to caption; see `IndexSettings`.
+        skip_failed: Switch even if some videos failed.
+        prune: After switching, remove the previous models' vectors and captions.
+        on_progress: Called whenever the progress changes.
+        stop: Set it to end the run after the current commit.
 
     Raises:
         QueryError: No model is named.
-        ModelUnavailable: Weights are missing; nothing has changed then.
-        LibraryNotWritable: What was committed before stays.
+        ModelUnavailable: Weights are missing. The library is unchanged.
+        LibraryNotWritable: The library cannot be written. What was committed before is kept.
     """
     from vidsearch.ingest import add_tracks, parse_policy
     from vidsearch.ingest.analyzers import CaptionAnalyzer
     from vidsearch.models.registry import resolve_models
 
     if options.models is None and options.embedder is None:
-        raise QueryError("Name the models to go on with, as in --models clip,blip.")
+        raise QueryError("Name the models to change to, as in --models clip,blip.")
     policy = parse_policy(caption_every)
     choice = resolve_models(options.models or "auto", embedder=options.embedder)
     if choice.reason:
@@ -86,7 +84,7 @@ def upgrade(
         return Upgrade(choice.models, report, is_switched=False)
     kept = store.models
     models = choice.models
-    if kept is not None:  # what no other model takes the place of stays
+    if kept is not None:  # what no new model replaces stays
         models = replace(models, moving=models.moving or kept.moving, sounds=models.sounds or kept.sounds)
     store.switch_models(models, spaces)
     num_pruned = store.prune_superseded() if prune else 0

@@ -1,4 +1,4 @@
-"""Folders that are watched: what comes there is indexed, and alerts tell of what it shows."""
+"""Watches folders: indexes new files, and sends alerts about their content."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class AlertOptions:
-    """What is told of new moments, and to whom."""
+    """Which new moments raise alerts, and where alerts are sent."""
 
     rules: tuple[str, ...] = ()
     """Words, or concepts as in "concept:Minka"."""
     command: str | None = None
-    """Run for each alert, by no shell; the event is its stdin."""
+    """A command to run for each alert, without a shell, with the event on stdin."""
     address: str | None = None
-    """Each alert is posted to it."""
+    """A URL to post each alert to."""
     min_confidence: float | None = None
-    """From when on a frame counts; None for what a search calls found."""
+    """The minimum confidence of a match; None for the threshold at which a search reports a match."""
 
     def __post_init__(self) -> None:
         if not self.rules and (self.command or self.address):
-            raise QueryError("Say what to tell of, as in --alert smoke.")
+            raise QueryError("Say what to alert about, as in --alert smoke.")
 
 
 def watch_into(
@@ -51,25 +51,25 @@ def watch_into(
     on_alert: Callable[[str], None] = lambda event: None,
     on_delivery_failure: Callable[[str], None] = lambda line: None,
 ) -> None:
-    """Index what is in folders, and whatever comes or changes there, until a KeyboardInterrupt.
+    """Index the files in folders, and new or changed ones, until a KeyboardInterrupt.
 
     Args:
-        folder: The library, which is made where there is none.
+        folder: The library, which is created if there is none.
         watched: The folders.
         options: How to index.
-        on_ready: Called once the folders are there and the models loaded.
+        on_ready: Called once the folders are found and the models are loaded.
         on_report: Called after each run.
-        on_error: Called where a run, or looking for alerts, fails as a whole; it is tried again.
-        settle_seconds: How long a file must not have changed before it is indexed.
-        force_polling: For network folders, which tell nobody of their changes.
-        alerts: What is told of new moments.
-        on_alert: Called with each event, JSON, from a thread of its own.
-        on_delivery_failure: Called with a line for a person where a command or an address takes no alert.
+        on_error: Called if a run, or the search for alerts, fails as a whole. It is tried again.
+        settle_seconds: How long a file must be unchanged before it is indexed.
+        force_polling: Whether to poll, for network folders that report no changes.
+        alerts: Which moments raise alerts.
+        on_alert: Called with each event, as JSON, from a thread of its own.
+        on_delivery_failure: Called with a message if a command or URL does not accept an alert.
 
     Raises:
-        MediaError: A folder is not there; no library is made then.
+        MediaError: A folder does not exist. No library is created then.
         LibraryError, ModelUnavailable: As in `Library.index`.
-        QueryError, ConceptNotFound: An alert means nothing.
+        QueryError, ConceptNotFound: A rule for alerts is invalid.
     """
     from vidsearch.errors import VidsearchError
     from vidsearch.ingest.watch import check_folders, watch
@@ -86,11 +86,11 @@ def watch_into(
             on_report(report, device)
             try:
                 look()
-            except VidsearchError as error:  # frames that were not looked at are, after the next run
+            except VidsearchError as error:  # the next run checks these frames again
                 on_error(error)
 
         with delivering:
-            look()  # at what came while nobody watched
+            look()  # checks frames that were indexed since the last watch
             watch(
                 watched,
                 lambda paths: run(store, paths),
@@ -108,7 +108,7 @@ def _alerting(
     on_alert: Callable[[str], None],
     on_failure: Callable[[str], None],
 ) -> tuple[Callable[[], object], Deliverer | nullcontext[None]]:
-    """What looks for alerts, and what delivers them."""
+    """Return the function that looks for alerts, and the one that delivers them."""
     if options is None or not options.rules:
         return lambda: None, nullcontext()
     from vidsearch.labels.alerts import look_for_alerts

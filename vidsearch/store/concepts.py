@@ -101,7 +101,7 @@ class ConceptStore:
             known = concept_rows.concept(connection, folded_name)
             if known is not None and is_new:
                 raise QueryError(
-                    f"The name {known.name!r} is taken: it has {known.num_for} examples. Choose another "
+                    f"The name {known.name!r} is in use: it has {known.num_for} examples. Choose another "
                     "name, or forget that one first."
                 )
             concept_id = known.id if known else concept_rows.insert(connection, name, folded_name)
