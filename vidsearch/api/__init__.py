@@ -1,1 +1,1 @@
-"""The library over HTTP: parses requests, calls the service, writes what comes back as JSON."""
+"""The HTTP interface: FastAPI routes that parse requests, call the service, and write JSON."""

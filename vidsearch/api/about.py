@@ -1,4 +1,4 @@
-"""What the library and the server are: numbers, models, failures, health."""
+"""Routes about the library and the server: numbers, models, failures, health."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ router = APIRouter(prefix="/v1", tags=["about"], route_class=Route)
 
 @router.get("/health", tags=["open"], **described(HealthSchema))
 async def health() -> Response:
-    """Say that the server answers. Needs no token, and tells nothing of the library."""
+    """Check that the server is running. Needs no token, and reveals nothing about the library."""
     return answered(HealthSchema(status="ok", version=__version__))
 
 
 @router.get("/library", **described(InfoSchema, has_etag=True))
 def info(request: Request, served: TheServed) -> Response:
-    """The library in numbers: videos, frames, captions, the models it was made with."""
+    """Return the library's numbers of videos, frames and captions, and its models."""
     etag = current_etag(request, served)
     return unchanged(request, etag) or answered(InfoSchema.of(served.library.info()), headers=cached(etag))
 
 
 @router.get("/failures", **described(FailureList, has_etag=True))
 def failures(request: Request, served: TheServed) -> Response:
-    """List the files that could not be indexed, and why."""
+    """List the files that could not be indexed, with the reasons."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -39,7 +39,7 @@ def failures(request: Request, served: TheServed) -> Response:
 
 @router.get("/models", **described(ModelList))
 def models() -> Response:
-    """List the models that have a name, and which of them are on this machine."""
+    """List the registered models, and which of them are on this machine."""
     from vidsearch.models.registry import known_models
 
     return answered(ModelList(models=list(map(ModelSchema.of, known_models()))))

@@ -1,4 +1,4 @@
-"""The application: routes, errors, and who may ask."""
+"""The FastAPI application: routes, errors and access."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from vidsearch.api.serving import Served, only_known_parameters
 from vidsearch.errors import VidsearchError
 
 OPEN_PATHS = frozenset({"/", "/docs", "/openapi.json", "/v1/health"})
-"""What says nothing of the library: how to ask, and that there is somebody to ask."""
+"""Paths without a token, which reveal nothing about the library: documentation and health."""
 _DOCS_PAGE = Path(__file__).parent / "docs.html"
 _DOCS_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; "
@@ -45,7 +45,7 @@ def create_app(served: Served, *, token: str, names: frozenset[str] | None) -> F
 
     Args:
         served: The library. It is not closed with the application; its jobs are stopped.
-        token: What requests must carry.
+        token: The bearer token that requests must carry.
         names: The host names that are answered; see `addresses.answered_names`.
     """
 

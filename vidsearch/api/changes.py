@@ -1,4 +1,4 @@
-"""What people put right, bring in or take out: captions, transcripts, subtitles, tracks, videos."""
+"""Routes that change captions, transcripts and subtitles, or remove tracks and videos."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1", tags=["changes"], route_class=Route)
     **described(CorrectionSchema, takes=CorrectionRequest, fails=(403, 404), status=201),
 )
 async def correct(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """Put a caption right. Search finds the new words at once, and no model overwrites them."""
+    """Correct a caption. Searches find the new words at once, and no model overwrites them."""
     served.check_writable()
     asked = await read_body(request, CorrectionRequest)
     moment = FrameReference(f"#{video_id}", asked.time_seconds)
@@ -37,7 +37,7 @@ async def correct(request: Request, served: TheServed, video_id: VideoId) -> Res
     **described(SpokenLineSchema, takes=SpokenCorrectionRequest, fails=(403, 404), status=201),
 )
 async def correct_speech(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """Put right what is said: the line of the transcript at a time."""
+    """Correct the line of the transcript at a time."""
     served.check_writable()
     asked = await read_body(request, SpokenCorrectionRequest)
     moment = FrameReference(f"#{video_id}", asked.time_seconds)
@@ -64,7 +64,7 @@ async def add_subtitles(
         Query(max_length=40, description="The file's text encoding, as cp1251; found out without it."),
     ] = None,
 ) -> Response:
-    """Add a subtitle file to a video, as a track of its own that search finds.
+    """Add a subtitle file to a video, as a searchable track.
 
     The body is the file: srt, vtt, sbv, ssa, ass or ttml.
     """
@@ -79,7 +79,7 @@ async def add_subtitles(
 
 @router.delete("/videos/{video_id}", **described(VideoSchema, fails=(403, 404)))
 def remove_video(served: TheServed, video_id: VideoId) -> Response:
-    """Take a video out of the library, and give it as it was. Its file is left alone."""
+    """Remove a video from the library, and return it as it was. Its file is left alone."""
     served.check_writable()
     (removed,) = served.library.remove(video_id)
     return answered(VideoSchema.of(removed))
@@ -91,7 +91,7 @@ def remove_track(
     video_id: VideoId,
     track_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="A track's number.")],
 ) -> Response:
-    """Remove a track of a video, and give it as it was."""
+    """Remove a track of a video, and return it as it was."""
     served.check_writable()
     if track_id not in (track.id for track in served.library.tracks(video_id)):
         raise TrackNotFound(f"Video #{video_id} has no track {track_id}.")
@@ -100,6 +100,6 @@ def remove_track(
 
 @router.post("/prune", **described(PrunedSchema, fails=(403,)))
 async def prune(served: TheServed) -> Response:
-    """Remove the vectors and captions that those of other models took the place of, after an upgrade."""
+    """Remove vectors and captions that other models' have replaced, after an upgrade."""
     served.check_writable()
     return answered(PrunedSchema(num_pruned=await served.at_work(served.library.prune)))

@@ -1,4 +1,4 @@
-"""`/v1/concepts`: what the library was taught to know by a name."""
+"""`/v1/concepts`: names that the library was taught by examples."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ Name: TypeAlias = Annotated[str, Path(min_length=1, max_length=200, description=
 
 @router.get("/concepts", **described(ConceptList, has_etag=True))
 def concepts(request: Request, served: TheServed) -> Response:
-    """List what the library was taught, by name."""
+    """List the concepts that the library was taught, by name."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -45,8 +45,8 @@ def concepts(request: Request, served: TheServed) -> Response:
 async def teach(request: Request, served: TheServed) -> Response:
     """Teach what a name means, by frames of the library. The name works in every search from now on.
 
-    Examples of a concept that is there are added to it. The answer says how well they agree: each is looked
-    for by the others alone.
+    If the concept exists, examples are added to it. The answer states how well they agree, by searching for
+    each with only the others.
     """
     served.check_writable()
     asked = await read_body(request, TeachRequest)
@@ -63,7 +63,7 @@ async def teach(request: Request, served: TheServed) -> Response:
 
 @router.get("/concepts/{name:path}", **described(ShownConceptSchema, fails=(404,), has_etag=True))
 async def concept(request: Request, served: TheServed, name: Name) -> Response:
-    """Show a concept: its examples by version, and how well they agree."""
+    """Return a concept with its examples by version, and how well they agree."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -83,7 +83,7 @@ def forget(
         Query(max_length=1000, description="Only these examples, by their `id`; the whole concept without."),
     ] = None,
 ) -> Response:
-    """Forget a concept, which is given as it was; or some of its examples, and it is given as it is now."""
+    """Remove a concept, and return it as it was; or some of its examples, and return it as it is now."""
     served.check_writable()
     return answered(ConceptSchema.of(served.library.concepts.forget(name, example or ())))
 
@@ -94,7 +94,7 @@ def picture(
     served: TheServed,
     example_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="An example's `id`.")],
 ) -> Response:
-    """The picture of an example that a concept has or had."""
+    """Return the picture of an example that a concept has or had."""
     jpeg = served.library.concepts.picture(example_id)
     etag = content_etag(jpeg)
     return unchanged(request, etag) or Response(jpeg, headers=cached(etag), media_type="image/jpeg")
@@ -109,7 +109,7 @@ async def import_concepts(
     served: TheServed,
     adds: Annotated[bool, Query(description="Add the examples to concepts of the same name.")] = False,
 ) -> Response:
-    """Import the concepts that `/v1/export/concepts` of another library gave: all of them, or none.
+    """Import concepts that `/v1/export/concepts` of another library returned: all of them, or none.
 
     The body is the file.
     """

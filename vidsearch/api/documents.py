@@ -1,7 +1,6 @@
-"""What each route takes and gives, for its OpenAPI description: the schemas of the service as they are.
+"""The OpenAPI description of the routes, generated from the service's schemas.
 
-msgspec writes the JSON Schema of the very types that are decoded and encoded, so there is no second copy of
-them to keep true.
+msgspec generates the JSON Schema from the types that are decoded and encoded, so the two cannot diverge.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ EXAMPLES: Mapping[type[msgspec.Struct], Any] = {
         "words": "a grey cat",
     },
 }
-"""Every body that is JSON, with one that is understood."""
+"""An example of each JSON request body."""
 _ANSWERS: tuple[type[msgspec.Struct], ...] = (
     concept_schemas.ConceptSchema,
     concept_schemas.ShownConceptSchema,
@@ -78,7 +77,7 @@ _MEANINGS: Mapping[int, str] = {
     400: "The body is not JSON, or a header means nothing.",
     401: "The token is missing or wrong.",
     403: "The server was not started to allow this.",
-    404: "There is no such thing in the library.",
+    404: "The library has no such object.",
     410: "The video's file is gone, holds something else now, or does not decode.",
     413: "The body is too large.",
     415: "The body is not application/json.",
@@ -99,16 +98,16 @@ def described(
     has_etag: bool = False,
     has_ranges: bool = False,
 ) -> dict[str, Any]:
-    """Return what FastAPI's decorators take to describe a route.
+    """Return the arguments of FastAPI's decorators that describe a route.
 
     Args:
-        gives: The schema of the answer, or its media types where it is no JSON.
-        also: Other media types that it may be asked for as.
-        takes: The schema of the body, or its media type where it is a file.
-        fails: The statuses that mean something at this route, beside those that any route may answer.
-        status: Of an answer that is one.
-        has_etag: Whether it may answer that nothing has changed.
-        has_ranges: Whether it gives parts of a file.
+        gives: The schema of the response, or its media types if it is not JSON.
+        also: Other media types of the response, on request.
+        takes: The schema of the request body, or its media type if it is a file.
+        fails: The error statuses of this route, besides those of all routes.
+        status: The status of a successful response.
+        has_etag: Whether it supports `If-None-Match`.
+        has_ranges: Whether it supports `Range`.
     """
     content = (
         {"application/json": {"schema": _reference(gives)}}
@@ -140,7 +139,7 @@ def described(
 
 
 def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 description of an application, made once."""
+    """Return the OpenAPI 3.1 description of an application. Cached."""
     if app.openapi_schema is None:
         from fastapi.openapi.utils import get_openapi
 
@@ -167,7 +166,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 def _errors(kind: type[errors.VidsearchError]) -> list[dict[str, Any]]:
-    """What the `type` of a problem can name: an error of vidsearch's, its status, what it means."""
+    """The errors that the `type` of a problem can name, with their statuses and meanings."""
     means = (kind.__doc__ or "").splitlines()[0]
     own = [{"name": kind.__name__, "status": problems.status_of(kind()), "means": means}]
     return own + [each for inner in kind.__subclasses__() for each in _errors(inner)]

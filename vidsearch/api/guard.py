@@ -1,4 +1,4 @@
-"""Who may ask, and how much: the name in `Host`, the bearer token, the size of a body."""
+"""Access control: the `Host` header, the bearer token, and the size of request bodies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 Message: TypeAlias = MutableMapping[str, Any]
 
 MAX_BODY_BYTES = 32 * 2**20
-"""A query with a few pictures in it."""
+"""Enough for a query with a few pictures."""
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -29,16 +29,16 @@ _HEADERS = {
 
 
 class Guard:
-    """ASGI middleware that lets through only requests that hold the token and name this server.
+    """ASGI middleware that only passes requests with the token and with a host name of this server.
 
-    Errors that pass it and are no problem details yet are turned into such.
+    Plain-text errors from the application are converted to problem details.
 
     Args:
-        app: The application behind it.
+        app: The application.
         token: The secret, ASCII.
         names: The host names that are answered; see `addresses.answered_names`.
-        open_paths: Paths that need no token: they say nothing of the library.
-        max_body_bytes: Larger bodies are refused.
+        open_paths: Paths that need no token, as they reveal nothing about the library.
+        max_body_bytes: The maximum size of a request body.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class Guard:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Handle one request."""
         if scope["type"] != "http":
             if scope["type"] == "lifespan":
                 await self._app(scope, receive, send)
@@ -96,7 +96,7 @@ def _too_large(max_bytes: int) -> str:
 
 
 class _LimitedBody:
-    """A `receive` that ends a body that says nothing of its length, or not the truth."""
+    """A `receive` that limits bodies whose Content-Length is missing or wrong."""
 
     def __init__(self, receive: Receive, max_bytes: int) -> None:
         self._receive = receive
@@ -112,7 +112,7 @@ class _LimitedBody:
 
 
 class _Sending:
-    """A `send` that adds headers, and turns errors that are plain text into problem details."""
+    """A `send` that adds headers, and converts plain-text errors to problem details."""
 
     def __init__(self, send: Send, scope: Scope) -> None:
         self._send = send

@@ -1,4 +1,4 @@
-"""`/v1/jobs`: what takes long, started by a client, watched and stopped; and the routes that start it."""
+"""`/v1/jobs`: long runs that clients start, watch and stop; and the routes that start them."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ JobId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="A job's numbe
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_SIGNS = 15.0
-"""A line that means nothing is sent so often, so that nobody on the way takes the silence for an end."""
+"""How often a comment line is sent, so that no proxy closes a silent connection."""
 
 
 @router.get("/jobs", **described(JobList))
 def jobs(served: TheServed) -> Response:
-    """List the jobs of this server, in the order in which they were started."""
+    """List the jobs of this server, in the order in which they were created."""
     return answered(JobList(jobs=list(map(JobSchema.of, served.jobs.jobs()))))
 
 
 @router.post("/jobs", **described(JobSchema, takes=IndexRequest, fails=(403,), status=202))
 async def index(request: Request, served: TheServed) -> Response:
-    """Index files and folders, once the jobs before are done.
+    """Index files and folders, after the jobs before it.
 
-    Only what lies in a folder that was named when the server was started is indexed.
+    They must be in a folder that was named with --allow-index when the server was started.
     """
     served.check_writable()
     asked = await read_body(request, IndexRequest)
@@ -51,8 +51,8 @@ async def index(request: Request, served: TheServed) -> Response:
 async def recaption(request: Request, served: TheServed) -> Response:
     """Write new captions of frames, chapters or whole videos.
 
-    Old ones are kept as versions, and corrections stay. Models are those on the server's machine:
-    `/v1/models` lists them.
+    Old ones are kept as versions, and corrections stay in effect. Only models on the server's machine can be
+    used: `/v1/models` lists them.
     """
     served.check_writable()
     asked = await read_body(request, RecaptionRequest)
@@ -61,10 +61,10 @@ async def recaption(request: Request, served: TheServed) -> Response:
 
 @router.post("/upgrade", **described(JobSchema, takes=UpgradeRequest, fails=(403,), status=202))
 async def upgrade(request: Request, served: TheServed) -> Response:
-    """Go on with other models, by their names in `/v1/models`.
+    """Change to other models, by their names in `/v1/models`.
 
-    Searches answer by those before until all is there. A job that was stopped is continued by asking for the
-    same again.
+    Searches use the previous models until all videos are done. To continue a job that was stopped, send the
+    same request again.
     """
     served.check_writable()
     asked = await read_body(request, UpgradeRequest)
@@ -73,9 +73,9 @@ async def upgrade(request: Request, served: TheServed) -> Response:
 
 @router.post("/verify", **described(JobSchema, takes=VerifyRequest, fails=(403,), status=202))
 async def verify(request: Request, served: TheServed) -> Response:
-    """Check the library against itself and against its files, and mend what can be mended where asked to.
+    """Check that the library is consistent and matches its files, and repair it if requested.
 
-    Such a job ends by itself alone.
+    This job cannot be stopped.
     """
     asked = await read_body(request, VerifyRequest)
     if asked.repair:
@@ -85,13 +85,13 @@ async def verify(request: Request, served: TheServed) -> Response:
 
 @router.get("/jobs/{job_id}", **described(JobSchema, fails=(404,)))
 def job(served: TheServed, job_id: JobId) -> Response:
-    """Say how far a job is, and what it did once it has ended."""
+    """Return a job's progress, and its result once it has ended."""
     return answered(JobSchema.of(served.jobs.job(job_id)))
 
 
 @router.post("/jobs/{job_id}/stop", **described(JobSchema, fails=(403, 404), status=202))
 def stop(served: TheServed, job_id: JobId) -> Response:
-    """Let a job end after the commit in hand: what it has done stays."""
+    """Stop a job after its current commit. What it has done is kept."""
     served.check_writable()
     return answered(JobSchema.of(served.jobs.stop(job_id)), 202)
 
@@ -104,7 +104,7 @@ def events(
         str | None, Header(max_length=20, description="The last event that came: those after it follow.")
     ] = None,
 ) -> Response:
-    """Follow a job: server-sent events named for its state, each with the whole job as its data."""
+    """Follow a job by server-sent events, which are named after its state and contain the whole job."""
     served.jobs.job(job_id)
     given = last_event_id or ""
     after = int(given) if given.isascii() and given.isdecimal() else 0

@@ -1,4 +1,4 @@
-"""`/v1/labels`: words and concepts that are looked for in every frame, and how much of them there is."""
+"""`/v1/labels`: words and concepts that are searched for in every frame, and reports of them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _REPORT_TYPES = {"csv": "text/csv; charset=utf-8", "svg": "image/svg+xml"}
 
 @router.get("", **described(LabelList, has_etag=True))
 def labels(request: Request, served: TheServed) -> Response:
-    """List the labels that were looked for last, and how often each was seen."""
+    """List the labels of the last run, and the number of spans of each."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -43,8 +43,8 @@ def labels(request: Request, served: TheServed) -> Response:
 async def label(request: Request, served: TheServed) -> Response:
     """Look for labels in every frame: words, names of concepts, or all concepts.
 
-    Where each is seen is kept as a track of each video, in place of what was known of labels before;
-    `/v1/videos/{video_id}/segments?kind=label` lists it.
+    The spans where each is found are stored as a track of each video, and replace earlier labels.
+    `/v1/videos/{video_id}/segments?kind=label` lists them.
     """
     served.check_writable()
     asked = await read_body(request, LabelRequest)
@@ -69,7 +69,7 @@ def report(
         Literal["json", "csv", "svg"], Query(description="As data, as a table, or as a plot.")
     ] = "json",
 ) -> Response:
-    """Say how often and how long each label was seen."""
+    """Return how often and how long each label was found."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same

@@ -1,4 +1,4 @@
-"""Pictures, clips, whole files and exports: what is not JSON."""
+"""Routes that return files: pictures, clips, videos and exports."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ _BINARY = "application/octet-stream"
 
 @router.get("/frames/{frame_id}/thumbnail", **described("image/jpeg", fails=(404,), has_etag=True))
 def thumbnail(request: Request, served: TheServed, frame_id: FrameId) -> Response:
-    """The small picture of a frame that a search found, as the library keeps it."""
+    """Return a frame's thumbnail, which the library stores."""
     jpeg = served.library.thumbnail(frame_id)
     etag = content_etag(jpeg)
     return unchanged(request, etag) or Response(jpeg, headers=cached(etag), media_type="image/jpeg")
@@ -66,7 +66,7 @@ async def frame(
         int | None, Query(ge=16, le=8192, description="The longer side is at most so long.")
     ] = None,
 ) -> Response:
-    """What a video shows at any time, read from its file."""
+    """Return the picture at a time of a video, read from its file."""
     video = served.library.video(video_id)
     etag = content_etag(video.content_hash, time_seconds, side_pixels)
     if (same := unchanged(request, etag)) is not None:
@@ -90,7 +90,7 @@ async def explanation(
         Literal["json", "png"], Query(description="The numbers, or the frame with the heat map over it.")
     ] = "json",
 ) -> Response:
-    """Show which parts of a frame speak for words, by the library's first model."""
+    """Return which parts of a frame match words, by the library's first model."""
     video = served.library.video(video_id)
     known = served.library.store.models
     etag = content_etag(video.content_hash, time_seconds, text, format, known, __version__)
@@ -120,7 +120,7 @@ async def clip(
     format: Annotated[Literal["mp4", "mov", "mkv", "webm"], Query()] = "mp4",
     reencode: Annotated[bool, Query(description="For players that do not know the video's codec.")] = False,
 ) -> Response:
-    """Cut [start, end) out of a video, with its sound, exactly."""
+    """Return a clip of exactly [start, end) of a video, with its sound."""
 
     def cut() -> Path:
         return served.clips.path(
@@ -137,7 +137,7 @@ async def clip(
 
 @router.get("/videos/{video_id}/media", **described(["video/*"], fails=(404, 410), has_ranges=True))
 def media(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """The video's file itself, in parts where a player asks for them."""
+    """Return the video's file, or the ranges that a player requests."""
     video = served.library.video(video_id)
     path = path_of(video)
     kind = _FILE_TYPES.get(path.suffix.lower(), _BINARY)
@@ -158,7 +158,7 @@ async def export_video(
     ] = None,
     vectors: bool = False,
 ) -> Response:
-    """A video's words, or one of its tracks, as a file for other programs."""
+    """Export a video's captions, or one of its tracks."""
     return await _export(served, video_id, format, track, vectors=vectors)
 
 
@@ -174,7 +174,7 @@ async def export_all(
     ] = None,
     vectors: bool = False,
 ) -> Response:
-    """Every video's words as one file."""
+    """Export all videos' captions as one file."""
     return await _export(served, ALL, format, track, vectors=vectors)
 
 
@@ -186,7 +186,7 @@ async def export_concepts(
         Query(max_length=1000, description="Only these; all without it."),
     ] = None,
 ) -> Response:
-    """What the library was taught, as a file that any other library imports: pictures and vectors."""
+    """Export concepts, with pictures and vectors, as a file that any other library can import."""
     content = await served.at_work(lambda: served.library.concepts.render(name or ()))
     headers = {"Content-Disposition": 'attachment; filename="concepts.json"', "Cache-Control": "no-store"}
     return Response(content, headers=headers, media_type="application/json")
@@ -195,9 +195,10 @@ async def export_concepts(
 async def _export(
     served: Served, videos: VideoName, format: str, track: str | None, *, vectors: bool
 ) -> Response:
-    """Stream an export from a file of its own, on disk where it is large.
+    """Stream an export from a temporary file, which is on disk if it is large.
 
-    It is written whole first: a client that reads slowly holds up nobody, and an error is still told.
+    The file is complete before the response starts, so that slow clients block nothing and errors get a
+    status.
     """
     file = tempfile.SpooledTemporaryFile(_IN_MEMORY_BYTES)  # noqa: SIM115 (closed when it is sent)
 
@@ -230,7 +231,7 @@ def _chunks(file: IO[bytes]) -> Iterator[bytes]:
 
 
 def _file(request: Request, path: Path, kind: str, etag: str) -> Response:
-    """A file, whole or in the ranges that are asked for."""
+    """Return a file, or the requested ranges of it."""
     if "range" not in request.headers and (same := unchanged(request, etag)) is not None:
         return same
     return FileResponse(path, headers={**cached(etag), **SAFE}, media_type=kind)

@@ -1,4 +1,4 @@
-"""Every error as problem details (RFC 9457), whoever raised it: vidsearch, FastAPI or Starlette."""
+"""Converts all errors (of vidsearch, FastAPI and Starlette) to problem details (RFC 9457)."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ _STATUSES: tuple[tuple[type[errors.VidsearchError], int], ...] = (
     (errors.ModelError, 503),
     (errors.LibraryError, 503),
 )
-"""The first that fits counts. What the rest of the tree says is that the request means nothing: 422."""
+"""The first matching class determines the status. All other errors mean an invalid request: 422."""
 _MEANINGLESS = 422
 
 
 def status_of(error: errors.VidsearchError) -> int:
-    """Return the status that says what kind of error it is."""
+    """Return the HTTP status for an error."""
     return next((status for kind, status in _STATUSES if isinstance(error, kind)), _MEANINGLESS)
 
 
@@ -48,15 +48,15 @@ def problem(
     headers: Mapping[str, str] | None = None,
     instance: str | None = None,
 ) -> Response:
-    """Return the answer to a request that is not answered.
+    """Return a response with problem details.
 
     Args:
         status: The HTTP status.
         detail: What happened, and what to do.
-        kind: The class of the error of vidsearch's; None where HTTP says it all.
-        faults: What is wrong with single fields.
-        headers: Headers to send along.
-        instance: The path that was asked for.
+        kind: The class of vidsearch's error; None if the status says everything.
+        faults: Errors in single fields.
+        headers: Further headers.
+        instance: The path of the request.
     """
     try:
         title = HTTPStatus(status).phrase
@@ -79,13 +79,13 @@ def problem(
 
 
 async def of_vidsearch(request: Request, error: Exception) -> Response:
-    """Answer an error of vidsearch's own."""
+    """Handle an error of vidsearch."""
     assert isinstance(error, errors.VidsearchError)
     return problem(status_of(error), str(error), kind=type(error).__name__, instance=request.url.path)
 
 
 async def of_validation(request: Request, error: Exception) -> Response:
-    """Answer parameters that are not what the OpenAPI description says."""
+    """Handle parameters that do not match the OpenAPI description."""
     found: Sequence[Any] = error.errors() if hasattr(error, "errors") else ()
     faults = [Fault(at=".".join(map(str, each["loc"][1:])), message=each["msg"]) for each in found]
     said = "; ".join(f"{fault.at}: {fault.message.rstrip('.?')}" for fault in faults)
@@ -95,7 +95,7 @@ async def of_validation(request: Request, error: Exception) -> Response:
 
 
 async def of_http(request: Request, error: Exception) -> Response:
-    """Answer what HTTP itself has a status for: no such path, no such method."""
+    """Handle HTTP errors, such as an unknown path or method."""
     status = getattr(error, "status_code", 500)
     said = {
         404: f"There is nothing at {request.url.path}. /docs lists what there is.",
@@ -109,7 +109,7 @@ async def of_http(request: Request, error: Exception) -> Response:
 
 
 def _methods_at(request: Request) -> set[str]:
-    """What is possible at the path of a request: each method there may have a route of its own."""
+    """The methods of all routes at the path of a request."""
     return {
         method
         for method in ("GET", "HEAD", "POST", "DELETE")
@@ -121,7 +121,7 @@ def _methods_at(request: Request) -> set[str]:
 
 
 async def of_defect(request: Request, error: Exception) -> Response:
-    """Answer an error of this program: what it was is in its log, and not told to strangers."""
+    """Handle an unexpected error. Details are logged, and not sent to clients."""
     return problem(
         500,
         "This is a fault of vidsearch, and its log has the details.",

@@ -1,4 +1,4 @@
-"""`/v1/search`: queries, in words or whole."""
+"""`/v1/search`: queries by words, or with all options."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ router = APIRouter(prefix="/v1", tags=["search"], route_class=Route)
 
 @router.post("/search", **described(SearchPage, takes=QuerySchema, fails=(404,)))
 async def search(request: Request, served: TheServed, limit: Limit = 100, cursor: Cursor = None) -> Response:
-    """Find moments. The body is a whole query: words, pictures, moments, filters, steps.
+    """Find moments. The body is a query: words, pictures, moments, filters, steps.
 
-    A picture in `images` is sent along as a `data:image/jpeg;base64,` address; `num_hits` is how many moments
-    are found, `limit` how many of them are in this answer.
+    Pictures in `images` are `data:image/jpeg;base64,` URLs. `num_hits` is the number of moments to find, and
+    `limit` the number of them in one response.
     """
     try:
         source = (await read_json(request)).decode()
@@ -56,7 +56,7 @@ async def search_words(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Find moments by words alone."""
+    """Find moments by words."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same

@@ -1,4 +1,4 @@
-"""`vidsearch serve`: the application on an address, until it is stopped."""
+"""Runs the HTTP server of `vidsearch serve` until it is stopped."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 8510
 _SECONDS_KEPT_OPEN = 75
-"""Longer than clients keep an unused connection: nothing is sent into one that the server is closing."""
+"""Longer than clients keep idle connections, so that none sends into a connection that is being closed."""
 _SECONDS_TO_FINISH = 30
-"""For answers under way when the server is stopped."""
+"""How long to wait for pending responses when the server is stopped."""
 
 
 def serve(
@@ -36,19 +36,19 @@ def serve(
     index_folders: Sequence[Path] = (),
     on_ready: Callable[[str], None] = lambda address: None,
 ) -> None:
-    """Serve a library over HTTP until stopped. Index runs end after the commit in hand.
+    """Serve a library over HTTP until stopped. Jobs end after their current commit.
 
     Args:
-        library: The library's folder; made where there is none and something may be indexed.
-        token: What requests must carry; see `tokens.own_token`.
-        host: Address to listen on: an IPv4 or IPv6 address, or a name of this machine.
-        port: Port to listen on.
-        read_only: Refuse whatever would change the library.
-        index_folders: What clients may index: what lies in these folders.
+        library: The library's folder, which is created if there is none and indexing is allowed.
+        token: The token that requests must carry; see `tokens.own_token`.
+        host: The address to listen on: an IPv4 or IPv6 address, or a name of this machine.
+        port: The port to listen on.
+        read_only: Whether to refuse all changes to the library.
+        index_folders: Folders whose files clients may index.
         on_ready: Called with the library's address, without a password, once it is open.
 
     Raises:
-        VidsearchError: FastAPI is not installed, the address cannot be listened on, or a folder is not there.
+        VidsearchError: FastAPI is not installed, the address is not available, or a folder does not exist.
         LibraryError: There is no library, or it cannot be read.
     """
     try:
@@ -64,7 +64,7 @@ def serve(
     check_address(host, port)
     for folder in index_folders:
         if not folder.is_dir():
-            raise QueryError(f"{folder} is no folder that can be indexed. Name one with --allow-index.")
+            raise QueryError(f"{folder} is not a folder that can be indexed. Name one with --allow-index.")
     with Library.open(library, create=bool(index_folders) and not read_only, read_only=read_only) as opened:
         served = Served(
             library=opened,
@@ -91,7 +91,7 @@ def _server(config: Config, served: Served) -> Server:
     import uvicorn
 
     class EndingServer(uvicorn.Server):
-        """Ends streams of events when it is to stop, so that it need not wait for them."""
+        """Ends event streams when it is stopped, instead of waiting for them."""
 
         def handle_exit(self, sig: int, frame: FrameType | None) -> None:
             served.is_closing = True
@@ -101,6 +101,6 @@ def _server(config: Config, served: Served) -> Server:
 
 
 def _prepare(library: Library) -> None:
-    """Load what the first search needs, before somebody waits for it."""
+    """Load what searches need, so that the first one is not slow."""
     with contextlib.suppress(VidsearchError):
         library.search("a picture", num_hits=1)

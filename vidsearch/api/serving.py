@@ -1,4 +1,4 @@
-"""What the routes share: the library, what is kept for its answers, and how these are written."""
+"""Shared by the routes: the library, caches, parameters, and how requests and responses are coded."""
 
 from __future__ import annotations
 
@@ -32,22 +32,22 @@ Found = TypeVar("Found")
 Body = TypeVar("Body", bound=msgspec.Struct)
 
 _MAX_AT_ONCE = 4
-"""Requests that search, describe or decode: more of them at once would only wait for each other, and hold the
-threads that short answers need."""
+"""How many requests may search, describe or decode at once. More would only wait for each other, and block
+threads that short requests need."""
 MAX_LIMIT = 1000
 SAFE = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
-"""Headers of files that a browser may show: nothing in them runs."""
+"""Headers of files that a browser may show, which block scripts in them."""
 
 
 class Route(APIRoute):
-    """A route that answers HEAD where it answers GET; the server leaves the body out."""
+    """A route that handles HEAD like GET. The server omits the body."""
 
     def matches(self, scope: Scope) -> tuple[Match, Scope]:
-        """Return whether a request is for this route."""
+        """Return whether a request matches this route."""
         return super().matches(_as_get(scope))
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request."""
+        """Handle a request."""
         if scope["method"] == "HEAD" and "GET" in (self.methods or ()):
             await self.app(scope, receive, send)
         else:
@@ -71,13 +71,13 @@ class Served:
     _limiter: anyio.CapacityLimiter = field(default_factory=lambda: anyio.CapacityLimiter(_MAX_AT_ONCE))
 
     async def at_work(self, work: Callable[[], Found]) -> Found:
-        """Run what takes long in a thread, a few at once."""
+        """Run long work in a thread, with a limited number at once."""
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 
     def check_writable(self) -> None:
-        """Raise NotAllowed where nothing may be changed."""
+        """Raise NotAllowed if the server is read-only."""
         if self.is_read_only:
-            raise NotAllowed("This server was started with --read-only: it changes nothing.")
+            raise NotAllowed("This server was started with --read-only, so it allows no changes.")
 
 
 async def _served(request: Request) -> Served:
@@ -86,7 +86,7 @@ async def _served(request: Request) -> Served:
 
 
 async def only_known_parameters(request: Request) -> None:
-    """Refuse parameters that a route does not have: one that is misspelt would be passed over in silence."""
+    """Refuse unknown parameters, so that misspelt ones are not silently ignored."""
     known = [each.alias for each in request.scope["route"].dependant.query_params]
     faults = []
     for name in request.query_params:
@@ -117,7 +117,7 @@ OptionalSeconds: TypeAlias = Annotated[
 
 
 async def read_body(request: Request, schema: type[Body]) -> Body:
-    """Return the body of a request. Raises what is answered with 400, 413, 415 or 422."""
+    """Parse the body of a request. Errors become responses with status 400, 413, 415 or 422."""
     try:
         return msgspec.json.decode(await read_json(request), type=schema)
     except msgspec.ValidationError as error:
@@ -128,7 +128,7 @@ async def read_body(request: Request, schema: type[Body]) -> Body:
 
 
 async def read_file(request: Request) -> bytes:
-    """Return the body of a request that is a file. Raises what is answered with 413 or 422."""
+    """Return the body of a request, a file. Errors become responses with status 413 or 422."""
     content = await request.body()
     if not content:
         raise RequestValidationError([{"loc": ("body", ""), "msg": "Send the file as the body."}])
@@ -136,7 +136,7 @@ async def read_file(request: Request) -> bytes:
 
 
 async def read_json(request: Request) -> bytes:
-    """Return the body of a request that says that it is JSON."""
+    """Return the body of a request whose content type is JSON."""
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != "application/json":
         raise HTTPException(415, "Send the body as application/json.")
@@ -146,27 +146,27 @@ async def read_json(request: Request) -> bytes:
 def answered(
     value: msgspec.Struct, status: int = 200, *, headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return an answer in JSON."""
+    """Return a response in JSON."""
     return Response(msgspec.json.encode(value), status, headers=headers, media_type="application/json")
 
 
 def started(job: Job) -> Response:
-    """Return the answer to a request that begins a job: where to follow it."""
+    """Return the response to a request that starts a job, with its address."""
     return answered(JobSchema.of(job), 202, headers={"Location": f"/v1/jobs/{job.id}"})
 
 
 def current_etag(request: Request, served: Served) -> str:
-    """Return what stays the same for an address until something is written into the library."""
+    """Return an ETag for an address, which changes when the library changes."""
     return _etag(served.library.store.stamp(), request.url.path, request.url.query, __version__)
 
 
 def content_etag(*parts: Any) -> str:
-    """Return the ETag of what is made of these parts alone."""
+    """Return the ETag of content that depends only on these parts."""
     return _etag(*parts)
 
 
 def unchanged(request: Request, etag: str) -> Response | None:
-    """Return the answer that nothing has changed, to a client that has what this ETag stands for."""
+    """Return a 304 response if the client already has the content with this ETag, else None."""
     known = [each.strip().removeprefix("W/") for each in request.headers.get("if-none-match", "").split(",")]
     if etag in known:
         return Response(status_code=304, headers=cached(etag))
@@ -174,7 +174,7 @@ def unchanged(request: Request, etag: str) -> Response | None:
 
 
 def cached(etag: str) -> dict[str, str]:
-    """Return the headers of an answer that a client may keep, if it asks whether it still holds."""
+    """Return the headers of a response that clients may cache, but must revalidate."""
     return {"ETag": etag, "Cache-Control": "private, no-cache"}
 
 

@@ -1,4 +1,4 @@
-"""The bearer token: made once for each user of this machine, and kept where only that user reads it."""
+"""The bearer token, which is created once per user and stored where only that user can read it."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ _MIN_CHARACTERS = 16
 
 
 def token_file() -> Path:
-    """Return where the token is kept."""
+    """Return the file that stores the token."""
     from platformdirs import user_config_path
 
     return user_config_path("vidsearch") / "token"
 
 
 def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool]:
-    """Return the token to ask for, and whether it was made just now.
+    """Return the token to require, and whether it was created just now.
 
     Args:
-        given: One to take in place of the one that is kept.
-        path: Where it is kept.
+        given: A token to use instead of the stored one.
+        path: The file that stores it; None for `token_file()`.
 
     Raises:
-        VidsearchError: It is too short to be a secret, or cannot be read or kept.
+        VidsearchError: The token is too short, or the file cannot be read or written.
     """
     if given is not None:
         return _checked(given.strip(), "The token given"), False
@@ -42,7 +42,7 @@ def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool
     token = secrets.token_urlsafe(_TOKEN_BYTES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        # Made readable to nobody else from the start. Of two servers that start at once, one makes it.
+        # Created with its final permissions. If two servers start at once, only one creates it.
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(token + "\n")
@@ -50,7 +50,7 @@ def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool
         return own_token(None, path=path)
     except OSError as error:
         raise VidsearchError(
-            f"The token cannot be kept in {path}: {error.strerror or error}. Give one in {TOKEN_VARIABLE}."
+            f"The token cannot be stored in {path}: {error.strerror or error}. Give one in {TOKEN_VARIABLE}."
         ) from error
     return token, True
 
@@ -58,7 +58,7 @@ def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool
 def _checked(token: str, what: str) -> str:
     if len(token) < _MIN_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
         raise VidsearchError(
-            f"{what} is no token: it takes {_MIN_CHARACTERS} ASCII characters or more, without spaces. "
+            f"{what} is not a valid token, which has {_MIN_CHARACTERS} or more ASCII characters, no spaces. "
             "Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     return token

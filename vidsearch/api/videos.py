@@ -1,4 +1,4 @@
-"""`/v1/videos`: what the library knows of its videos, in words."""
+"""`/v1/videos`: videos, their tracks, segments and captions."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def videos(
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
-    # By number, not by place: a video that goes meanwhile moves none of the others.
+    # The cursor is an id, not an index, so that a removed video does not shift the others.
     after = read_cursor(cursor, "videos", name)
     left = [video for video in served.library.videos(name) if video.id > after]
     more = write_cursor(left[limit - 1].id, "videos", name) if len(left) > limit else None
@@ -61,7 +61,7 @@ def videos(
 
 @router.get("/{video_id}", **described(VideoSchema, fails=(404,), has_etag=True))
 def video(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """Describe a video: its file, its length, how far it is indexed."""
+    """Return a video: its file, its length, and up to where it is indexed."""
     etag = current_etag(request, served)
     found = served.library.video(video_id)
     return unchanged(request, etag) or answered(VideoSchema.of(found), headers=cached(etag))
@@ -69,7 +69,7 @@ def video(request: Request, served: TheServed, video_id: VideoId) -> Response:
 
 @router.get("/{video_id}/tracks", **described(TrackList, fails=(404,), has_etag=True))
 def tracks(request: Request, served: TheServed, video_id: VideoId) -> Response:
-    """List what is known of a video: pictures, captions, shots, subtitles, and what made each."""
+    """List a video's tracks: frames, captions, shots, subtitles ... and what made each."""
     etag = current_etag(request, served)
     found = served.library.video(video_id)
     if (same := unchanged(request, etag)) is not None:
@@ -93,7 +93,7 @@ def segments(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """List what the tracks of a video hold, by time: sentences, subtitles, chapters, shots."""
+    """List the segments of a video's tracks, by time: sentences, subtitles, chapters, shots."""
     etag = current_etag(request, served)
     found = served.library.segments(
         video_id, kind=kind, track=track, after_seconds=after_seconds, before_seconds=before_seconds
@@ -118,7 +118,7 @@ async def captions(
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:
-    """Describe what a video shows in words. A person's corrections stand in place of a model's words."""
+    """Return a video's captions. A person's corrections replace a model's captions."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same

@@ -1,4 +1,4 @@
-"""The whole library in words: each video in a line, and where words are said or written."""
+"""Routes for the whole library's captions, its overview, and search for words."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ router = APIRouter(prefix="/v1", tags=["words"], route_class=Route)
 async def captions(
     request: Request, served: TheServed, limit: Limit = 100, cursor: Cursor = None
 ) -> Response:
-    """Sum the library up: all of it in one line, and each video in one."""
+    """Return one caption for the library, and one for each video."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -50,7 +50,7 @@ async def overview(
         int, Query(ge=0, le=1000, description="At most so many pairs of moments that look the same.")
     ] = 10,
 ) -> Response:
-    """Show the library at a glance: its kinds of pictures, its words, moments that videos share."""
+    """Return an overview: groups of similar pictures, frequent words, moments that videos share."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same
@@ -70,7 +70,7 @@ async def words(
     ],
     limit: Limit = 20,
 ) -> Response:
-    """Find words in captions, corrections, subtitles, transcripts and chapters, by no model."""
+    """Find words in captions, corrections, subtitles, transcripts and chapters, without a model."""
     etag = current_etag(request, served)
     if (same := unchanged(request, etag)) is not None:
         return same

@@ -1,1 +1,1 @@
-"""The library for assistants, by the Model Context Protocol: tools that call the service, in few words."""
+"""The Model Context Protocol interface for assistants: tools that call the service."""

@@ -1,4 +1,4 @@
-"""The server: which tools there are, what they promise, and the two ways to reach them."""
+"""The MCP server: its tools, and its two transports."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ _INSTRUCTIONS = (
 def create_server(
     library: Library, *, allow_write: bool = False, clip_folder: Path | None = None
 ) -> MCPServer:
-    """Return the server of a library.
+    """Create the server of a library.
 
     Args:
         library: The library.
-        allow_write: Whether captions may be corrected, concepts be taught and labels be looked for.
-        clip_folder: Where clips may be cut to; None for nowhere.
+        allow_write: Whether captions may be corrected, concepts taught and labels searched for.
+        clip_folder: The folder for clips; None to offer no clips.
     """
     from mcp.server.mcpserver import MCPServer
     from mcp_types import ToolAnnotations
@@ -81,26 +81,26 @@ def create_server(
 
 
 def create_app(server: MCPServer, *, token: str, names: frozenset[str] | None) -> ASGIApp:
-    """Return the server as an application for streamable HTTP, at `PATH`.
+    """Return an ASGI application that serves streamable HTTP at `PATH`.
 
     Args:
         server: The server.
-        token: What requests must carry.
+        token: The token that requests must carry.
         names: The host names that are answered; see `addresses.answered_names`.
     """
     from mcp.server.transport_security import TransportSecuritySettings
 
-    # The guard looks at the name and asks for the token, which no page elsewhere has.
+    # The guard checks the host name and the token, which other web pages do not have.
     checks = TransportSecuritySettings(enable_dns_rebinding_protection=False)
     app = server.streamable_http_app(streamable_http_path=PATH, transport_security=checks)
     return Guard(app, token=token, names=names)
 
 
 def run_stdio(library: Path, *, allow_write: bool = False, clip_folder: Path | None = None) -> None:
-    """Serve a library to the program that started this one, by stdin and stdout, until it ends.
+    """Serve a library over stdin and stdout, to the program that started this one.
 
     Raises:
-        QueryError: The folder for clips is none.
+        QueryError: The folder for clips does not exist.
         LibraryError: There is no library, or it cannot be read.
     """
     _check_folder(clip_folder)
@@ -123,16 +123,16 @@ def run_http(
 
     Args:
         library: The library.
-        token: What requests must carry.
-        host: Address to listen on.
-        port: Port to listen on.
+        token: The token that requests must carry.
+        host: The address to listen on.
+        port: The port to listen on.
         allow_write: As in `create_server`.
         clip_folder: As in `create_server`.
         on_ready: Called with the library's address, without a password, once it is open.
 
     Raises:
-        VidsearchError: The address cannot be listened on.
-        QueryError: The folder for clips is none.
+        VidsearchError: The address is not available.
+        QueryError: The folder for clips does not exist.
         LibraryError: There is no library, or it cannot be read.
     """
     import uvicorn
@@ -157,10 +157,10 @@ def run_http(
 
 def _check_folder(folder: Path | None) -> None:
     if folder is not None and not folder.is_dir():
-        raise QueryError(f"{folder} is no folder that clips can be cut to. Name one with --clips.")
+        raise QueryError(f"{folder} is not a folder that clips can be written to. Name one with --clips.")
 
 
 def _prepare(library: Library) -> None:
-    """Load what the first search needs, before somebody waits for it."""
+    """Load what searches need, so that the first one is not slow."""
     with contextlib.suppress(VidsearchError):
         library.search("a picture", num_hits=1)

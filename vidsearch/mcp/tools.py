@@ -1,4 +1,7 @@
-"""The tools: each asks the library, and answers with words, pictures and links."""
+"""The tools: each calls the library, and returns text, pictures and links.
+
+The docstrings of tools are their descriptions for models.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +34,12 @@ VIDEO_URI = "vidsearch://videos/{video_id}"
 
 _MAX_FOUND = 100
 _MAX_CHARACTERS = 6000
-"""About 1,500 tokens of words in one answer."""
+"""About 1,500 tokens of text in one answer."""
 _MAX_PICTURE_BYTES = 500_000
-"""Of one answer: programs refuse answers of more than about a megabyte, and base64 adds a third."""
+"""In one answer: clients refuse answers of more than about a megabyte, and base64 adds a third."""
 _VIDEOS_AT_ONCE = 50
 _PICTURE_PIXELS = 768
-"""The longer side of a picture: what models look at without scaling it down."""
+"""The longer side of a picture, which models read without scaling it down."""
 _WORDS = ("transcript", "subtitle", "ocr")
 
 VideoName = Annotated[
@@ -49,7 +52,7 @@ WithPictures = Annotated[bool, Field(description="Show the picture of each momen
 
 
 def in_words(tool: Callable[Arguments, CallToolResult]) -> Callable[Arguments, CallToolResult]:
-    """Let a tool's errors be told to the model: they say what to do."""
+    """Return a tool's errors to the model, as they say what to do."""
 
     @functools.wraps(tool)
     def telling(*args: Arguments.args, **kwargs: Arguments.kwargs) -> CallToolResult:
@@ -66,7 +69,7 @@ class Tools:
 
     Args:
         library: The library.
-        clip_folder: Where clips are cut to; None where none may be.
+        clip_folder: The folder for clips; None to offer no clips.
     """
 
     def __init__(self, library: Library, *, clip_folder: Path | None = None) -> None:
@@ -94,7 +97,7 @@ class Tools:
     ) -> CallToolResult:
         """Find moments in the videos by describing them: what is seen, said, or written on the screen.
 
-        Answers with times, how sure the search is, why each moment fits, and its picture.
+        Returns times, how confident the search is, why each moment matches, and its picture.
         """
         query: dict[str, object] = {"text": text, "num_hits": _MAX_FOUND, "min_confidence": min_confidence}
         if video is not None:
@@ -112,7 +115,7 @@ class Tools:
         pictures: WithPictures = True,
         cursor: Cursor = None,
     ) -> CallToolResult:
-        """Find moments that look like the one that a video shows at a time."""
+        """Find moments that look like a given moment of a video."""
         found = self._library.video(video)
         query: dict[str, object] = {"like": [f"#{found.id}@{time_seconds!r}"], "num_hits": _MAX_FOUND}
         return self._found(query, limit, cursor, pictures=pictures)
@@ -149,7 +152,7 @@ class Tools:
         ] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
-        """List the videos of the library: number, file name, length, size, date."""
+        """List the videos of the library: id, file name, length, size, date."""
         after = read_cursor(cursor, "videos", name)
         left = [video for video in self._library.videos(name) if video.id > after]
         lines = [wording.video_line(video) for video in left[:_VIDEOS_AT_ONCE]]
@@ -161,9 +164,10 @@ class Tools:
 
     @in_words
     def describe_library(self) -> CallToolResult:
-        """Say what this library is about: its kinds of pictures, with an example of each, its words.
+        """Describe what this library contains: kinds of pictures, with an example of each, and frequent
+        words.
 
-        Ask this first when you know nothing of the library.
+        Call this first if you know nothing about the library.
         """
         info = self._library.info()
         lines = wording.library_lines(info, self._library.overview(num_alike=0))
@@ -181,9 +185,9 @@ class Tools:
         end_seconds: Annotated[float | None, Field(description="Words that are said up to here.")] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
-        """Say what a video shows, part by part, and what is said or written in it.
+        """Describe what a video shows, part by part, and what is said or written in it.
 
-        Long answers come in parts.
+        Long answers have several pages.
         """
         found = self._library.video(video)
         lines = wording.described(self._library.captions(found, level=level))
@@ -200,7 +204,7 @@ class Tools:
 
     @in_words
     def look(self, video: VideoName, time_seconds: Seconds) -> CallToolResult:
-        """Look at what a video shows at any time: the frame as a picture."""
+        """Look at the frame of a video at any time, as a picture."""
         found = self._library.video(video)
         jpeg = self._library.picture(
             FrameReference(f"#{found.id}", time_seconds), side_pixels=_PICTURE_PIXELS
@@ -215,9 +219,9 @@ class Tools:
         time_seconds: Seconds,
         text: Annotated[str, Field(min_length=1, max_length=500, description="What is to be seen there.")],
     ) -> CallToolResult:
-        """Show which parts of a frame speak for words: the frame with a heat map over it, as a picture.
+        """Show which parts of a frame match words: the frame with a heat map over it, as a picture.
 
-        Brighter is more. It shows where, not how much: something is always brightest.
+        Brighter parts match better. The map is relative to the frame: some part is always brightest.
         """
         found = self._library.video(video)
         explanation = self._library.explain(text, FrameReference(f"#{found.id}", time_seconds))
@@ -232,7 +236,7 @@ class Tools:
         ] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
-        """List the labels that were looked for in every frame, and how often and how long each was seen."""
+        """List the labels that were searched for in all frames, and how often and how long each was found."""
         labels = self._library.labels
         if video is not None:
             found = self._library.video(video)
@@ -254,9 +258,9 @@ class Tools:
         ] = None,
         min_confidence: Annotated[float | None, Field(gt=0, lt=1)] = None,
     ) -> CallToolResult:
-        """Look for labels in every frame of every video, and keep where each is seen.
+        """Search for labels in every frame of every video, and store where each is found.
 
-        What was known of labels before is replaced. Only do this when the person asks for it.
+        This replaces earlier labels. Only do this when the user asks for it.
         """
         done = self._library.labels.apply(labels, min_confidence=min_confidence)
         lines = [f"{name}: {wording.times(count)}" for name, count in done.seen]
@@ -277,9 +281,9 @@ class Tools:
         time_seconds: Seconds,
         text: Annotated[str, Field(min_length=1, max_length=2000, description="What is to be seen there.")],
     ) -> CallToolResult:
-        """Put the caption at a time of a video right, for the run of look-alike frames there.
+        """Correct the caption at a time of a video, for all consecutive frames there that look alike.
 
-        Search finds the new words at once. Only do this when the person asks for it.
+        Searches find the new words at once. Only do this when the user asks for it.
         """
         found = self._library.video(video)
         done = self._library.correct(FrameReference(f"#{found.id}", time_seconds), text)
@@ -288,7 +292,7 @@ class Tools:
 
     @in_words
     def list_concepts(self, cursor: Cursor = None) -> CallToolResult:
-        """List what the library was taught: own names for things, which `search` understands."""
+        """List the concepts that the library was taught: the user's own names, which `search` understands."""
         found = self._library.concepts.all()
         if not found:
             return _words(["Nothing was taught yet."])
@@ -313,10 +317,10 @@ class Tools:
             Field(max_length=2000, description='What it is in words anyone would use: "a grey cat".'),
         ] = None,
     ) -> CallToolResult:
-        """Teach the library what a name means, by moments that show it. `search` knows the name at once.
+        """Teach the library what a name means, by moments that show it. `search` understands it at once.
 
-        More examples, from different moments, make it better; those of a name that is there are added. Only
-        do this when the person asks for it.
+        More examples, of different moments, improve it; examples of an existing name are added to it. Only do
+        this when the user asks for it.
         """
         taught = self._library.concepts.teach(
             name, received_examples(examples), against=received_examples(against or ()), words=words
@@ -328,7 +332,7 @@ class Tools:
     # --- resources ----------------------------------------------------------------------------------
 
     def frame(self, video_id: int, time_seconds: float) -> bytes:
-        """What a video shows at a time: a JPEG."""
+        """The frame at a time of a video, as JPEG."""
         moment = FrameReference(f"#{video_id}", time_seconds)
         return self._library.picture(moment, side_pixels=_PICTURE_PIXELS)
 
@@ -341,7 +345,7 @@ class Tools:
 
 
 def _part(lines: Sequence[str], cursor: str | None, *scope: object) -> CallToolResult:
-    """A part of an answer, and the cursor of the next."""
+    """Return a page of an answer, and the cursor of the next page."""
     first = read_cursor(cursor, *scope)
     end = first + wording.within(lines[first:], _MAX_CHARACTERS)
     next_cursor = write_cursor(end, *scope) if end < len(lines) else None

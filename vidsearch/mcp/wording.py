@@ -1,4 +1,4 @@
-"""What tools answer, as a model reads it: few words, times as people write them, and how to ask on."""
+"""The text of tools' answers for models: short, with readable times and the cursor of the next page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def name_of(path: str) -> str:
-    """Return a file's name without its folders, which say much of a person and nothing of the video."""
+    """Return a file's name without its folders, which reveal more about a person than about the video."""
     return path.replace("\\", "/").rpartition("/")[2]
 
 
@@ -38,7 +38,7 @@ def hit_line(number: int, hit: HitSchema) -> str:
 
 
 def answer_text(page: SearchPage, first: int) -> str:
-    """Return a part of an answer, whose first hit is number `first`."""
+    """Return a page of an answer, whose first hit is number `first`."""
     verdict = {"found": "Found.", "unsure": "Unsure: look at the pictures before you rely on these."}
     head = verdict.get(page.verdict, "Nothing here fits well; these are the nearest.")
     if not page.hits:
@@ -73,7 +73,7 @@ def described(captions: VideoCaptions) -> list[str]:
 
 
 def library_lines(info: LibraryInfo, glance: Glance) -> list[str]:
-    """Return what a library is about."""
+    """Return a description of a library."""
     length = format_duration(info.duration_seconds)
     head = f"{info.num_videos} videos, {length} in all"
     groups = [
@@ -112,30 +112,30 @@ def word_line(track: Track, segment: Segment) -> str:
 
 
 def times(count: int) -> str:
-    """Return how often something was seen."""
+    """Return how often something was found."""
     return {0: "not seen", 1: "once"}.get(count, f"{count} times")
 
 
 def report_line(line: ReportLine) -> str:
-    """Return how often a label was seen."""
+    """Return how often a label was found."""
     long = format_duration(line.seconds)
     return f"{line.label}: {times(line.count)}, {long} in all, {line.surest:.0%} at the surest"
 
 
 def span_line(span: LabelSpan) -> str:
-    """Return where a label was seen."""
+    """Return where a label was found."""
     sure = "" if span.confidence is None else f", {span.confidence:.0%}"
     at = f"{format_moment(span.start_seconds)} to {format_moment(span.end_seconds)}"
     return f"{at}: {span.label}{sure}"
 
 
 def short(text: str, max_characters: int = 400) -> str:
-    """Return a text, cut where it is longer."""
+    """Return a text, truncated if it is longer."""
     return text if len(text) <= max_characters else f"{text[: max_characters - 1]}…"
 
 
 def within(lines: Sequence[str], max_characters: int) -> int:
-    """Return how many of the first lines have at most so many characters together; one at least."""
+    """Return how many of the first lines fit into a number of characters, but at least one."""
     total = 0
     for number, line in enumerate(lines):
         total += len(line) + 1
@@ -145,7 +145,7 @@ def within(lines: Sequence[str], max_characters: int) -> int:
 
 
 def more(cursor: str | None, num_left: int | None = None) -> list[str]:
-    """Return how to ask for the rest, where there is one."""
+    """Return how to request the next page, if there is one."""
     if cursor is None:
         return []
     left = "More" if num_left is None else f"{num_left} more"
