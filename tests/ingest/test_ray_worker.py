@@ -149,7 +149,7 @@ def test_a_path_map_has_two_sides(pair):
 
 
 def test_an_address_that_is_none_is_a_clear_error():
-    with pytest.raises(QueryError, match="--on head:10001 is no cluster"):
+    with pytest.raises(QueryError, match="--on head:10001 is not a cluster"):
         connected(RayOptions(address="head:10001"))
 
 

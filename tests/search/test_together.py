@@ -60,7 +60,7 @@ def test_a_text_is_read_as_its_parts(text, parts):
         ('said:"any questions', 'has no closing "'),
         ("shows:(a dog", r"has no closing \)"),
         ('sayd:"any questions"', "Unknown prefix sayd: in the query. Did you mean said:"),
-        ('a dog colour:"red"', "There are said:, shows:, pictures:"),
+        ('a dog colour:"red"', "Prefixes are said:, shows:, pictures:"),
     ],
 )
 def test_a_part_that_means_nothing_is_refused_in_words(text, words):

@@ -1,4 +1,4 @@
-"""Files -> frames -> vectors and captions -> a library, with the machine kept busy and nothing lost."""
+"""Indexes videos: files -> frames -> vectors and captions -> library."""
 
 from vidsearch.ingest.pipeline import PipelineOptions, process
 from vidsearch.ingest.policy import NOVEL, LookPolicy, parse_policy

@@ -1,9 +1,9 @@
-"""What makes the segments of a track: one analyzer for each kind of content.
+"""Analyzers make the segments of tracks, one analyzer for each kind of content.
 
-A `FrameAnalyzer` looks at some of the sampled pictures; which ones, its policy says. A `FrameReader` reads
-what is written in them. An `AudioAnalyzer` listens to the sound, in a thread of its own. A `FileAnalyzer`
-reads a file by itself. What embeds pictures is no analyzer: its vectors belong to the frames. To add a kind
-of content, write one of these, and a retriever that searches its track (`vidsearch.search.retrievers`).
+A `FrameAnalyzer` looks at some of the sampled pictures, chosen by its policy. A `FrameReader` reads the text
+in them. An `AudioAnalyzer` listens to the sound in a thread of its own. A `FileAnalyzer` reads the file
+itself. Embedders are not analyzers: their vectors belong to the frames. To add a kind of content, write one
+of these and a retriever that searches its track (`vidsearch.search.retrievers`).
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 
 MEMORY_SECONDS = 600.0
-"""How far back an analyzer of sound may look at what it heard before."""
+"""How far back an audio analyzer may look at its earlier segments."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What an analyzer says of one picture."""
+    """An analyzer's output for one picture."""
 
     text: str | None
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 class FrameAnalyzer(Protocol):
-    """Makes a track of what it sees in sampled pictures."""
+    """Makes a track from sampled pictures."""
 
     @property
     def policy(self) -> LookPolicy:
-        """Which pictures it looks at. Those between take over what it said of the last one."""
+        """Which pictures it looks at. Those in between share the findings of the last one."""
         ...
 
     @property
@@ -50,7 +50,7 @@ class FrameAnalyzer(Protocol):
 
     @property
     def batch_size(self) -> int | None:
-        """Pictures per call that suit it; None where it does not matter."""
+        """Preferred number of pictures per call; None if it does not matter."""
         ...
 
     def track(self, plan: SamplingPlan) -> TrackSpec:
@@ -58,18 +58,18 @@ class FrameAnalyzer(Protocol):
         ...
 
     def analyze(self, images: Sequence[UInt8Image]) -> list[tuple[Finding, ...]]:
-        """Look at pictures, uint8 (height, width, 3) RGB. Returns what is to be said of each, in order.
+        """Analyze pictures, uint8 (height, width, 3) RGB. Returns the findings of each, in order.
 
-        Raises ModelOutOfMemory where one alone does not fit, ModelUnavailable.
+        Raises ModelOutOfMemory if a single picture does not fit, ModelUnavailable.
         """
         ...
 
 
 class FrameReader(Protocol):
-    """Makes a track of the lines of text in sampled pictures, each with a span of its own.
+    """Makes a track of the lines of text in sampled pictures, each with its own span.
 
-    It needs larger pictures than embedders do. So it runs in the thread that decodes them, and a large
-    picture is gone before the next one is made.
+    It needs larger pictures than embedders do. It therefore runs in the decoding thread, where each large
+    picture is released before the next one is decoded.
     """
 
     @property
@@ -82,43 +82,43 @@ class FrameReader(Protocol):
         ...
 
     def read(self, image: UInt8Image) -> Legible:
-        """Read a picture, uint8 (height, width, 3) RGB. Several threads may call it at once."""
+        """Read a picture, uint8 (height, width, 3) RGB. Thread-safe."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Legible:
-    """What a `FrameReader` reads in one picture."""
+    """The text that a `FrameReader` found in one picture."""
 
     lines: tuple[Finding, ...]
     """Each with its "box" (left, top, right, bottom, as shares of the picture) and "score" as attributes."""
     unread: str | None = None
-    """What cannot be read of it, and why: the end of a sentence that begins with "text"."""
+    """Why other text could not be read; completes a sentence that begins with "text"."""
 
 
 @dataclass(frozen=True, slots=True)
 class AudioFindings:
-    """What an analyzer heard in the next part of a video's sound."""
+    """An analyzer's segments for the next part of a video's sound."""
 
     until_seconds: float
-    """All that comes before is in this and the earlier findings: a run that is stopped goes on from here."""
+    """Everything before this time is covered; a stopped run resumes here."""
     segments: tuple[SegmentRecord, ...] = ()
-    """By start. They begin before `until_seconds`, and after that of the findings before."""
+    """By start; between the previous `until_seconds` and this one."""
     notes: tuple[str, ...] = ()
-    """What the user should know of the file: a language that is not certain."""
+    """Notes for the user, such as an uncertain language."""
 
 
 class AudioAnalyzer(Protocol):
-    """Makes a track of what it hears. Its calls come one at a time, from one thread."""
+    """Makes a track from sound. Called from one thread."""
 
     @property
     def sample_rate(self) -> int:
-        """Samples per second that it listens to."""
+        """The sample rate it needs."""
         ...
 
     @property
     def audio_track(self) -> int | None:
-        """`AudioTrack.number` of the sound track that it listens to; None for the one that a player takes."""
+        """`AudioTrack.number` of the sound track to use; None for the one a player would choose."""
         ...
 
     def track(self, plan: SamplingPlan) -> TrackSpec:
@@ -128,17 +128,17 @@ class AudioAnalyzer(Protocol):
     def analyze(
         self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
     ) -> Iterator[AudioFindings]:
-        """Listen to one video, from its start or from where an earlier run stopped.
+        """Analyze one video's sound, from its start or from where an earlier run stopped.
 
-        The blocks have no holes between them, and times of the video. What it says must not depend on how the
-        sound is cut into blocks. `before` is what an earlier run heard in the last `MEMORY_SECONDS`. Raises
+        Blocks are contiguous, with times of the video. The result must not depend on how the sound is divided
+        into blocks. `before` holds an earlier run's segments of the last `MEMORY_SECONDS`. Raises
         ModelOutOfMemory, ModelUnavailable.
         """
         ...
 
 
 def span_params(plan: SamplingPlan) -> dict[str, Any]:
-    """The part of a video that a plan asks for, as the params of a track; empty for all of it."""
+    """The part of a video that a plan covers, as track params; empty for all of it."""
     params: dict[str, Any] = {}
     if plan.start_seconds:
         params["start_seconds"] = plan.start_seconds
@@ -149,7 +149,7 @@ def span_params(plan: SamplingPlan) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class MadeTrack:
-    """A whole track, ready to be kept."""
+    """A complete track, ready to be stored."""
 
     spec: TrackSpec
     segments: tuple[SegmentRecord, ...]
@@ -157,27 +157,27 @@ class MadeTrack:
 
 @dataclass(frozen=True, slots=True)
 class FileFindings:
-    """What a `FileAnalyzer` made of a file."""
+    """The tracks that a `FileAnalyzer` made from a file."""
 
     tracks: tuple[MadeTrack, ...] = ()
     notes: tuple[str, ...] = ()
-    """What the user should know: a kind of subtitles that cannot be read."""
+    """Notes for the user, such as unreadable kinds of subtitles."""
 
 
 class FileAnalyzer(Protocol):
-    """Makes tracks of what a file holds beside its pictures, without a model."""
+    """Makes tracks from a file's other content, without a model."""
 
     def lacks(self, path: Path, tracks: Sequence[Track]) -> bool:
-        """Whether there is something to read that a video with these tracks does not have yet. Quick."""
+        """Whether the file has content that is missing from these tracks. Fast."""
         ...
 
     def analyze(self, path: Path) -> FileFindings:
-        """Read a video file, and what belongs to it. Raises MediaError."""
+        """Read a video file and its sidecar files. Raises MediaError."""
         ...
 
 
 class CaptionAnalyzer:
-    """Writes captions: a sentence about each picture that shows something new."""
+    """Writes captions: a sentence for each picture that shows something new."""
 
     def __init__(self, captioner: Captioner, policy: LookPolicy = NOVEL) -> None:
         self._captioner = captioner

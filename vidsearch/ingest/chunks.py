@@ -1,7 +1,7 @@
-"""Frames of one video -> chunks: which frames are looked at, what they share, and when they are ready to be
-kept.
+"""Gathers the frames of one video into chunks: which frames to analyze, which share results, and when a chunk
+is complete.
 
-Whoever runs the models fills in vectors and findings.
+The pipeline fills in vectors and findings.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, Shot, UInt8Image
 
 _AFTER_LAST_SAMPLE_SECONDS = 1e-3
-"""Less than any two sample times are apart."""
+"""Less than the distance between any two sample times."""
 
 
 @dataclass(eq=False, slots=True)
 class Look:
-    """What an analyzer says of a frame that it looks at, shared with the frames that take it over."""
+    """An analyzer's findings for a frame, shared by the frames that follow it."""
 
     image: UInt8Image | None = None
-    """What is to be looked at; None as soon as `findings` are there."""
+    """The picture to analyze; None once `findings` are there."""
     findings: tuple[Finding, ...] | None = None
     is_kept: bool = False
-    """Whether a chunk with it was handed out: from then on, it continues."""
+    """Whether a chunk with it has been emitted; later chunks continue it."""
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ class _FrameInWork:
     picture: Picture
     vectors: Mapping[EmbeddingSpace, Float32]
     looks: tuple[Look | None, ...]
-    """For each analysis of the job."""
+    """One for each analysis of the job."""
 
 
 @dataclass(slots=True)
@@ -51,7 +51,7 @@ class _AnalysisInWork:
     policy: LookPolicy
     memory: LookMemory | None
     look: Look | None = field(default=None)
-    """The last one, which frames like it take over."""
+    """The last look, which similar frames share."""
 
     def needs_look(self, picture: Picture, vector: Float32 | None) -> bool:
         if self.analysis.look_at_seconds is not None:
@@ -70,8 +70,8 @@ class _AnalysisInWork:
 class VideoInWork:
     """The frames of one job that are not in a finished chunk yet.
 
-    Chunks end at fixed places, after every `chunk_frames` frames counted from the start of the video, so that
-    a run that continues where another one stopped makes the same ones.
+    Chunks end at fixed positions, after every `chunk_frames` frames from the start of the video, so that a
+    resumed run makes the same chunks.
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class VideoInWork:
         space: EmbeddingSpace | None,
         chunk_frames: int,
     ) -> None:
-        """`policies` are those of the job's analyses; `space` is the one that they compare frames in."""
+        """`policies` belong to the job's analyses; `space` is the one in which they compare frames."""
         self.job = job
         self._space = space
         self._chunk_frames = chunk_frames
@@ -103,9 +103,9 @@ class VideoInWork:
     def add(
         self, picture: Picture, vectors: Mapping[EmbeddingSpace, Float32] | None
     ) -> list[tuple[int, Look]]:
-        """Take the next frame. Returns what is to be looked at, with the place of its analysis in the job.
+        """Add the next frame. Returns the looks to make, with the index of each one's analysis in the job.
 
-        `vectors` are those of its image, and None where it has no image.
+        `vectors` are those of its image, None without one.
         """
         new: list[tuple[int, Look]] = []
         if vectors is not None:
@@ -117,7 +117,7 @@ class VideoInWork:
                     new.append((place, each.look))
                     if vector is not None:
                         each.memory = LookMemory(picture.frame_index, picture.time_seconds, vector)
-        # The image is let go here: only a look that waits for its findings holds on to one.
+        # Release the image: only a look that waits for its findings holds one.
         kept = replace(picture, image=None)
         if picture.is_blank:
             self._frames.append(_FrameInWork(kept, {}, (None,) * len(self._analyses)))
@@ -127,12 +127,12 @@ class VideoInWork:
         return new
 
     def end(self) -> None:
-        """Say that no more frames come."""
+        """Note that there are no more frames."""
         self._has_ended = True
 
     @property
     def num_waiting(self) -> int:
-        """Frames of chunks that are full, and wait for findings alone."""
+        """Number of frames in full chunks that wait only for findings."""
         return 0 if (size := self._size_of_next()) is None else size
 
     @property
@@ -140,7 +140,7 @@ class VideoInWork:
         return self._has_ended and not self._frames
 
     def finished_chunks(self) -> Iterator[ChunkDone]:
-        """Take out the chunks that lack nothing."""
+        """Remove and return the complete chunks."""
         while (size := self._size_of_next()) is not None:
             frames = [self._frames[place] for place in range(size)]
             if any(look is not None and look.findings is None for frame in frames for look in frame.looks):
@@ -154,11 +154,11 @@ class VideoInWork:
             yield self._done(frames, until_seconds)
 
     def _size_of_next(self) -> int | None:
-        """Frames of the next chunk where all of them are here, else None."""
+        """The frames of the next chunk once all are here, else None."""
         if not self._frames:
             return None
         left = self._chunk_frames - self._frames[0].picture.frame_index % self._chunk_frames
-        # Where a chunk ends is known once the next one has begun.
+        # A chunk's end is known once the next one has begun.
         if len(self._frames) > left:
             return left
         return len(self._frames) if self._has_ended else None
@@ -233,7 +233,7 @@ def _shot_record(shot: Shot) -> SegmentRecord:
 
 
 def _count_looks(looks: Sequence[Look | None]) -> Counts:
-    """How many looks are in a chunk for the first time, and how many frames took one over."""
+    """How many looks are new in a chunk, and how many frames share an earlier one."""
     own = {id(look) for look in looks if look is not None and not look.is_kept}
     num_looked_at = sum(look is not None for look in looks)
     return Counts(num_captions_written=len(own), num_captions_carried_over=num_looked_at - len(own))

@@ -1,8 +1,8 @@
 """Threads that turn files into pictures, and the bounded queue between them and the models.
 
-PyAV, OpenCV and NumPy let go of the interpreter lock while they work, so threads are enough, and pictures
-need not be copied between processes. Each file is one thread's work, so its pictures come in order. What
-waits in the queue is bounded in number and in bytes.
+PyAV, OpenCV and NumPy release the GIL, so threads are enough, and pictures need not be copied between
+processes. Each file is decoded by one thread, so its pictures come in order. The queue is bounded in items
+and in bytes.
 """
 
 from __future__ import annotations
@@ -25,30 +25,29 @@ if TYPE_CHECKING:
 
 MAX_WAITING_BYTES = 256 * 2**20
 SLOWEST_READ_BYTES_PER_SECOND = 4e6
-"""A file is read whole before it is decoded, for its content hash; a disk slower than this counts as hung."""
+"""A file is read whole for its content hash before it is decoded; a slower disk than this counts as hung."""
 _POLL_SECONDS = 0.25
 
 
 class _Worker:
-    """What one thread is doing, for the watchdog."""
+    """A thread's current work, for the watchdog."""
 
     def __init__(self) -> None:
         self.path: Path | None = None
         self.job: VideoJob | None = None
         self.deadline: float | None = None
-        """Monotonic time at which it counts as hung; None while it waits for others."""
+        """Monotonic time after which it counts as hung; None while it waits for others."""
         self.is_abandoned = False
 
 
 class Decoders:
-    """Gives the pictures of files, and a `PicturesEnd` after the last one of each.
+    """Decodes files into pictures, with a `PicturesEnd` after the last one of each.
 
-    `open_job` is called in a decoding thread with each path and returns what to do with it, or None where
-    nothing is to be done. A MediaError of it ends that file alone; any other error of vidsearch's is raised
-    by `get`.
-    No file is begun while `may_open` says no. `paths` may be an iterator that waits for the next one.
-    `decode` turns a job into pictures, as `pictures.pictures` does; where it is a generator, its value is the
-    file's `DecodeReport`.
+    `open_job` is called in a decoding thread with each path and returns its job, or None if there is nothing
+    to do. Its MediaError ends that file alone; any other VidsearchError is raised by `get`. No file is begun
+    while `may_open` returns False. `paths` may be an iterator that blocks. `decode` turns a job into
+    pictures, as `pictures.pictures` does; if it is a generator, its return value is the file's
+    `DecodeReport`.
     """
 
     def __init__(
@@ -72,7 +71,7 @@ class Decoders:
         self._timeout_seconds = timeout_seconds
         self._changed = threading.Condition()
         self._taking = threading.Lock()
-        """Around the next path, which may have to be waited for."""
+        """Held while taking the next path, which may block."""
         self._waiting: deque[Picture | PicturesEnd] = deque()
         self._waiting_bytes = 0
         self._is_closed = False
@@ -84,12 +83,12 @@ class Decoders:
 
     @property
     def is_finished(self) -> bool:
-        """Whether everything was taken."""
+        """Whether everything has been taken."""
         with self._changed:
             return not self._waiting and not self._workers and self._fatal is None
 
     def get(self, timeout_seconds: float) -> Picture | PicturesEnd | None:
-        """Take what came next; None where nothing came in time, or where nothing will come any more."""
+        """Take the next item; None on a timeout or at the end."""
         end = time.monotonic() + timeout_seconds
         with self._changed:
             while not self._waiting:
@@ -108,14 +107,14 @@ class Decoders:
             return item
 
     def give_up(self, job: VideoJob) -> None:
-        """Decode no more of a job, where a thread still does."""
+        """Stop decoding a job."""
         with self._changed:
             for worker in list(self._workers):
                 if worker.job is not None and worker.job.key == job.key:
                     self._replace(worker)
 
     def close(self, *, timeout_seconds: float = 5.0) -> None:
-        """Stop the threads. One that hangs in a decoder is left behind; it ends when it comes back."""
+        """Stop the threads. One that hangs in a decoder is abandoned, and ends when it returns."""
         with self._changed:
             self._is_closed = True
             self._waiting.clear()
@@ -210,7 +209,7 @@ class Decoders:
             worker.deadline = time.monotonic() + allowance
 
     def _put(self, worker: _Worker, item: Picture | PicturesEnd) -> bool:
-        """Hand over, waiting for room. False where nobody wants it any more."""
+        """Put an item, waiting for room. False if it is no longer wanted."""
         num_bytes = item.num_bytes if isinstance(item, Picture) else 0
         with self._changed:
             worker.deadline = None

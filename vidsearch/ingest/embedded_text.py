@@ -1,7 +1,7 @@
-"""The words that a video brings along: subtitle streams, chapters, and subtitle files beside it.
+"""Reads the text that comes with a video: subtitle streams, chapters, and sidecar subtitle files.
 
-Each becomes a track of its own. The chapters' track is there for a video without chapters too: it says that
-the file was read.
+Each becomes a track. A video without chapters gets an empty chapter track, too, which records that the file
+was read.
 """
 
 from __future__ import annotations
@@ -25,22 +25,22 @@ if TYPE_CHECKING:
     from vidsearch.types import TimedText
 
 STREAM = "stream"
-"""The producer of subtitles that come in a stream of the video file."""
+"""Producer of subtitles from a stream of the video file."""
 SIDECAR = "sidecar"
-"""The producer of subtitles in a file beside the video."""
+"""Producer of subtitles from a sidecar file."""
 CHAPTERS = TrackSpec("chapter", "container")
 
 
 class EmbeddedText:
-    """Reads a video file's subtitle streams and chapters, and the subtitle files that lie beside it."""
+    """Reads a video file's subtitle streams and chapters, and its sidecar subtitle files."""
 
     def lacks(self, path: Path, tracks: Sequence[Track]) -> bool:
-        """Whether there is something to read that a video with these tracks does not have yet."""
+        """Whether the file has text that is missing from these tracks."""
         known = [track.spec for track in tracks]
         return CHAPTERS not in known or any(spec not in known for _, spec in _sidecars(path))
 
     def analyze(self, path: Path) -> FileFindings:
-        """Read what the file holds, and what lies beside it. What cannot be read is named in the notes.
+        """Read the file and its sidecars. The notes name what cannot be read.
 
         Raises MediaError.
         """
@@ -79,9 +79,9 @@ def _stream_spec(stream: SubtitleStream) -> TrackSpec:
 
 
 def _sidecars(path: Path) -> Iterator[tuple[Path, TrackSpec]]:
-    """The subtitle files beside a video, and the track that each makes; a file that changes makes another."""
+    """The sidecar subtitle files and their tracks; a changed file makes a new track."""
     for sidecar, language in find_sidecars(path):
-        with suppress(MediaError):  # it went away meanwhile
+        with suppress(MediaError):  # deleted meanwhile
             state = source_of(sidecar).state()
             params = {"name": sidecar.name, "size_bytes": state.size_bytes, "mtime_ns": state.mtime_ns}
             yield sidecar, TrackSpec("subtitle", SIDECAR, params, language)

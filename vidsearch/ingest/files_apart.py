@@ -1,4 +1,4 @@
-"""File analyzers in a process of their own, for files that may crash whoever reads them."""
+"""Runs file analyzers in a separate process, for files that may crash their reader."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from vidsearch.ingest.analyzers import FileAnalyzer
 
 _PIECE_CHARACTERS = 100_000
-"""Of one message: even if each were escaped, it would not be too long."""
+"""Of one message, such that it fits even if every character is escaped."""
 _MAX_PIECES = 500
 
 
@@ -37,7 +37,7 @@ class _Found(msgspec.Struct):
 
 
 def analyze_apart(analyzer: FileAnalyzer, path: Path, *, timeout_seconds: float | None) -> FileFindings:
-    """Return what `analyzer.analyze(path)` returns, from a process that may crash. Raises MediaError."""
+    """Run `analyzer.analyze(path)` in a process that may crash. Raises MediaError."""
     pieces: list[str] = []
     call = partial(_pieces, analyzer, path)
     for piece in isolated(call, name=path, timeout_seconds=timeout_seconds):

@@ -1,4 +1,4 @@
-"""The videos that a run works on: what is still to be made of each, and what becomes of it."""
+"""Tracks the videos a run is working on: what remains to be made of each, and its outcome."""
 
 from __future__ import annotations
 
@@ -38,66 +38,65 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class OpenVideo:
-    """A video that this run works on, and holds the lease of."""
+    """A video in work, whose lease this run holds."""
 
     path: Path
     video: Video
     fingerprint: Fingerprint
     lease: Lease
     track_ids: tuple[int, ...]
-    """The tracks that this run makes of its pictures, or continues; empty once that is done."""
+    """Tracks still to be made or continued from its pictures."""
     hearings: dict[int, Hearing]
-    """What is still to be heard of it, by the id of the track."""
+    """Audio analyses still to be done, by track id."""
     seconds: float | None
-    """How much of it is still to come, where its length is known."""
+    """Seconds still to do, if its length is known."""
     until_seconds: float = 0.0
-    """How far its pictures, or where only sound is made, its sound, are in the library."""
+    """How far its pictures are stored, or its sound if only sound is made."""
     num_frames: int = 0
     has_pictures_left: bool = True
     damage: DamagedVideo | None = None
-    """Why its pictures break off, though what decodes of them is kept."""
+    """Why its pictures end early; what decodes is kept."""
     sound_error: VidsearchError | None = None
-    """Why something is not to be heard in this run."""
+    """Why some sound cannot be analyzed in this run."""
     content_hash: str | None = None
-    """Of a file elsewhere that was read whole for its pictures."""
+    """Of a remote file that was read whole for its pictures."""
 
 
 class VideosInWork:
-    """The videos that a run works on. Puts what is made of them into the library, in the one thread that
-    writes."""
+    """The videos a run is working on. Writes their results into the library, in the one writing thread."""
 
     def __init__(self, library: Store, progress: Progress, *, shows: bool) -> None:
-        """`shows` says whether what was built beside other tracks takes their place at once."""
+        """`shows`: whether finished tracks replace the others at once."""
         self._library = library
         self._progress = progress
         self._shows = shows
         self._open_videos: dict[int, OpenVideo] = {}
 
     def add(self, job: VideoJob, opened: OpenVideo) -> None:
-        """Take a video whose job was made, and hold its lease from now on."""
+        """Add a video with a new job, and hold its lease."""
         self._open_videos[job.key] = opened
 
     def is_open(self, job: VideoJob) -> bool:
-        """Whether results of a job would still be kept."""
+        """Whether results of a job are still wanted."""
         return job.key in self._open_videos
 
     def quick_key_of(self, job: VideoJob) -> str:
-        """What a job's file looks like, for those who read it elsewhere."""
+        """A job's file state, for workers that read it elsewhere."""
         return self._open_videos[job.key].fingerprint.quick_key
 
     def take_out(self, job: VideoJob) -> OpenVideo | None:
-        """Take out a video that nobody works on any more, with its lease; None where it was given up."""
+        """Remove a video that lost its worker, and return it with its lease; None if it was given up."""
         return self._open_videos.pop(job.key, None)
 
     def seconds_of(self, job: VideoJob) -> float | None:
-        """How much of a job's video this run has to cover, where that is known."""
+        """Seconds of a job's video to cover, if known."""
         opened = self._open_videos.get(job.key)
         return None if opened is None else opened.seconds
 
     def keep(self, result: ChunkDone | VideoDone | SoundHeard | SoundDone) -> None:
-        """Put a result into the library. Raises LibraryError."""
+        """Store a result. Raises LibraryError."""
         if isinstance(result, VideoDone) and result.job is None:
-            # Its disk did not answer, which is not the file's fault; touching it again would hang here.
+            # Its disk did not answer, which is not the file's fault; touching the file again would hang.
             self._progress.fail(
                 result.path, result.error or MediaError("could not be opened", path=result.path)
             )
@@ -105,7 +104,7 @@ class VideosInWork:
         assert result.job is not None
         opened = self._open_videos.get(result.job.key)
         if opened is None:
-            return  # it was given up; what was under way for it comes too late
+            return  # it was given up; its last results come too late
         try:
             self._keep(opened, result.job, result)
         except LeaseLost:
@@ -116,7 +115,7 @@ class VideosInWork:
         self, opened: OpenVideo, job: VideoJob, result: ChunkDone | VideoDone | SoundHeard | SoundDone
     ) -> None:
         try:
-            # To ask a server before each chunk would have all videos wait: it is asked once, at the end.
+            # Asking a server before each chunk would delay all videos: it is asked once, at the end.
             if isinstance(result, VideoDone) or not is_elsewhere(opened.path):
                 self._check_unchanged(opened)
             match result:
@@ -129,12 +128,12 @@ class VideosInWork:
                 case VideoDone(error=None, report=report):
                     opened.content_hash = None if report is None else report.content_hash
                     self._finish(opened, job)
-                case VideoDone(error=VideoReplaced() as error):  # so says a worker that read it elsewhere
+                case VideoDone(error=VideoReplaced() as error):  # reported by a worker that read it elsewhere
                     raise error
                 case VideoDone(error=error):
                     self._end_early(opened, job, error)
         except MediaError as error:
-            # What this run made may be of either content, the one before or the one after.
+            # This run's results may be of the old content or the new.
             self._take_back(opened, job)
             self._progress.fail(opened.path, error)
             self._let_go(job)
@@ -144,23 +143,22 @@ class VideosInWork:
             self._let_go(job)
 
     def close(self) -> None:
-        """Give back all leases; what is not finished is for the next run. Of what was not even begun, nothing
-        stays."""
+        """Release all leases; the next run continues unfinished videos. Videos not begun are removed."""
         for opened in self._open_videos.values():
             with suppress(LibraryError):
                 self._library.remove_if_empty(opened.video.id, lease=opened.lease)
-            with suppress(LibraryError):  # where nothing can be written any more, they expire
+            with suppress(LibraryError):  # they expire if nothing can be written any more
                 self._library.give_back(opened.lease)
         self._open_videos.clear()
 
     def renew_leases(self) -> None:
-        """Say that the videos in work are still worked on. Raises LibraryError."""
+        """Renew the leases. Raises LibraryError."""
         if held := [opened.lease for opened in list(self._open_videos.values())]:
             self._library.renew_leases(held)
 
     def fail(self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0) -> None:
-        """Count a file that failed, and remember it where it will fail again."""
-        # A model's trouble is not the file's: only what will happen again is remembered.
+        """Count a failed file, and record it if it will fail again."""
+        # A model's error is not the file's: record only failures that will recur.
         is_of_file = isinstance(error, (MediaError, ModelOutOfMemory))
         if is_of_file and not isinstance(error, SourceUnavailable) and state_in_time(path) is not None:
             self._library.record_failure(path, error)
@@ -229,20 +227,20 @@ class VideosInWork:
         if _is_away(opened.path):
             self._progress.fail(opened.path, went_away(opened.path), seconds_kept=opened.until_seconds)
         elif isinstance(error, DamagedVideo) and opened.num_frames:
-            # What decodes is a video, if a shorter one than it says.
+            # What decodes is a video, though shorter than its header says.
             self._show(opened, job, duration_seconds=opened.until_seconds)
             opened.damage = error
             self._end_pictures(opened, job)
             return
         else:
-            if not opened.num_frames:  # sound alone makes no video
+            if not opened.num_frames:  # sound alone is not a video
                 self._take_back_sound(opened, job)
             self._library.remove_if_empty(opened.video.id, lease=opened.lease)
             self.fail(opened.path, error, seconds_kept=opened.until_seconds)
         self._let_go(job)
 
     def _take_back(self, opened: OpenVideo, job: VideoJob) -> None:
-        """Remove what this run made of a video, but for what was whole before."""
+        """Remove this run's tracks of a video; keep those that were complete before."""
         self._take_back_sound(opened, job)
         if opened.has_pictures_left and job.has_pictures:
             self._library.take_back(
@@ -266,7 +264,7 @@ class VideosInWork:
                 )
 
     def _close_if_done(self, opened: OpenVideo, job: VideoJob) -> None:
-        """Count a video, and give back its lease, once both its pictures and its sound are through."""
+        """Count a video and release its lease once its pictures and sound are done."""
         if opened.has_pictures_left or opened.hearings:
             return
         if opened.damage is not None:
@@ -291,10 +289,10 @@ class VideosInWork:
         self._let_go(job)
 
     def _check_unchanged(self, opened: OpenVideo) -> None:
-        """Raise MediaError where a file is not any more what its frames are kept under."""
+        """Raise MediaError if a file's content has changed since it was opened."""
         now = state_in_time(opened.path)
         if now is None:
-            return  # gone, but what was open is still the same
+            return  # deleted, but the open file was unchanged
         known = opened.fingerprint
         is_same_version = known.version is None or now.version == known.version
         if (now.size_bytes, now.mtime_ns) == (known.size_bytes, known.mtime_ns) and is_same_version:
@@ -312,24 +310,24 @@ class VideosInWork:
 
 
 def went_away(path: Path) -> MediaError:
-    """The error of a file that is not there any more."""
+    """The error for a file that no longer exists."""
     return MediaError("went away while it was being read. Index it again when it is back", path=path)
 
 
 def _is_away(path: Path) -> bool:
-    """Whether a file of this machine is gone, or its disk. A server that is gone says so by itself."""
+    """Whether a local file or its disk is gone. A missing server is reported as such anyway."""
     return not is_elsewhere(path) and state_in_time(path) is None
 
 
 def was_begun_before(job: VideoJob) -> bool:
-    """Whether an earlier run had made a part of what a job makes."""
+    """Whether an earlier run made a part of a job's tracks."""
     if job.has_pictures:
         return job.num_frames_before > 0
     return any(hearing.from_seconds > job.plan.start_seconds for hearing in job.hearings)
 
 
 def measured_seconds(path: Path) -> float | None:
-    """How long a video is, by its packets; None where they cannot be read."""
+    """A video's length by its packets; None if they cannot be read."""
     try:
         return measured_duration(path)
     except MediaError:
@@ -337,7 +335,7 @@ def measured_seconds(path: Path) -> float | None:
 
 
 def seconds_to_come(job: VideoJob, duration_seconds: float | None) -> float | None:
-    """How much of a video a job has to cover; None where that is not known."""
+    """Seconds of a video that a job covers; None if unknown."""
     ends = [end for end in (duration_seconds, job.plan.end_seconds) if end is not None]
     if not ends:
         return None

@@ -1,9 +1,9 @@
-"""Runs a generator in a process of its own, which may crash or hang without harm to this one.
+"""Runs a generator in a separate process, which may crash or hang without affecting this one.
 
-A decoder is a lot of C that meets files made to break it. The child is a plain interpreter and not a fork, so
-threads and models here do not matter, and a program that indexes needs no `if __name__ == "__main__"`. It is
-started isolated (`python -I`): a `pickle.py` beside the videos, or on PYTHONPATH, is not imported. It answers
-with data, never with code (`vidsearch.ingest.messages`).
+Decoders are large C libraries, and files may be made to break them. The child is a new interpreter, not a
+fork, so threads and models in this process do not matter, and programs that index need no `if __name__ ==
+"__main__"`. It is started isolated (`python -I`), so that a `pickle.py` beside the videos or on PYTHONPATH is
+not imported. It answers with data, never with code (`vidsearch.ingest.messages`).
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ _MAX_REASON_CHARACTERS = 1_000
 def isolated(
     call: Callable[[], Iterable[Item]], *, name: Path | str, timeout_seconds: float | None = None
 ) -> Generator[Item, None, Any]:
-    """Yield what `call()` yields, from a process of its own, and return what it returns.
+    """Yield what `call()` yields, in a separate process, and return what it returns.
 
     The process ends with the iteration.
 
     Args:
-        call: Made of what vidsearch's own modules define, and fit to be pickled.
-        name: The file that it is about, for the errors.
-        timeout_seconds: How long the process may take for one item.
+        call: A picklable callable built from vidsearch's own functions and classes.
+        name: The file's name, for errors.
+        timeout_seconds: Longest time for one item.
 
     Raises:
-        VidsearchError: What `call` raises; any other error of its as a MediaError.
-        DamagedVideo: The process crashes.
-        DecodeTimeout: Nothing comes for `timeout_seconds`.
+        VidsearchError: Raised by `call`; its other errors become a MediaError.
+        DamagedVideo: The process crashed.
+        DecodeTimeout: No item came for `timeout_seconds`.
     """
     child = subprocess.Popen(
         [sys.executable, "-I", "-c", _CHILD.format(module=__name__), _PACKAGE_ROOT],
@@ -64,8 +64,8 @@ def isolated(
     path = as_path(name)
     try:
         with suppress(BrokenPipeError), child.stdin:
-            pickle.dump(call, child.stdin)  # the child may trust us; we do not trust the child
-        # An interpreter takes its time to start on a busy machine: the deadline is for what it runs.
+            pickle.dump(call, child.stdin)  # the child trusts this process, not the reverse
+        # An interpreter starts slowly on a busy machine: the deadline covers only the call.
         kind, value = _receive(child, child.stdout, watchdog, path)
         while kind != "end":
             if kind == "error":
@@ -83,8 +83,8 @@ def isolated(
 
 
 def serve() -> None:
-    """Be the child: run what comes on stdin, and write what it yields to stdout."""
-    # Whatever a library prints, in Python or in C, must not come between the messages.
+    """The child's main function: run the call read from stdin, and write its items to stdout."""
+    # Output that libraries print must not mix with the messages.
     with os.fdopen(os.dup(1), "wb") as answers:
         os.dup2(2, 1)
         try:
@@ -105,7 +105,7 @@ def serve() -> None:
 
 
 def _error_from(value: Any, path: Path) -> VidsearchError:
-    """The error that a child met, by the name of its class where it is one of vidsearch's."""
+    """Rebuild a child's error by its class name if it is a VidsearchError."""
     match value:
         case [str(name), str(reason), None | Path() as own_path]:
             found = getattr(errors, name, None)
@@ -136,7 +136,7 @@ def _receive(
 
 
 class _Watchdog:
-    """Kills a child that takes too long inside a `with`."""
+    """A context manager that kills a child on a timeout."""
 
     def __init__(self, child: subprocess.Popen[bytes], timeout_seconds: float | None) -> None:
         self.timeout_seconds = timeout_seconds

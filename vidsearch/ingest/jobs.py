@@ -1,7 +1,7 @@
-"""What is to be done for a video: which of its tracks a run makes, and from where on.
+"""Plans the work for a video: which tracks a run makes, and where it resumes them.
 
-Whatever is missing is made beside what is there: vectors of another space, captions, the frames of another
-sampling plan. Nothing is removed before what takes its place is whole.
+Missing content is built beside what exists: vectors of another space, captions, the frames of another
+sampling plan. Nothing is removed before its replacement is complete.
 """
 
 from __future__ import annotations
@@ -28,17 +28,16 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, IndexedFrame
 
 Redo: TypeAlias = Literal["missing", "others", "all"]
-"""Which analyzers' tracks are made: those that a video has from nobody, those that it does not have from the
-same producer, or all."""
+"""Which analyzers' tracks to make: those missing altogether, those missing from the same producer, or all."""
 
 FRAMES = "sampling"
-"""The producer of frames: pictures at the times that a plan asks for."""
+"""The producer of frames tracks."""
 SHOTS = "cuts"
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a run is to make of each video."""
+    """What a run makes of each video."""
 
     plan: SamplingPlan
     spaces: tuple[EmbeddingSpace, ...] = ()
@@ -48,33 +47,33 @@ class Wanted:
     file_analyzers: tuple[FileAnalyzer, ...] = ()
     redo: Redo = "missing"
     shows: bool = True
-    """Whether what was built beside other tracks takes their place at once."""
+    """Whether finished tracks replace the others at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """The tracks of one video that a run makes or continues."""
+    """The tracks that a run makes or continues for one video."""
 
     plan: SamplingPlan
     spaces: tuple[EmbeddingSpace, ...]
     """The spaces in which its frames lack vectors."""
     analyzers: tuple[int, ...]
-    """Places, among the run's analyzers, of those whose tracks it lacks."""
+    """Indices of the run's analyzers whose tracks are missing."""
     stream_analyzers: tuple[int, ...]
-    """Places, among the run's stream analyzers, of those whose tracks it lacks."""
+    """Indices of the run's stream analyzers whose tracks are missing."""
     reads: bool
-    """Whether it lacks the track of the run's reader."""
+    """Whether the track of the run's reader is missing."""
     specs: tuple[TrackSpec, ...]
     """Its frames, then a track for each of `analyzers`, for each of `stream_analyzers`, the reader's where it
     `reads`, and shots where the plan looks for them."""
 
 
 def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
-    """Say what a video lacks of what a run wants, None where it lacks nothing.
+    """Determine what a video lacks of what a run makes; None if nothing.
 
-    A run without embedders only adds to videos whose frames are whole. Frames that were made under another
-    plan are made again only with `reindex`, or where they are not whole: then under the run's plan, beside
-    those that are there.
+    A run without embedders only adds to videos with complete frames. Frames of another sampling plan are
+    resampled only with `reindex` or if they are incomplete, under the run's plan and beside the existing
+    ones.
     """
     tracks = state.tracks
     shown = [track for track in tracks if track.state == "active"]
@@ -115,7 +114,7 @@ def work_on(wanted: Wanted, state: FileState, *, reindex: bool) -> Work | None:
 
 
 def _is_made(spec: TrackSpec, tracks: Sequence[Track], redo: Redo) -> bool:
-    """Whether a track is there, and whole, that need not be made again."""
+    """Whether a complete track exists that need not be remade."""
     for track in tracks:
         if not track.is_complete or track.state == "superseded" or not spec.replaces(track.spec):
             continue
@@ -193,7 +192,7 @@ def make_job(
 
 
 def _hearing(library: Store, place: int, track: Track, plan: SamplingPlan) -> Hearing:
-    """What is left to hear of a video, and what was heard shortly before."""
+    """The remaining audio analysis of a video, with the segments just before."""
     from_seconds = max(track.done_until_seconds, plan.start_seconds)
     known = library.segments(track.id) if track.num_segments and track.kind == "transcript" else []
     before = tuple(
@@ -205,7 +204,7 @@ def _hearing(library: Store, place: int, track: Track, plan: SamplingPlan) -> He
 
 
 def _reading(library: Store, track: Track) -> Reading:
-    """What is left to read of a video, and the lines that are on screen where that begins."""
+    """The remaining text reading of a video, with the lines on screen where it resumes."""
     until_seconds = track.done_until_seconds
     shown = [line for line in library.segments(track.id) if line.end_seconds >= until_seconds]
     going_on = tuple(
@@ -215,7 +214,7 @@ def _reading(library: Store, track: Track) -> Reading:
 
 
 class _Seen:
-    """The frames of a video that are in the library, as analyzers need to know them."""
+    """A video's stored frames, as analyzers need them."""
 
     def __init__(
         self,
@@ -233,7 +232,7 @@ class _Seen:
         self._are_whole = are_whole
 
     def last_look(self, track: Track) -> tuple[LookMemory | None, tuple[Finding, ...]]:
-        """What the policy remembers of the part of a track that is made, and what was said last."""
+        """The policy's memory of the existing part of a track, and the last findings."""
         segments = self._library.segments(track.id) if track.num_segments else []
         by_start = {frame.time_seconds: index for index, frame in enumerate(self._before)}
         for segment in reversed(segments):
@@ -248,9 +247,9 @@ class _Seen:
         return None, ()
 
     def times_to_look_at(self, policy: LookPolicy, *, video_id: int) -> frozenset[float] | None:
-        """The times of frames to look at where no model compares them again, from stored vectors.
+        """The times of frames to look at, decided from stored vectors.
 
-        None where there are no frames yet; the policy then decides as they come.
+        None if there are no frames yet; the policy then decides as they come.
         """
         if not self._are_whole:
             return None

@@ -1,4 +1,4 @@
-"""What lines of words mean, as vectors: made by `mini`'s text model for the lines that have none yet."""
+"""Embeds lines of text with `mini`'s text model, those without a vector yet."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from vidsearch.tracks import TrackKind
 
 LINE_KINDS: tuple[TrackKind, ...] = ("transcript", "ocr", "subtitle", "chapter", "caption")
-"""Kinds of tracks whose lines are found by what they mean."""
+"""Kinds of tracks whose lines get text vectors."""
 _BY_PEOPLE_ALONE: tuple[TrackKind, ...] = ("caption",)
-"""Of these, what models wrote is not: their captions say what the pictures' own vectors say, less well."""
+"""Of these, those by models are excluded: such captions add nothing to the pictures' own vectors."""
 _LINES_AT_ONCE = 256
 
 
@@ -32,19 +32,19 @@ def read_lines(
     on_read: Callable[[int], None] | None = None,
     stop: threading.Event | None = None,
 ) -> int:
-    """Give vectors to all lines that lack one, and return how many lines that were.
+    """Embed all lines that lack a vector, and return their number.
 
-    What was committed stays where it is ended by `stop` or an error; the next run goes on from there.
+    Commits as it goes; after `stop` or an error, the next run continues.
 
     Args:
-        library: Whose lines to read.
-        encoder: What reads them; None for `mini`, which is loaded where there are such lines.
-        by_models: Whether to read those by models as well as those by people, which are few.
+        library: The library.
+        encoder: The text model; None loads `mini` if there are such lines.
+        by_models: Whether to include lines by models, not only the few by people.
         on_read: Called after each commit with the number of lines so far.
-        stop: Ends it after the commit in hand, once it is set.
+        stop: Once set, ends the work after the current commit.
 
     Raises:
-        LibraryNotWritable: Nobody may write.
+        LibraryNotWritable: The library cannot be written.
     """
     space = encoder.space if encoder is not None else mini_space()
     count = 0

@@ -1,7 +1,7 @@
-"""Threads that listen to videos, or watch what moves in them, while others look at the sampled pictures.
+"""Runs audio and window analyzers in threads beside the pipeline of sampled pictures.
 
-Each such analyzer has a thread, which decodes one video after the other for itself: a slow one keeps neither
-the picture models nor another analyzer waiting. What comes out is plain data, as of the pictures.
+Each such analyzer has a thread that decodes one video after another for itself, so that a slow one delays
+neither the picture models nor other analyzers. Results are plain data, like those of pictures.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 Item = TypeVar("Item")
 
 MAX_VIDEOS_WAITING = 32
-"""Videos whose pictures may be done before their sound is: each of them is open, and leased."""
+"""How many videos may wait for their sound after their pictures are done; each is open and leased."""
 
 
 class Listeners:
-    """Has the sound of jobs analyzed, and gives what was heard. Its methods may be called in any thread."""
+    """Analyzes the sound of jobs in threads. Thread-safe."""
 
     def __init__(
         self,
@@ -41,7 +41,8 @@ class Listeners:
         is_wanted: Callable[[VideoJob], bool],
         timeout_seconds: float | None = None,
     ) -> None:
-        """`is_wanted` says whether a job is still of use; `timeout_seconds` is for reading its file."""
+        """`is_wanted` returns whether a job's results are still wanted; `timeout_seconds` limits reads of its
+        file."""
         self._analyzers = analyzers
         self._is_wanted = is_wanted
         self._timeout_seconds = timeout_seconds
@@ -51,7 +52,7 @@ class Listeners:
         self._results: queue.SimpleQueue[SoundHeard | SoundDone | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
         self._left: dict[int, int] = {}
-        """Hearings still to be done, by the key of their job."""
+        """Number of analyses still to do, by job key."""
         self._is_closed = False
         self._fatal: BaseException | None = None
         self._threads = [
@@ -62,7 +63,7 @@ class Listeners:
             thread.start()
 
     def add(self, job: VideoJob) -> None:
-        """Take what is to be heard of a job."""
+        """Add a job's audio analyses."""
         with self._lock:
             self._left[job.key] = len(job.hearings)
         for hearing in job.hearings:
@@ -70,18 +71,18 @@ class Listeners:
 
     @property
     def is_finished(self) -> bool:
-        """Whether all that was to be heard was heard, and taken."""
+        """Whether all analyses are done and all results taken."""
         with self._lock:
             return not self._left and self._results.empty() and self._fatal is None
 
     @property
     def is_behind(self) -> bool:
-        """Whether so many videos wait that no more should be opened."""
+        """Whether too many videos wait for more to be opened."""
         with self._lock:
             return len(self._left) >= MAX_VIDEOS_WAITING
 
     def results(self, timeout_seconds: float) -> Iterator[SoundHeard | SoundDone]:
-        """Take what was heard, waiting up to a time for the first of it. Raises ModelUnavailable."""
+        """Take the results, waiting for the first one up to a timeout. Raises ModelUnavailable."""
         try:
             result = (
                 self._results.get(timeout=timeout_seconds) if timeout_seconds else self._results.get_nowait()
@@ -96,7 +97,7 @@ class Listeners:
             raise self._fatal
 
     def close(self, *, timeout_seconds: float = 10.0) -> None:
-        """Stop the threads, each at the end of the window that it is at."""
+        """Stop the threads, each at the end of its current window."""
         self._is_closed = True
         for todo in self._todo:
             todo.put(None)
@@ -121,7 +122,7 @@ class Listeners:
                     self._left[job.key] -= 1
                     if not self._left[job.key]:
                         del self._left[job.key]
-                self._results.put(None)  # whoever waits looks again
+                self._results.put(None)  # wake waiting threads
 
     def _listen(self, job: VideoJob, hearing: Hearing) -> SoundDone:
         try:

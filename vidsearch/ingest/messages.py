@@ -1,8 +1,8 @@
-"""The messages that a decoding process sends: JSON and raw arrays, so that reading one can run no code.
+"""Messages from a decoding process: JSON and raw arrays, so that reading them cannot run code.
 
-A message is the length of its header (4 bytes, big-endian), the header as JSON, and the bytes of its arrays.
-A decoder that was taken over by a crafted file may write anything, so every size is checked before memory is
-allocated for it, and only plain data and the dataclasses listed here come out.
+A message consists of its header's length (4 bytes, big-endian), the header as JSON, and the bytes of its
+arrays. A decoder exploited by a crafted file may write anything, so every size is checked before memory is
+allocated, and only plain data and the dataclasses listed here are produced.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ _DTYPES = frozenset({"uint8", "int64", "float32"})
 
 
 class BadMessage(ValueError):
-    """Bytes that are no message."""
+    """The bytes are not a valid message."""
 
 
 def write_message(stream: BinaryIO, kind: Kind, value: object = None) -> None:
-    """Write a message and flush. Raises TypeError for a value that cannot travel."""
+    """Write a message and flush. Raises TypeError for an unsupported value."""
     arrays: list[NDArray[Any]] = []
     header = {
         "kind": kind,
@@ -61,7 +61,7 @@ def read_message(stream: BinaryIO) -> tuple[Kind, Any]:
 
     Raises:
         EOFError: The stream ends, before the message or within it.
-        BadMessage: What comes is no message, or a larger one than there can be.
+        BadMessage: The data is not a message, or an impossibly large one.
     """
     num_bytes = int.from_bytes(_read(stream, _LENGTH_BYTES), "big")
     if num_bytes > MAX_HEADER_BYTES:
@@ -78,7 +78,7 @@ def read_message(stream: BinaryIO) -> tuple[Kind, Any]:
 
 
 def _encoded(value: object, arrays: list[NDArray[Any]]) -> object:
-    """JSON for a value: plain ones as they are, others as {"what it is": how it is made}."""
+    """JSON for a value: plain ones as they are, others as {type: content}."""
     match value:
         case None | bool() | int() | float() | str():
             return value

@@ -1,9 +1,9 @@
-"""Finds pictures that look so much like another one that no model needs to see them.
+"""Detects near-duplicate pictures, which models need not process.
 
-A picture is compared as `SIDE` x `SIDE` mean colours: a still slide, a screen recording or a locked-off
-camera over an empty room gives cells that differ by the codec's noise alone, while whatever moves changes at
-least one cell. The largest change of any cell decides, not the mean, so that something small counts. What
-is read is compared more finely: one letter of a subtitle is less than a cell.
+Pictures are compared as `SIDE` x `SIDE` mean colours. With a still slide, a screen recording or a fixed
+camera in an empty room, cells differ only by codec noise, while anything that moves changes at least one
+cell. The largest change of any cell decides, not the mean, so that small things count. For text the
+comparison is finer: one letter of a subtitle is smaller than a cell.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
 
 SIDE = 32
 _LEGIBLE_PIXELS = 320
-"""The shorter side of what is compared for text, as the detector of lines sees it."""
+"""Shorter side of pictures compared for text, the input size of the text detector."""
 _LETTER_PIXELS = 8
 MAX_LETTER_CHANGE = 8
-"""In steps of 1/255 of the mean change of any square of `_LETTER_PIXELS`. Another digit of a subtitle at 720
-lines changes one by 29 or more, H.264 at CRF 35 by 1: benchmarks/ocr.py."""
+"""Largest mean change, of 255, of any square of `_LETTER_PIXELS`. Another digit of a subtitle at 720 lines
+changes one by 29 or more, H.264 at CRF 35 by 1: benchmarks/ocr.py."""
 MAX_CELL_CHANGE = 4
-"""In steps of 1/255 of any channel of any cell."""
+"""Largest change, of 255, of any channel of any cell."""
 
 
 def signature(image: UInt8Image) -> Signature:
@@ -45,13 +45,13 @@ def is_near_duplicate(one: Signature, other: Signature) -> bool:
 
 
 def legible_signature(image: UInt8Image) -> Signature:
-    """Reduce a picture to what its letters are compared by: uint8 (height, width), grey."""
+    """Reduce a picture for comparing its text: uint8 (height, width), grey."""
     grey: Signature = cv2.cvtColor(resize_short_side(image, _LEGIBLE_PIXELS), cv2.COLOR_RGB2GRAY)
     return grey
 
 
 def shows_same_text(one: Signature, other: Signature) -> bool:
-    """Whether two pictures are so alike that not a letter of text differs."""
+    """Whether two pictures are so alike that no letter differs."""
     if one.shape != other.shape:
         return False
     change = cv2.absdiff(one, other)

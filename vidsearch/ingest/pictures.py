@@ -1,7 +1,4 @@
-"""Turns a file into pictures: decodes, scales down, makes thumbnails, tells blank and repeated frames apart.
-
-Functions of plain data, each for one thread.
-"""
+"""Turns a file into pictures: decodes, scales down, makes thumbnails, detects blank and repeated frames."""
 
 from __future__ import annotations
 
@@ -35,7 +32,7 @@ CHUNK_FRAMES = 64
 
 
 class Lines:
-    """Reads the pictures of a job that differ from the one read before."""
+    """Reads the text of a job's pictures, skipping those with unchanged text."""
 
     def __init__(self, reader: FrameReader, job: VideoJob) -> None:
         self.reader = reader
@@ -45,12 +42,11 @@ class Lines:
         self._first_unread: tuple[float, str] | None = None
 
     def forget(self) -> None:
-        """Read the next picture, whatever it shows, so that a run that continues from it reads it too."""
+        """Read the next picture in any case, so that a run resumed there reads it, too."""
         self._seen = None
 
     def of(self, frame: Frame) -> tuple[Finding, ...] | None:
-        """The lines in a picture; None where it shows the same ones as the picture before. Raises
-        ModelError."""
+        """The lines in a picture; None if they are the same as in the picture before. Raises ModelError."""
         image = frame.large_image
         if image is None or frame.sample_time_seconds < self._from_seconds:
             return None
@@ -60,7 +56,7 @@ class Lines:
         self._seen = seen
         try:
             read = self.reader.read(image)
-        except Exception as error:  # whatever a model raises is not the file's fault
+        except Exception as error:  # a model's error is not the file's fault
             raise ModelError(f"{type(error).__name__}: {error}", path=self._job.path) from error
         if read.unread is not None and self._first_unread is None:
             self._first_unread = frame.time_seconds, read.unread
@@ -68,7 +64,7 @@ class Lines:
 
     @property
     def remark(self) -> str | None:
-        """What is to be said of text that was not read."""
+        """The warning about text that was not read."""
         if self._first_unread is None:
             return None
         time_seconds, unread = self._first_unread
@@ -86,11 +82,11 @@ def pictures(
     on_warning: OnWarning | None = None,
     chunk_frames: int = CHUNK_FRAMES,
 ) -> Generator[Picture, None, DecodeReport | None]:
-    """Decode what a job asks for, in order of time, in a process of its own where the job says so.
+    """Decode a job's pictures in order of time, in a separate process if the job says so.
 
-    `reader` reads the pictures, where the job asks for that. Smaller losses are said to `on_warning`. Returns
-    what was lost, as the value of the generator. Raises MediaError after what could be decoded: DamagedVideo
-    where a part of the video is lost; ModelError where the reader fails.
+    `reader` reads their text if the job asks for it. Minor losses are reported to `on_warning`. The generator
+    returns the decode report. After all that could be decoded it raises DamagedVideo if a part of the video
+    is lost, or another MediaError; ModelError if the reader fails.
     """
     if not job.has_pictures:
         return None
@@ -130,12 +126,11 @@ def prepared(
     chunk_frames: int = CHUNK_FRAMES,
     lines: Lines | None = None,
 ) -> Generator[Picture, None, DecodeReport | None]:
-    """Do to a job's frames all that is to be done before a model runs.
+    """Prepare a job's frames for the models: thumbnails, blank and repeated frames.
 
-    A repeat looks like the last frame of the same chunk that was none: comparing within a chunk only
-    makes a run that goes on at the start of a chunk see what an uninterrupted one sees, and comparing with
-    a frame that has vectors of its own keeps slow changes from adding up unseen. Returns the value of
-    `decoded`, where it is a generator.
+    A repeat is compared with the last non-repeat of the same chunk. Comparing only within a chunk makes a
+    resumed run see what an uninterrupted one sees; comparing with a frame that has its own vectors keeps slow
+    changes from adding up unnoticed. Returns the return value of `decoded` if that is a generator.
     """
     decoded = iter(decoded)
     looked_at: Signature | None = None

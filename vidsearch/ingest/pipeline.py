@@ -1,9 +1,8 @@
-"""Files -> chunks of segments, with every part of the machine at work at once.
+"""Turns files into chunks of segments, decoding and running models concurrently.
 
-Decoding threads fill a bounded queue; the calling thread takes pictures from it, whichever video they are of,
-runs the models on full batches, and hands out chunks in order of each video's time. Sound is listened to
-meanwhile, in threads of its own. The results are plain data for the one writer of a library, here or on
-another machine.
+Decoding threads fill a bounded queue. The calling thread takes pictures of any video from it, runs the models
+on full batches, and yields chunks in order of each video's time. Sound is analyzed in threads of its own.
+Results are plain data for the single writer of a library, here or on another machine.
 """
 
 from __future__ import annotations
@@ -36,32 +35,32 @@ Made = TypeVar("Made")
 
 _BATCH_SIZE = 32
 _ANALYZER_BATCH_SIZE = 8
-"""For models that do not say what suits them."""
+"""Batch size for models without a preferred one."""
 
 _IDLE_SECONDS = 1.0
-"""When nothing was decoded for so long, the models run on what there is."""
+"""After this long without a decoded picture, models run on partial batches."""
 _LISTEN_SECONDS = 0.25
-"""How often the end of a run is looked for while only sound is left."""
+"""Poll interval while only sound is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class PipelineOptions:
-    """How the work is spread. None of it changes the results."""
+    """Performance options. None of them changes the results."""
 
     batch_size: int | None = None
-    """Images per embedding call; None takes what the embedder says of itself."""
+    """Images per embedding call; None for the embedder's preference."""
     analyzer_batch_size: int | None = None
-    """Images per call of an analyzer; None takes what each says of itself."""
+    """Images per analyzer call; None for each analyzer's preference."""
     num_decode_threads: int | None = None
-    """Videos decoded at once; None fits it to the machine."""
+    """Videos decoded at once; None adapts to the machine."""
     num_codec_threads: int | None = None
-    """Threads of each decoder; None shares the cores out."""
+    """Threads of each decoder; None divides the cores."""
     num_cores: int | None = None
-    """Cores to share out; None for all that this process may use."""
+    """Cores to use; None for all available to this process."""
     chunk_frames: int = CHUNK_FRAMES
     decode_device: DecodeDevice = "cpu"
     timeout_seconds: float | None = 120.0
-    """A video that makes no progress for so long is given up; None waits for ever."""
+    """A video without progress for this long fails; None waits for ever."""
 
     def images_per_call(self, embedders: Sequence[Embedder]) -> int:
         """What `batch_size` comes to with these models."""
@@ -73,16 +72,16 @@ class PipelineOptions:
         return self.analyzer_batch_size or analyzer.batch_size or _ANALYZER_BATCH_SIZE
 
     def num_workers(self, num_videos: int | None) -> int:
-        """Threads that decode a video each; None where there is no end of videos."""
+        """Number of decoding threads, for `num_videos` (None: unbounded)."""
         cores = self.num_cores or num_cores()
         most = self.num_decode_threads or max(2, min(8, cores // 2))
         return most if num_videos is None else min(num_videos, most)
 
     def threads_per_codec(self, num_workers: int) -> int:
-        """FFmpeg's own threads for each of so many videos.
+        """FFmpeg's threads for each of this many videos.
 
-        They wait for each other, so more than fit keep the cores busier: three more for a lone video make its
-        ingest 5% quicker than one more does. Several videos fill each other's gaps.
+        They wait for each other, so more threads than cores keep the cores busier: for a single video, three
+        extra threads make ingest 5% faster than one. Several videos fill each other's gaps.
         """
         if self.num_codec_threads is not None:
             return self.num_codec_threads
@@ -116,16 +115,15 @@ def process(
     on_warning: OnWarning | None = None,
     stop: threading.Event | None = None,
 ) -> Iterator[JobResult]:
-    """Yield the chunks of all files, each video's in order, and a `VideoDone` after the last one of each.
+    """Yield the chunks of all files, each video's in order, with a `VideoDone` after its last.
 
-    What is heard comes between them, and a `SoundDone` for each hearing of a job, before its `VideoDone` or
-    after it. A job that is not wanted any more is not listened to any further.
+    Audio results come in between, with a `SoundDone` for each audio analysis of a job, before or after its
+    `VideoDone`. Jobs that are no longer wanted are not analyzed further.
 
-    `paths` may be an iterator that waits for the next one. `open_job` turns a path into a job, or into None
-    where there is nothing to do; it is called in decoding threads, some files ahead, and a MediaError of it
-    fails that file alone. So is `on_warning`. Once `stop` is set, chunks in work are dropped and the
-    iteration ends. Raises ModelUnavailable, and whatever else of vidsearch's `open_job` raises; an error of
-    one video comes with its `VideoDone`.
+    `paths` may be an iterator that blocks. `open_job` turns a path into a job, or None if there is nothing to
+    do. It is called in decoding threads, some files ahead, as is `on_warning`; its MediaError fails that file
+    alone. Once `stop` is set, unfinished chunks are dropped and the iteration ends. Raises ModelUnavailable,
+    and other VidsearchErrors of `open_job`; an error of one video comes with its `VideoDone`.
     """
     num_workers = options.num_workers(len(paths) if isinstance(paths, Sized) else None)
     decode = partial(
@@ -194,7 +192,7 @@ def process(
 
 
 class Batcher:
-    """Where pictures of all videos wait until there are enough of them for a call of each model."""
+    """Gathers pictures of all videos into batches for each model."""
 
     def __init__(
         self,
@@ -219,7 +217,7 @@ class Batcher:
         self._done: list[VideoAdvanced | VideoDone] = []
 
     def take(self, picture: Picture) -> None:
-        """Put a picture into the batch; the batch is worked off when it is full."""
+        """Add a picture to the batch; a full batch is processed."""
         if picture.job.key in self._failed:
             return
         self._batch.append(picture)
@@ -228,7 +226,7 @@ class Batcher:
             self._embed_batch()
 
     def end(self, end: PicturesEnd) -> None:
-        """Note that a file gives no more pictures."""
+        """Note that a file has no more pictures."""
         if end.job is None:
             self._done.append(VideoDone(path=end.path, job=None, error=end.error))
         elif end.job.key not in self._failed:
@@ -238,12 +236,12 @@ class Batcher:
                 video.end()
 
     def work_off(self) -> None:
-        """Run the models on all that waits, full batches or not."""
+        """Run the models on all waiting pictures, even on partial batches."""
         self._embed_batch()
         self._analyze(is_due=True)
 
     def results(self) -> Iterator[JobResult]:
-        """Take out what is finished."""
+        """Remove and return finished results."""
         waiting = sum(video.num_waiting for video in self._videos.values())
         self._analyze(is_due=waiting >= self._chunk_frames)
         yield from self._done
@@ -282,7 +280,7 @@ class Batcher:
             self._done.append(VideoAdvanced(picture.job, picture.sample_time_seconds, num_frames))
 
     def _vectors_of(self, batch: Sequence[Picture]) -> list[dict[EmbeddingSpace, Float32] | None]:
-        """Each picture's vectors in the spaces that its job asks for; None for pictures without an image."""
+        """Each picture's vectors in its job's spaces; None without an image."""
         made: list[dict[EmbeddingSpace, Float32] | None] = [
             None if picture.image is None else {} for picture in batch
         ]
@@ -307,7 +305,7 @@ class Batcher:
         return made
 
     def _warn_of_vector(self, picture: Picture, space: EmbeddingSpace) -> None:
-        """Say once for each video and model that a frame goes without its vector."""
+        """Warn, once for each video and model, that a frame has no valid vector."""
         if (picture.job.key, space) in self._warned or self._on_warning is None:
             return
         self._warned.add((picture.job.key, space))
@@ -318,7 +316,7 @@ class Batcher:
         )
 
     def _analyze(self, *, is_due: bool) -> None:
-        """Run each analyzer on what waits for it: on whole batches, or on all where it `is_due`."""
+        """Run each analyzer on its waiting pictures: full batches, or all of them if `is_due`."""
         for number, analyzer in enumerate(self._analyzers):
             size = self._look_batch_sizes[number]
             while len(self._looks[number]) >= (1 if is_due else size):
@@ -336,14 +334,14 @@ class Batcher:
         model: Callable[[list[UInt8Image]], Iterable[Made]],
         images: list[tuple[VideoJob, UInt8Image]],
     ) -> list[Made | None]:
-        """Run a model on images of several videos: a result each, None where their video fails at it."""
+        """Run a model on images of several videos. Returns a result each, None for videos that fail."""
         if not images:
             return []
         try:
             return [*model([image for _, image in images])]
         except ModelUnavailable:
             raise
-        except Exception as error:  # noqa: BLE001  which video it is of is found out below
+        except Exception as error:  # noqa: BLE001  the faulty video is found below
             return self._run_by_video(model, images, error)
 
     def _run_by_video(
@@ -352,7 +350,7 @@ class Batcher:
         images: list[tuple[VideoJob, UInt8Image]],
         error: Exception,
     ) -> list[Made | None]:
-        """Run a model once more after it raised, on each video alone: the fault of one is not the others'."""
+        """After an error, run a model on each video alone, so that only the faulty one fails."""
         jobs = {job.key: job for job, _ in images}
         made: dict[int, Iterator[Made]] = {}
         for key, job in jobs.items():

@@ -1,9 +1,8 @@
-"""Which frames an analyzer looks at itself.
+"""Decides which frames an analyzer looks at.
 
-Captioning a frame costs many times what embedding it does, and neighbouring frames mostly show the same
-thing. A frame that is not looked at takes over what was said of the last one before it. What a decision
-depends on is in `LookMemory`, which can be read back from a library, so that a run that continues where
-another one stopped decides as that one would have.
+Captioning a frame costs many times as much as embedding it, and neighbouring frames mostly show the same
+thing. A skipped frame shares the findings of the last one before it that was not. Decisions depend on
+`LookMemory`, which can be restored from a library, so that a resumed run decides like an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ if TYPE_CHECKING:
 LookRule = Literal["novel", "shot", "frame", "every"]
 
 DEFAULT_NOVELTY = 0.06
-"""Up to here a larger distance saves captions, and hardly makes more of those taken over differ from what the
-frame's own would be: benchmarks/ingest_novelty.py, with `mini`."""
+"""Larger distances save captions; beyond this one, more shared captions differ from the frame's own:
+benchmarks/ingest_novelty.py, with `mini`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class LookMemory:
     """The last frame of a video that an analyzer looked at."""
 
     frame_index: int
-    """Its place among the video's frames, from 0."""
+    """Its index among the video's frames."""
     time_seconds: float
     vector: Float32
     """Its unit vector in the first embedder's space, shape (dim,)."""

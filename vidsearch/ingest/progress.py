@@ -1,4 +1,4 @@
-"""What became of each file so far: from it come the progress and the report. Safe in any thread."""
+"""Counts the outcome of each file, for progress and report. Thread-safe."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Progress:
     """Counts files, frames and seconds of one run."""
 
     def __init__(self, paths: Iterable[Path], sizes_bytes: Mapping[Path, int] = MappingProxyType({})) -> None:
-        """`sizes_bytes` are those that are known; of files elsewhere no others are asked for."""
+        """`sizes_bytes` are the known sizes; others are not requested for remote files."""
         self._lock = threading.Lock()
         self._started = time.monotonic()
         self._sizes = {path: sizes_bytes.get(path) or _size_bytes(path) for path in paths}
@@ -50,13 +50,13 @@ class Progress:
         self._counts = Counts()
         self._warnings: dict[str, None] = {}
         self._unheard: dict[str, list[Path]] = {}
-        """Files whose sound is not there, by the reason."""
+        """Files without usable sound, by reason."""
 
     def open(self, path: Path, *, seconds: float | None) -> None:
-        """Count a video that is worked on, and the seconds of it that are to come, where known."""
+        """Count a video in work, and its remaining seconds if known."""
         with self._lock:
             if path in self._opened:
-                return  # its worker was lost, and another goes on with it
+                return  # its worker was lost, and another one continues
             self._opened.add(path)
             if seconds is None:
                 self._has_unknown_length = True
@@ -76,30 +76,30 @@ class Progress:
             self._cover(job, None, advanced.until_seconds, seconds)
 
     def await_workers(self) -> None:
-        """Note that the work begins once a worker is ready."""
+        """Note that work begins once a worker is ready."""
         with self._lock:
             self._awaits_workers = True
 
     def join(self, worker: str) -> None:
-        """Count a worker elsewhere that is ready for work."""
+        """Count a remote worker that is ready."""
         with self._lock:
             self._awaits_workers = False
             self._shares[worker] = _Share(worker, time.monotonic())
 
     def hear(self, heard: SoundHeard | SoundDone, *, seconds: float | None) -> None:
-        """Count sound as it is listened to."""
+        """Count analyzed sound."""
         with self._lock:
             self._current = heard.job.path
             until = math.inf if isinstance(heard, SoundDone) else heard.findings.until_seconds
             self._cover(heard.job, heard.hearing.track_id, until, seconds)
 
     def commit(self, counts: Counts) -> None:
-        """Count frames that are in the library now."""
+        """Count stored frames."""
         with self._lock:
             self._counts += counts
 
     def finish(self, job: VideoJob, *, seconds: float, was_begun_before: bool) -> None:
-        """Count a video that is complete now, after `seconds` of it in this run."""
+        """Count a completed video, `seconds` of it in this run."""
         with self._lock:
             self._seconds_done[job.key] = seconds
             self._num_indexed += 1
@@ -107,19 +107,19 @@ class Progress:
             self._close(job.path)
 
     def skip(self, path: Path, *, is_as_asked: bool = True) -> None:
-        """Count a file whose content the library has, under the plan and with the models asked for or not."""
+        """Count a file whose content is indexed already, whether or not with this plan and these models."""
         with self._lock:
             self._num_skipped += 1
             self._num_skipped_as_other += not is_as_asked
             self._close(path)
 
     def replace(self, num_videos: int) -> None:
-        """Count videos that left the library because their files hold something else now."""
+        """Count videos removed because their files have changed."""
         with self._lock:
             self._num_replaced += num_videos
 
     def leave_to_others(self, path: Path) -> None:
-        """Count a file that another process works on."""
+        """Count a file that another process is indexing."""
         with self._lock:
             self._num_left_to_others += 1
             self._close(path)
@@ -127,7 +127,7 @@ class Progress:
     def fail(
         self, path: Path, error: VidsearchError, *, seconds_kept: float = 0.0, was_indexed: bool = False
     ) -> None:
-        """Count a file that failed; `was_indexed` where what decodes of it is kept as a video."""
+        """Count a failed file; `was_indexed` if the part that decodes was kept."""
         failure = FileFailure(
             path=path, reason=error.reason, error=type(error).__name__, seconds_kept=seconds_kept
         )
@@ -137,12 +137,12 @@ class Progress:
                 self._close(path)
 
     def warn(self, message: str) -> None:
-        """Keep a warning for the report, once however often it comes."""
+        """Keep a warning for the report, without repeats."""
         with self._lock:
             self._warnings[message] = None
 
     def pass_over_sound(self, path: Path, error: VidsearchError) -> None:
-        """Note that there is nothing to be heard of a file: one line for all files of a reason."""
+        """Note a file without usable sound; files are grouped by reason."""
         with self._lock:
             self._unheard.setdefault(error.reason, []).append(path)
 
@@ -153,7 +153,7 @@ class Progress:
             self._close(failure.path)
 
     def state(self) -> ProgressState:
-        """Say where the run stands."""
+        """The current state of the run."""
         with self._lock:
             elapsed = max(time.monotonic() - self._started, 1e-9)
             seconds_done = sum(self._seconds_done.values())
@@ -173,7 +173,7 @@ class Progress:
             )
 
     def report(self, *, interrupted: bool) -> IngestReport:
-        """Say what the run did."""
+        """The report of the run."""
         with self._lock:
             return IngestReport(
                 num_indexed=self._num_indexed,
@@ -202,7 +202,7 @@ class Progress:
         )
 
     def _cover(self, job: VideoJob, part: int | None, until_seconds: float, seconds: float | None) -> None:
-        """Note how far a part of a job is. The job is as far as the part that is the least far."""
+        """Note a part's progress; a job's progress is that of its slowest part."""
         parts: list[int | None] = [hearing.track_id for hearing in job.hearings]
         covered = self._covered.setdefault(job.key, dict.fromkeys([*parts, *[None] * job.has_pictures], 0.0))
         covered[part] = max(0.0, until_seconds - max(job.from_seconds, job.plan.start_seconds))
@@ -227,7 +227,7 @@ class Progress:
 
 @dataclass(slots=True)
 class _Share:
-    """What one worker has made."""
+    """One worker's output."""
 
     name: str
     since: float

@@ -1,4 +1,4 @@
-"""A Ray cluster: how it is reached, and where in it workers have room."""
+"""Connects to a Ray cluster, and finds room for workers in it."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from typing import Any
 from vidsearch.errors import QueryError
 
 _TOKEN = Path("~/.ray/auth_token")
-"""Where Ray keeps the token that its clusters ask for."""
+"""The file of Ray's authentication token."""
 
 
 @dataclass(frozen=True, slots=True)
 class RayOptions:
-    """Which cluster, and how its workers are spread."""
+    """Which cluster, and how workers are placed in it."""
 
     address: str = "ray"
-    """"ray" for the cluster of this machine, or one that is started on it; "ray://HEAD:10001" for another."""
+    """"ray" for this machine's cluster, started if necessary; "ray://HEAD:10001" for another."""
     num_workers: int | None = None
-    """None for one on each node or, with `gpus_per_worker`, for as many as their GPUs allow."""
+    """None for one per node or, with `gpus_per_worker`, as many as the GPUs allow."""
     gpus_per_worker: float = 0.0
     path_map: Mapping[str, str] = field(default_factory=dict)
-    """Where workers see what lies below a folder of this machine."""
+    """Maps local folders to their paths on the workers."""
     environment: Mapping[str, str] = field(default_factory=dict)
-    """Environment variables of the workers."""
+    """Environment variables for the workers."""
 
     def path_of(self, path: Path) -> Path:
-        """Where workers see a file: by the longest folder of the map that it lies in."""
+        """A file's path on the workers, by the longest mapped folder that contains it."""
         for here in sorted(self.path_map, key=len, reverse=True):
             with suppress(ValueError):
                 return Path(self.path_map[here]) / path.absolute().relative_to(Path(here).absolute())
@@ -42,7 +42,7 @@ class Room:
     """What a cluster has room for."""
 
     num_workers: int
-    """As many as were asked for, or as many as fit."""
+    """The number requested, or as many as fit."""
     cores_per_worker: int
 
 
@@ -52,7 +52,9 @@ def parse_path_map(pairs: Sequence[str]) -> dict[str, str]:
     for pair in pairs:
         here, sign, there = pair.partition("=")
         if not (here and sign and there):
-            raise QueryError(f"{pair!r} maps no folder. Write LOCAL=REMOTE, as in /mnt/videos=/data/videos.")
+            raise QueryError(
+                f"{pair!r} is not a folder mapping. Write LOCAL=REMOTE, as in /mnt/videos=/data/videos."
+            )
         found[here] = there
     return found
 
@@ -60,7 +62,7 @@ def parse_path_map(pairs: Sequence[str]) -> dict[str, str]:
 def connected(options: RayOptions) -> Any:
     """Return Ray's module, connected to the cluster. Raises QueryError."""
     if options.address != "ray" and not options.address.startswith("ray://"):
-        raise QueryError(f"--on {options.address} is no cluster. Write ray, or ray://HEAD:10001.")
+        raise QueryError(f"--on {options.address} is not a cluster. Write ray, or ray://HEAD:10001.")
     _show_token()
     try:
         import ray
@@ -73,10 +75,10 @@ def connected(options: RayOptions) -> Any:
         except (ConnectionError, RuntimeError, ValueError) as error:
             raise QueryError(
                 f"No cluster answers at {options.address} ({error}). Is it running, can its port be reached, "
-                f"and is the {_TOKEN} here the one of its head?"
+                f"and is the {_TOKEN} here the same as on its head node?"
             ) from error
         with suppress(ImportError, AttributeError, KeyError):
-            # Ray prints what it says of dead workers to stdout, where a command's JSON goes.
+            # Ray prints messages about dead workers to stdout, where a command's JSON goes.
             from ray._private.ray_logging import global_worker_stdstream_dispatcher
 
             global_worker_stdstream_dispatcher.remove_handler("ray_print_logs")
@@ -84,7 +86,7 @@ def connected(options: RayOptions) -> Any:
 
 
 def room_in(nodes: Sequence[Mapping[str, Any]], options: RayOptions) -> Room:
-    """What the nodes that `ray.nodes()` names have room for."""
+    """The room on the nodes listed by `ray.nodes()`."""
     able = [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU", 0) >= 1]
     if options.gpus_per_worker:
         by_node = [int(node.get("GPU", 0) / options.gpus_per_worker + 1e-9) for node in able]
@@ -96,14 +98,14 @@ def room_in(nodes: Sequence[Mapping[str, Any]], options: RayOptions) -> Room:
         most = -(-options.num_workers // max(1, len(able)))
         fit = options.num_workers
     fewest_cores = int(min((node["CPU"] for node in able), default=1))
-    # Where nothing fits yet, nodes may still come: one worker waits for them.
+    # If nothing fits yet, nodes may still join: one worker waits for them.
     return Room(max(1, fit), max(1, fewest_cores // max(1, most)))
 
 
 def _show_token() -> None:
-    """Have Ray's client show the token that is here, as Ray's other ways to a cluster do by themselves.
+    """Make Ray's client send the local token, as Ray's other connections do by default.
 
-    It reads this when it is imported.
+    The client reads the setting when it is imported.
     """
     named = "RAY_AUTH_TOKEN" in os.environ or "RAY_AUTH_TOKEN_PATH" in os.environ
     if "RAY_AUTH_MODE" not in os.environ and (named or _TOKEN.expanduser().is_file()):

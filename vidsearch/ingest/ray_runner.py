@@ -1,8 +1,8 @@
-"""Does the jobs of a session with workers on a Ray cluster.
+"""Runs a session's jobs on workers of a Ray cluster.
 
-One session, with the library, the leases and the progress, stays where the command runs. Workers hold the
-models and are given a job only when they have asked for it, by being ready or done with another: a job that
-is sent to an actor that restarts would fail at once. An actor is not restarted; one that died is replaced.
+The session, with the library, the leases and the progress, stays in the process that runs the command.
+Workers hold the models. A worker gets a job only when it is ready for one, since a job sent to a restarting
+actor would fail at once. Actors are not restarted; one that died is replaced.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 
 _POLL_SECONDS = 0.25
 _LOOK_SECONDS = 5.0
-"""How often new nodes are looked for."""
+"""How often to look for new nodes."""
 _JOBS_AHEAD = 4
-"""Jobs that are opened and wait for a worker: each holds a lease."""
+"""Number of open jobs waiting for a worker; each holds a lease."""
 _MAX_FAILED_STARTS = 3
 _SILENCE_SECONDS = 60.0
 """More than a worker takes to answer, beside what its file may take: one that does not is given up."""
@@ -52,9 +52,9 @@ class RayRunner:
     """Workers on Ray."""
 
     load: Callable[[], Models]
-    """Makes their models; it is sent to them."""
+    """Loads their models; it is sent to them."""
     introduction: Introduction
-    """What they must have, to the digest of the weights."""
+    """The models they must have, with the digests of the weights."""
     ray_options: RayOptions = field(default_factory=RayOptions)
     options: PipelineOptions = field(default_factory=PipelineOptions)
 
@@ -72,22 +72,22 @@ class RayRunner:
 
 @dataclass(eq=False, slots=True)
 class _Hired:
-    """An actor, and what it was asked last."""
+    """An actor and its pending call."""
 
     number: int
     actor: Any
     asked: Any
-    """The answer that is awaited; None where there is none."""
+    """The pending answer; None if there is none."""
     question: Literal["introduce", "take", "more"]
     since: float
     name: str = ""
-    """Once it has introduced itself."""
+    """Set once it has introduced itself."""
     jobs: dict[int, VideoJob] = field(default_factory=dict)
-    """Those it has in hand, by key, as the session knows them."""
+    """Its jobs by key, as the session knows them."""
     taking: VideoJob | None = None
-    """The one of them that it was asked to take."""
+    """The one it was just asked to take."""
     begun: set[int] = field(default_factory=set)
-    """Keys of those that it may have begun."""
+    """Keys of jobs that it may have begun."""
 
     def forget(self, key: int) -> None:
         self.jobs.pop(key, None)
@@ -99,7 +99,7 @@ class _Run:
 
     def __init__(self, runner: RayRunner, session: IngestSession, on_warning: OnWarning) -> None:
         self._ray: Any = None
-        """Ray's module, once there is work: where all is indexed, no cluster is started."""
+        """Ray's module, once there is work: no cluster is started if all is indexed."""
         self._load = runner.load
         self._wanted = runner.introduction
         self._ray_options = runner.ray_options
@@ -114,11 +114,11 @@ class _Run:
         self._num_paths = 0
         self._opening: list[Future[VideoJob | None]] = []
         self._open: list[VideoJob] = []
-        """Jobs that wait for a worker."""
+        """Jobs waiting for a worker."""
         self._num_lost = 0
-        """Jobs whose worker was lost, and of which the session has not said what becomes of them."""
+        """Jobs that lost their worker and await the session's decision."""
         self._go_on: queue.SimpleQueue[VideoJob | None] = queue.SimpleQueue()
-        """What it has said."""
+        """The session's decisions."""
 
     def results(self, paths: Sequence[Path], stop: threading.Event) -> Iterator[WorkResult]:
         """See `Runner.results`."""
@@ -136,7 +136,7 @@ class _Run:
                 yield from self._answers()
         except ConnectionError as error:
             raise ModelUnavailable(
-                f"The cluster does not answer any more ({error}). What was indexed is kept; run the same "
+                f"The cluster no longer answers ({error}). What was indexed is kept; run the same "
                 "command again to go on."
             ) from error
         finally:
@@ -145,19 +145,19 @@ class _Run:
                 self._dismiss(worker)
 
     def _num_left(self) -> int:
-        """Files of which something is still to be done, as far as that is known."""
+        """Number of files with work left, as far as known."""
         in_hand = sum(len(worker.jobs) for worker in self._workers)
         return self._num_paths + len(self._opening) + len(self._open) + self._num_lost + in_hand
 
     def _num_to_open(self) -> int:
-        """How many more files to open: no more leases are held than workers have use for."""
+        """How many more files to open: no more leases than workers can use."""
         met = [worker for worker in self._workers if worker.name]
         free = sum(max(0, self._num_at_once() - len(worker.jobs)) for worker in met)
         return max(0, free + _JOBS_AHEAD - len(self._opening) - len(self._open))
 
     def _num_at_once(self) -> int:
-        """Jobs that a worker may have in hand: one is decoded while another's pictures are embedded. Towards
-        the end, each gets its share."""
+        """Jobs per worker: one is decoded while another's pictures are embedded. Towards the end, the rest is
+        divided."""
         share = -(-self._num_left() // max(1, len(self._workers)))
         return min(self._worker_options().num_workers(share), share)
 
@@ -178,7 +178,7 @@ class _Run:
     # --- workers ------------------------------------------------------------------------------------
 
     def _hire(self) -> Iterator[WorkResult]:
-        """Have as many workers as there is room and work for. Raises ModelUnavailable where none fits."""
+        """Start as many workers as there is room and work for. Raises ModelUnavailable if none fits."""
         if not self._open and not self._workers:
             return
         if self._ray is None:
@@ -205,7 +205,7 @@ class _Run:
             )
 
     def _meet(self, worker: _Hired, who: Introduction) -> Iterator[WorkResult]:
-        """Let a worker ask for work, or refuse one whose vectors or words would be no use to the library."""
+        """Admit a worker, or refuse one whose models differ from the library's."""
         self._num_failed_starts = 0
         worker.name = f"{who.host} #{worker.number}"
         difference = who.differs_from(self._wanted)
@@ -232,13 +232,13 @@ class _Run:
 
     def _dismiss(self, worker: _Hired) -> None:
         self._workers.remove(worker)
-        with suppress(Exception):  # whatever is wrong with it, nothing more comes of it
+        with suppress(Exception):  # whatever the error, it will send nothing more
             self._ray.kill(worker.actor)
 
     # --- work ---------------------------------------------------------------------------------------
 
     def _ask(self) -> None:
-        """Give jobs to workers that have room for them, and ask the others for what they have made."""
+        """Give jobs to workers with room for them, and fetch the results of the others."""
         idle = [worker for worker in self._workers if worker.asked is None]
         for worker in sorted(idle, key=lambda each: len(each.jobs)):
             job = next((job for job in self._open if self._has_room(worker, job)), None)
@@ -258,14 +258,14 @@ class _Run:
 
     def _has_room(self, worker: _Hired, job: VideoJob) -> bool:
         if job.is_suspect or any(each.is_suspect for each in worker.jobs.values()):
-            return not worker.jobs  # who dies at it once more is to take no other file with it
+            return not worker.jobs  # if it kills another worker, it must not take other files with it
         return len(worker.jobs) < self._num_at_once()
 
     def _await(self, worker: _Hired, question: Literal["take", "more"], asked: Any) -> None:
         worker.question, worker.asked, worker.since = question, asked, time.monotonic()
 
     def _answers(self) -> Iterator[WorkResult]:
-        """What comes of the workers within a moment."""
+        """Wait briefly for workers' answers."""
         asked = {worker.asked: worker for worker in self._workers if worker.asked is not None}
         if not asked:
             if self._opening:
@@ -291,7 +291,7 @@ class _Run:
         for worker in list(self._workers):
             is_asked = worker.asked is not None and worker.question != "introduce"
             if is_asked and time.monotonic() - worker.since > allowed:
-                yield from self._lose(worker, "gives no sign of life")
+                yield from self._lose(worker, "does not respond")
 
     def _take(self, worker: _Hired, answer: Any) -> Iterator[WorkResult]:
         if worker.question == "introduce":
@@ -306,7 +306,7 @@ class _Run:
                 yield from self._pass_on(worker, each)
 
     def _pass_on(self, worker: _Hired, sent: Sent) -> Iterator[WorkResult]:
-        """What a worker has sent, told of the job as the session knows it."""
+        """Translate a worker's results to the session's job."""
         if isinstance(sent, Warned):
             self._on_warning(sent.message)
         elif isinstance(sent, JobDone):
@@ -322,11 +322,11 @@ class _Run:
 
 
 def _why(error: Exception) -> str:
-    """One line of what Ray says: what a worker raised at its start stands last, below its traceback."""
+    """Shorten Ray's error to one line: the worker's own error comes last, below its traceback."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     return lines[-1] if "creation task" in lines[0] else lines[0]
 
 
 def _at(error: Any, path: Path) -> Any:
-    """A worker's error, told of the file as it is called here."""
+    """Translate a worker's error to the file's local path."""
     return type(error)(error.reason, path=path)

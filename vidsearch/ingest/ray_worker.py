@@ -1,6 +1,6 @@
-"""What a worker on Ray does: the work of one job after the other, as plain data in and out.
+"""The work of a Ray worker: jobs in, results out, as plain data.
 
-Imports neither Ray nor the library: `ray_runner` makes an actor of `Worker`.
+Imports neither Ray nor the store: `ray_runner` makes an actor of `Worker`.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 
 _WAIT_SECONDS = 1.0
 _MAX_WAITING = 8
-"""Results that wait to be fetched: a worker does not run ahead of the one writer."""
+"""Number of results waiting to be fetched, so that workers do not run ahead of the single writer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Models:
-    """What makes vectors and findings in a worker."""
+    """A worker's models."""
 
     embedders: Sequence[Embedder]
     analyzers: Sequence[FrameAnalyzer] = ()
@@ -45,21 +45,21 @@ class Models:
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a worker says of itself before it is given work.
+    """A worker's description of itself, checked before it gets work.
 
-    The sampling plan is no part of it: each job brings its own.
+    The sampling plan is not included, as each job has its own.
     """
 
     version: str
     spaces: tuple[EmbeddingSpace, ...]
-    """Of its embedders, by model and digest of the weights."""
+    """Of its embedders, with the digests of the weights."""
     tracks: tuple[TrackSpec, ...]
-    """Of all else that it runs, with the digest of the weights where a track names it."""
+    """Producers of all other tracks, with the digests of the weights."""
     host: str
 
     @classmethod
     def of(cls, models: Models) -> Introduction:
-        """Introduce whoever has these models."""
+        """The identity of a worker with these models."""
         readers = () if models.reader is None else (models.reader,)
         makers = (*models.analyzers, *models.stream_analyzers, *readers)
         return cls(
@@ -70,7 +70,7 @@ class Introduction:
         )
 
     def differs_from(self, other: Introduction) -> str | None:
-        """How a worker differs from the one who gives it work, in a way that matters; None where it fits."""
+        """How a worker differs from the session in a relevant way; None if it matches."""
         if self.version != other.version:
             return f"runs vidsearch {self.version}, not {other.version}"
         own, wanted = self._weights(), other._weights()
@@ -84,21 +84,21 @@ class Introduction:
         return None
 
     def _weights(self) -> list[tuple[str, str]]:
-        """Its models, and the digest of the weights of each, where it is known."""
+        """Its models, with the digests of the weights if known."""
         embedders = [(space.model, space.weights_digest) for space in self.spaces]
         return embedders + [(track.producer, str(track.params.get("weights", ""))) for track in self.tracks]
 
 
 @dataclass(frozen=True, slots=True)
 class Warned:
-    """Something that the user should know."""
+    """A warning for the user."""
 
     message: str
 
 
 @dataclass(frozen=True, slots=True)
 class JobDone:
-    """Nothing more comes of a job."""
+    """A job has ended."""
 
     key: int
 
@@ -107,34 +107,33 @@ Sent: TypeAlias = JobResult | Warned | JobDone
 
 
 class Worker:
-    """Holds the models, and works on a few jobs at once, as the files of one machine are worked on.
+    """Holds the models and works on a few jobs at once, like a local run.
 
-    Give it jobs by `take`, and fetch `more` of what is made of them until each is done. Its methods are
-    called one at a time.
+    Give it jobs by `take`, and fetch results by `more` until each is done. Methods are called one at a time.
     """
 
     def __init__(self, load: Callable[[], Models], options: PipelineOptions) -> None:
         self._models = load()
         self._options = options
         self._jobs: dict[Path, VideoJob] = {}
-        """Jobs that are taken, and of which not all is made."""
+        """Jobs taken and not finished."""
         self._seen: dict[int, Glance] = {}
         self._held: list[Path] = []
-        """Jobs that were taken, and not begun yet."""
+        """Jobs taken and not begun."""
         self._begun: queue.SimpleQueue[Path | None] = queue.SimpleQueue()
-        """Those that may be begun; None ends the work."""
+        """Jobs to begin; None ends the work."""
         self._results: queue.Queue[Sent | BaseException] = queue.Queue(_MAX_WAITING)
         self._unwanted: set[int] = set()
         self._thread: threading.Thread | None = None
 
     def introduce(self) -> Introduction:
-        """Say who this is."""
+        """This worker's identity."""
         return Introduction.of(self._models)
 
     def take(self, job: VideoJob, quick_key: str) -> MediaError | None:
-        """Take a job whose file looks so. Nothing of it is decoded before `more` is asked for.
+        """Accept a job and its file's expected state; decoding starts with the next `more`.
 
-        Returns why it cannot be done here.
+        Returns the reason if the job cannot be done here.
         """
         try:
             seen = glance(job.path)
@@ -142,7 +141,7 @@ class Worker:
             return MediaError(f"{error.reason}, at {job.path} of worker {platform.node()}", path=job.path)
         if seen.quick_key != quick_key:
             return VideoReplaced(
-                f"holds something else at {job.path} of worker {platform.node()}. --path-map says where "
+                f"has a different file at {job.path} of worker {platform.node()}. --path-map says where "
                 "workers see a folder",
                 path=job.path,
             )
@@ -152,10 +151,10 @@ class Worker:
         return None
 
     def more(self, unwanted: Collection[int] = ()) -> list[Sent]:
-        """Begin the jobs that were taken. Returns what was made since it was asked last, within a second.
+        """Begin accepted jobs. Returns the results since the last call, waiting up to a second.
 
         Args:
-            unwanted: Keys of jobs of which nothing is kept any more.
+            unwanted: Keys of jobs whose results are no longer wanted.
         """
         self._unwanted.update(unwanted)
         for path in self._held:
@@ -176,13 +175,13 @@ class Worker:
             return found
 
     def close(self) -> None:
-        """Take no more jobs, and end once those in hand are done."""
+        """Accept no more jobs, and end once the current ones are done."""
         self._begun.put(None)
         if self._thread is not None:
             self._thread.join()
 
     def _work(self) -> None:
-        # Of each job, what is to come: the end of its pictures, as None, and of its sound, by the track's id.
+        # For each job, the ends still to come: of its pictures, as None, and of its sound, by track id.
         parts: dict[int, set[int | None]] = {}
 
         def open_job(path: Path) -> VideoJob:
@@ -203,7 +202,7 @@ class Worker:
                 on_warning=lambda message: self._results.put(Warned(message)),
             ):
                 self._pass_on(result, parts)
-        except BaseException as error:  # noqa: BLE001  raised again where it is asked for
+        except BaseException as error:  # noqa: BLE001  raised again by `more`
             self._results.put(error)
 
     def _pass_on(self, result: JobResult, parts: dict[int, set[int | None]]) -> None:
@@ -221,11 +220,11 @@ class Worker:
             del parts[ended.key], self._jobs[ended.path], self._seen[ended.key]
 
     def _checked(self, done: VideoDone, job: VideoJob) -> VideoDone:
-        """The end of a job, or that its file was not the same at the end as at the beginning."""
+        """The end of a job, with an error if its file changed meanwhile."""
         try:
             is_same = glance(job.path) == self._seen[job.key]
         except MediaError:
-            is_same = True  # gone, but what was open is still the same
+            is_same = True  # deleted, but the open file was unchanged
         if is_same:
             return done
         changed: VidsearchError = VideoReplaced(

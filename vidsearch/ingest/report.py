@@ -1,4 +1,4 @@
-"""What an ingest says of itself: how far it is, and what it did. Plain data; knows no terminal."""
+"""Progress and report of an ingest. Plain data."""
 
 from __future__ import annotations
 
@@ -8,64 +8,64 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class WorkerShare:
-    """What one worker elsewhere has made of a run."""
+    """One remote worker's share of a run."""
 
     name: str
     num_frames: int
     frames_per_second: float
-    """From when it was ready to its last frame."""
+    """Seconds from its first readiness to its last frame."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProgressState:
-    """Where a run stands."""
+    """The current state of a run."""
 
     files_done: int
-    """Files that need no more work, whatever became of them."""
+    """Files done, whatever the outcome."""
     files_total: int
     current: Path | None
-    """The file whose frames came last."""
+    """The file of the latest frames."""
     num_frames: int
     """Frames made ready in this run."""
     seconds_done: float
     """Seconds of video covered by this run."""
     seconds_total: float | None
-    """Seconds of video to cover; None until every file is opened, or where a header does not say."""
+    """Seconds of video to cover; None until all files are open, or if a header does not say."""
     frames_per_second: float
     times_real_time: float
     eta_seconds: float | None
-    """Estimated from the bytes of the files still to come; None until something is done."""
+    """Estimated from the sizes of the remaining files; None until something is done."""
     num_lines: int = 0
-    """Lines of words that were given vectors, once the files are done: 0 until then."""
+    """Lines of text embedded, which happens after the files are done."""
     awaits_workers: bool = False
-    """Whether none of the workers elsewhere is ready yet."""
+    """Whether no remote worker is ready yet."""
     workers: tuple[WorkerShare, ...] = ()
-    """Those elsewhere that have been ready for work, in the order in which they came."""
+    """The remote workers that have been ready, in order of arrival."""
 
 
 @dataclass(frozen=True, slots=True)
 class FileFailure:
-    """A file that failed, or of which only a part could be indexed."""
+    """A file that failed, wholly or in part."""
 
     path: Path
     reason: str
     error: str
     """Class name of the error: "NotAVideo"."""
     seconds_kept: float = 0.0
-    """What was indexed of it all the same."""
+    """What was indexed nevertheless."""
     known_before: bool = False
-    """True where an earlier run found this out, and the file, unchanged, was passed over now."""
+    """True if the failure is an earlier run's, and the unchanged file was skipped."""
 
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was made of frames."""
+    """Counts of frames and of what was made from them."""
 
     num_frames: int = 0
     num_blank: int = 0
-    """Black or one flat colour: kept, without vectors or a caption."""
+    """Black or one flat colour; stored without vectors or a caption."""
     num_near_duplicates: int = 0
-    """So like an earlier frame that they share its vectors and caption."""
+    """Near-identical to an earlier frame, whose vectors and caption they share."""
     num_captions_written: int = 0
     """By a model, in this run."""
     num_captions_carried_over: int = 0
@@ -87,29 +87,29 @@ class Counts:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What a run did. Each input file is counted once, by what became of it."""
+    """The result of a run. Each input file is counted once, by its outcome."""
 
     num_indexed: int
-    """Videos brought to their end in this run."""
+    """Videos completed in this run."""
     num_resumed: int
-    """Of those, the ones that an earlier run had begun."""
+    """Of those, videos begun by an earlier run."""
     num_skipped: int
-    """Files whose content the library had, at this path or another."""
+    """Files whose content was indexed already, at this path or another."""
     num_skipped_as_other: int
-    """Of those, the ones that are in it under another sampling plan, or without vectors of these models."""
+    """Of those, videos with another sampling plan, or without vectors of these models."""
     num_left_to_others: int
-    """Files that another process was at work on."""
+    """Files that another process was indexing."""
     num_replaced: int
-    """Videos that left the library because their files hold something else now."""
+    """Videos removed because their files have changed."""
     failures: tuple[FileFailure, ...]
     counts: Counts
     video_seconds: float
     """Seconds of video covered by this run."""
     wall_seconds: float
     interrupted: bool
-    """True where the run was stopped before its end: another one goes on from there."""
+    """True if the run was stopped early; another run continues it."""
     warnings: tuple[str, ...] = ()
-    """What else the user should know: a GPU asked for that cannot decode."""
+    """Other notes for the user, such as a GPU that cannot decode."""
     workers: tuple[WorkerShare, ...] = ()
     """As in `ProgressState`."""
 

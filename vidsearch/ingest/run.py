@@ -1,5 +1,4 @@
-"""Videos into a library: what is missing of each is made, what is there is passed over, what stopped
-continues."""
+"""Indexes videos into a library: makes what each lacks, skips what exists, and continues stopped runs."""
 
 from __future__ import annotations
 
@@ -63,24 +62,23 @@ def ingest(
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
-    """Index videos, and the videos in folders, but for those that the patterns of `exclude` fit.
+    """Index videos, and the videos in folders, except those that match a pattern of `exclude`.
 
-    A file that cannot be indexed is reported, recorded in the library, and passed over from then on until it
-    changes or `retry_failed` is set. Of a video that the library has, what it lacks is made: vectors of these
-    embedders, captions, the tracks of these analyzers and of this reader. With `reindex`, one that is in it
-    under another plan is sampled again; what takes the place of something is built beside it, and shown once
-    it is whole. With `isolate` every file is decoded in a process of its own, as is, in any case, one at
-    which an earlier run died.
+    A file that cannot be indexed is reported, recorded in the library, and skipped until it changes or
+    `retry_failed` is set. For an indexed video, what it lacks is made: vectors of these embedders, captions,
+    tracks of these analyzers and of this reader. With `reindex`, a video with another sampling plan is
+    resampled; replacements are built beside the existing tracks, and shown once complete. With `isolate`,
+    every file is decoded in a separate process; one at which an earlier run died always is.
 
-    The work is done here, or by another `runner` whose workers have these very models.
+    The work is done in this process, or by another `runner` whose workers have the same models.
 
-    A KeyboardInterrupt, or `stop` being set from another thread, ends the run after the commit in hand; what
-    was committed stays, and the next run continues from there. `on_progress` is called in this thread.
+    A KeyboardInterrupt, or setting `stop` from another thread, ends the run after the current commit; the
+    next run continues from there. `on_progress` is called in this thread.
 
     Raises:
-        LibraryNotWritable: What was committed before stays, as with any error.
+        LibraryNotWritable: The library cannot be written. Commits made before remain, as with any error.
         ModelUnavailable: A model cannot be run.
-        QueryError: Captions per shot of frames that are not sampled by shot.
+        QueryError: Captions per shot were requested, but frames are not sampled by shot.
     """
     if caption_policy.rule == "shot" and plan.sampling != "shots":
         raise QueryError("Captions per shot need frames sampled by shot: --sampling shots.")
@@ -124,12 +122,11 @@ def add_tracks(
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> IngestReport:
-    """Make more of videos that are in the library: vectors of other embedders, captions by another model.
+    """Add to indexed videos: vectors of other embedders, captions by another model.
 
-    Their frames stay. With `redo`, an analyzer's track is made even where another one, or an earlier
-    run, has made it. With `shows` false, what is built beside other tracks stays unseen until
-    `Store.switch_models`. A file that holds something else by now is reported, and nothing is made of it.
-    The rest is as in `ingest`.
+    Their frames stay. With `redo`, an analyzer's track is made even if another analyzer, or an earlier run,
+    has made it. With `shows` false, new tracks stay hidden until `Store.switch_models`. A file whose content
+    has changed is reported and skipped. Otherwise as `ingest`.
     """
     paths = [video.path for video in videos]
     progress = Progress(paths)
@@ -171,7 +168,7 @@ def _run(
             elif isinstance(result, WorkerJoined):
                 progress.join(result.worker)
             elif isinstance(result, WorkerLost):
-                writer.submit(partial(session.go_on, result))  # after what it has sent
+                writer.submit(partial(session.go_on, result))  # after its last results
             elif isinstance(result, VideoAdvanced):
                 progress.advance(result, seconds=session.in_work.seconds_of(result.job))
             else:
@@ -185,7 +182,7 @@ def _run(
         with Heartbeat(session.in_work.renew_leases):
             with Writer() as writer:
                 work_on(paths, writer)
-            # Files of which another process, or a copy among these, had the same content in work.
+            # Files whose content another process, or a copy among these, had in work.
             with Writer() as writer:
                 work_on(session.take_put_off(), writer)
             for path in session.take_suspects():
@@ -193,7 +190,7 @@ def _run(
                     work_on([path], writer)
         if not stop.is_set():
             session.forget_replaced()
-            with suppress(LibraryNotWritable):  # a cache: without it, the first search takes longer
+            with suppress(LibraryNotWritable):  # only a cache: without it, the first search takes longer
                 library.refresh_vectors()
     except KeyboardInterrupt:
         stop.set()

@@ -1,7 +1,6 @@
-"""Where the work of an ingest is done: on this machine, or by workers elsewhere.
+"""Runners do the work of an ingest, on this machine or on remote workers.
 
-A runner asks the session for jobs and gives back what is made of them. The session alone touches the library,
-wherever the work is done.
+A runner takes jobs from the session and returns their results. Only the session touches the library.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Runner(Protocol):
-    """Does the jobs of a session."""
+    """Runs the jobs of a session."""
 
     def results(
         self,
@@ -32,9 +31,9 @@ class Runner(Protocol):
         on_warning: OnWarning,
         stop: threading.Event,
     ) -> Iterator[WorkResult]:
-        """Yield what is made of the files, as `pipeline.process` does, and which workers come and are lost.
+        """Yield the results of the files, as `pipeline.process` does, and workers' arrivals and losses.
 
-        It ends once `stop` is set. `session.open` may be called in several threads at once. Raises
+        Ends once `stop` is set. `session.open` may be called in several threads at once. Raises
         ModelUnavailable.
         """
         ...
@@ -42,7 +41,7 @@ class Runner(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ThisMachine:
-    """Does the jobs here, in threads of this process."""
+    """Runs the jobs in threads of this process."""
 
     embedders: Sequence[Embedder]
     options: PipelineOptions

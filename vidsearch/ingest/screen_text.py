@@ -1,4 +1,4 @@
-"""The text on the screen: read in pictures, and followed from one picture to the next."""
+"""Reads the text on the screen, and tracks its lines from picture to picture."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from vidsearch.types import SamplingPlan, UInt8Image
 
 _SAME_PLACE = 0.5
-"""Share of two boxes' union that is in both, from which they are one place."""
+"""Two boxes with at least this intersection over union are in the same place."""
 _LETTERS_PER_SLIP = 8
-"""One letter in so many may be read otherwise for a line in its place to be the same line."""
+"""One letter in this many may differ between readings of the same line in its place."""
 
 
 class ScreenText:
@@ -51,18 +51,18 @@ class _Line:
     start_seconds: float
     end_seconds: float
     is_kept: bool = False
-    """Whether a chunk with it was handed out: what it says is settled, and it can only last longer."""
+    """Whether a chunk with it has been emitted: its text is fixed, and it can only be extended."""
 
 
 class LineSpans:
-    """Follows lines through the pictures of a video, chunk by chunk.
+    """Tracks lines through the pictures of a video, chunk by chunk.
 
-    Its state between two chunks is what it handed out, so that a run that continues from the library goes on
-    as an uninterrupted one does.
+    Its state between chunks consists of emitted lines only, so that a run resumed from the library behaves
+    like an uninterrupted one.
     """
 
     def __init__(self, going_on: Iterable[SegmentRecord] = ()) -> None:
-        """`going_on` are the lines on screen where an earlier run stopped."""
+        """`going_on`: the lines on screen where an earlier run stopped."""
         self._open = [
             _Line(Finding(line.text, line.attributes), line.start_seconds, line.end_seconds, is_kept=True)
             for line in going_on
@@ -73,14 +73,14 @@ class LineSpans:
     ) -> tuple[SegmentRecord, ...]:
         """The lines of a chunk's pictures, each (start, end, what was read), as segments by start.
 
-        A picture of which nothing is said shows the lines of the one before.
+        A picture without a reading shows the lines of the one before.
         """
         over: list[_Line] = []
         begun = [(line, line.end_seconds) for line in self._open]
         for start, end, found in pictures:
             for (
                 line
-            ) in self._open:  # where a run stopped between two pictures, the one before lasted until now
+            ) in self._open:  # after a run that stopped between two pictures, the one before lasted until now
                 line.end_seconds = max(line.end_seconds, start)
             if found is not None:
                 shown = _followed(self._open, found, start)
@@ -108,10 +108,10 @@ class LineSpans:
 
 
 def _followed(shown: Sequence[_Line], found: Sequence[Finding], start_seconds: float) -> list[_Line]:
-    """The lines that a picture shows: those of the picture before where they are the same, or new ones.
+    """Match a picture's lines with those of the picture before; others are new.
 
-    Lines that say the same are the same wherever they have moved to, the nearest first. One that stays in
-    place may be read a little otherwise; it then says what was read with the higher score.
+    Lines with equal text match wherever they have moved, nearest first. A line that stays in place may be
+    read slightly differently; the reading with the higher score is kept.
     """
     left = list(shown)
     lines = []
@@ -130,7 +130,8 @@ def _followed(shown: Sequence[_Line], found: Sequence[Finding], start_seconds: f
 
 
 def _is_same(one: Finding, other: Finding) -> bool:
-    """Whether two readings are of one line: in one place, with the same digits, and hardly a letter apart."""
+    """Whether two readings are of the same line: in the same place, with equal digits and few other
+    differences."""
     if _overlap(one, other) < _SAME_PLACE:
         return False
     before, now = one.text or "", other.text or ""
@@ -141,7 +142,7 @@ def _is_same(one: Finding, other: Finding) -> bool:
 
 
 def _overlap(one: Finding, other: Finding) -> float:
-    """The share of two boxes' union that is in both."""
+    """Intersection over union of two boxes."""
     left, top, right, bottom = _box(one)
     start, above, end, below = _box(other)
     shared = max(0.0, min(right, end) - max(left, start)) * max(0.0, min(bottom, below) - max(top, above))
@@ -150,7 +151,7 @@ def _overlap(one: Finding, other: Finding) -> float:
 
 
 def _distance(one: Finding, other: Finding) -> float:
-    """How far apart the middles of two boxes are, in shares of the picture."""
+    """Distance between the centres of two boxes, as a share of the picture."""
     left, top, right, bottom = _box(one)
     start, above, end, below = _box(other)
     return abs((left + right) - (start + end)) / 2 + abs((top + bottom) - (above + below)) / 2

@@ -1,7 +1,7 @@
-"""The library's side of an ingest: which files are work.
+"""The library's side of an ingest: decides which files need work.
 
-Between a file and the pipeline stands `open`, which may run in several threads at once; between the pipeline
-and the library stands `VideosInWork.keep`, which runs in the one thread that writes.
+`open` turns files into jobs for the pipeline, in several threads; `VideosInWork.keep` writes results into the
+library, in the one writing thread.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ if TYPE_CHECKING:
 
 
 _DEATHS_UNTIL_APART = 2
-"""Those who die so often at a file are not killed by chance: it is decoded in a process of its own."""
+"""After this many deaths, a file is decoded in a separate process."""
 _DEATHS_ALLOWED = 2
-"""If one more dies all the same, it is not only the decoder that the file kills: it is not tried again."""
+"""After this many, the decoder is not the only cause, and the file is no longer tried."""
 
 
 class IngestSession:
@@ -87,20 +87,21 @@ class IngestSession:
         return self._wanted.reader
 
     def take_put_off(self) -> tuple[Path, ...]:
-        """Take the files that somebody else was at work on. They are not put off again."""
+        """Take the files that were deferred because another process was indexing them. They are not deferred
+        again."""
         put_off, self._put_off = tuple(self._put_off), []
         self._is_last_turn = True
         return put_off
 
     def take_suspects(self) -> tuple[Path, ...]:
-        """Take the files at which somebody died, to be worked on one at a time: who dies at one once more
-        is to take no other file with it, nor have one blamed. They are not put off again."""
+        """Take the files at which a process died, to be processed one at a time: another death must not
+        affect or incriminate other files. They are not deferred again."""
         suspects, self._suspects = tuple(self._suspects), []
         self._takes_suspects = True
         return suspects
 
     def open(self, path: Path) -> VideoJob | None:
-        """Turn a file into work, or into None where there is none. Raises LibraryError."""
+        """Turn a file into a job, or None if there is nothing to do. Raises LibraryError."""
         try:
             return self._open(path)
         except MediaError as error:
@@ -108,9 +109,9 @@ class IngestSession:
             return None
 
     def go_on(self, lost: WorkerLost) -> None:
-        """Make a job of what is left of one whose worker was lost. In the thread that writes.
+        """Make a job of the rest of one whose worker was lost. In the writing thread.
 
-        What that worker still sends is refused: its job is closed, and its lease has another epoch.
+        That worker's late results are refused: its job is closed, and the lease has a new epoch.
         """
         opened = self.in_work.take_out(lost.job)
         job = None
@@ -130,7 +131,7 @@ class IngestSession:
         lost.go_on(job)
 
     def forget_replaced(self) -> None:
-        """Remove the videos whose files hold something else now, once every file had its turn to be found."""
+        """Remove videos whose files have changed, once all files have been looked at for their content."""
         self._progress.replace(len(self._library.prune()))
 
     def _open(self, path: Path) -> VideoJob | None:
@@ -175,7 +176,7 @@ class IngestSession:
         return job
 
     def _open_leased(self, path: Path, print_of_file: Fingerprint, lease: Lease) -> VideoJob | None:
-        # Another process may have finished it since it was looked up.
+        # Another process may have finished it since the lookup.
         now = self._library.lookup_content(print_of_file)
         work = work_on(self._wanted, now, reindex=self._reindex)
         if work is None:
@@ -206,7 +207,7 @@ class IngestSession:
         return info
 
     def _read_file(self, path: Path, video: Video, tracks: Sequence[Track], *, is_isolated: bool) -> None:
-        """Keep what the file analyzers find in a file, or beside it, that the video lacks."""
+        """Store the tracks that file analyzers find and the video lacks."""
         for analyzer in self._wanted.file_analyzers:
             if not analyzer.lacks(path, tracks):
                 continue
@@ -215,7 +216,7 @@ class IngestSession:
                     findings = analyze_apart(analyzer, path, timeout_seconds=self._timeout_seconds)
                 else:
                     findings = analyzer.analyze(path)
-            except MediaError as error:  # its pictures may be sound all the same
+            except MediaError as error:  # its pictures may still be intact
                 self._progress.warn(f"{path}: subtitles and chapters were not read: {error.reason}")
                 continue
             for note in findings.notes:

@@ -1,7 +1,7 @@
-"""What is said in a video: its sound, through a `Transcriber`, to a track of sentences.
+"""Transcribes a video's speech: its sound, through a `Transcriber`, to a track of sentences.
 
-The sound comes in windows of about a minute, cut where nobody speaks, so that a run that goes on at the end
-of one makes the very windows that an uninterrupted run makes.
+The sound is divided into windows of about a minute, cut at pauses, so that a run resumed at the end of a
+window makes the same windows as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
     Span = tuple[float, float]
 
 AUTO = "auto"
-"""The language that is heard."""
+"""A detected language."""
 
 _WINDOW_SECONDS = 60.0
 _LEAST_WINDOW_SECONDS = 20.0
 _PASSAGE_SECONDS = 28.0
-"""Whisper hears 30 s at once: spans of speech with short pauses between them are heard together."""
+"""Whisper takes 30 s at once; spans of speech with short pauses between them are transcribed together."""
 _LONG_PAUSE_SECONDS = 2.0
-"""In a longer one, Whisper would find words that nobody says."""
+"""In a longer pause, Whisper would hallucinate words."""
 _MARGIN_SECONDS = 0.2
-"""Heard before and after a passage."""
+"""Sound included before and after a passage."""
 _SENTENCE_SECONDS = 12.0
 _SENTENCE_PAUSE_SECONDS = 1.5
-"""A sentence does not go on after a longer one."""
+"""A longer pause ends a sentence."""
 _OTHER_LANGUAGE_PROBABILITY = 0.8
-"""How sure a passage must be to be in another language than the rest."""
+"""Probability from which a passage counts as being in another language than the rest."""
 _SURE_LANGUAGE_PROBABILITY = 0.5
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)]*$")
@@ -47,7 +47,7 @@ _ABBREVIATION = re.compile(r"^\s*(?:[A-Z]|Mr|Mrs|Ms|Dr|St|vs|etc|No)\.$")
 
 
 class SpeechAnalyzer:
-    """Makes a transcript: a segment for each sentence, of about 12 s at most, with the times of its words."""
+    """Makes a transcript: a segment for each sentence, of at most about 12 s, with word times."""
 
     def __init__(
         self, transcriber: Transcriber, *, language: str = AUTO, audio_track: int | None = None
@@ -79,19 +79,19 @@ class SpeechAnalyzer:
 
 @dataclass(frozen=True, slots=True)
 class _Window:
-    """A part of a video's sound that is heard at once."""
+    """A part of a video's sound that is transcribed at once."""
 
     start_seconds: float
     samples: Float32
     spans: Sequence[Span]
-    """Where somebody speaks, in seconds from its start."""
+    """Spans of speech, in seconds from its start."""
     is_last: bool
 
 
 def _windows(
     sound: Iterator[AudioBlock], rate: int, speech: Callable[[Float32], list[Span]]
 ) -> Iterator[_Window]:
-    """Cut sound into windows of up to a minute; `speech` is asked once for each."""
+    """Divide sound into windows of up to a minute; calls `speech` once for each."""
     waiting: list[Float32] = []
     num_waiting = 0
     start_seconds: float | None = None
@@ -113,7 +113,7 @@ def _windows(
 
 
 def _cut(spans: list[Span], num_samples: int, rate: int) -> tuple[int, list[Span]]:
-    """Where to end a window, and the speech up to there: in its last pause, or at its end where nobody speaks
+    """Where to end a window, and the speech up to there: in its last pause, or at its end if nobody speaks
     there."""
     if not spans or spans[-1][1] < num_samples / rate - _MARGIN_SECONDS:
         return num_samples, spans
@@ -124,10 +124,10 @@ def _cut(spans: list[Span], num_samples: int, rate: int) -> tuple[int, list[Span
 
 
 class _Listener:
-    """What one video says: remembers, from window to window, which language it is in.
+    """Transcribes one video, tracking its language from window to window.
 
-    Which language an unsure passage is taken to be in depends on the sentences before it alone, so that a run
-    that goes on from the library writes what an uninterrupted one does.
+    The language of an uncertain passage depends only on the sentences before it, so that a run resumed from
+    the library writes the same as an uninterrupted one.
     """
 
     def __init__(self, transcriber: Transcriber, language: str, before: Sequence[SegmentRecord]) -> None:
@@ -136,10 +136,10 @@ class _Listener:
         self._fixed = language if language != AUTO else known[0] if len(known) == 1 else None
         self._before = list(before)
         self._votes = _Votes()
-        """Of all that this run has heard."""
+        """Language votes of all that this run transcribed."""
 
     def sentences(self, window: _Window) -> tuple[SegmentRecord, ...]:
-        """Write down what is said in a window."""
+        """Transcribe a window."""
         rate = self._transcriber.sample_rate
         passages = list(_passages(window.spans))
         begins = [max(0.0, passage[0][0] - _MARGIN_SECONDS) for passage in passages]
@@ -164,7 +164,7 @@ class _Listener:
         return tuple(written)
 
     def notes(self) -> tuple[str, ...]:
-        """What is to be said of the language once all was heard."""
+        """The warning about an uncertain language, at the end."""
         if not self._votes.by_language:
             return ()
         language = self._votes.most
@@ -179,8 +179,8 @@ class _Listener:
     def _languages(
         self, sounds: Sequence[Float32], heard: Sequence[tuple[str, float]], start_seconds: float
     ) -> list[str]:
-        """The language of each passage: that of the last ten minutes, but where a passage is surely in
-        another one."""
+        """The language of each passage: that of the last ten minutes, unless a passage is confidently in
+        another."""
         if self._fixed is not None:
             return [self._fixed] * len(sounds)
         since = start_seconds - MEMORY_SECONDS
@@ -201,11 +201,11 @@ class _Listener:
 
 
 class _Votes:
-    """Which language is spoken most."""
+    """The most spoken language."""
 
     def __init__(self) -> None:
         self.by_language: dict[str, float] = {}
-        """Seconds in each language, times how probable it was."""
+        """Seconds in each language, weighted by probability."""
         self.seconds = 0.0
 
     def add(self, language: str, probability: float, seconds: float) -> None:
@@ -218,7 +218,7 @@ class _Votes:
 
 
 def _passages(spans: Sequence[Span]) -> Iterator[list[Span]]:
-    """Spans of speech that are heard together."""
+    """Group spans of speech that are transcribed together."""
     passage: list[Span] = []
     for start, end in spans:
         if passage and (
@@ -232,8 +232,8 @@ def _passages(spans: Sequence[Span]) -> Iterator[list[Span]]:
 
 
 def _within(words: Sequence[SpokenWord], spans: Sequence[Span]) -> Iterator[SpokenWord]:
-    """Words with their times cut to where somebody speaks: a first word is often given the pause before it,
-    and a last one the pause after."""
+    """Clip words' times to the speech: Whisper often includes the pause before a first word and after a last
+    one."""
     last = spans[0][0]
     for word in words:
         spoken = [
@@ -241,7 +241,7 @@ def _within(words: Sequence[SpokenWord], spans: Sequence[Span]) -> Iterator[Spok
         ]
         start, end = word.start_seconds, word.end_seconds
         if spoken:
-            # The span that holds most of the word.
+            # The span that contains most of the word.
             most = max(spoken, key=lambda span: min(end, span[1]) - max(start, span[0]))
             start, end = max(start, most[0]), min(end, most[1])
         start = max(start, last)
@@ -251,7 +251,7 @@ def _within(words: Sequence[SpokenWord], spans: Sequence[Span]) -> Iterator[Spok
 
 
 def _sentences(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
-    """Split words after the ends of sentences and at long pauses; what is too long, at its best place."""
+    """Split words at ends of sentences and at long pauses; split what is too long at the best place."""
     sentence: list[SpokenWord] = []
     for word in words:
         if sentence and (
@@ -270,7 +270,7 @@ def _ends_sentence(word: SpokenWord) -> bool:
 
 
 def _split(words: Sequence[SpokenWord]) -> Iterator[Sequence[SpokenWord]]:
-    """Halve what is too long, at the end of a clause or at the longest pause, near the middle."""
+    """Split what is too long near the middle, at the end of a clause or at the longest pause."""
     length = words[-1].end_seconds - words[0].start_seconds
     if length <= _SENTENCE_SECONDS or len(words) < 2:
         yield words

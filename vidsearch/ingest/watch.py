@@ -1,6 +1,6 @@
-"""Watches folders: when a file that came or changed is ready to be read, and when to retry one that failed.
+"""Watches folders: decides when a new or changed file is ready, and when to retry one that failed.
 
-Indexing itself is a function that it is given.
+Indexing is done by a function passed in.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOOK_MILLISECONDS = 500
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """A file as it was when it was last found changed."""
+    """A file's state when it last changed."""
 
     size_bytes: int
     mtime_ns: int
@@ -39,21 +39,21 @@ class _Seen:
 
 
 class Settling:
-    """Files that changed, until they have stopped to."""
+    """Changed files, until they stop changing."""
 
     def __init__(self, *, settle_seconds: float = SETTLE_SECONDS) -> None:
         self._settle_seconds = settle_seconds
         self._seen: dict[Path, _Seen] = {}
 
     def note(self, path: Path, *, now: float, is_old: bool = False) -> None:
-        """Note that a file is new or changed; `is_old` where it was there before anybody looked."""
+        """Note a new or changed file; `is_old` if it existed when the watch began."""
         stat = _stat(path)
         if stat is not None:
             since = now - self._settle_seconds if is_old else now
             self._seen[path] = _Seen(*stat, since=since)
 
     def take_ready(self, *, now: float) -> list[Path]:
-        """Take out the files that did not change for `settle_seconds`; files that went away are forgotten."""
+        """Remove and return the files unchanged for `settle_seconds`; deleted files are dropped."""
         ready = []
         for path, seen in sorted(self._seen.items()):
             stat = _stat(path)
@@ -68,7 +68,7 @@ class Settling:
 
 
 class Retries:
-    """Files to try again: a full disk or a network folder that went away may pass."""
+    """Files to retry: a full disk or a disconnected network folder may recover."""
 
     def __init__(self, *, first_seconds: float = RETRY_SECONDS) -> None:
         self._first_seconds = first_seconds
@@ -77,7 +77,7 @@ class Retries:
         self._paths: dict[Path, None] = {}
 
     def note(self, paths: Iterable[Path], *, now: float) -> None:
-        """Note what failed in a run that has just ended; without failures, the next wait is short again."""
+        """Note the failures of a finished run; without any, the next wait is short again."""
         self._paths.update(dict.fromkeys(paths))
         if not self._paths:
             self._wait_seconds = self._first_seconds
@@ -86,7 +86,7 @@ class Retries:
         self._wait_seconds = min(2 * self._wait_seconds, _LONGEST_RETRY_SECONDS)
 
     def take_due(self, *, now: float, also: bool) -> list[Path]:
-        """Take out the files whose time has come; all of them where a run begins anyway (`also`)."""
+        """Remove and return the files that are due; all of them if a run begins anyway (`also`)."""
         if not self._paths or not (also or now >= self._due):
             return []
         due = list(self._paths)
@@ -95,7 +95,7 @@ class Retries:
 
 
 def check_folders(folders: Iterable[Path]) -> None:
-    """Raise MediaError for a folder that is not there."""
+    """Raise MediaError for a missing folder."""
     for folder in folders:
         if not is_folder(folder):
             raise MediaError("is not a folder that can be watched", path=folder)
@@ -113,31 +113,31 @@ def watch(
     retry_seconds: float = RETRY_SECONDS,
     force_polling: bool | None = None,
 ) -> None:
-    """Index what is in `folders`, then what comes or changes there, until `stop` or a KeyboardInterrupt.
+    """Index what is in `folders`, then new and changed files, until `stop` or a KeyboardInterrupt.
 
-    A file is indexed when it has not changed for `settle_seconds`.
+    A file is indexed once it has not changed for `settle_seconds`.
 
     Args:
         folders: What to watch.
-        index: Indexes the files that are ready, and those that failed in its last run.
-        on_report: Called after each run that found something to do.
-        on_error: Called where a run fails as a whole; its files are tried again.
-        exclude: Patterns of files to pass over; see `find_videos`.
-        stop: Ends the watch once it is set.
-        settle_seconds: How long a file must not have changed.
-        retry_seconds: When to try again what failed: after this, then after twice as long, and so on up to
-            10 minutes. A file that the library has recorded as failed is left alone until it changes.
-        force_polling: For network folders, which tell nobody of their changes.
+        index: Indexes files that are ready or due for a retry.
+        on_report: Called after each run that did something.
+        on_error: Called if a run fails as a whole; its files are retried.
+        exclude: Patterns of files to skip; see `find_videos`.
+        stop: Once set, ends the watch.
+        settle_seconds: How long a file must stay unchanged.
+        retry_seconds: First wait before a retry; doubled each time, up to 10 minutes. A file recorded as
+            failed in the library is not retried until it changes.
+        force_polling: For network folders, which send no change notifications.
 
     Raises:
-        MediaError: A folder is not there.
+        MediaError: A folder is missing.
     """
     check_folders(folders)
     stop = stop or threading.Event()
     settling = Settling(settle_seconds=settle_seconds)
     retries = Retries(first_seconds=retry_seconds)
     is_first = True
-    # What is there already is listed only now that changes are being collected: nothing falls in between.
+    # Existing files are listed only after change collection has begun, so that none is missed.
     for changes in watch_files(
         *folders,
         watch_filter=None,
@@ -176,7 +176,7 @@ def watch(
 def _videos_in(
     changes: Iterable[tuple[Change, str]], folders: Sequence[Path], exclude: Sequence[str]
 ) -> list[Path]:
-    """The videos that came or changed; of a folder that came, those in it."""
+    """New and changed videos, including those in new folders."""
     paths: list[Path] = []
     for change, name in changes:
         path = Path(name)

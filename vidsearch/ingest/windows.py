@@ -1,8 +1,8 @@
-"""Windows of a few seconds, each with a vector: of several frames at once, or of sound.
+"""Embeds windows of a few seconds of moving pictures or sound.
 
-What happens ("someone falls") and what is heard ("a dog barks") take time, and are in no single frame. A
-window is a segment of a track of its own, cut by time alone: windows lie side by side, from where the
-sampling plan begins.
+Events ("someone falls") and sounds ("a dog barks") take time, and are not in any single frame. A window is a
+segment of a track of its own. Windows are cut by time alone and are contiguous, from the start of the
+sampling plan.
 """
 
 from __future__ import annotations
@@ -33,32 +33,33 @@ if TYPE_CHECKING:
     from vidsearch.types import AudioBlock, EmbeddingSpace, Float32, Frame, SamplingPlan, UInt8Image
 
     StreamAnalyzer: TypeAlias = "AudioAnalyzer | ClipAnalyzer"
-    """What decodes a video for itself, in a thread of its own: its sound, or more of its pictures."""
+    """Analyzers that decode a video themselves, in a thread of their own: its sound, or more of its
+    pictures."""
 
 Content = TypeVar("Content")
 
 _DEFAULT_BATCH = 4
 _ROUNDING_SECONDS = 1e-6
 _MOST_WAITING = 64
-"""Windows, with and without content, after which what was found is kept."""
+"""Number of windows, empty ones included, after which results are stored."""
 _SHORTEST_SOUND_SECONDS = 1.0
-"""What is left at the end of the sound, where it is shorter, says nothing."""
+"""A shorter rest at the end of the sound is ignored."""
 _SILENCE = 1e-4
-"""Samples that never reach this (-80 dB) are silence, in which a model hears things."""
+"""Sound below this level throughout (-80 dB) is silence, in which models hallucinate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Window(Generic[Content]):
-    """What is seen or heard in [start, end) of a video."""
+    """The pictures or sound of [start, end) of a video."""
 
     start_seconds: float
     end_seconds: float
     content: Content | None
-    """None where there is nothing to embed: nothing moves, or nothing is heard."""
+    """None if nothing moves or is heard."""
 
 
 class ClipAnalyzer:
-    """Gives each few seconds of moving pictures a vector, by a model that looks at several frames at once."""
+    """Embeds windows of moving pictures with a model that takes several frames at once."""
 
     def __init__(self, embedder: VideoEmbedder) -> None:
         self._embedder = embedder
@@ -71,9 +72,9 @@ class ClipAnalyzer:
     def read(
         self, path: Path, plan: SamplingPlan, *, from_seconds: float, timeout_seconds: float | None
     ) -> Callable[[], Iterator[Frame]]:
-        """What decodes the frames of the windows from a time on, at the model's own rate.
+        """Decodes the windows' frames from a time on, at the model's frame rate.
 
-        It begins a window earlier, as the last window may reach back there.
+        Starts one window earlier, as the last window may reach back that far.
         """
         start_seconds = max(plan.start_seconds, from_seconds - self._embedder.window_seconds)
         return partial(
@@ -88,7 +89,7 @@ class ClipAnalyzer:
         )
 
     def analyze(self, stream: Iterator[Frame], *, from_seconds: float = 0.0) -> Iterator[AudioFindings]:
-        """Embed the windows of what `read` gives, but for those that end by `from_seconds`."""
+        """Embed the windows of what `read` yields, except those that end by `from_seconds`."""
         embedder = self._embedder
         windows = clip_windows(_whole(stream), num_frames=embedder.num_frames, fps=self._fps)
         new = (window for window in windows if window.end_seconds > from_seconds + _ROUNDING_SECONDS)
@@ -96,10 +97,10 @@ class ClipAnalyzer:
 
 
 class SoundAnalyzer:
-    """Gives each few seconds of sound a vector."""
+    """Embeds windows of sound."""
 
     audio_track: int | None = None
-    """The one that a player takes."""
+    """None: the track a player would choose."""
 
     def __init__(self, embedder: SoundEmbedder) -> None:
         self._embedder = embedder
@@ -115,7 +116,7 @@ class SoundAnalyzer:
     def analyze(
         self, sound: Iterator[AudioBlock], before: Sequence[SegmentRecord] = ()
     ) -> Iterator[AudioFindings]:
-        """Embed the windows of sound, from where it begins."""
+        """Embed the windows of the sound."""
         windows = sound_windows(
             sound, sample_rate=self.sample_rate, window_seconds=self._embedder.window_seconds
         )
@@ -124,7 +125,7 @@ class SoundAnalyzer:
 
 
 def _whole(stream: Iterator[Frame]) -> Iterator[Frame]:
-    """What decodes. That a part does not, the sampled pictures tell."""
+    """Pass on what decodes; damage is reported by the sampled pictures."""
     with suppress(DamagedVideo):
         yield from stream
 
@@ -132,11 +133,11 @@ def _whole(stream: Iterator[Frame]) -> Iterator[Frame]:
 def clip_windows(
     stream: Iterable[Frame], *, num_frames: int, fps: Fraction
 ) -> Iterator[Window[tuple[UInt8Image, ...]]]:
-    """Cut frames that were sampled at multiples of 1 / fps into windows of `num_frames`, in order of time.
+    """Divide frames sampled at multiples of 1 / fps into windows of `num_frames`, in order of time.
 
-    The first window begins with the first frame. A frame stands for all instants until the next one; a window
-    whose picture never changes has no content. The last window reaches back so far that it is whole; where
-    the video is shorter than one, its frames are spread over it. Two windows are held at a time, at most.
+    The first window begins with the first frame. A frame covers all instants until the next one; a window
+    whose picture never changes is empty. The last window reaches back to be full; in a video shorter than a
+    window, frames are spread over it. At most two windows are held at a time.
     """
     cutter = _ClipCutter(num_frames, fps)
     for frame in stream:
@@ -145,13 +146,13 @@ def clip_windows(
 
 
 class _ClipCutter:
-    """Instants are counted: number k is at k / fps."""
+    """Instants are numbered: k is at k / fps."""
 
     def __init__(self, num_frames: int, fps: Fraction) -> None:
         self._num_frames = num_frames
         self._fps = fps
         self._shown: deque[Frame] = deque(maxlen=num_frames)
-        """What is on screen at the instants before `_next`."""
+        """The pictures on screen at the instants before `_next`."""
         self._next = 0
         self._first = 0
         """The first instant of the window that is being filled."""
@@ -162,7 +163,7 @@ class _ClipCutter:
             self._next = self._first = at
         while self._next < at:  # the frame before is still on screen
             if self._next == self._first and at - self._next > self._num_frames:
-                # Nothing moves in whole windows; and a clock that jumps must not cost a step for each.
+                # Whole windows without motion, skipped at once: a clock may jump by years.
                 self._first += (at - self._next) // self._num_frames * self._num_frames
                 self._next = self._first
                 self._shown.extend([self._shown[-1]] * self._num_frames)
@@ -196,9 +197,9 @@ class _ClipCutter:
 def sound_windows(
     stream: Iterable[AudioBlock], *, sample_rate: int, window_seconds: float
 ) -> Iterator[Window[Float32]]:
-    """Cut sound into windows, in order of time; silent ones have no content.
+    """Divide sound into windows, in order of time; silent ones are empty.
 
-    What is left at the end is a shorter window, or none where it is too short to say anything.
+    The rest at the end is a shorter window, or none if it is too short.
     """
     num_samples = round(sample_rate * window_seconds)
     start_seconds, num_given = 0.0, 0
@@ -222,7 +223,7 @@ def _heard(start_seconds: float, samples: Float32, sample_rate: int) -> Window[F
 
 
 def _track(kind: TrackKind, space: EmbeddingSpace, window_seconds: float, plan: SamplingPlan) -> TrackSpec:
-    """The track of a model's windows. Other weights, or windows of another length, make another one."""
+    """The track of a model's windows. Other weights or window lengths make another track."""
     params = {"weights": space.weights_digest, "window_seconds": window_seconds, **span_params(plan)}
     return TrackSpec(kind, space.model, params)
 

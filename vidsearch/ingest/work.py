@@ -1,6 +1,6 @@
-"""What the steps of an ingest hand to each other: plain data that can travel between threads and machines.
+"""Messages between the steps of an ingest: plain data that can cross threads and machines.
 
-Whoever keeps a library makes a `VideoJob` of a file, and takes back the chunks made of it.
+The session turns a file into a `VideoJob`, and receives the chunks made from it.
 """
 
 from __future__ import annotations
@@ -25,97 +25,97 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Analysis:
-    """What one analyzer is to make of a video."""
+    """One analyzer's work on a video."""
 
     analyzer: int
-    """Its place among the run's analyzers."""
+    """Index among the run's analyzers."""
     track_id: int
     memory: LookMemory | None = None
-    """Of the part that is made already, the last frame that it looked at, ..."""
+    """The last frame it looked at in the existing part, ..."""
     findings: tuple[Finding, ...] = ()
-    """... and what it said of it."""
+    """... and its findings."""
     look_at_seconds: frozenset[float] | None = None
-    """The times of the frames to look at, where they are known beforehand; else its policy decides."""
+    """Times of the frames to look at, if known beforehand; else its policy decides."""
 
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What one audio analyzer is to make of a video."""
+    """One audio analyzer's work on a video."""
 
     analyzer: int
-    """Its place among the run's audio analyzers."""
+    """Index among the run's audio analyzers."""
     track_id: int
     from_seconds: float = 0.0
-    """Where it begins, or goes on."""
+    """Where it begins or resumes."""
     before: tuple[SegmentRecord, ...] = ()
-    """What was heard in the last ten minutes before that."""
+    """Segments of the ten minutes before that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What a reader is to make of a video."""
+    """A reader's work on a video."""
 
     track_id: int
     from_seconds: float = 0.0
-    """Pictures sampled before are read already."""
+    """Pictures sampled before this are read already."""
     going_on: tuple[SegmentRecord, ...] = ()
-    """The lines that were on screen then."""
+    """The lines on screen then."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoJob:
-    """One video to work on, or the rest of one."""
+    """The work on a video, or on the rest of one."""
 
     key: int
-    """Chosen by whoever made the job; it comes back with every result."""
+    """Chosen by the session; part of every result."""
     path: Path
     plan: SamplingPlan
     frames_track_id: int
     resume_from_seconds: float = 0.0
-    """Of its pictures; infinity where there is nothing to make of them."""
+    """For its pictures; infinity if there is nothing to make of them."""
     num_frames_before: int = 0
-    """Frames of it before `resume_from_seconds`."""
+    """Number of its frames before `resume_from_seconds`."""
     spaces: tuple[EmbeddingSpace, ...] = ()
-    """The spaces in which its frames are to get vectors."""
+    """The spaces to embed its frames in."""
     analyses: tuple[Analysis, ...] = ()
     reading: Reading | None = None
     shots_track_id: int | None = None
     hearings: tuple[Hearing, ...] = ()
     is_isolated: bool = False
-    """Decode in a process of its own, which may crash without harm."""
+    """Decode in a separate process, which may crash."""
     is_suspect: bool = False
-    """Whether somebody died at it before: it is worked on alone."""
+    """Whether a process died at it before; it is then processed alone."""
 
     @property
     def has_pictures(self) -> bool:
-        """Whether there is something to make of its pictures."""
+        """Whether its pictures need work."""
         return self.resume_from_seconds < math.inf
 
     @property
     def from_seconds(self) -> float:
-        """Where the part of the video begins that this job covers."""
+        """Start of the part of the video that this job covers."""
         return min([self.resume_from_seconds, *(hearing.from_seconds for hearing in self.hearings)])
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """A sampled frame of a job, scaled down, with all that is known of it before a model runs."""
+    """A sampled frame of a job, scaled down, as prepared for the models."""
 
     job: VideoJob
     frame_index: int
-    """Its place among the video's frames, from 0."""
+    """Its index among the video's frames."""
     time_seconds: float
     sample_time_seconds: float
     thumbnail_jpeg: bytes
     image: UInt8Image | None
-    """None where no model is to look: the frame is blank, or a near-duplicate."""
+    """None for blank and near-duplicate frames, which models skip."""
     is_blank: bool = False
     is_repeat: bool = False
-    """So like the last frame of its chunk that is neither blank nor a repeat, that it shares that one's
-    vectors and caption."""
+    """Whether it shares vectors and caption with the chunk's last frame that is neither blank nor a
+    repeat."""
     shot: Shot | None = None
     findings: tuple[Finding, ...] | None = None
-    """The lines that were read in it; None where it shows those of the picture before."""
+    """Its lines of text; None if they are those of the picture before."""
 
     @property
     def num_bytes(self) -> int:
@@ -124,11 +124,11 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class PicturesEnd:
-    """No more pictures come of a file."""
+    """A file has no more pictures."""
 
     path: Path
     job: VideoJob | None
-    """None where it failed before it became one."""
+    """None if it failed before it became a job."""
     error: VidsearchError | None = None
     report: DecodeReport | None = None
     """What was lost of it; None where it ended with an error."""
@@ -136,18 +136,18 @@ class PicturesEnd:
 
 @dataclass(frozen=True, slots=True)
 class VideoAdvanced:
-    """Frames of a job are embedded, and wait for the rest of their chunk."""
+    """Frames of a job have been embedded and wait for the rest of their chunk."""
 
     job: VideoJob
     until_seconds: float
     num_frames: int
     worker: str | None = None
-    """Who made them, where not this process."""
+    """The worker, if not this process."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChunkDone:
-    """A chunk of a job, ready to be kept."""
+    """A chunk of a job, ready to be stored."""
 
     job: VideoJob
     chunk: Chunk
@@ -156,7 +156,7 @@ class ChunkDone:
 
 @dataclass(frozen=True, slots=True)
 class VideoDone:
-    """A file's pictures are through. All chunks that could be made of them came before."""
+    """A file's pictures are done; all their chunks came before."""
 
     path: Path
     job: VideoJob | None
@@ -168,7 +168,7 @@ class VideoDone:
 
 @dataclass(frozen=True, slots=True)
 class SoundHeard:
-    """What was heard in the next part of a job's sound, ready to be kept."""
+    """An analyzer's segments for the next part of a job's sound, ready to be stored."""
 
     job: VideoJob
     hearing: Hearing
@@ -177,38 +177,38 @@ class SoundHeard:
 
 @dataclass(frozen=True, slots=True)
 class SoundDone:
-    """One analyzer is through with a job's sound. All that it heard came before."""
+    """An analyzer is done with a job's sound; all its segments came before."""
 
     job: VideoJob
     hearing: Hearing
     error: VidsearchError | None = None
-    """Why it ended before the end of the sound; NoSound where there is none."""
+    """Why it ended before the end of the sound; NoSound if there is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkersAwaited:
-    """There is work, and workers elsewhere are about to be started."""
+    """There is work, and remote workers are about to be started."""
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerJoined:
-    """A worker elsewhere is ready for jobs."""
+    """A remote worker is ready for jobs."""
 
     worker: str
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerLost:
-    """Whoever worked on a job died, or gives no sign of life."""
+    """A job's worker died or does not respond."""
 
     job: VideoJob
     has_begun: bool
-    """Whether it may have died of the file."""
+    """Whether the file may be the cause."""
     go_on: Callable[[VideoJob | None], None]
-    """Takes the job that goes on from what was kept, or None where there is to be none."""
+    """Receives the job that continues it, or None."""
 
 
 JobResult: TypeAlias = VideoAdvanced | ChunkDone | VideoDone | SoundHeard | SoundDone
-"""What is made of a job."""
+"""The results of a job."""
 
 WorkResult: TypeAlias = JobResult | WorkersAwaited | WorkerJoined | WorkerLost

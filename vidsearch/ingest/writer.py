@@ -1,4 +1,4 @@
-"""The one thread that writes chunks into a library."""
+"""The single thread that writes chunks into a library."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ MAX_WAITING = 4
 
 
 class Writer:
-    """Does what it is given in order, in a thread of its own.
+    """Executes actions in order, in a thread of its own.
 
-    Keyboard interrupts reach the main thread alone, so that a commit that has begun is always finished. After
-    an error nothing more is done, so that no later chunk of a video is kept without an earlier one; the
-    error is raised by the next `submit`, or on leaving.
+    Keyboard interrupts reach only the main thread, so that a commit once begun is always finished. After an
+    error, remaining actions are skipped, so that no chunk is stored without its predecessors; the error is
+    raised by the next `submit`, or on exit.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class Writer:
         self._has_failed = False
 
     def submit(self, action: Callable[[], None]) -> None:
-        """Have something done; waits where much is waiting already. Raises what an earlier action raised."""
+        """Queue an action; blocks while the queue is full. Raises the error of an earlier action."""
         while self._waiting and (len(self._waiting) >= MAX_WAITING or self._waiting[0].done()):
             self._waiting.popleft().result()
         self._waiting.append(self._executor.submit(self._do, action))

@@ -113,8 +113,8 @@ def _refuse(prefix: str) -> None:
     """Refuse an unknown prefix before quotes or parentheses."""
     near = difflib.get_close_matches(prefix.lower(), PREFIXES, n=1)
     hint = f"Did you mean {near[0]}:? " if near else ""
+    known = ", ".join(f"{name}:" for name in PREFIXES)
     raise QueryError(
-        f"Unknown prefix {prefix}: in the query. {hint}"
-        f"There are {', '.join(f'{name}:' for name in PREFIXES)}; "
-        "put a space after the colon to look for the word itself."
+        f"Unknown prefix {prefix}: in the query. {hint}Prefixes are {known}. "
+        "Put a space after the colon to look for the word itself."
     )
