@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
@@ -55,6 +56,20 @@ def clip(tmp_path: Path) -> Path:
 
 
 # --- which pictures ---------------------------------------------------------------------------------
+
+
+def test_pictures_are_freed_as_soon_as_they_are_converted(tmp_path: Path) -> None:
+    """Guards against reference cycles, which keep decoded pictures of some megabytes until gc runs."""
+    path = write_video(tmp_path / "turned.mp4", numbered, num_frames=50, rotation_degrees=90)
+    gc.collect()
+    gc.disable()
+    try:
+        num_frames = sum(1 for _ in frames(path, SamplingPlan(fps=25), short_side_pixels=32))
+        _ = probe(path)
+        left = sum(isinstance(each, av.VideoFrame) for each in gc.get_objects())
+    finally:
+        gc.enable()
+    assert (num_frames, left) == (50, 0)
 
 
 def test_each_instant_gets_the_picture_on_screen(clip: Path) -> None:

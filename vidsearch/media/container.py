@@ -46,8 +46,8 @@ _MAX_RETRIES = 10_000
 DecodeDevice: TypeAlias = Literal["cpu", "cuda"]
 OnWarning: TypeAlias = Callable[[str], None]
 Learns: TypeAlias = Literal["header", "order", "pictures"]
-"""How much opening a video finds out: its header; also the order in which its pictures are shown; or also what
-only decoding the first ones tells, such as their pixel format."""
+"""How much opening a video finds out: its header; also the order in which its pictures are shown; or also
+what only decoding the first ones tells, such as their pixel format."""
 
 _FORMATS = (
     "mov,mp4,matroska,webm,avi,flv,live_flv,mpegts,mpeg,mpegvideo,asf,gif,apng,ogg,dv,mxf,nut,rm,ivf,swf,wtv,nsv,"
@@ -270,8 +270,8 @@ def _open_container(
 
     try:
         if decode_device == "cpu":
-            # Only MP4 has all times in its header. Of a remote file, FFmpeg would fetch more packets in search
-            # of the pixel format, which takes longer than decoding a picture.
+            # Only MP4 has all times in its header. Of a remote file, FFmpeg would fetch more packets in
+            # search of the pixel format, which takes longer than decoding a picture.
             if learns != "pictures" and file is None and container_name(head) == "MP4":
                 container = opened(None, skip_frame="all")
                 if learns == "header" or _is_order_known(_picture_track(container, path)):

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
+from av.sidedata.sidedata import SideDataContainer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from av.buffer import Buffer
     from av.video.frame import VideoFrame
 
@@ -40,7 +43,9 @@ def orientation_of(picture: VideoFrame) -> Orientation:
 
     Other angles, as some editors write, are rounded to the nearest quarter turn.
     """
-    matrix = cast("Buffer | None", picture.side_data.get("DISPLAYMATRIX"))
+    # `picture.side_data` would be kept by the picture and refer to it: megabytes that only gc frees.
+    side_data = cast("Callable[[VideoFrame], SideDataContainer]", SideDataContainer)(picture)
+    matrix = cast("Buffer | None", side_data.get("DISPLAYMATRIX"))
     if matrix is None:
         return UPRIGHT
     values = np.frombuffer(bytes(matrix), dtype=np.int32)
