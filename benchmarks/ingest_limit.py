@@ -4,9 +4,9 @@
     python benchmarks/ingest_limit.py --cases 360p --rounds 5
 
 The limit is a loop of two threads: one decodes as `vidsearch.media.decode` does, the other embeds full
-batches. It has no library, no thumbnails, no hashes, and no test for blank or repeated frames. Both go through
-the same video with one model (CLIP ViT-B/32, random weights) in one process, in turn; the first round does not
-count. The ratio of CPU seconds holds on a busy machine too; that of wall seconds needs an idle one.
+batches. It has no library, no thumbnails, no hashes, and no test for blank or repeated frames. Both go
+through the same video with one model (CLIP ViT-B/32, random weights) in one process, in turn; the first round
+does not count. The ratio of CPU seconds holds on a busy machine too; that of wall seconds needs an idle one.
 """
 
 from __future__ import annotations
