@@ -92,5 +92,5 @@ def test_a_track_that_is_not_there_is_said(export, tmp_path, track, video, messa
 
 
 def test_formats_of_frames_and_vectors_are_refused(export):
-    assert "A track is not exported as 'parquet'" in export("subtitle", "out.parquet").stderr
+    assert "A track cannot be exported as 'parquet'" in export("subtitle", "out.parquet").stderr
     assert export("subtitle", "out.csv", "--vectors").exit_code == 2

@@ -1,1 +1,1 @@
-"""Captions as data: cleaning, many captions to one, and the formats that people take away."""
+"""Captions: combining them, correcting and rewriting them, and exporting them."""

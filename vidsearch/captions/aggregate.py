@@ -1,24 +1,23 @@
-"""Many captions to one: which of a run's frame captions says best what the whole run shows.
+"""Chooses the frame caption that describes a whole run of frames best.
 
-Every method chooses among the captions that are there; none writes a new one, so that the answer is always
-something a model said of a picture, or a person wrote. Captions, seconds and vectors come in, one caption
-goes out.
+All methods choose one of the existing captions, so that the result is always something that a model said
+about a picture, or that a person wrote.
 
 The methods, each a function from `Evidence` to one score per distinct caption:
 
-`majority`      The caption that stands longest: the baseline.
+`majority`      The caption with the longest total duration: the baseline.
 `mbr_words`     Minimum Bayes risk (Kumar and Byrne, "Minimum Bayes-Risk Decoding for Statistical Machine
-                Translation", NAACL 2004): the caption with the highest expected similarity to what was said
-                of a frame drawn at random. The similarity is CIDEr's (Vedantam, Zitnick and Parikh, CVPR
-                2015): the mean over n = 1..4 of the cosine of n-gram counts; not its document frequencies,
-                since within one video the words that all frames share are the very ones to keep.
+                Translation", NAACL 2004): the caption with the highest expected similarity to the caption of
+                a random frame. The similarity is that of CIDEr (Vedantam, Zitnick and Parikh, CVPR 2015): the
+                mean over n = 1..4 of the cosine of n-gram counts, but without its document frequencies, since
+                the words that all frames of a video share are the ones to keep.
 `mbr_vectors`   The same with the cosine of the captions' text vectors as the similarity.
-`consensus`     The caption whose text vector is nearest on average to the pictures themselves.
-`combined`      `mbr_words` and `consensus` together, each in units of its own spread.
+`consensus`     The caption whose text vector is nearest to the pictures on average.
+`combined`      The sum of `mbr_words` and `consensus`, each divided by its standard deviation.
 
-All similarities are inner products, so the expectation moves inside (DeNero, Chiang and Knight, "Fast
+All similarities are inner products, so the expectation can be moved inside (DeNero, Chiang and Knight, "Fast
 Consensus Decoding over Translation Forests", ACL 2009): each caption is compared once with the weighted mean,
-and the work grows with the number of captions instead of its square.
+and the cost is linear in the number of captions instead of quadratic.
 """
 
 from __future__ import annotations
@@ -59,24 +58,23 @@ class AggregatedCaption:
 
     text: str
     index: int
-    """Position in the input of the frame it was taken from: of those that carry it, the one that the method
-    values most."""
+    """The index of the frame that it was taken from: the best one with this caption, by the method."""
     support: float
-    """Share of the run's weight, in [0, 1], that carries this very caption."""
+    """The share of the run's weight with exactly this caption, in [0, 1]."""
     method: Method | Literal["written"]
-    """"written" where a model wrote it of the whole run."""
+    """"written" if a model wrote it for the whole run."""
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a run of n frames, and the m captions to choose from."""
+    """The data of a run of n frames, and the m captions to choose from."""
 
     texts: tuple[str, ...]
     """(m,) distinct captions, in order of first appearance."""
     text_weights: Float64
-    """(m,) how much of the run says each text; sums to 1 where no text was left out."""
+    """(m,): each text's share of the run. Sums to 1 if no text was left out."""
     frame_weights: Float64
-    """(n,) sum 1: how much of the run each frame stands for."""
+    """(n,): each frame's share of the run. Sums to 1."""
     text_vectors: Float32 | None = None
     """(m, dim) unit rows."""
     image_vectors: Float32 | None = None
@@ -84,7 +82,7 @@ class Evidence:
 
 
 def confidence(caption: Caption) -> float:
-    """Return how sure the caption's writer was, in (0, 1]: 1 for people, else its mean token probability."""
+    """Return a caption's confidence in (0, 1]: 1 for people's, otherwise its mean token probability."""
     if caption.origin is CaptionOrigin.HUMAN:
         return 1.0
     if caption.mean_logprob is None:
@@ -101,14 +99,22 @@ def aggregate(
     method: Method = DEFAULT_METHOD,
     by_confidence: bool = False,
 ) -> AggregatedCaption | None:
-    """Choose the caption that describes a run of frames best; None where no caption says anything.
+    """Choose the caption that describes a run of frames best.
 
-    Captions that call a frame hard to make out have no say where a third of the run was made out.
+    If at least a third of the run has a descriptive caption, captions that say that a picture is unclear are
+    ignored. If there are very many distinct captions, only the best by `mbr_words` are embedded. Ties go to
+    the caption that comes first.
 
-    `captions`, `durations_seconds` and the rows of `image_vectors`, float32 (n, dim), go in step, one per
-    frame; `embed_texts` gives unit rows of the same space. A frame weighs its duration, `by_confidence` times
-    its caption's `confidence`. Without the vectors that a method needs, `mbr_words` decides. Of very many
-    distinct captions only the best by `mbr_words` are embedded. Ties go to the caption that comes first.
+    Args:
+        captions: One for each frame.
+        durations_seconds: One for each frame: its weight.
+        image_vectors: Unit rows, float32 (n, dim), one for each frame.
+        embed_texts: Returns unit rows of texts in the same space.
+        method: How to choose. Without the vectors that a method needs, `mbr_words` is used.
+        by_confidence: Whether to multiply weights by the captions' `confidence`.
+
+    Returns:
+        The caption; None if no frame has one.
     """
     said = _telling(captions, durations_seconds)
     if len(said) == 0:
@@ -140,7 +146,7 @@ def aggregate(
 
 
 def _telling(captions: Sequence[Caption], durations_seconds: Sequence[float]) -> NDArray[np.int64]:
-    """Positions of the frames whose captions have a say."""
+    """The indexes of the frames whose captions count."""
     worded = [i for i, caption in enumerate(captions) if caption.text]
     clear = [i for i in worded if captions[i].text != UNCLEAR_CAPTION]
     made_out, in_all = (sum(durations_seconds[i] for i in frames) for frames in (clear, worded))
@@ -160,7 +166,7 @@ def _weights(seconds: Float64, sure: Float64) -> Float64:
 def _with_vectors(
     evidence: Evidence, image_vectors: Float32, embed_texts: Callable[[Sequence[str]], Float32]
 ) -> Evidence:
-    """Add the vectors, leaving out texts beyond those that `mbr_words` puts first: embedding costs time."""
+    """Add the vectors. Of many texts, only the best by `mbr_words` are kept, as embedding is slow."""
     kept = np.arange(len(evidence.texts))
     if len(kept) > _MAX_EMBEDDED_TEXTS:
         kept = np.sort(np.argsort(-mbr_words(evidence), kind="stable")[:_MAX_EMBEDDED_TEXTS])
@@ -197,7 +203,7 @@ def mbr_words(evidence: Evidence) -> Float64:
 
 
 def _ngrams(text: str) -> list[dict[tuple[str, ...], float]]:
-    """Return a text's n-gram counts, one unit vector for each n = 1..4; empty where it is too short."""
+    """Return a text's n-gram counts, one unit vector for each n = 1..4, empty if it is too short."""
     words = re.findall(r"\w+", text.lower())
     vectors = []
     for counts in count_ngrams(words, _MAX_NGRAM_WORDS):
@@ -236,6 +242,6 @@ METHODS: dict[Method, Callable[[Evidence], Float64]] = {
     "consensus": consensus,
     "combined": combined,
 }
-"""The seam: a new method is one function and one line here."""
+"""To add a method, write a function and add it here."""
 
 _NEEDS_VECTORS = frozenset({"mbr_vectors", "consensus", "combined"})

@@ -1,7 +1,5 @@
-"""A library's videos in words: one line for a video, for each of its shots or chapters, and for all of them.
-
-Reads a library and, where one is given, a text encoder for one of its spaces; writes nothing.
-"""
+"""Describes videos by their captions: one caption for a video, for each shot or chapter, and for a
+library."""
 
 from __future__ import annotations
 
@@ -36,7 +34,7 @@ _MAX_REMEMBERED_TEXTS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What a run of frames shows, [start, end), and the frame that shows it best."""
+    """The caption of a run of frames [start, end), and the frame that it fits best."""
 
     start_seconds: float
     end_seconds: float
@@ -45,7 +43,7 @@ class Description:
 
 
 def encoder_for(library: Store) -> TextEncoder | None:
-    """Load the text encoder of one of the library's spaces; None where none is to be had."""
+    """Load the text encoder of one of the library's spaces; None if none can be loaded."""
     from vidsearch.models.registry import load_text_encoder
 
     for space in library.spaces():
@@ -59,7 +57,13 @@ def encoder_for(library: Store) -> TextEncoder | None:
 
 
 class Describer:
-    """Describes the videos of one library, in one way."""
+    """Describes the videos of one library by one method.
+
+    Args:
+        library: The library.
+        encoder: A text encoder for one of the library's spaces; None to compare captions by words only.
+        method: How captions are chosen; see `captions.aggregate`.
+    """
 
     def __init__(
         self, library: Store, *, encoder: TextEncoder | None = None, method: Method = DEFAULT_METHOD
@@ -71,21 +75,25 @@ class Describer:
 
     @property
     def has_encoder(self) -> bool:
-        """Whether pictures have a say; else words alone decide."""
+        """Whether captions are compared with pictures, or by words only."""
         return self._encoder is not None
 
     def video(self, video: Video) -> Description | None:
-        """Describe a whole video; None where it has no captions."""
+        """Describe a whole video; None if it has no captions."""
         frames = self._library.frames(video.id)
         written = self._written(video, "video", frames)
         return written[0] if written else self._describe(frames, self._vectors(frames))
 
     def sections(self, video: Video, *, level: Level = "chapter") -> list[Description]:
-        """Describe a video part by part, in order; neighbours that would say the same are one.
+        """Describe a video part by part, in order. Neighbouring parts with the same caption are joined.
 
-        `shot`: the library's shots where it has them, else runs of near-identical frames. `chapter`: runs of
-        like frames, longer ones. `frame`: every frame with a caption, no two joined. Parts without captions
-        are left out. What a model wrote of chapters or the whole video comes before what captions say.
+        Parts without captions are left out. If a model has described the chapters or the whole video, its
+        captions are used.
+
+        Args:
+            video: The video.
+            level: "shot" for the library's shots, or else runs of near-identical frames; "chapter" for longer
+                runs of similar frames; "frame" for every frame with a caption, without joining.
         """
         frames = self._library.frames(video.id)
         if written := self._written(video, level, frames):
@@ -113,7 +121,7 @@ class Describer:
         return found
 
     def library(self) -> AggregatedCaption | None:
-        """Describe all videos in one line: the video's caption that is most like the rest, by length."""
+        """Describe all videos by one caption: the one most similar to the others, weighted by duration."""
         captions, durations, centres = [], [], []
         for video in self._library.videos():
             frames = self._library.frames(video.id)
@@ -136,7 +144,7 @@ class Describer:
         )
 
     def document(self, video: Video, *, needs: Collection[Need] = ()) -> CaptionedVideo:
-        """Gather a video for export, with the parts beyond its frames that a format `needs`."""
+        """Collect a video's data for an export, including the parts that the format `needs`."""
         library = self._library
         frames = tuple(library.frames(video.id))
         summary = self.video(video) if "summary" in needs else None
@@ -159,7 +167,7 @@ class Describer:
         )
 
     def _describe(self, frames: Sequence[IndexedFrame], vectors: Float32 | None) -> Description | None:
-        """Describe a run of frames, whose vectors (n, dim) go in step."""
+        """Describe a run of frames, with one row of `vectors` (n, dim) for each."""
         said = [i for i, frame in enumerate(frames) if frame.caption is not None]
         chosen = aggregate(
             [caption for frame in frames if (caption := frame.caption) is not None],
@@ -175,7 +183,7 @@ class Describer:
         )
 
     def _written(self, video: Video, level: Level, frames: Sequence[IndexedFrame]) -> list[Description]:
-        """What a model that reads several frames said of the parts of a level."""
+        """A model's captions of the parts of a level, if there are any."""
         said = written_parts(self._library, video, level) if frames else []
         times = [frame.time_seconds for frame in frames]
         found = []
@@ -197,9 +205,9 @@ class Describer:
         return split(vectors, penalty=SHOT_PENALTY if level == "shot" else CHAPTER_PENALTY)
 
     def _vectors(self, frames: Sequence[IndexedFrame]) -> Float32 | None:
-        """Return the frames' vectors (n, dim) in the encoder's space; missing ones are a neighbour's.
+        """Return the frames' vectors (n, dim) in the encoder's space, a neighbour's for missing ones.
 
-        None without an encoder, or where no frame has a vector.
+        None without an encoder, or if no frame has a vector.
         """
         if self._encoder is None:
             return None
@@ -214,7 +222,7 @@ class Describer:
         return vectors[rows]
 
     def _embed(self, texts: Sequence[str]) -> Float32:
-        """Embed texts, remembering the latest ones: a video's sections say what the whole video says."""
+        """Embed texts, with a cache, as a video's sections have the same captions as the whole video."""
         assert self._encoder is not None
         new = [text for text in dict.fromkeys(texts) if text not in self._text_vectors]
         if new:

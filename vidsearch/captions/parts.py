@@ -1,7 +1,7 @@
-"""Parts of videos in words, by a model that reads several frames of a part at once: chapters, whole videos.
+"""Captions of chapters and whole videos, by a model that reads several frames at once.
 
-What it says becomes a track of its own, which is searched and shown as the chapters' words are; each text
-keeps the times of the frames that it was made from.
+They become a track of their own, which is searched and shown like the video's own chapters. Each caption
+records the times of the frames that it was made from.
 """
 
 from __future__ import annotations
@@ -34,27 +34,27 @@ if TYPE_CHECKING:
 PartLevel: TypeAlias = Literal["chapter", "video"]
 
 LEVEL = "level"
-"""Which parts a track describes: a param of it."""
+"""The param of a track that says which parts it describes."""
 DEFAULT_WORDS: dict[PartLevel, int] = {"chapter": 25, "video": 40}
 _REQUESTS: dict[PartLevel, str] = {
     "chapter": "Say in one sentence of at most {words} words what happens in this part of the video.",
     "video": "Sum up in at most {words} words what this video shows.",
 }
 _MOST_FPS = 2.0
-"""A short part is looked at this often at most."""
+"""The maximum rate at which a short part is sampled."""
 
 
 @dataclass(frozen=True, slots=True)
 class PartRequest:
-    """What is to be said of the parts of a video."""
+    """How to describe the parts of a video."""
 
     level: PartLevel = "chapter"
     prompt: str | None = None
-    """In words for a model; None for the usual request."""
+    """The instruction for the model; None for the default."""
     max_words: int | None = None
-    """Of each text, about; None for the usual length."""
+    """The approximate length of each caption; None for the default."""
     language: str | None = None
-    """In words or as a tag: "German", "de"; None for English, or that of the prompt."""
+    """A name or tag: "German", "de"; None for English, or the language of the prompt."""
 
     @property
     def words(self) -> int:
@@ -62,26 +62,26 @@ class PartRequest:
 
     @property
     def text(self) -> str:
-        """What the model is asked."""
+        """The whole instruction for the model."""
         asked = self.prompt or _REQUESTS[self.level].format(words=self.words)
         return f"{asked} Answer in {self.language}." if self.language else asked
 
     def track(self, model: str) -> TrackSpec:
-        """The track of the answers of a model."""
+        """The spec of the track of a model's captions."""
         params: dict[str, Any] = {LEVEL: self.level, "request": self.text, "max_words": self.words}
         return TrackSpec("chapter", model, params)
 
 
 @dataclass(frozen=True, slots=True)
 class PartsReport:
-    """What became of videos whose parts were to be described."""
+    """The result of describing parts of videos."""
 
     num_described: int
     num_parts: int
     num_skipped: int
-    """Videos of which the same model had said the same thing before."""
+    """The number of videos that the same model had described in the same way before."""
     failures: tuple[tuple[Path, str], ...]
-    """Files, and why nothing was said of them."""
+    """Files that could not be described, and why."""
     interrupted: bool = False
 
 
@@ -94,23 +94,22 @@ def describe_parts(
     on_progress: Callable[[ProgressState], None] | None = None,
     stop: threading.Event | None = None,
 ) -> PartsReport:
-    """Have a model describe parts of videos, and keep what it says.
+    """Describe parts of videos with a model, and store the captions.
 
-    A video's texts are kept once all of them are there, in place of those of the same level before. A
-    KeyboardInterrupt, or `stop` being set, ends the run; what was kept stays, and is passed over by the next
-    one.
+    A video's captions are stored once all of its parts are described, and replace earlier ones of the same
+    level. After a KeyboardInterrupt, or if `stop` is set, the next run skips videos that are done.
 
     Args:
-        library: Where the videos are.
-        videos: Which.
+        library: The library.
+        videos: The videos.
         describer: The model.
-        request: What it is to say.
+        request: How to describe the parts.
         on_progress: Called after each part.
-        stop: Ends the run at the next part, once it is set.
+        stop: Set it to end the run after the current part.
 
     Raises:
-        ModelUnavailable: The model cannot be run.
-        LibraryNotWritable: What was kept before stays.
+        ModelUnavailable: The model cannot run.
+        LibraryNotWritable: The library cannot be written. Videos that are done are kept.
     """
     spec = request.track(describer.model)
     todo = [video for video in videos if not _has(library, video, spec)]
@@ -145,7 +144,7 @@ def _has(library: Store, video: Video, spec: TrackSpec) -> bool:
 
 
 class _Progress:
-    """Where a run stands."""
+    """Tracks the progress of a run."""
 
     def __init__(self, library: Store, videos: Sequence[Video]) -> None:
         self.num_done = 0
@@ -156,7 +155,7 @@ class _Progress:
         self._started = time.monotonic()
 
     def after(self, video: Video, seconds: float) -> ProgressState:
-        """The state once so many more seconds of a video are described."""
+        """Add some seconds of a video, and return the new state."""
         self._seconds_done += seconds
         rate = self._seconds_done / max(time.monotonic() - self._started, 1e-6)
         left = max(0.0, self._total_seconds - self._seconds_done)
@@ -174,7 +173,7 @@ class _Progress:
 
 
 def parts_of(library: Store, video: Video, level: PartLevel) -> list[tuple[float, float]]:
-    """The parts of a video, [start, end) in seconds: its own chapters, else runs of like frames."""
+    """Return the parts of a video, [start, end) in seconds: its own chapters, or runs of similar frames."""
     seen = library.frames(video.id)
     if not seen:
         return []
@@ -196,7 +195,7 @@ def parts_of(library: Store, video: Video, level: PartLevel) -> list[tuple[float
 
 
 def written_parts(library: Store, video: Video, level: str) -> list[tuple[float, float, str]]:
-    """What a model said last of parts of a level: (start, end, text)."""
+    """Return a model's latest captions of the parts of a level: (start, end, text)."""
     for track in reversed(library.tracks(video.id)):
         if track.kind == "chapter" and track.state == "active" and track.spec.params.get(LEVEL) == level:
             return [
@@ -210,7 +209,7 @@ def written_parts(library: Store, video: Video, level: str) -> list[tuple[float,
 def _described(
     path: Path, start: float, end: float, describer: VideoDescriber, request: PartRequest
 ) -> Iterable[SegmentRecord]:
-    # The instants of a plan are the middles of as many equal parts.
+    # A plan with `max_frames` samples the middles of as many equal parts.
     num_frames = max(1, min(describer.max_frames, math.ceil((end - start) * _MOST_FPS)))
     plan = SamplingPlan(
         fps=1e3, max_frames=num_frames, start_seconds=start, end_seconds=max(end, start + 1e-3)

@@ -1,6 +1,6 @@
-"""New captions for videos that are in a library: a person's for a moment, or another model's for all of it.
+"""New captions for videos in a library: a person's for a moment, or another model's for all frames.
 
-A library keeps small pictures only, so captioning again decodes the video again.
+A library stores only thumbnails, so captioning again requires decoding the video again.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _SAME_TIME_SECONDS = 1e-3
 _MAX_RUN_FRAMES = 1024
-"""How far to each side of a frame its look-alikes are sought by their vectors."""
+"""How many frames before and after a frame are compared with it by their vectors."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,22 +42,25 @@ class Correction:
 def correct(
     library: Store, video: Video, time_seconds: float, text: str, *, only_here: bool = False
 ) -> Correction:
-    """Put the caption at a time right. Search finds the words at once, and no model overwrites them.
+    """Correct the caption at a time. Searches find the words at once, and no model overwrites them.
 
     Args:
-        library: Where the video is.
+        library: The library.
         video: The video.
-        time_seconds: A time in it; the frame on screen then is meant.
-        text: A person's words.
-        only_here: Correct this one frame; otherwise the run of look-alike frames that it stands in.
+        time_seconds: A time in the span of the frame to correct.
+        text: The new caption.
+        only_here: Whether to correct only this frame, instead of all consecutive frames that look alike.
+
+    Returns:
+        The span that now has this caption.
 
     Raises:
-        QueryError: No words, or a time at which the library has no frame.
+        QueryError: The text is empty, or the library has no frame at this time.
     """
     words = one_line(text)
     if not words:
-        raise QueryError("A caption needs words. To hide a wrong one, say what is to be seen instead.")
-    from vidsearch.ingest.lines import read_lines  # loads what only reading needs
+        raise QueryError("A caption needs words. To replace a wrong one, describe what is really visible.")
+    from vidsearch.ingest.lines import read_lines  # imports what only embedding needs
 
     frames = library.frames(video.id)
     if not frames or time_seconds >= frames[-1].end_seconds + _SAME_TIME_SECONDS:
@@ -82,7 +85,7 @@ def correct(
 
 
 def _look_alikes(library: Store, frames: Sequence[IndexedFrame], at: int) -> Sequence[IndexedFrame]:
-    """Return the run of frames around one that share its caption, or look too alike for one of their own."""
+    """Return the consecutive frames around one that share its caption or look alike."""
     alike = _alike_by_vector(library, frames, at)
     first = at
     while first > 0 and (_carries_over(frames[first]) or frames[first - 1].id in alike):
@@ -98,7 +101,7 @@ def _carries_over(frame: IndexedFrame) -> bool:
 
 
 def _alike_by_vector(library: Store, frames: Sequence[IndexedFrame], at: int) -> frozenset[int]:
-    """Return the ids of the frames as near to one as frames that share a caption are, in the first space."""
+    """Return the ids of frames as similar to one, in the first space, as frames that share a caption."""
     for space in library.spaces()[:1]:
         _, mine = library.vectors(space, [frames[at].id])
         around = frames[max(0, at - _MAX_RUN_FRAMES) : at + _MAX_RUN_FRAMES]
@@ -120,12 +123,19 @@ def recaption(
 ) -> IngestReport:
     """Caption videos again, with another model or prompt.
 
-    A video's new captions are shown once all of them are there; the old ones are kept as versions, and what
-    people wrote stays. A run that was stopped continues.
+    A video's new captions are shown once all its frames are done. Old ones are kept as versions, and people's
+    captions stay in effect. A run that was stopped continues where it stopped.
+
+    Args:
+        library: The library.
+        videos: The videos.
+        captioner: The model.
+        on_progress: Called whenever the progress changes.
+        stop: Set it to end the run after the current commit.
 
     Raises:
-        LibraryError: What was committed before stays.
-        ModelUnavailable: The captioner cannot be run.
+        LibraryError: The library cannot be written. What was committed before is kept.
+        ModelUnavailable: The captioner cannot run.
     """
     analyzer = CaptionAnalyzer(captioner, policy)
     return add_tracks(library, videos, analyzers=[analyzer], redo="all", on_progress=on_progress, stop=stop)

@@ -1,7 +1,4 @@
-"""Where a video turns to something else: its frames' vectors, split into sections.
-
-Sections are whole runs of frames, and cover them all.
-"""
+"""Splits a video into sections by its frames' vectors. Sections are runs of frames, and cover all of them."""
 
 from __future__ import annotations
 
@@ -18,14 +15,14 @@ SHOT_PENALTY = 0.5
 
 
 def split(vectors: Float32, *, penalty: float) -> list[range]:
-    """Split n consecutive frames, unit rows (n, dim), into runs of like frames. Returns the runs, in order.
+    """Split n consecutive frames, unit rows (n, dim), into runs of similar frames. Returns the runs, in
+    order.
 
-    Adjacent runs are merged from single frames upward, the pair first whose merging adds the least to the
-    sum of squared distances of frames from their run's mean (Ward, "Hierarchical Grouping to Optimize an
-    Objective Function", JASA 1963, kept to neighbours), for as long as it adds less than `penalty`. That is a
-    greedy minimum of distances plus `penalty` for each boundary, the usual change-point objective; the work
-    grows with n log n. As a scale: two scenes of a frames each, at cosine c, are told apart where
-    a * (1 - c) > penalty.
+    Starting from single frames, the pair of adjacent runs is merged that increases the sum of squared
+    distances of frames from their run's mean the least (Ward, "Hierarchical Grouping to Optimize an Objective
+    Function", JASA 1963, restricted to neighbours), as long as the increase is below `penalty`. This greedily
+    minimizes the usual change-point objective: distances plus `penalty` for each boundary. The cost is O(n
+    log n). Two scenes of a frames each, with cosine c, are separated if a * (1 - c) > penalty.
     """
     num_frames = len(vectors)
     sums = np.asarray(vectors, dtype=np.float64).copy()

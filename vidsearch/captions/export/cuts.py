@@ -1,7 +1,7 @@
-"""Search results as a cut, one clip after the other: what the formats for editing programs have in common.
+"""Search results as a cut, a sequence of clips: the common data of formats for editing programs.
 
-A clip is counted in frames of the cut's rate, which is the first result's. Source times start at zero: a
-timecode track inside the file is not read.
+Clips are counted in frames of the cut's rate, which is that of the first result. Source times start at zero:
+timecode tracks inside files are not read.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ class Clip:
     name: str
     """The file's name, on one line."""
     url: str
-    """file:// and the whole path, percent-encoded."""
+    """The path as a percent-encoded file:// URL."""
     note: str
     """The caption, on one line; may be empty."""
     source_start: int
     record_start: int
-    """Where it stands in the cut."""
+    """Its start in the cut."""
     num_frames: int
     """At least 1."""
     source_frames: int
-    """How many frames the whole file has, at the cut's rate."""
+    """The length of the whole file, in frames of the cut's rate."""
 
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """Clips in a row, at one rate."""
+    """A sequence of clips, at one rate."""
 
     title: str
     rate: Fraction
@@ -54,7 +54,7 @@ class Cut:
 
 
 def cut_of(hits: Sequence[SearchHit], *, title: str) -> Cut:
-    """Lay results, at least one, end to end in their order."""
+    """Arrange one or more results end to end, in their order."""
     rate = standard_rate(hits[0].video.info.frame_rate)
     clips = []
     record_start = 0

@@ -1,4 +1,4 @@
-"""What an export writes: one video with its captions, as plain data."""
+"""The data of an export: a video with its captions and other texts."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class CaptionSpan:
-    """Words that hold for a part of a video: [start, end)."""
+    """A text for a part [start, end) of a video."""
 
     start_seconds: float
     end_seconds: float
     text: str
     words: tuple[tuple[float, float, str], ...] = ()
-    """When each word is said, (start, end, word), where that is known."""
+    """Times of the spoken words, (start, end, word), if they are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class CaptionedVideo:
-    """One video, and all that is said of it."""
+    """A video with its captions and other texts."""
 
     video: Video
     frames: tuple[IndexedFrame, ...]
@@ -38,19 +38,19 @@ class CaptionedVideo:
     sections: tuple[CaptionSpan, ...] = ()
     """Shots or chapters, each with its own aggregated caption."""
     subtitles: tuple[SubtitleTrack, ...] = ()
-    """What people brought along in subtitle files."""
+    """The active subtitle tracks."""
     transcript: tuple[CaptionSpan, ...] = ()
-    """What is said, as it is shown: people's lines in place of a model's."""
+    """The transcript, in which people's lines replace a model's."""
     screen_text: tuple[CaptionSpan, ...] = ()
-    """The lines read on the screen."""
+    """The lines of text on the screen."""
     picture: Callable[[int], bytes] | None = None
-    """A frame's JPEG by the frame's id, read when it is asked for; None where no pictures are to be had."""
+    """Returns a frame's JPEG by its id; None if there are no pictures."""
     vectors: Mapping[EmbeddingSpace, tuple[Int64, Float32]] = field(default_factory=dict)
     """Per space: frame ids (n,) and unit rows (n, dim)."""
 
 
 def path_text(path: Path) -> str:
-    """Return a path as text that every encoder takes; bytes that are no UTF-8 become U+FFFD."""
+    """Return a path as valid Unicode. Bytes that are not UTF-8 become U+FFFD."""
     return os.fsencode(path).decode("utf-8", "replace")
 
 
@@ -85,7 +85,7 @@ def _in_milliseconds(span: CaptionSpan) -> CaptionSpan:
 
 
 def clock(seconds: float, *, decimal_mark: str = ".") -> str:
-    """Return hh:mm:ss.mmm, as subtitle formats write it; three digits of hours from 100 hours on."""
+    """Return hh:mm:ss.mmm, as in subtitle formats, with more digits of hours if necessary."""
     milliseconds = max(0, round(seconds * 1000))
     whole, rest = divmod(milliseconds, 1000)
     return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}{decimal_mark}{rest:03d}"

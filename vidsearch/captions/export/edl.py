@@ -1,7 +1,7 @@
-"""edl: a CMX 3600 edit decision list, which nearly every editing program reads.
+"""edl: a CMX 3600 edit decision list, which nearly all editing programs read.
 
-The list's own clock starts at one hour, as is the custom. Written here and not by `otio-cmx3600-adapter`
-(1.0.0), which leaves out the FCM line that says whether frames are dropped.
+Record times start at one hour, as is customary. `otio-cmx3600-adapter` (1.0.0) is not used, as it omits the
+FCM line, which says whether timecodes are drop-frame.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _MAX_REEL_MARKS = 8
 
 
 def render(cut: Cut) -> bytes:
-    """Return the list, in UTF-8. Raises ExportError beyond the format's 999 events."""
+    """Return the list, in UTF-8. Raises ExportError for more than the format's 999 events."""
     if len(cut.clips) > MAX_EVENTS:
         raise ExportError(
             f"An EDL holds {MAX_EVENTS} events, and there are {len(cut.clips)} results. "
@@ -44,7 +44,7 @@ def render(cut: Cut) -> bytes:
 
 
 def _reels(cut: Cut) -> dict[int, str]:
-    """Return a reel name for each video by its id: up to eight letters and digits, no two alike."""
+    """Return a unique reel name for each video by its id: up to eight letters and digits."""
     reels: dict[int, str] = {}
     for clip in cut.clips:
         if clip.video.id in reels:

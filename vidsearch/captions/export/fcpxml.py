@@ -1,7 +1,7 @@
 """fcpxml: Final Cut Pro's XML (version 1.9), which DaVinci Resolve reads too.
 
-Every time is an exact fraction of a second, a whole number of frames: what Final Cut asks for, and what
-`otio-fcpx-xml-adapter` (1.0.0) does not give at 23.976 and 29.97, which is why this is written here.
+Final Cut requires all times to be exact fractions of a second that are a whole number of frames.
+`otio-fcpx-xml-adapter` (1.0.0) is not used, as its times are not exact at 23.976 and 29.97 frames per second.
 Reference: https://developer.apple.com/documentation/professional-video-applications/fcpxml-reference
 """
 
@@ -17,7 +17,7 @@ _NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 
 
 def render(cut: Cut) -> bytes:
-    """Return a project of one sequence; each clip bears its caption as a marker."""
+    """Return a project with one sequence. Each clip has its caption as a marker."""
     root = ET.Element("fcpxml", version="1.9")
     resources = ET.SubElement(root, "resources")
     assets: dict[int, str] = {}

@@ -1,4 +1,4 @@
-"""Names for exported files: safe on every file system, and never outside the folder that was chosen."""
+"""Names for exported files: valid on all file systems, and never outside the chosen folder."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _MAX_NAME_BYTES = 180
 
 
 class Names:
-    """Hands out file names for videos: safe on every common file system, and no two alike."""
+    """Assigns unique file names to videos, which are valid on all common file systems."""
 
     def __init__(self) -> None:
         self._taken: set[str] = set()
 
     def name_for(self, wanted: str) -> str:
-        """Return a name without a suffix for a video called `wanted`; the same calls give the same names."""
+        """Return a unique name without suffix for a video called `wanted`. Deterministic."""
         base = name = safe_name(wanted)
         number = 1
         while name.casefold() in self._taken:
@@ -30,7 +30,7 @@ class Names:
 
 
 def safe_name(wanted: str) -> str:
-    """Return one path component that reads like `wanted` and is a plain file's name everywhere."""
+    """Return `wanted` as a file name that is valid on all common file systems."""
     name = _NOT_IN_NAMES.sub("_", unicodedata.normalize("NFC", wanted))
     name = name.strip(" .")
     if name.startswith(("-", "~")):

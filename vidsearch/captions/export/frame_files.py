@@ -19,19 +19,19 @@ def write_frame_files(
     num_frames: int,
     rule: OutputRule = DEFAULT_RULE,
 ) -> list[Path]:
-    """Write each (JPEG, caption) as frame_NN.jpg and frame_NN.txt, from 01 on.
+    """Write pictures and captions as frame_01.jpg, frame_01.txt and so on.
 
     Args:
-        folder: Where to. It is made where it is missing.
-        frames: Pictures with their captions; one pair is in memory at a time.
-        num_frames: How many there are. The numbers have as many digits as it has, and two at least.
+        folder: The folder, which is created if necessary.
+        frames: JPEGs with their captions. One pair is in memory at a time.
+        num_frames: The number of frames. File numbers have as many digits, but at least two.
         rule: Which files may be written.
 
     Returns:
         The files written.
 
     Raises:
-        ExportError: One of the files may not or cannot be written. None is written where one exists already.
+        ExportError: A file exists, in which case none is written, or cannot be written.
     """
     digits = max(2, len(str(num_frames)))
     for number in range(1, num_frames + 1):
@@ -50,6 +50,6 @@ def write(video: CaptionedVideo, folder: Path, rule: OutputRule) -> list[Path]:
     """Write a video's frames into a folder, one picture in memory at a time. Returns the files written."""
     picture = video.picture
     if picture is None:
-        raise ExportError("The frames format needs the frames' pictures, and none are at hand.")
+        raise ExportError("The frames format needs the frames' pictures, but there are none.")
     frames = ((picture(frame.id), caption_text(frame)) for frame in video.frames)
     return write_frame_files(folder, frames, num_frames=len(video.frames), rule=rule)

@@ -1,4 +1,4 @@
-"""Search results to files: for editing programs (edl, otio, fcpxml) and for spreadsheets (csv)."""
+"""Exports search results for editing programs (edl, otio, fcpxml) and spreadsheets (csv)."""
 
 from __future__ import annotations
 
@@ -49,17 +49,17 @@ def export_hits(
     """Write results to a file, in their order.
 
     Args:
-        hits: What was found, at least one.
+        hits: One or more results.
         output: The file to write.
-        title: Names the cut: the query's words, most often.
-        format_name: One of `HIT_FORMATS`; by default the file's suffix.
-        rule: Which files may be written. The hits' videos never are.
+        title: The name of the cut, such as the query's words.
+        format_name: One of `HIT_FORMATS`; None for the file's suffix.
+        rule: Which files may be written. The hits' videos are never overwritten.
 
     Returns:
         The file written.
 
     Raises:
-        ExportError: There is no result, the format is unknown, or the file may not or cannot be written.
+        ExportError: There is no result, the format is unknown, or the file exists or cannot be written.
     """
     sources = [path for hit in hits for path in hit.video.paths]
     rule = replace(rule, inputs=(*rule.inputs, *sources))
@@ -77,7 +77,7 @@ def render_hits(hits: Sequence[SearchHit], *, title: str, format_name: str) -> b
         return _csv(hits)
     if name not in _CUT_FORMATS:
         raise ExportError(
-            f"Results are not exported as {format_name!r}. Choose one of: {', '.join(HIT_FORMATS)}."
+            f"Results cannot be exported as {format_name!r}. Choose one of: {', '.join(HIT_FORMATS)}."
         )
     return _CUT_FORMATS[name](cut_of(hits, title=title))
 

@@ -1,6 +1,6 @@
-"""html: one file to read, print or send, with the pictures in it; no script, nothing loaded from elsewhere.
+"""html: one file to read, print or send, with embedded pictures, no scripts, and no external resources.
 
-Every word is escaped, and a content security policy says once more that nothing here may run.
+All text is escaped, and a content security policy additionally blocks scripts.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ time { color: var(--soft); font-variant-numeric: tabular-nums; margin-right: .4r
 
 
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one page: a section a video, with its line, its timeline, its words and its frames as a grid."""
+    """Write one page with a section per video: its caption, timeline, texts, and a grid of its frames."""
     out.write(_HEAD.encode())
     for video in videos:
         for part in _section(video):

@@ -1,7 +1,7 @@
-"""Cues laid out for reading: lines of at most 42 characters, two at most, each cue 1 to 7 seconds long.
+"""Splits texts into readable subtitle cues: up to two lines of up to 42 characters, for 1 to 7 seconds.
 
-The bounds are those of Netflix's guide for subtitles, which most broadcasters' resemble. Words are never
-changed: long text becomes several cues, broken where a sentence, else a clause ends.
+The limits are those of Netflix's style guide, which most broadcasters' resemble. Words are never changed:
+long texts become several cues, which break after sentences or clauses if possible.
 """
 
 from __future__ import annotations
@@ -37,17 +37,18 @@ _BEFORE_A_NOUN = {
 _COST_OF_CUE = 6.0
 _COST_OF_LINE = 1.0
 _COSTS = {"sentence": 0.0, "clause": 1.0, "start": 2.0, "word": 4.0, "bound": 8.0}
-"""Of a break after a sentence, after a clause, before a word that begins one, elsewhere, within a phrase."""
+"""The cost of a break after a sentence, after a clause, before a word that starts one, elsewhere, and within
+a phrase."""
 _WEIGHT_OF_CUE_BREAK = 5.0
 _WEIGHT_OF_IMBALANCE = 3.0
 
 
 def laid_out(spans: Iterable[CaptionSpan]) -> list[CaptionSpan]:
-    """Return spans as cues that can be read, by start; the lines of a cue are parted by line feeds.
+    """Split spans into readable cues, by start. Lines of a cue are separated by line feeds.
 
-    A span that becomes several cues is parted when its words are said.
-    No cue overlaps the next, lasts less than MIN_SECONDS or more than MAX_SECONDS. Where speech is too quick
-    for that, cues that fit together are joined, and others wait for the one before.
+    A span that becomes several cues is split at the times of its words, if they are known. Cues do not
+    overlap, and last from MIN_SECONDS to MAX_SECONDS. If speech is too fast for that, short cues are joined,
+    or delayed until the previous one ends.
     """
     ordered = sorted(spans, key=lambda span: (span.start_seconds, span.end_seconds))
     cues = [cue for span in ordered for cue in _in_cues(span)]
@@ -55,10 +56,10 @@ def laid_out(spans: Iterable[CaptionSpan]) -> list[CaptionSpan]:
 
 
 def lines_of(text: str) -> list[list[str]]:
-    """Split text into cues of one or two lines, where that disturbs reading least.
+    """Split a text into cues of one or two lines, at the breaks that are least disturbing.
 
-    Of all ways to split, the one with the least cost, found by dynamic programming from the end: breaks cost
-    by what they part, those between cues more than those between lines; each cue and uneven lines cost too.
+    Minimizes the total cost by dynamic programming from the end. Breaks have a cost that depends on the words
+    around them, and is higher between cues than between lines. Each cue, and uneven lines, have a cost, too.
     """
     plain = one_line(text)
     if _width(plain) <= MAX_LINE_CHARACTERS:
@@ -105,11 +106,11 @@ def lines_of(text: str) -> list[list[str]]:
 
 @dataclass(frozen=True, slots=True)
 class _Token:
-    """What is never broken: a word, or a character of a script that has no spaces."""
+    """An unbreakable unit: a word, or a character of a script without spaces."""
 
     text: str
     has_space: bool
-    """Whether a space stands before it."""
+    """Whether a space precedes it."""
 
     @property
     def width(self) -> int:
@@ -135,7 +136,7 @@ def _tokens(text: str) -> Iterator[_Token]:
 
 
 def _break_cost(before: _Token, after: _Token) -> float:
-    """What a break between two tokens costs: nothing after a sentence, much after an article."""
+    """The cost of a break between two tokens: zero after a sentence, high after an article."""
     word = before.text.rstrip(_CLOSING)
     following = after.text.lower().strip(_CLOSING)
     if after.text[0] in _NEVER_FIRST:
@@ -150,14 +151,14 @@ def _break_cost(before: _Token, after: _Token) -> float:
 
 
 def _width(text: str) -> int:
-    """Columns that text takes: two for a wide character of East Asia, one for any other."""
+    """The width of a text in columns: two for East Asian wide characters, one for others."""
     if text.isascii():
         return len(text)
     return sum(2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in text)
 
 
 def _in_cues(span: CaptionSpan) -> Iterator[CaptionSpan]:
-    """Split a span into cues, each with the time of its words, or with its share of the span's."""
+    """Split a span into cues, with the times of their words, or a share of the span's time."""
     words = _timed(span)
     done = 0
     for lines in lines_of(span.text):
@@ -168,7 +169,7 @@ def _in_cues(span: CaptionSpan) -> Iterator[CaptionSpan]:
 
 
 def _timed(span: CaptionSpan) -> Sequence[tuple[float, float, int]]:
-    """Start, end and letters of each word; the whole text as one where their times are not known."""
+    """Start, end and number of letters of each word; of the whole text if times are not known."""
     words = [(start, end, _num_letters(word)) for start, end, word in span.words if _num_letters(word)]
     total = _num_letters(span.text)
     if sum(count for _, _, count in words) != total:
@@ -177,7 +178,7 @@ def _timed(span: CaptionSpan) -> Sequence[tuple[float, float, int]]:
 
 
 def _at(words: Sequence[tuple[float, float, int]], letters: int, *, is_end: bool) -> float:
-    """When so many letters were said: the end of the last of them, or the start of the next one."""
+    """When a number of letters has been said: the end of the last letter, or the start of the next."""
     for start, end, count in words:
         if letters < count or (is_end and letters == count):
             return start + (end - start) * letters / count
@@ -209,7 +210,7 @@ def _in_time(cues: Sequence[CaptionSpan]) -> list[CaptionSpan]:
 
 
 def _joined(before: CaptionSpan, after: CaptionSpan) -> CaptionSpan | None:
-    """Both cues as one, each keeping its line; None where that is too long to read."""
+    """Join two cues, one line each; None if the result is too long."""
     end = max(before.end_seconds, after.end_seconds)
     is_short = "\n" not in before.text and "\n" not in after.text
     if not is_short or end - before.start_seconds > MAX_SECONDS:

@@ -1,4 +1,4 @@
-"""json, jsonl and csv: captions for programs. The first two lose nothing; csv is for spreadsheets."""
+"""json, jsonl and csv: captions for programs. json and jsonl are lossless; csv is for spreadsheets."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def write_csv(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
 
 
 def video_record(video: CaptionedVideo) -> dict[str, Any]:
-    """Return a video with its captions as JSON takes it."""
+    """Return a video with its captions as JSON data."""
     info = video.video.info
     return {
         "path": path_text(video.video.path),
@@ -70,7 +70,7 @@ def video_record(video: CaptionedVideo) -> dict[str, Any]:
 
 
 def frame_record(frame: IndexedFrame) -> dict[str, Any]:
-    """Return a frame with its caption as JSON takes it; times in seconds, to the microsecond."""
+    """Return a frame with its caption as JSON data. Times are in seconds, rounded to the microsecond."""
     record: dict[str, Any] = {
         "frame": frame.id,
         "time_seconds": round(frame.time_seconds, 6),

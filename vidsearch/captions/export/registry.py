@@ -1,4 +1,4 @@
-"""The formats by name: a new one is a module and one line here."""
+"""The formats by name. To add one, write a module and add it here."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from vidsearch.captions.export.writing import FileFormat, FolderFormat, Need
 from vidsearch.errors import ExportError
 
 ALSO_VECTORS: frozenset[Need] = frozenset({"vectors"})
-"""What to add to a format's needs where its vectors are wanted too."""
+"""Added to a format's needs if vectors are to be included."""
 
 Format: TypeAlias = FileFormat[CaptionedVideo] | FolderFormat[CaptionedVideo]
 
@@ -66,7 +66,7 @@ FORMATS: Mapping[str, Format] = MappingProxyType({each.name: each for each in _A
 
 
 def find_format(name: str) -> Format:
-    """Return a format by its name. Raises ExportError that names them all."""
+    """Return a format by its name. Raises ExportError, which lists them."""
     try:
         return FORMATS[name.lower()]
     except KeyError:

@@ -1,7 +1,7 @@
 """srt: SubRip subtitles. A cue lasts until the caption changes.
 
-SubRip has no escape, and players take what looks like a tag (`<i>`, `{\\an8}`) for one. The four marks are
-therefore written as their look-alikes, which also keeps `-->` out of the text.
+SubRip has no escapes, and players interpret what looks like a tag (`<i>`, `{\\an8}`). So these four
+characters are replaced by look-alikes, which also keeps `-->` out of the text.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
 
 
 def write_cues(spans: Iterable[CaptionSpan], out: BinaryIO) -> None:
-    """Write cues, numbered from 1; line feeds in a text part its lines."""
+    """Write cues, numbered from 1. Line feeds in a text separate its lines."""
     for number, span in enumerate(spans, start=1):
         start, end = (clock(seconds, decimal_mark=",") for seconds in (span.start_seconds, span.end_seconds))
         out.write(f"{number}\n{start} --> {end}\n{span.text.translate(_LOOK_ALIKES)}\n\n".encode())

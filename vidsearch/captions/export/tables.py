@@ -1,4 +1,4 @@
-"""parquet and npy: captions and vectors for data frames and arrays. Parquet needs the `export` extra."""
+"""parquet and npy: captions and vectors as tables and arrays. Parquet needs the `export` extra."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 
 def write_parquet(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one row a frame: csv's columns, and for a video with vectors a list column for each space.
+    """Write one row per frame: the columns of csv, and, if there are vectors, a list column for each space.
 
-    Vector columns are called `vector_` and the space's key; null where a frame has none. The file's metadata,
-    under "vidsearch.spaces", says which model, weights, preprocessing and dimension a key stands for. One row
-    group a video, so that memory does not grow. Raises ExportError without pyarrow.
+    Vector columns are named `vector_` and the space's key, and null for frames without a vector. The file's
+    metadata, under "vidsearch.spaces", has the model, weights, preprocessing and dimension of each key. Each
+    video is one row group, so that memory is bounded. Raises ExportError without pyarrow.
     """
     try:
         import pyarrow as pa
@@ -77,7 +77,7 @@ def _schema(spaces: tuple[EmbeddingSpace, ...]) -> Any:
 
 
 def _rows(video: CaptionedVideo, space: EmbeddingSpace) -> list[Float32 | None]:
-    """Return each frame's vector in a space, None where it has none."""
+    """Return each frame's vector in a space, or None."""
     ids, vectors = video.vectors.get(space, ((), ()))
     row_of = {int(frame_id): row for frame_id, row in zip(ids, vectors, strict=True)}
     return [row_of.get(frame.id) for frame in video.frames]
@@ -86,7 +86,7 @@ def _rows(video: CaptionedVideo, space: EmbeddingSpace) -> list[Float32 | None]:
 def write_npy(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
     """Write the vectors as one NumPy array, float32 (n, dim): row i belongs to line i of the jsonl export.
 
-    Frames without a vector have a row of zeros. Raises ExportError where there are no vectors, or vectors of
+    Frames without a vector have a row of zeros. Raises ExportError if there are no vectors, or vectors of
     several spaces.
     """
     space: EmbeddingSpace | None = None
@@ -98,7 +98,7 @@ def write_npy(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
                 "A npy file holds the vectors of one model, and there are several. Use parquet."
             )
         if not spaces:
-            raise ExportError("There are no vectors to export: npy is nothing else.")
+            raise ExportError("There are no vectors to export, and npy contains nothing else.")
         space = spaces[0]
         rows += _rows(video, space)
     if space is None:

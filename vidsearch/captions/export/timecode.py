@@ -1,8 +1,8 @@
-"""SMPTE timecodes: seconds to frames to hh:mm:ss:ff, at whole and at fractional rates, with drop frames.
+"""SMPTE timecodes: from seconds to frames to hh:mm:ss:ff, at integer and fractional rates, with drop-frame.
 
-Frame counts are exact integers and rates exact fractions, so that nothing drifts over hours.
-Source: SMPTE ST 12-1; at 29.97 the drop-frame count leaves out the labels ;00 and ;01 of each minute but
-every tenth, at 59.94 the labels ;00 to ;03, so that the label keeps to the clock.
+Frame numbers are integers and rates exact fractions, so that there is no drift. By SMPTE ST 12-1, drop-frame
+timecode at 29.97 skips the labels ;00 and ;01 of each minute except every tenth, and at 59.94 the labels ;00
+to ;03, so that labels follow the clock.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _STANDARD_RATES = tuple(
     for rate in ([Fraction(whole), whole * NTSC] if whole not in (25, 50) else [Fraction(whole)])
 )
 _TOLERANCE = 0.0004
-"""Of a rate: containers give 23.976, 23.98 is too coarse to mean it, and 23.976 and 24 are 0.001 apart."""
+"""Relative tolerance of a rate. Containers state 23.976; 23.98 is too imprecise; 23.976 and 24 differ by
+0.001."""
 
 
 def standard_rate(frames_per_second: float | None) -> Fraction:
-    """Return the exact rate that a container's average means, 24000/1001 for 23.976.
+    """Return the exact rate for a container's average rate: 24000/1001 for 23.976.
 
-    A rate that no editing program knows (12.5, or none) becomes 25: its times keep their seconds, to the
-    nearest 25th.
+    A rate that editing programs do not support (12.5, or none) becomes 25: times are rounded to 1/25 s.
     """
     if frames_per_second is None or not math.isfinite(frames_per_second):
         return FALLBACK_RATE
@@ -35,17 +35,17 @@ def standard_rate(frames_per_second: float | None) -> Fraction:
 
 
 def frame_number(seconds: float, rate: Fraction) -> int:
-    """Return the number of the frame that begins nearest to a time; frame 0 begins at 0."""
+    """Return the number of the frame that starts nearest to a time. Frame 0 starts at 0."""
     return max(0, math.floor(Fraction(seconds) * rate + Fraction(1, 2)))
 
 
 def has_drop_frames(rate: Fraction) -> bool:
-    """Whether timecodes at this rate are customarily drop-frame: at 29.97 and 59.94."""
+    """Return whether timecodes at this rate are usually drop-frame: at 29.97 and 59.94."""
     return rate in (30 * NTSC, 60 * NTSC)
 
 
 def timecode(frame: int, rate: Fraction) -> str:
-    """Return a frame's label, `hh:mm:ss:ff`, or `hh:mm:ss;ff` where the rate drops frames. Days wrap."""
+    """Return a frame's label, `hh:mm:ss:ff`, or `hh:mm:ss;ff` if it is drop-frame. Wraps after 24 hours."""
     base = math.ceil(rate)
     mark = ":"
     if has_drop_frames(rate):

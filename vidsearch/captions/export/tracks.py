@@ -1,4 +1,4 @@
-"""Any track of a video to a file: subtitles, a transcript, lines on the screen, chapters, captions."""
+"""Exports single tracks: subtitles, transcripts, text on the screen, chapters, captions."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ CSV_COLUMNS = ("video", "kind", "track", "language", "start_seconds", "end_secon
 
 @dataclass(frozen=True, slots=True)
 class ExportedSegment:
-    """A part [start, end) of a video, and what a track says of it."""
+    """A track's text for a part [start, end) of a video."""
 
     start_seconds: float
     end_seconds: float
     text: str
     attributes: Mapping[str, Any] = field(default_factory=dict)
-    """What else is known of it, as JSON has it."""
+    """Further attributes, as JSON values."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExportedTrack:
-    """A track with all of its segments, as an export takes it."""
+    """A track with all of its segments, to be exported."""
 
     video: Video
     kind: str
     """"subtitle", "transcript", "ocr", "chapter", "caption" ..."""
     name: str
-    """What tells it from other tracks of its kind."""
+    """Distinguishes it from other tracks of its kind."""
     producer: str
     """What made it: a model, "file", "human"."""
     language: str | None
@@ -52,7 +52,7 @@ class ExportedTrack:
     """By start."""
 
     def spans(self) -> list[CaptionSpan]:
-        """Return the segments that have words, each on one line."""
+        """Return the segments with text, each on one line."""
         return [
             CaptionSpan(each.start_seconds, each.end_seconds, text, _words_of(each))
             for each in self.segments
@@ -61,7 +61,7 @@ class ExportedTrack:
 
 
 def _words_of(segment: ExportedSegment) -> tuple[tuple[float, float, str], ...]:
-    """When each word of a transcript's line is said; none for what a model did not write."""
+    """The times of the words of a transcript's line, if a model wrote it."""
     return tuple((start, end, word) for start, end, word, *_ in segment.attributes.get("words", ()))
 
 
@@ -71,7 +71,7 @@ def _write_srt(tracks: Iterable[ExportedTrack], out: BinaryIO) -> None:
 
 
 def _write_vtt(tracks: Iterable[ExportedTrack], out: BinaryIO) -> None:
-    """Write WebVTT; chapters keep their spans, as a player shows them in a menu."""
+    """Write WebVTT. Chapters keep their spans, as players show them in a menu."""
     for track in tracks:
         spans = track.spans()
         vtt.write_cues(spans if track.kind == "chapter" else laid_out(spans), out)
@@ -135,10 +135,10 @@ TRACK_FORMATS: Mapping[str, FileFormat[ExportedTrack]] = MappingProxyType(
 
 
 def find_track_format(name: str) -> FileFormat[ExportedTrack]:
-    """Return a format for tracks by its name. Raises ExportError that names them all."""
+    """Return a format for tracks by its name. Raises ExportError, which lists them."""
     try:
         return TRACK_FORMATS[name.lower()]
     except KeyError:
         raise ExportError(
-            f"A track is not exported as {name!r}. Choose one of: {', '.join(TRACK_FORMATS)}."
+            f"A track cannot be exported as {name!r}. Choose one of: {', '.join(TRACK_FORMATS)}."
         ) from None

@@ -1,4 +1,4 @@
-"""txt: one line a frame, its time, a tab, its caption."""
+"""txt: one line per frame: its time, a tab, its caption."""
 
 from __future__ import annotations
 

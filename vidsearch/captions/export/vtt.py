@@ -10,13 +10,13 @@ from vidsearch.text import one_line
 
 
 def write(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one video's captions, the aggregated one as a note at the top."""
+    """Write one video's captions, with the caption of the whole video as a note at the top."""
     for video in videos:
         write_cues(cues(video.frames), out, note=video.summary)
 
 
 def write_chapters(videos: Iterable[CaptionedVideo], out: BinaryIO) -> None:
-    """Write one video's sections as a chapters track: what `<track kind="chapters">` takes."""
+    """Write one video's sections as a chapters track, for `<track kind="chapters">`."""
     for video in videos:
         write_cues((span for span in video.sections if span.text), out)
 
@@ -27,7 +27,7 @@ def escape(text: str) -> str:
 
 
 def write_cues(spans: Iterable[CaptionSpan], out: BinaryIO, *, note: str | None = None) -> None:
-    """Write cues, with a note at the top; line feeds in a text part its lines."""
+    """Write cues, with a note at the top. Line feeds in a text separate its lines."""
     out.write(b"WEBVTT\n\n")
     if note:
         out.write(f"NOTE {escape(note)}\n\n".encode())
