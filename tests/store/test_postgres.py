@@ -172,6 +172,13 @@ def test_names_that_are_not_unicode_and_texts_with_nul_are_kept(library: Store, 
     assert library.match("here", 9, kinds=[WordKind("caption", is_human=True)])[0].text == "nul\ufffdhere"
 
 
+def test_each_statement_is_planned_for_its_own_words(library: Store):
+    """Guards against plans for any words, and against compiling them: both took longer than the queries."""
+    with library._catalog.read() as connection:
+        found = [connection.execute(f"SHOW {name}").fetchone()[0] for name in ("plan_cache_mode", "jit")]
+    assert found == ["force_custom_plan", "off"]
+
+
 def test_figures_for_planning_are_taken_again_when_enough_has_changed(library: Store, tmp_path: Path):
     def num_taken() -> int:
         library.refresh_vectors()

@@ -262,8 +262,9 @@ class PostgresCatalog:
             f"SET search_path TO {self._at.schema}, pg_catalog; "
             f"SET idle_in_transaction_session_timeout TO '{IDLE_SECONDS}s'; "
             f"SET lock_timeout TO '{WRITE_TIMEOUT_SECONDS:.0f}s'; "
-            # Plans for the actual words, and no JIT, which takes longer than the queries:
-            # benchmarks/postgres.py. "SET plan_cache_mode TO force_custom_plan; SET jit TO off"
+            # Plans for the actual words, and no JIT, which would take longer than the queries do:
+            # benchmarks/postgres.py.
+            "SET plan_cache_mode TO force_custom_plan; SET jit TO off"
         )
         raw.adapters.register_loader("numeric", _WholeNumber)
 
