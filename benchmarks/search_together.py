@@ -3,9 +3,9 @@
     python benchmarks/search_together.py ../shared/data/flickr8k_224 [--num-photographs 300]
 
 Data: a video of Flickr8k development photographs, two seconds each: the last ones to report, or the first
-ones (`--first`), to choose on. The lines of the last three talks of `said_lines.json`, which fitted nothing,
-are said over some of them, and those of the first three are on the screen over others: each over a picture
-that has nothing to do with it. Some photographs have both, some one of them, some none.
+ones (`--first`), to choose on. The lines of the talks of `said_lines.json` that fitted nothing are
+said over some of them, and those of the others are on the screen over some: each over a picture that has
+nothing to do with it. Some photographs have both, some one of them, some none.
 
 Asked is, in all kinds of evidence and in one alone, for photographs by their human captions, for lines by
 four of their words, and for lines by their paraphrases. Found is a moment whose best frame is one of the
@@ -28,7 +28,7 @@ from unittest import mock
 import numpy as np
 from calibration_queries import NONSENSE_SENTENCES, NONSENSE_WORDS
 from made_up import add_video
-from search_words import FILE, interval, middle
+from search_words import FILE, interval, middle, talks
 from spoken_phrases import PHRASES
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
@@ -70,9 +70,7 @@ def main() -> None:
         for text, of in zip(dataset.texts, dataset.described, strict=True)
         if first <= of < last
     ]
-    talks = [talk["lines"] for talk in json.loads(FILE.read_text())["talks"]]
-    on_screen = [pair for talk in talks[:3] for pair in talk]
-    said = [pair for talk in talks[3:] for pair in talk]
+    on_screen, said = talks("fit"), talks("report")
     rng = np.random.default_rng(0)
     places = {
         name: rng.choice(options.num_photographs, len(lines), replace=False)
@@ -119,6 +117,7 @@ def main() -> None:
         everything: list[tuple[str, Sequence[str]]] = [
             *((each[0], each[1]) for each in asked),
             ("what nobody says, by a paraphrase", absent),
+            ("what nobody says or shows", json.loads(FILE.read_text())["unsaid"]),
             ("nonsense, sentences", NONSENSE_SENTENCES),
             ("nonsense, one or two words", NONSENSE_WORDS),
         ]

@@ -12,7 +12,6 @@ and what the process has in memory of its own and mapped from files. `within a v
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from made_up import add_video
-from search_words import FILE, middle
+from search_words import middle, talks
 
 from vidsearch.ingest.lines import read_lines
 from vidsearch.models.mini import MiniTextEncoder
@@ -59,10 +58,7 @@ def unit_rows(rng: np.random.Generator, count: int, dim: int) -> Float32:
 def fill(library: Store, num_lines: int, per_video: int, space: EmbeddingSpace) -> None:
     """Add videos with a frame and a line every second."""
     rng = np.random.default_rng(0)
-    talks = json.loads(FILE.read_text())["talks"]
-    known = sorted(
-        {word.strip(".,?") for talk in talks for line, _ in talk["lines"] for word in line.split()}
-    )
+    known = sorted({word.strip(".,?") for line, _ in talks("report") for word in line.split()})
     vocabulary = rng.permutation([*known, *(f"word{number}" for number in range(8000))])
     frequencies = 1 / np.arange(2, len(vocabulary) + 2)
     frequencies /= frequencies.sum()
@@ -105,7 +101,7 @@ def main() -> None:
     parser.add_argument("--lines-a-video", type=int, default=1000)
     options = parser.parse_args()
     encoder = MiniTextEncoder(num_threads=1)
-    pairs = [pair for talk in json.loads(FILE.read_text())["talks"] for pair in talk["lines"]][:NUM_QUERIES]
+    pairs = talks("report")[:NUM_QUERIES]
     asked = {"words": [middle(line) for line, _ in pairs], "paraphrases": [other for _, other in pairs]}
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder) / "l", create=True) as library:
         fill(library, options.lines, options.lines_a_video, encoder.space)

@@ -3,8 +3,8 @@
     python benchmarks/spoken_phrases.py SPEECH ../shared/data/flickr8k_224 --model WHISPER [--voice slt]
 
 Data: the folder SPEECH holds the sounds that `spoken_phrases.json` names: read speech, of one book mostly.
-With `--voice`, the lines of the last three talks of `said_lines.json` are said by flite (Debian's `flite`),
-a plain machine's voice. Each of the two becomes a film: utterances in random order, with silence, noise and
+With `--voice`, the lines of the talks to report of `said_lines.json` are said by flite (Debian's `flite`), a
+plain machine's voice. Each of the two becomes a film: utterances in random order, with silence, noise and
 music between them, beside photographs of Flickr8k's development split that change every second.
 
 The films are indexed with `mini` and Whisper. Phrases are asked for by four words in their middle and by a
@@ -27,8 +27,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from calibration_queries import NONSENSE_SENTENCES, NONSENSE_WORDS
-from search_words import FILE as TALKS
-from search_words import interval, middle
+from search_words import interval, middle, talks
 from speech import DISTRACTIONS, OFFSET_SECONDS, RATE, distraction, write_film
 
 from vidsearch.evaluation.datasets import RetrievalSet, open_dataset
@@ -78,7 +77,7 @@ def main() -> None:
         said = read_utterances(options.speech)
         phrases = film(films / "read.mp4", said, pictures, options.seed)
         if options.voice:
-            said = talks(Path(folder), options.voice)
+            said = spoken(Path(folder), options.voice)
             phrases += film(films / "made-up.mp4", said, pictures[::-1], options.seed)
         with Library.create(Path(folder) / "library") as library:
             library.index(films, models="mini", captions=False, speech=True, speech_model=options.model)
@@ -97,9 +96,9 @@ def read_utterances(folder: Path) -> list[tuple[Float32, list[list[str]]]]:
     return [(read_sound(folder / f"{name}.flac", RATE), phrases) for name, phrases in of_sounds.items()]
 
 
-def talks(folder: Path, voice: str) -> list[tuple[Float32, list[list[str]]]]:
+def spoken(folder: Path, voice: str) -> list[tuple[Float32, list[list[str]]]]:
     """The same of made-up talks, said by a machine."""
-    lines = [pair for talk in json.loads(TALKS.read_text())["talks"][3:] for pair in talk["lines"]]
+    lines = talks("report")
     sounds = []
     for line, _ in lines:
         file = folder / "line.wav"
