@@ -124,6 +124,13 @@ class TestCaptioner:
         assert [captioner.captions([image])[0].text for image in images] == together
         assert captioner.captions([]) == []
 
+    def test_bars_change_no_caption(self, captioner, photographs):
+        """With bars a kitchen was an animal in front of a store."""
+        bars = ((0, 0), (300, 300), (0, 0))
+        framed = [np.pad(photographs[name], bars, constant_values=12) for name in ("coffee", "rocket")]
+        said = [caption.text for caption in captioner.captions(framed)]
+        assert said == ["a picture of a cup of coffee", "a picture of a rocket"]
+
     def test_attention_has_a_map_per_word(self, captioner, photographs):
         (maps,) = captioner.attention([photographs["chelsea"]], [("a", "cat", "xylophonist")])
         assert maps.shape == (3, 9, 9)

@@ -16,7 +16,7 @@ from vidsearch.models.mini.consensus import Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.evidence import Evidence, Seen
-from vidsearch.models.mini.images import SIDE_PIXELS
+from vidsearch.models.mini.images import SIDE_PIXELS, without_bars
 from vidsearch.models.mini.naming import (
     ANIMAL_WORDS,
     Noun,
@@ -141,6 +141,7 @@ class MiniCaptioner:
         that was not believed.
         """
         out: list[GeneratedCaption] = []
+        images = [without_bars(image) for image in images]
         for features in self._tower.features_again(images):  # an ingest has just embedded them
             strange = features.strangeness()
             seen = self._evidence.seen(features, strange)
