@@ -36,7 +36,7 @@ from vidsearch.models.mini.people import (
     names_people,
     neutral,
 )
-from vidsearch.models.mini.scenes import SOMEBODY, UNCLEAR, Scenes, of_things
+from vidsearch.models.mini.scenes import SOMEBODY, UNCLEAR, Scene, Scenes, of_things
 from vidsearch.models.mini.text import MiniTextEncoder
 from vidsearch.types import GeneratedCaption
 
@@ -81,6 +81,7 @@ class _Picture:
     expected: Float32
     strange: float
     has_people: bool
+    has_animals: bool
     shows_people_surely: bool
 
 
@@ -150,7 +151,8 @@ class MiniCaptioner:
             pictures = [
                 _Picture(
                     features.embedding[i], features.classes[i], expected[i], float(strange[i]),
-                    has_people=bool(seen.people[i]), shows_people_surely=bool(seen.people_surely[i]),
+                    has_people=bool(seen.people[i]), has_animals=bool(seen.animals[i]),
+                    shows_people_surely=bool(seen.people_surely[i]),
                 )
                 for i in range(len(found))
             ]  # fmt: skip
@@ -237,7 +239,7 @@ class MiniCaptioner:
         found, strange = proposals[best], picture.strange
         is_guess = agreement[best] < _UNFOUNDED + _UNFOUNDED_IF_STRANGE * strange
         if is_guess or (strange >= _VIVID_FROM and agreement[best] < _WELL_FOUNDED):
-            scene = self._scenes.best(picture.embedding, with_people=picture.has_people)
+            scene = self._scene(picture)
             if scene.height >= (_CLEAR if is_guess else _VIVID):
                 return _caption(scene.words, scene.logprobs)
         if is_guess:
@@ -248,6 +250,12 @@ class MiniCaptioner:
             return _caption(found.words, found.logprobs)
         return _caption(*neutral(found.words, found.logprobs))
 
+    def _scene(self, picture: _Picture) -> Scene:
+        """The phrase that fits an image best, and names nobody, and no animal, that is not seen."""
+        return self._scenes.best(
+            picture.embedding, with_people=picture.has_people, with_animals=picture.has_animals
+        )
+
     def _is_sex_plain(self, words: Sequence[str], picture: _Picture) -> bool:
         """Whether those who would write of the image would mostly name the sexes that these words name."""
         male = self._consensus.likelihood(picture.expected, self._male)
@@ -256,7 +264,7 @@ class MiniCaptioner:
 
     def _of_things(self, picture: _Picture) -> GeneratedCaption:
         """What to say of an image that shows nobody and no animal: its scene, a thing, or both."""
-        scene = self._scenes.best(picture.embedding, with_people=False)
+        scene = self._scene(picture)
         noun = likeliest_noun(picture.classes, self._nouns, self._animals, enough=_THING)
         described = of_things(noun, scene, strange=picture.strange)
         if described is None:

@@ -34,6 +34,13 @@ _ANIMALS_WORDS = frozenset(
 )
 ANIMAL_WORDS = _ANIMAL_WORDS | _ANIMALS_WORDS
 """Words of the captioner's vocabulary that name animals."""
+_OTHER_ANIMALS = frozenset(
+    """
+    bee chickens fish giraffe giraffes hamster herd kangaroo lizard mouse owl panda parrot penguin pig snake
+    spider zebras
+    """.split()  # noqa: SIM905
+)
+_NO_ANIMALS = ("hot dog", "teddy bear", "fish on a plate")
 _DOGS = frozenset(
     """
     dog puppy poodle terrier retriever bulldog collie greyhound labrador dalmatian rottweiler lab beagle husky
@@ -42,6 +49,13 @@ _DOGS = frozenset(
 )
 _UNCHANGED_PLURALS = frozenset({"fish", "sheep"})
 _MIN_ANIMAL, _MIN_THING = 0.4, 0.55
+
+
+def names_animals(phrase: str) -> bool:
+    """Whether a phrase, in lower case, names an animal that is alive."""
+    if any(phrase.endswith(other) for other in _NO_ANIMALS):
+        return False
+    return not (ANIMAL_WORDS | _OTHER_ANIMALS).isdisjoint(phrase.split())
 
 
 @dataclass(frozen=True, slots=True)

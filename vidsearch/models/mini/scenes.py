@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidsearch.models.mini.naming import with_article
+from vidsearch.models.mini.naming import names_animals, with_article
 from vidsearch.models.mini.people import names_people
 from vidsearch.types import UNCLEAR_CAPTION
 
@@ -73,18 +73,24 @@ class Scenes:
         """`usual`: each phrase with the mean and the deviation of its cosines with photographs."""
         self._phrases = [phrase for phrase, _, _ in usual]
         self._name_people = np.array([names_people(phrase.split()) for phrase in self._phrases])
+        self._name_animals = np.array([names_animals(phrase) for phrase in self._phrases])
         self._means = np.array([mean for _, mean, _ in usual], np.float32)
         self._deviations = np.array([deviation for _, _, deviation in usual], np.float32)
         self._encoder = encoder
         self._vectors: Float32 | None = None
 
-    def best(self, embedding: Float32, *, with_people: bool = True) -> Scene:
-        """The phrase that fits an image's unit vector (dim,) best. It names people only `with_people`."""
+    def best(self, embedding: Float32, *, with_people: bool = True, with_animals: bool = True) -> Scene:
+        """The phrase that fits an image's unit vector (dim,) best.
+
+        It names people only `with_people`, and animals only `with_animals`.
+        """
         if self._vectors is None:
             self._vectors = phrase_vectors(self._encoder, self._phrases)
         heights = (self._vectors @ embedding - self._means) / self._deviations
         if not with_people:
             heights[self._name_people] = -np.inf
+        if not with_animals:
+            heights[self._name_animals] = -np.inf
         at = int(heights.argmax())
         logprob = -float(np.log(np.exp(heights - heights[at]).sum()))
         said = tuple(self._phrases[at].split())
