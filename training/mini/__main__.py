@@ -3,10 +3,10 @@
 Stages: trunk activations of six views, the head on frozen features, fine-tuning of both towers, export of
 the embedder; then what that shows the captioner, cross-entropy, self-critical training, export of the
 captioner; then what an object detector finds in the photographs, and what tells from the image tower's cells
-whether people and animals are seen. A stage is skipped where its output was made as it would be made now
-(`stages.py`). Ends with the figures on dev.
+whether people and animals are seen, and whether a picture was drawn. A stage is skipped where its output was
+made as it would be made now (`stages.py`). Ends with the figures on dev.
 
-`--only captioner` and `--only evidence` start from the embedder that lies in `--out`.
+`--only captioner`, `evidence` and `graphics` start from the embedder that lies in `--out`.
 """
 
 import argparse
@@ -45,13 +45,12 @@ from training.mini.embedder import (
     new_towers,
     train_head,
 )
-from training.mini.evidence import EvidenceTraining, teach_evidence
+from training.mini.evidence import EvidenceTraining
 from training.mini.export import (
     ImageGraph,
     build,
     export_captioner,
     export_consensus,
-    export_evidence,
     export_image,
     export_text,
     quantise_convolutions,
@@ -60,6 +59,8 @@ from training.mini.export import (
     write_manifest,
 )
 from training.mini.features import extract, view_path
+from training.mini.graphics import GraphicsTraining
+from training.mini.heads import make_evidence, make_graphics
 from training.mini.imagenet import classes
 from training.mini.pictures import compute_pictures
 from training.mini.reward import consensus
@@ -88,6 +89,7 @@ class Recipe:
     rewarded: SelfCritical = field(default_factory=SelfCritical)
     agreeing: ConsensusTraining = field(default_factory=ConsensusTraining)
     seeing: EvidenceTraining = field(default_factory=EvidenceTraining)
+    drawing: GraphicsTraining = field(default_factory=GraphicsTraining)
 
 
 REHEARSAL = Recipe(
@@ -97,6 +99,7 @@ REHEARSAL = Recipe(
     rewarded=SelfCritical(steps=20),
     agreeing=ConsensusTraining(epochs=2),
     seeing=EvidenceTraining(epochs=1),
+    drawing=GraphicsTraining(num_drawn=2, num_photographs=40, epochs=1),
 )
 """Just enough to see every stage run."""
 REHEARSAL_PHOTOS = 1100
@@ -340,21 +343,6 @@ def make_captioner(photos: list[Photo], out: Path, work: Path, recipe: Recipe, *
     write_manifest(out, model="mini")
 
 
-def make_evidence(
-    photos: list[Photo], package: Path, out: Path, work: Path, recipe: Recipe, *, threads: int
-) -> None:
-    """Train what tells if people and animals are seen, for the embedder in `out`; write its file there."""
-    train = [photo for photo in photos if photo.split == "train"]
-    network = teach_evidence(train, package, out, work, recipe.seeing, threads=threads)
-
-    def evidence(path: Path) -> None:
-        export_evidence(network, work / "evidence.onnx")
-        shrink_matrices(work / "evidence.onnx", path)
-
-    build(out, {"evidence.onnx": evidence})
-    write_manifest(out, model="mini")
-
-
 def main() -> None:
     """Run what is not done yet."""
     parser = argparse.ArgumentParser(
@@ -366,7 +354,7 @@ def main() -> None:
         "--work", type=Path, default=Path("build/mini"), help="where stages keep what they made (9 GB)"
     )
     parser.add_argument(
-        "--only", choices=["embedder", "captioner", "evidence"], help="make one of the three alone"
+        "--only", choices=["embedder", "captioner", "evidence", "graphics"], help="make one of them alone"
     )
     parser.add_argument(
         "--detector", type=Path, default=Path("build") / PACKAGE, help="the npm package with the detector"
@@ -389,7 +377,9 @@ def main() -> None:
     if arguments.only in {None, "captioner"}:
         make_captioner(photos, out, work, recipe, threads=threads)
     if arguments.only in {None, "evidence"}:
-        make_evidence(photos, arguments.detector, out, work, recipe, threads=threads)
+        make_evidence(photos, arguments.detector, out, work, recipe.seeing, threads=threads)
+    if arguments.only in {None, "graphics"}:
+        make_graphics(photos, out, work, recipe.drawing, threads=threads)
     dev = [photos[i] for i in indices(photos, "dev")]
     for part in (evaluate.retrieval, evaluate.captions, evaluate.pointing):
         figures = part(dev, threads, folder=out)

@@ -36,6 +36,7 @@ from training.mini.combine import CAM_SHARPNESS, Gate
 from training.mini.consensus import PhraseNetwork, shown
 from training.mini.embedder import Towers
 from training.mini.evidence import EvidenceNetwork
+from training.mini.graphics import GraphicsMap, summaries
 from training.mini.text import TextTower
 from vidsearch.models.mini import weights
 from vidsearch.models.mini.embedder import GRID
@@ -117,6 +118,18 @@ class EvidenceGraph(nn.Module):
     def forward(self, cells: Tensor) -> Tensor:
         _, logits = self.network(cells)
         likely: Tensor = logits.sigmoid()
+        return likely
+
+
+class GraphicsGraph(nn.Module):
+    """Cells -> the probabilities of a photograph and of each kind of drawn picture, (n, 1 + kinds)."""
+
+    def __init__(self, network: GraphicsMap) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, cells: Tensor) -> Tensor:
+        likely: Tensor = self.network(summaries(cells)).softmax(-1)
         return likely
 
 
@@ -268,6 +281,12 @@ def export_evidence(network: EvidenceNetwork, path: Path) -> None:
     """Write what tells whether people and animals are seen, all in float32."""
     cells = (torch.zeros(2, NUM_CELLS, 704),)
     _to_onnx(EvidenceGraph(network), cells, path, ("cells",), ("likely",), _rows("cells", "likely"))
+
+
+def export_graphics(network: GraphicsMap, path: Path) -> None:
+    """Write what tells drawn pictures from photographs, all in float32."""
+    cells = (torch.zeros(2, NUM_CELLS, 704),)
+    _to_onnx(GraphicsGraph(network), cells, path, ("cells",), ("likely",), _rows("cells", "likely"))
 
 
 def quantise_convolutions(source: Path, target: Path, batches: Iterator[dict[str, npt.NDArray[Any]]]) -> None:

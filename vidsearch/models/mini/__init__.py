@@ -3,7 +3,8 @@ download.
 
     MiniTextEncoder   words -> vectors          text.py
     MiniEmbedder      images, words -> vectors  embedder.py
-    MiniCaptioner     images -> sentences       captioner.py, beam.py, decoder.py, naming.py, scenes.py
+    MiniCaptioner     images -> sentences       captioner.py, beam.py, decoder.py, naming.py, scenes.py,
+                                                graphics.py
     MiniMatcher       images, a text -> fit     matcher.py, decoder.py
 
 ONNX Runtime and NumPy on a CPU. What it was trained on, how good it is and what it is bad at:

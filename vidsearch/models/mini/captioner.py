@@ -16,6 +16,7 @@ from vidsearch.models.mini.consensus import Consensus
 from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.evidence import Evidence, Seen
+from vidsearch.models.mini.graphics import Graphics
 from vidsearch.models.mini.images import SIDE_PIXELS, without_bars
 from vidsearch.models.mini.naming import (
     ANIMAL_WORDS,
@@ -83,6 +84,8 @@ class _Picture:
     has_people: bool
     has_animals: bool
     shows_people_surely: bool
+    graphic: Scene | None
+    """What to say of one that was drawn."""
 
 
 class MiniCaptioner:
@@ -96,6 +99,7 @@ class MiniCaptioner:
         self._decoder = CaptionDecoder(num_threads=num_threads, folder=folder)
         self._consensus = Consensus(num_threads=num_threads, folder=folder)
         self._evidence = Evidence(num_threads=num_threads, folder=folder)
+        self._graphics = Graphics(num_threads=num_threads, folder=folder)
         self._text = MiniTextEncoder(num_threads=num_threads, folder=folder)
         facts = weights.read_json("captioner.json", folder)
         self._nouns: list[str | None] = facts["nouns"]
@@ -146,13 +150,14 @@ class MiniCaptioner:
         for features in self._tower.features_again(images):  # an ingest has just embedded them
             strange = features.strangeness()
             seen = self._evidence.seen(features, strange)
-            found = self._search(features, seen)
+            graphics = self._graphics.seen(features)
+            found = self._search(features, seen, np.array([graphic is None for graphic in graphics]))
             expected = self._consensus.expected(features)
             pictures = [
                 _Picture(
                     features.embedding[i], features.classes[i], expected[i], float(strange[i]),
                     has_people=bool(seen.people[i]), has_animals=bool(seen.animals[i]),
-                    shows_people_surely=bool(seen.people_surely[i]),
+                    shows_people_surely=bool(seen.people_surely[i]), graphic=graphics[i],
                 )
                 for i in range(len(found))
             ]  # fmt: skip
@@ -161,7 +166,9 @@ class MiniCaptioner:
             ends = np.cumsum([len(each) for each in proposed])
             for each, end, picture in zip(proposed, ends.tolist(), pictures, strict=True):
                 agreement = vectors[end - len(each) : end] @ picture.embedding
-                out.append(self._choose(each, agreement, picture) if each else self._of_things(picture))
+                out.append(
+                    self._choose(each, agreement, picture) if each else self._without_sentence(picture)
+                )
         return out
 
     def attention(self, images: Sequence[UInt8Image], captions: Sequence[Sequence[str]]) -> list[Float32]:
@@ -186,13 +193,16 @@ class MiniCaptioner:
             first += len(features.embedding)
         return out
 
-    def _search(self, features: ImageFeatures, seen: Seen) -> list[list[Hypothesis]]:
+    def _search(
+        self, features: ImageFeatures, seen: Seen, photographed: npt.NDArray[np.bool_]
+    ) -> list[list[Hypothesis]]:
         """Sentences about each image that name nobody, and no animal, that is not seen.
 
-        None about an image that shows neither: of what else there is the decoder knows too little.
+        None about an image that shows neither, and none about one that was drawn: of what else there is the
+        decoder knows too little.
         """
         found: list[list[Hypothesis]] = [[] for _ in seen.people]
-        worth = np.flatnonzero(seen.people | seen.animals)
+        worth = np.flatnonzero((seen.people | seen.animals) & photographed)
         for start in range(0, len(worth), _SEARCHED):
             rows = worth[start : start + _SEARCHED]
             pictures = self._decoder.pictures(features, rows)
@@ -262,8 +272,10 @@ class MiniCaptioner:
         female = self._consensus.likelihood(picture.expected, self._female)
         return is_sex_plain(words, male=male, female=female)
 
-    def _of_things(self, picture: _Picture) -> GeneratedCaption:
-        """What to say of an image that shows nobody and no animal: its scene, a thing, or both."""
+    def _without_sentence(self, picture: _Picture) -> GeneratedCaption:
+        """What to say of an image that was drawn, or that shows a scene or a thing alone."""
+        if picture.graphic is not None:
+            return _caption(picture.graphic.words, picture.graphic.logprobs)
         scene = self._scene(picture)
         noun = likeliest_noun(picture.classes, self._nouns, self._animals, enough=_THING)
         described = of_things(noun, scene, strange=picture.strange)

@@ -66,6 +66,16 @@ def phrase_vectors(encoder: TextEncoder, phrases: Sequence[str]) -> Float32:
     return (both / np.linalg.norm(both, axis=1, keepdims=True)).astype(np.float32)  # type: ignore[no-any-return]
 
 
+def whole(phrase: str, logprob: float, *, height: float = math.inf) -> Scene:
+    """A phrase as a caption: "a picture of a kitchen"."""
+    said = tuple(phrase.split())
+    return Scene(
+        words=(*_INTRODUCTION, *said),
+        logprobs=(0.0,) * len(_INTRODUCTION) + (logprob,) * len(said),
+        height=height,
+    )
+
+
 class Scenes:
     """The phrases, embedded when the first picture asks: most videos never do."""
 
@@ -93,12 +103,7 @@ class Scenes:
             heights[self._name_animals] = -np.inf
         at = int(heights.argmax())
         logprob = -float(np.log(np.exp(heights - heights[at]).sum()))
-        said = tuple(self._phrases[at].split())
-        return Scene(
-            words=(*_INTRODUCTION, *said),
-            logprobs=(0.0,) * len(_INTRODUCTION) + (logprob,) * len(said),
-            height=float(heights[at]),
-        )
+        return whole(self._phrases[at], logprob, height=float(heights[at]))
 
 
 def of_things(noun: Noun | None, scene: Scene, *, strange: float) -> Scene | None:
