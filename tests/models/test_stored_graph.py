@@ -1,10 +1,11 @@
-"""Graphs are kept as ONNX Runtime has optimised them, and give the same to the bit."""
+"""Graphs are kept as ONNX Runtime has prepared them, and give the same to the bit."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
+from vidsearch.models import stored_graph
 from vidsearch.models.mini import MiniTextEncoder, weights
 from vidsearch.models.stored_graph import open_stored
 
@@ -32,6 +33,16 @@ def test_a_search_opens_what_was_optimised_before(cache, monkeypatch):
 def _only_the_tokenizer(name, folder):
     assert name == "tokenizer.json"
     return folder / name
+
+
+def test_weights_are_kept_as_kernels_read_them_by_each_kind_of_processor(cache, monkeypatch):
+    first = MiniTextEncoder(num_threads=1).embed_texts(TEXTS)
+    (kept,) = cache.rglob("graph.weights")
+    assert kept.stat().st_size > 80_000_000, "49 MB are the plain weights alone"
+
+    monkeypatch.setattr(stored_graph, "cpu_abilities", lambda: "another processor")
+    assert np.array_equal(MiniTextEncoder(num_threads=2).embed_texts(TEXTS), first)
+    assert len(graphs(cache)) == 2
 
 
 def test_a_damaged_one_is_made_anew(cache):

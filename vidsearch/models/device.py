@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import itertools
 import platform
 import re
 import sys
@@ -128,6 +129,12 @@ def cpu_has_amx() -> bool:
     return "amx_bf16" in _cpu_fields().get("flags", "").split()
 
 
+def cpu_abilities() -> str:
+    """Return what kernels for CPUs are chosen by: the architecture and, on Linux, the CPU's flags."""
+    fields = _cpu_fields()
+    return f"{platform.machine()} {fields.get('flags') or fields.get('Features', '')}"
+
+
 def _best_kind() -> DeviceKind:
     if cuda_gpus_present() or Path("/dev/kfd").exists():  # AMD GPUs are "cuda" to a ROCm build of torch
         import torch
@@ -191,11 +198,11 @@ def _torch_is_built_for_cuda() -> bool | None:
 def _cpu_fields() -> dict[str, str]:
     """Return the first processor's fields from /proc/cpuinfo; empty where there is none."""
     try:
-        text = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace")
+        with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as file:
+            first = list(itertools.takewhile(str.strip, file))
     except OSError:
         return {}
-    first = text.partition("\n\n")[0]
-    pairs = (line.partition(":") for line in first.splitlines())
+    pairs = (line.partition(":") for line in first)
     return {key.strip(): value.strip() for key, _, value in pairs}
 
 

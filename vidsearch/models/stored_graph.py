@@ -1,21 +1,23 @@
-"""ONNX graphs as ONNX Runtime has optimised them, kept in the user cache.
+"""ONNX graphs as ONNX Runtime has prepared them, kept in the user cache.
 
-To optimise a small graph takes ONNX Runtime twice as long as to load it: constants stored in few bits are
-unpacked, layers are fused. What comes out does not depend on the machine, and its results are the same to the
-bit.
+Preparing a small graph takes ONNX Runtime far longer than mapping what comes of it: constants stored in few
+bits are unpacked, layers are fused, and weights are laid out as this processor's kernels read them. Results
+are the same to the bit. Another version of ONNX Runtime, or another kind of processor, prepares its own.
 
     graph.onnx       the optimised graph
-    graph.weights    its weights, mapped into memory
+    graph.weights    its weights, plain and laid out, mapped into memory
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vidsearch.models.device import cpu_abilities
 from vidsearch.models.weights import user_cache
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ _CPU = ["CPUExecutionProvider"]
 def open_stored(
     graph: Callable[[], Path], key: str, new_options: Callable[[], onnxruntime.SessionOptions]
 ) -> onnxruntime.InferenceSession:
-    """Open a graph as it was optimised before; else optimise it, and keep that if the cache can be written.
+    """Open a graph as it was prepared before; else prepare it, and keep that if the cache can be written.
 
     Args:
         graph: Finds the graph's file, and checks it.
@@ -42,7 +44,8 @@ def open_stored(
     """
     import onnxruntime
 
-    folder = user_cache() / "graphs" / f"{key[:16]}-{onnxruntime.__version__}"
+    processor = hashlib.sha256(cpu_abilities().encode()).hexdigest()[:8]
+    folder = user_cache() / "graphs" / f"{key[:16]}-{onnxruntime.__version__}-{processor}"
     if (folder / _GRAPH).is_file():
         options = new_options()
         options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
@@ -54,7 +57,7 @@ def open_stored(
 
 
 def _store(graph: Path, folder: Path, options: onnxruntime.SessionOptions) -> None:
-    """Write a graph optimised, whole or not at all. Raises OSError, and ONNX Runtime's errors."""
+    """Write a graph prepared, whole or not at all. Raises OSError, and ONNX Runtime's errors."""
     import onnxruntime
 
     draft = folder.with_name(f"{folder.name}.{os.getpid()}.tmp")
@@ -66,6 +69,7 @@ def _store(graph: Path, folder: Path, options: onnxruntime.SessionOptions) -> No
         key = "session.optimized_model_external_initializers"
         options.add_session_config_entry(f"{key}_file_name", _WEIGHTS)
         options.add_session_config_entry(f"{key}_min_size_in_bytes", "1024")
+        options.add_session_config_entry("session.save_external_prepacked_constant_initializers", "1")
         onnxruntime.InferenceSession(graph, options, providers=_CPU)
         shutil.rmtree(folder, ignore_errors=True)
         draft.rename(folder)
