@@ -24,6 +24,7 @@ SEARCH = {
     "rich", "pydantic", "msgspec", "attr", "torch", "transformers", "onnx", "cv2", "av", "PIL", "faiss",
     "psutil", "filelock", "psycopg", "sqlite_utils", "huggingface_hub", "safetensors", "scipy", "asyncio",
     "numpy.random", "numpy.ma", "numpy.fft", "numpy.polynomial", "importlib.metadata", "multiprocessing",
+    "html",
     "vidsearch.ingest", "vidsearch.captions", "vidsearch.cli.index", "vidsearch.models.mini.captioner",
     "vidsearch.store.approximate", "vidsearch.store.postgres.catalog",
 }  # fmt: skip

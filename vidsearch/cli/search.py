@@ -1,7 +1,6 @@
 """`vidsearch search`: from a description to moments."""
 
-from __future__ import annotations
-
+# No `from __future__ import annotations`: Typer would compile the text of each option's type, four times.
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -264,8 +263,8 @@ def _check_many(**given: object) -> None:
 
 
 def _write_hits(
-    library: Library,
-    answer: Answer,
+    library: "Library",
+    answer: "Answer",
     *,
     save: Path | None,
     explain: Path | None,
@@ -294,7 +293,7 @@ def _write_hits(
         console.note(f"Wrote {console.shown_path(export)}")
 
 
-def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
+def _explain(answer: "Answer", folder: Path, rule: "OutputRule") -> None:
     from vidsearch.cli import heatmaps
     from vidsearch.service.models import load_explainer
 
@@ -303,7 +302,7 @@ def _explain(answer: Answer, folder: Path, rule: OutputRule) -> None:
     heatmaps.explain_hits(answer.hits, answer.query.words, folder, load_explainer(answer.models[0]), rule)
 
 
-def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bool) -> None:
+def _answer_many(library: "Library", defaults: Query, source: Path, *, as_json: bool) -> None:
     from vidsearch.service.query_json import read_queries
 
     try:
@@ -324,7 +323,7 @@ def _answer_many(library: Library, defaults: Query, source: Path, *, as_json: bo
             console.say()
 
 
-def _refined(library: Library, query: Query) -> Answer:
+def _refined(library: "Library", query: Query) -> "Answer":
     """Answer, ask which hits were right or wrong, and answer again, until there is nothing to add."""
     while True:
         answer = library.search(query)
