@@ -12,6 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from transformers import BartTokenizer, Florence2ForConditionalGeneration, Florence2Processor
+from transformers.cache_utils import DynamicLayer
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 
 from tests.models.conftest import CPU
@@ -46,6 +47,24 @@ def test_captions_match_the_reference(tiny, task, num_beams):
         (expected,) = processor.batch_decode(ids, skip_special_tokens=True)
         assert caption.raw_text == expected.strip()
         assert np.isfinite(caption.token_logprobs).all()
+
+
+def test_the_keys_and_values_of_an_image_are_never_copied(tiny, monkeypatch):
+    """The decoder's own tokens alone go along when a beam is left for another."""
+    reordered = []
+    reorder = DynamicLayer.reorder_cache
+
+    def spy(layer, beam_idx):
+        reordered.append(layer.keys.shape[2])
+        reorder(layer, beam_idx)
+
+    monkeypatch.setattr(DynamicLayer, "reorder_cache", spy)
+    captioner = load_captioner(str(tiny.florence), device=CPU)
+    (caption,) = captioner.captions(pictures(1))
+
+    num_layers, num_read = 2, len(reordered) // 2
+    assert reordered == [tokens for tokens in range(1, num_read + 1) for _ in range(num_layers)]
+    assert num_read >= len(caption.tokens)
 
 
 def test_another_prompt_is_refused(tiny):

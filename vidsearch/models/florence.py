@@ -109,11 +109,14 @@ class FlorenceCaptioner:
         return self._runner.run(images, self._generate)
 
     def _generate(self, pixels: torch.Tensor) -> list[GeneratedCaption]:
+        from vidsearch.models.transformers_model import SharedSourceCache
+
         ids = torch.tensor([self._request] * len(pixels), device=pixels.device)
         written = self.torch_model.generate(
             input_ids=ids,
             attention_mask=torch.ones_like(ids),
             pixel_values=pixels,
+            past_key_values=SharedSourceCache(),
             max_new_tokens=_MAX_NEW_TOKENS,
             do_sample=False,
             return_dict_in_generate=True,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 import transformers
 from safetensors import SafetensorError
+from transformers.cache_utils import DynamicCache, EncoderDecoderCache
 
 from vidsearch.errors import ModelUnavailable
 
@@ -25,6 +26,21 @@ _UNREADABLE = (
     pickle.UnpicklingError,
     SafetensorError,
 )
+
+
+class SharedSourceCache(EncoderDecoderCache):  # type: ignore[misc]
+    """What a decoder has read, for `generate`, with the keys and values of the source left where they are.
+
+    A beam goes on from a beam of the same source, whose keys and values are the same. `EncoderDecoderCache`
+    copies them at each step all the same.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(DynamicCache(), DynamicCache())
+
+    def reorder_cache(self, beam_idx: torch.Tensor) -> None:
+        """Go on from these rows of what was written."""
+        self.self_attention_cache.reorder_cache(beam_idx)
 
 
 def load_pretrained(model_class: Any, checkpoint: Checkpoint) -> Any:
