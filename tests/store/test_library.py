@@ -460,6 +460,16 @@ def test_a_name_that_fits_several_brings_them(library: Store, tmp_path: Path):
 # --- filters ------------------------------------------------------------------------------------------
 
 
+def test_videos_are_filtered_by_any_name(library: Store, tmp_path: Path):
+    """Also by one that is not Unicode, which a catalog keeps as bytes."""
+    four_frames(library, tmp_path / "caf\udce9.mp4")
+    four_frames(library, tmp_path / "two.mp4", word="cat")
+
+    ids = library.frame_ids(FrameFilter(video_glob="caf\udce9*"))
+    assert ids is not None
+    assert ids.tolist() == [1, 2, 3, 4]
+
+
 def test_filters(library: Store, tmp_path: Path):
     one = four_frames(library, tmp_path / "Trips" / "one.MP4")
     path = write_file(tmp_path / "two.mp4", "two")

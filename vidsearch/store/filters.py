@@ -15,7 +15,7 @@ import numpy as np
 from vidsearch.store import segment_ids
 from vidsearch.store.connection import LISTED, Connection
 from vidsearch.store.ids import selected_ids
-from vidsearch.store.video_rows import value_path
+from vidsearch.store.video_rows import value_text
 from vidsearch.store.words import all_words_expression
 from vidsearch.tracks import HUMAN, TrackKind
 
@@ -31,7 +31,7 @@ def videos_matching(connection: Connection, glob: str) -> list[int]:
     pattern = glob.lower()
     found = set()
     for video_id, value in connection.execute("SELECT video_id, path FROM video_paths"):
-        path = str(value_path(value)).lower()
+        path = value_text(value).lower()
         name = path.rpartition(os.sep)[2]
         if pattern in (path, name) or fnmatchcase(path, pattern) or fnmatchcase(name, pattern):
             found.add(int(video_id))
