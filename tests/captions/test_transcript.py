@@ -71,9 +71,18 @@ def test_a_line_that_is_put_right_is_shown_and_found_and_stays(library, tmp_path
     assert library.store.verify() == []
 
 
+def test_a_time_in_a_pause_means_the_nearest_line(library):
+    """A list shows 12.2 s as 0:12; typed so, it corrected the line before."""
+    nearest = {"0:12.15": LINES[2], "0:12.05": LINES[1], "0": LINES[0], "4.3": LINES[1], "0:14": LINES[2]}
+    corrected = {at: library.correct_speech(f"a.mkv@{at}", f"Words at {at}.") for at in nearest}
+    assert {at: (line.start_seconds, line.end_seconds) for at, line in corrected.items()} == {
+        at: (line.start_seconds, line.end_seconds) for at, line in nearest.items()
+    }
+
+
 def test_where_nothing_is_said_there_is_nothing_to_put_right(library):
-    with pytest.raises(QueryError, match=r"Nothing is said in a\.mkv up to 0\.5 s"):
-        library.correct_speech("a.mkv@0.5", "words")
+    with pytest.raises(QueryError, match=r"Nothing is said in a\.mkv at 14\.6 s"):
+        library.correct_speech("a.mkv@14.6", "words")
     with pytest.raises(QueryError, match="needs words"):
         library.correct_speech("a.mkv@2", "  ")
 
@@ -89,6 +98,16 @@ def test_the_command_line_shows_and_corrects_it(library):
     assert lines[0] == "0:01  This is my dog Bello. (yours)"
     (first, *_) = json.loads(run("captions", "a.mkv", "--level", "transcript", "--json"))["transcript"]
     assert (first["start_seconds"], first["is_human"]) == (1.0, True)
+
+    for track in library.tracks("a.mkv"):
+        if track.is_human:
+            library.remove_track(track.id)
+    library.store.put_track(1, SPOKEN, [])
+    assert run("captions", "show", "a.mkv", "--level", "transcript").startswith("Nothing is said in this")
+    for track in library.tracks("a.mkv"):
+        if track.kind == "transcript":
+            library.remove_track(track.id)
+    assert run("captions", "show", "a.mkv", "--level", "transcript").startswith("This video has no ")
 
 
 def test_it_is_exported_as_it_is_shown(library, tmp_path):

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from vidsearch.tracks import Segment
     from vidsearch.types import Video
 
+_NEAR_SECONDS = 2.0
+"""How far from a line a time may be that names it: times are typed in whole seconds."""
+
 
 @dataclass(frozen=True, slots=True)
 class SpokenLine:
@@ -49,27 +52,33 @@ def correct_line(library: Store, video: Video, time_seconds: float, text: str) -
     Args:
         library: Where the video is.
         video: The video.
-        time_seconds: A time in the line, or in the pause after it.
+        time_seconds: A time in the line, or in the pause before or after it; the nearest line is meant.
         text: What is said, in place of the whole line.
 
     Raises:
-        QueryError: No words, or a time before anything is said.
+        QueryError: No words, or a time when nothing is said.
     """
     words = one_line(text)
     if not words:
         raise QueryError("A line needs words: say what is said instead.")
     from vidsearch.ingest.lines import read_lines  # loads what only reading needs
 
-    before = [line for line in transcript(library, video) if line.start_seconds <= time_seconds + 0.05]
-    if not before:
+    line = min(
+        transcript(library, video), key=lambda line: _seconds_between(line, time_seconds), default=None
+    )
+    if line is None or _seconds_between(line, time_seconds) > _NEAR_SECONDS:
         raise QueryError(
-            f"Nothing is said in {video.path.name} up to {time_seconds:g} s. "
-            f"`vidsearch captions show {video.path.name} --level transcript` has what is."
+            f"Nothing is said in {video.path.name} at {time_seconds:g} s. "
+            f"`vidsearch captions show {video.path.name} --level transcript` has what is, and when."
         )
-    line = before[-1]
     library.add_human_caption(video.id, line.start_seconds, line.end_seconds, words, kind="transcript")
     read_lines(library, by_models=False)
     return SpokenLine(line.start_seconds, line.end_seconds, words, is_human=True)
+
+
+def _seconds_between(line: SpokenLine, time_seconds: float) -> float:
+    """How far a time is from a line: 0 where it is said then."""
+    return max(line.start_seconds - time_seconds, time_seconds - line.end_seconds, 0.0)
 
 
 def _line(segment: Segment, is_human: bool) -> SpokenLine:

@@ -89,6 +89,8 @@ def show(
             return
         captions = opened.captions(video, level=level)
         _print_video(captions, as_json=as_json)
+        if captions.level == "transcript" and not captions.transcript and not as_json:
+            console.note(_why_nothing_is_said(opened, captions.video))
         if explain is not None:
             _explain(opened, captions.video, explain, overwrite=overwrite)
 
@@ -159,8 +161,12 @@ def _print_video(captions: VideoCaptions, *, as_json: bool) -> None:
 def _print_transcript(captions: VideoCaptions) -> None:
     for line in captions.transcript:
         console.say(f"{format_moment(line.start_seconds)}  {line.text}{' (yours)' if line.is_human else ''}")
-    if not captions.transcript:
-        console.note("This video has no transcript. Transcribe it with: vidsearch index --speech VIDEO")
+
+
+def _why_nothing_is_said(library: Library, video: Video) -> str:
+    if any(track.kind == "transcript" for track in library.store.tracks(video.id)):
+        return "Nothing is said in this video, or it has no sound."
+    return "This video has no transcript. Transcribe it with: vidsearch index --speech VIDEO"
 
 
 def caption(

@@ -53,14 +53,15 @@ class LibraryEditor(LibrarySearcher):
         them.
 
         Args:
-            moment: A video and a time at which the line is spoken: "talk.mp4@12.5".
+            moment: A video and a time at which the line is spoken: "talk.mp4@12.5". In a short pause, the
+                nearest line is corrected.
             text: The new text of the whole line.
 
         Returns:
             The corrected line.
 
         Raises:
-            QueryError: The text is empty, or nothing is said at this time or before it.
+            QueryError: The text is empty, or nothing is said within two seconds of this time.
             VideoNotFound: No video, or more than one, has this name.
         """
         from vidsearch.captions.transcript import correct_line
