@@ -147,6 +147,24 @@ def test_words_in_quotes_occur_just_so(library):
     assert ask(library, 'said:"question"') == ()  # "questions" is said, which without quotes would do
     assert len(ask(library, "said:question")) == 2
     assert spans(ask(library, 'said:"quest"*')) == spans(ask(library, "said:question"))
+    assert spans(ask(library, "said:“well hello”")) == [("a.mp4", 13.5, 15.0)]  # as a phone sets them
+
+
+def test_all_that_is_quoted_in_one_line_is_found(library):
+    """Each quote alone made 70%: two of one line made half of that, which counts as unsure."""
+    query = Query(text='said:"hello there" said:"questions"')
+    answer = search(library, query, encoders={COLOUR.space: COLOUR})
+    assert (answer.verdict, spans(answer.hits[:1])) == ("found", [("a.mp4", 3.2, 5.0)])
+
+
+@pytest.mark.parametrize("text", ["*", '""', "^ : ?", "“”"])
+def test_a_text_without_words_is_refused(text):
+    """A model of what words mean has lines that are near to anything: `*` found "Stop."."""
+    with pytest.raises(QueryError, match="has no word to look for"):
+        Query(text=text)
+    with pytest.raises(QueryError, match="has no word to look for"):
+        Query(text="a dog", then=(text,))
+    assert Query(text="👍").text == "👍"
 
 
 def test_all_parts_hold_in_the_best_moment(library):

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 PICTURES = "pictures"
 """Frames, compared with the query in each embedding space that the library has vectors in."""
+QUOTED = 0.95
+"""Probability that words which occur just as they are quoted are what was asked for. Whoever quotes asks for
+these very words; what is left is that a model heard or read them wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,13 @@ class EvidenceKind:
     has_vectors: bool = True
     """Whether its lines have text vectors; see `ingest.lines`."""
 
-    def confidences(self, shares: Float64) -> Float64:
-        """Probabilities in [0, 1] that segments with these shares of the words are what was asked for."""
-        return self.trust * shares**self.fall
+    def confidences(self, shares: Float64, *, as_quoted: bool = False) -> Float64:
+        """Probabilities in [0, 1] that segments with these shares of the words are what was asked for.
+
+        `as_quoted` says that they have what the query has in quotes, just so.
+        """
+        more = max(0.0, QUOTED - self.trust) if as_quoted and self.has_own_span else 0.0
+        return self.trust * shares**self.fall + more * (shares >= 1)
 
 
 _CORRECTIONS = (WordKind("caption", is_human=True),)

@@ -29,6 +29,8 @@ Asked: TypeAlias = Literal["words", "sentence", "pictures"]
 
 MAX_WEIGHT = 1000.0
 _FEW_WORDS = 2
+_QUOTES = str.maketrans(dict.fromkeys("“”„‟«»", '"'))
+"""Quotes as phones and word processors set them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,7 @@ class Query:
             return (self,)
         whole = replace(self, mode="auto", then=(), rerank=None)
         only_words = replace(
-            whole, text="-", images=(), like=(), plus=(), minus=(), vectors={}, more_like=(), less_like=()
+            whole, images=(), like=(), plus=(), minus=(), vectors={}, more_like=(), less_like=()
         )
         clauses: list[Query] = []
         for part in parts:
@@ -282,7 +284,7 @@ def _clean(text: str) -> str:
         raise QueryError(
             f"{text[:40]!r}... is {len(text):,} characters long; give {MAX_CHARACTERS:,} at most."
         )
-    return " ".join(NOT_TEXT.sub(" ", text).split())
+    return " ".join(NOT_TEXT.sub(" ", text).translate(_QUOTES).split())
 
 
 def _numbers(key: str, row: Iterable[float]) -> tuple[float, ...]:

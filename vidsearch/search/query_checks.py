@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -57,6 +58,8 @@ def _check_parts(query: Query) -> None:
         if query.minus or query.less_like:
             raise QueryError("The query says only what to avoid. Say also what to look for.")
         raise QueryError('The query is empty. Say what to look for, as in "a dog eating grass".')
+    if query.text and not any(map(_says_something, query.text)):
+        raise QueryError(f"{query.text!r} has no word to look for. Say what to look for in words.")
     for name in ("images", "like", "plus", "minus", "more_like", "less_like", "then", "parts"):
         if len(getattr(query, name)) > MAX_PARTS:
             raise QueryError(
@@ -80,6 +83,11 @@ def _check_parts(query: Query) -> None:
         raise QueryError(
             "Steps follow a text and nothing else: images, plus, minus and feedback do not go with --then."
         )
+
+
+def _says_something(character: str) -> bool:
+    """Whether a character is of a word, a number or an emoji."""
+    return character.isalnum() or unicodedata.category(character) == "So"
 
 
 def _check_numbers(query: Query) -> None:

@@ -16,6 +16,7 @@ import numpy as np
 
 from vidsearch.search.kinds import PICTURES, TEXT_KINDS, WINDOWS, EvidenceKind
 from vidsearch.search.meaning import judge
+from vidsearch.store.words import exact_phrases
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -190,7 +191,8 @@ class WordRetriever:
         ids, scores, shares = library.match_scores(
             asked.words, count, kinds=self.kind.tracks, where=asked.filter
         )
-        sure, is_exhausted = self.kind.confidences(shares), len(ids) < count
+        as_quoted = bool(exact_phrases(asked.words))
+        sure, is_exhausted = self.kind.confidences(shares, as_quoted=as_quoted), len(ids) < count
         by_words = sure
         lines = self.question.lines if self.kind.has_vectors else {}
         views = [
