@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,30 @@ def test_a_reader_that_fails_is_not_the_files_fault_and_the_next_run_goes_on(lib
     report = index(library, clip, reader=NumberReader())
     assert (report.num_resumed, report.failures) == (1, ())
     assert lines_of(library) == {"a.mp4": sorted(LINES)}
+
+
+@pytest.mark.parametrize(
+    ("unread", "unclear", "warnings"),
+    [
+        ((), range(1, 14), ["text on the screen from 0:01 on is unclear."]),
+        ((), (3, 6), []),
+        ((9,), range(1, 14), ["text on the screen from 0:11 on is in another script."]),
+    ],
+)
+def test_text_that_is_not_read_is_said(library, clip, unread, unclear, warnings):
+    """A few unclear pictures are those in which a line fades in; most of them are in another script."""
+
+    class Doubtful(NumberReader):
+        def read(self, image):
+            place = self.num_read
+            return replace(
+                super().read(image),
+                unread="in another script" if place in unread else None,
+                unclear="unclear" if place in unclear else None,
+            )
+
+    report = index(library, clip, reader=Doubtful())
+    assert list(report.warnings) == [f"{clip}: {warning}" for warning in warnings]
 
 
 def test_text_without_the_extra_is_one_clear_line(monkeypatch):

@@ -59,6 +59,26 @@ def test_a_portrait_picture_and_a_line_on_its_side_are_read(reader):
     assert [line.text for line in reader.read(portrait).lines] == ["Hello there"]
 
 
+@pytest.mark.parametrize("turns", [1, 3])
+def test_a_line_that_stands_on_end_is_read_from_either_side(reader, turns):
+    """Read from one side alone, what runs upwards was lost."""
+    (line,) = reader.read(np.ascontiguousarray(np.rot90(card("Hello there"), turns))).lines
+    assert line.text == "Hello there"
+
+
+def test_what_is_there_and_cannot_be_read_is_counted(reader):
+    upside_down = np.ascontiguousarray(np.rot90(card("Quarterly results"), 2))
+    assert reader.read(upside_down) == ocr.ReadText(num_unclear=1)
+
+
+def test_a_blurred_background_is_not_taken_for_a_script_that_is_not_read(reader):
+    """The detector found one line as large as the picture in it, which made a warning."""
+    noise = np.random.default_rng(0).integers(40, 120, (18, 32, 3), dtype=np.uint8)
+    blurred = np.asarray(Image.fromarray(noise).resize((1280, 720), Image.Resampling.BICUBIC))
+    assert len(list(reader._regions(blurred))) > 0
+    assert reader.read(blurred) == ocr.ReadText()
+
+
 def test_scripts_that_are_not_read_are_told_from_noise():
     legible = ["Room 12", "Δt = 5 μs", "東京タワー", "naïve", "100%"]
     assert [text for text in legible if not is_legible(text)] == []

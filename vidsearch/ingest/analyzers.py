@@ -94,6 +94,8 @@ class Legible:
     """Each with its "box" (left, top, right, bottom, as shares of the picture) and "score" as attributes."""
     unread: str | None = None
     """Why other text could not be read; completes a sentence that begins with "text"."""
+    unclear: str | None = None
+    """The same for lines that the reader is not sure of. A few are usual where text fades in and out."""
 
 
 @dataclass(frozen=True, slots=True)

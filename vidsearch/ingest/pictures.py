@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 CHUNK_FRAMES = 64
 """Frames of a video that become visible in one transaction."""
 
+_UNCLEAR_SHARE = 0.2
+"""Unclear lines are reported above this share of the pictures with readable text; fades alone have fewer."""
+
 
 class Lines:
     """Reads the text of a job's pictures, skipping those with unchanged text."""
@@ -40,6 +43,8 @@ class Lines:
         self._from_seconds = 0.0 if job.reading is None else job.reading.from_seconds
         self._seen: Signature | None = None
         self._first_unread: tuple[float, str] | None = None
+        self._first_unclear: tuple[float, str] | None = None
+        self._num_with_lines = self._num_unclear = 0
 
     def forget(self) -> None:
         """Read the next picture in any case, so that a run resumed there reads it, too."""
@@ -60,14 +65,21 @@ class Lines:
             raise ModelError(f"{type(error).__name__}: {error}", path=self._job.path) from error
         if read.unread is not None and self._first_unread is None:
             self._first_unread = frame.time_seconds, read.unread
+        if read.unclear is not None and self._first_unclear is None:
+            self._first_unclear = frame.time_seconds, read.unclear
+        self._num_with_lines += bool(read.lines)
+        self._num_unclear += read.unclear is not None
         return read.lines
 
     @property
     def remark(self) -> str | None:
         """The warning about text that was not read."""
-        if self._first_unread is None:
+        first = self._first_unread
+        if first is None and self._num_unclear > _UNCLEAR_SHARE * self._num_with_lines:
+            first = self._first_unclear
+        if first is None:
             return None
-        time_seconds, unread = self._first_unread
+        time_seconds, unread = first
         return f"{self._job.path}: text on the screen from {format_moment(time_seconds)} on is {unread}."
 
 

@@ -39,8 +39,12 @@ class ScreenText:
             Finding(line.text, {"box": [round(side, 4) for side in line.box], "score": round(line.score, 3)})
             for line in read.lines
         )
-        unread = f"in a script that is not read ({self._reader.scripts} are)" if read.num_unread else None
-        return Legible(lines, unread)
+        why = f"in a script that is not read ({self._reader.scripts} are)"
+        return Legible(
+            lines,
+            unread=why if read.num_unread else None,
+            unclear=f"unclear, or {why}" if read.num_unclear else None,
+        )
 
 
 @dataclass(eq=False, slots=True)

@@ -66,7 +66,9 @@ _JOINED_GAP = 0.7
 _TALL_GLYPH = 0.2
 """Share of the picture's height from which an ideograph on its own is a thing that looks like one."""
 _CLEAR_REGION = 0.7
-"""Mean probability from which a region that nothing is read in is text all the same, in another script."""
+"""Mean probability from which a region that nothing is read in is text all the same, ..."""
+_LONG_LINE = 3.0
+"""... where it is so many times as wide as high: blurred backgrounds are regions as large as the picture."""
 
 _NARROW = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
 """Full-width characters to those of ASCII."""
@@ -91,6 +93,8 @@ class ReadText:
     """From top to bottom."""
     num_unread: int = 0
     """Lines that are there, in a script that the model does not read."""
+    num_unclear: int = 0
+    """Lines that are there, and come out as letters that the model is not sure of."""
 
 
 class PPOcr:
@@ -110,15 +114,20 @@ class PPOcr:
 
     def read(self, image: UInt8Image) -> ReadText:
         """Read a picture, uint8 (height, width, 3) RGB."""
-        lines, num_unread = [], 0
+        lines, num_unread, num_unclear = [], 0, 0
         for quad, probability in self._regions(image):
-            text, score = self._recognize(_cut_out(image, quad))
+            ways = _upright(_cut_out(image, quad))
+            text, score = max(map(self._recognize, ways), key=lambda read: read[1])
+            height, width = ways[0].shape[:2]
+            is_line = probability >= _CLEAR_REGION and width >= _LONG_LINE * height
             if not is_legible(text):
-                num_unread += probability >= _CLEAR_REGION
-            elif score >= MIN_SCORE:
+                num_unread += is_line
+            elif score < MIN_SCORE:
+                num_unclear += is_line
+            else:
                 lines.append(TextLine(text, score, _box(quad, image)))
         joined = _joined(lines, image.shape[1] / image.shape[0])
-        return ReadText(tuple(line for line in joined if not is_thing(line)), num_unread)
+        return ReadText(tuple(line for line in joined if not is_thing(line)), num_unread, num_unclear)
 
     def _regions(self, image: UInt8Image) -> Iterator[tuple[Float32, float]]:
         """The corners of each line, (4, 2) in pixels from the top left one clockwise, and its probability."""
@@ -259,18 +268,25 @@ def _clockwise(corners: Float32) -> Float32:
 
 
 def _cut_out(image: UInt8Image, quad: Float32) -> UInt8Image:
-    """The picture within four corners, made straight; a line that stands on end is laid down."""
+    """The picture within four corners, made straight."""
     width = max(1, round(float(max(_distance(quad[0], quad[1]), _distance(quad[3], quad[2])))))
     height = max(1, round(float(max(_distance(quad[0], quad[3]), _distance(quad[1], quad[2])))))
     straight = np.array([[0, 0], [width, 0], [width, height], [0, height]], np.float32)
-    line: UInt8Image = cv2.warpPerspective(
+    straightened: UInt8Image = cv2.warpPerspective(
         image,
         cv2.getPerspectiveTransform(quad, straight),
         (width, height),
         flags=cv2.INTER_CUBIC,
         borderMode=cv2.BORDER_REPLICATE,
     )
-    return np.ascontiguousarray(np.rot90(line)) if height >= 1.5 * width else line
+    return straightened
+
+
+def _upright(line: UInt8Image) -> list[UInt8Image]:
+    """The ways in which a line may be upright: two for one that stands on end."""
+    if line.shape[0] < 1.5 * line.shape[1]:
+        return [line]
+    return [np.ascontiguousarray(np.rot90(line, turns)) for turns in (1, 3)]
 
 
 def _distance(one: Float32, other: Float32) -> float:
