@@ -29,7 +29,7 @@ class BeepAnalyzer:
     `heard` holds the start of each window that it was given.
     """
 
-    audio_track = None
+    audio_track: int | None = None
 
     def __init__(
         self,

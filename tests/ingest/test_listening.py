@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,22 @@ def test_another_model_takes_the_place_of_a_transcript_when_asked_to(library, cl
     ]
     library.prune_superseded()
     assert heard(library) == [("new", "active", spans(*TIMES))]
+
+
+def test_a_sound_track_that_is_not_there_takes_no_place(library, clip):
+    """Asked for track 2 of a file that has one, a run put an empty transcript in place of the whole one."""
+
+    class SecondTrack(BeepAnalyzer):
+        audio_track = 2
+
+        def track(self, plan):
+            return replace(super().track(plan), params={"audio_track": 2})
+
+    index(library, clip, stream_analyzers=[BeepAnalyzer()])
+    report = index(library, clip, stream_analyzers=[SecondTrack()], reindex=True)
+    assert (report.failures, report.warnings) == ((), (f"{clip}: has no sound track 2; it has 1",))
+    assert heard(library) == [("beeps", "active", spans(*TIMES))]
+    assert library.verify() == []
 
 
 def test_another_sampling_plan_hears_nothing_again(library, clip):

@@ -182,13 +182,16 @@ class VideosInWork:
             self._progress.warn(f"{opened.path}: {note}")
 
     def _end_sound(self, opened: OpenVideo, done: SoundDone) -> None:
-        del opened.hearings[done.hearing.track_id]
+        track_id = done.hearing.track_id
+        del opened.hearings[track_id]
         if isinstance(done.error, NoSound):
             self._progress.pass_over_sound(opened.path, done.error)
-        if done.error is None or isinstance(done.error, NoSound):
+        if isinstance(done.error, NoSound) and self._would_hide_words(opened, track_id):
+            self._library.remove_track(track_id)
+        elif done.error is None or isinstance(done.error, NoSound):
             self._library.finish_video(
                 opened.video.id,
-                [done.hearing.track_id],
+                [track_id],
                 shows=self._shows,
                 lease=opened.lease,
                 gives_back=not (opened.hearings or opened.has_pictures_left),
@@ -196,6 +199,15 @@ class VideosInWork:
         else:
             opened.sound_error = done.error
         self._close_if_done(opened, done.job)
+
+    def _would_hide_words(self, opened: OpenVideo, track_id: int) -> bool:
+        """Whether an empty track would take the place of one that is not: that of another sound track."""
+        tracks = self._library.tracks(opened.video.id)
+        (empty,) = (track for track in tracks if track.id == track_id)
+        return any(
+            track.state == "active" and track.num_segments and empty.spec.replaces(track.spec)
+            for track in tracks
+        )
 
     def _finish(self, opened: OpenVideo, job: VideoJob) -> None:
         if job.has_pictures:
