@@ -221,6 +221,8 @@ class LoudSpeaker:
     model = "loud"
     weights_digest = "loud-1"
     languages: Sequence[str] = ("en", "de", "la")
+    probability = 0.9
+    """Of each word."""
 
     def __init__(
         self, *, sample_rate: int = 100, on_words: Callable[[Float32], None] = lambda _: None
@@ -244,7 +246,12 @@ class LoudSpeaker:
         self._on_words(sound)
         self.heard.append((len(sound) / self.sample_rate, language))
         return [
-            SpokenWord(start + second, start + second + 0.8, f" word{',' if second % 5 == 4 else ''}", 0.9)
+            SpokenWord(
+                start + second,
+                start + second + 0.8,
+                f" word{',' if second % 5 == 4 else ''}",
+                self.probability,
+            )
             for start, end in self._loud(sound)
             for second in range(round(end - start))
         ]

@@ -117,6 +117,21 @@ def test_a_language_that_is_not_certain_is_said_once():
     assert [note for each in analyzed(spoken((10, 0.2)), language="en") for note in each.notes] == []
 
 
+def test_words_that_are_doubtful_are_said_to_be():
+    """German through an English model became fluent English, and nothing said so."""
+
+    class Unsure(LoudSpeaker):
+        probability = 0.46
+        languages = ("en",)
+
+    notes = [note for each in analyzed(spoken((70, 0.3)), transcriber=Unsure()) for note in each.notes]
+    assert notes == [
+        "what was heard is doubtful, its words 46% sure on average; the model knows en alone: "
+        "another --speech-model may hear more"
+    ]
+    assert [note for each in analyzed(spoken((5, 0.3)), transcriber=Unsure()) for note in each.notes] == []
+
+
 @pytest.fixture(scope="module")
 def whisper():
     return load_transcriber(str(whisper_folder()), device=Device("cpu", "fp32"), num_threads=1)

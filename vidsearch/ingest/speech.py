@@ -40,6 +40,10 @@ _SENTENCE_PAUSE_SECONDS = 1.5
 _OTHER_LANGUAGE_PROBABILITY = 0.8
 """Probability from which a passage counts as being in another language than the rest."""
 _SURE_LANGUAGE_PROBABILITY = 0.5
+_CLEAR_WORDS = 0.65
+"""Mean probability of a video's words below which they are reported as doubtful, if there are at least ..."""
+_FEW_WORDS = 10
+"""... so many. Measured by `benchmarks/doubtful_speech.py`."""
 
 _SENTENCE_END = re.compile(r"[.!?…。！？][\"'”’»)]*$")
 _CLAUSE_END = re.compile(r"[,;:，、；：–—][\"'”’»)]*$")
@@ -137,6 +141,8 @@ class _Listener:
         self._before = list(before)
         self._votes = _Votes()
         """Language votes of all that this run transcribed."""
+        self._probabilities: list[float] = []
+        """Of each word that this run transcribed."""
 
     def sentences(self, window: _Window) -> tuple[SegmentRecord, ...]:
         """Transcribe a window."""
@@ -160,20 +166,37 @@ class _Listener:
                 about["heard_language"] = [heard[place][0], round(heard[place][1], 3)]
             sentences = _sentences(list(_within(words, passage)))
             written += [_record(sentence, window.start_seconds, about) for sentence in sentences]
+            self._probabilities += [word.probability for word in words]
         self._before += written
         return tuple(written)
 
     def notes(self) -> tuple[str, ...]:
-        """The warning about an uncertain language, at the end."""
+        """The warnings about an uncertain language and doubtful words, at the end."""
+        return tuple(note for note in (self._doubtful_language(), self._doubtful_words()) if note)
+
+    def _doubtful_language(self) -> str | None:
         if not self._votes.by_language:
-            return ()
+            return None
         language = self._votes.most
         probability = self._votes.by_language[language] / self._votes.seconds
         if probability >= _SURE_LANGUAGE_PROBABILITY:
-            return ()
+            return None
         return (
             f"which language is spoken is not certain ({language}, with a probability of {probability:.0%}): "
-            "say it with --language",
+            "say it with --language"
+        )
+
+    def _doubtful_words(self) -> str | None:
+        if len(self._probabilities) < _FEW_WORDS:
+            return None
+        probability = sum(self._probabilities) / len(self._probabilities)
+        if probability >= _CLEAR_WORDS:
+            return None
+        known = self._transcriber.languages
+        why = f"; the model knows {known[0]} alone" if len(known) == 1 else ""
+        return (
+            f"what was heard is doubtful, its words {probability:.0%} sure on average{why}: "
+            "another --speech-model may hear more"
         )
 
     def _languages(
