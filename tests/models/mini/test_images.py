@@ -1,9 +1,9 @@
-"""Black bars, which are no part of a picture."""
+"""What is seen of a picture before the tower looks at it: its black bars, and whether it has colours."""
 
 import numpy as np
 import pytest
 
-from vidsearch.models.mini.images import without_bars
+from vidsearch.models.mini.images import is_grey, without_bars
 
 
 def framed(*, above=0, below=0, left=0, right=0, step=1):
@@ -56,3 +56,12 @@ def title():
 )
 def test_all_else_is_left_as_it_is(picture):
     assert without_bars(picture) is picture
+
+
+def test_a_picture_without_colours_is_grey():
+    rng = np.random.default_rng(0)
+    picture = np.repeat(rng.integers(0, 256, (200, 300, 1)), 3, axis=2).astype(np.int64)
+    decoded = np.clip(picture + rng.integers(-1, 2, picture.shape), 0, 255).astype(np.uint8)
+    assert is_grey(decoded)
+    decoded[:60, :90, 0] = 255 - decoded[:60, :90, 0] // 4
+    assert not is_grey(decoded)

@@ -131,6 +131,13 @@ class TestCaptioner:
         said = [caption.text for caption in captioner.captions(framed)]
         assert said == ["a picture of a cup of coffee", "a picture of a rocket"]
 
+    def test_a_grey_picture_has_no_colours(self, captioner, photographs):
+        """A man in an old film wore a blue shirt."""
+        grey = np.repeat(photographs["astronaut"].mean(axis=2, keepdims=True), 3, axis=2).astype(np.uint8)
+        parts = [grey[top:bottom] for top, bottom in ((0, 300), (0, 400), (100, 512))]
+        said = {word for caption in captioner.captions(parts) for word in caption.tokens}
+        assert said.isdisjoint({"red", "blue", "green", "yellow", "orange", "brown", "pink", "purple"})
+
     def test_attention_has_a_map_per_word(self, captioner, photographs):
         (maps,) = captioner.attention([photographs["chelsea"]], [("a", "cat", "xylophonist")])
         assert maps.shape == (3, 9, 9)

@@ -17,7 +17,7 @@ from vidsearch.models.mini.decoder import CaptionDecoder
 from vidsearch.models.mini.embedder import GRID, ImageFeatures, ImageTower
 from vidsearch.models.mini.evidence import Evidence, Seen
 from vidsearch.models.mini.graphics import Graphics
-from vidsearch.models.mini.images import SIDE_PIXELS, without_bars
+from vidsearch.models.mini.images import SIDE_PIXELS, is_grey, without_bars
 from vidsearch.models.mini.naming import (
     ANIMAL_WORDS,
     Noun,
@@ -51,6 +51,13 @@ next through that another front"""
 _OF_PLACE_AND_NUMBER = "it over up down out off behind other one around along under"
 # Words that may come twice in a caption: they join, and name nothing.
 _FUNCTION_WORDS = frozenset(_LINKING.split()) | frozenset(_OF_PLACE_AND_NUMBER.split())
+# What no picture without colours shows.
+_COLOURS = frozenset(
+    """
+    red orange yellow green blue purple violet pink brown tan beige golden turquoise teal maroon colorful
+    colored multicolored multi-colored
+    """.split()  # noqa: SIM905
+)
 # Words that something must follow.
 _NEVER_LAST = frozenset(_LINKING.split()) | {"wearing", "two", "three"}
 # So many images are searched at a time: more take more memory, and no less time each.
@@ -113,6 +120,7 @@ class MiniCaptioner:
         self._never_last = frozenset(number[w] for w in _NEVER_LAST if w in number)
         self._of_people = self._mask(PEOPLE | OF_PEOPLE)
         self._of_animals = self._mask(ANIMAL_WORDS)
+        self._of_colours = self._mask(_COLOURS)
         self._male, self._female = ([number[w] for w in words if w in number] for words in (MALE, FEMALE))
         self._num_beams = num_beams
         self.weights_digest = weights.all_digest(folder)
@@ -151,7 +159,9 @@ class MiniCaptioner:
             strange = features.strangeness()
             seen = self._evidence.seen(features, strange)
             graphics = self._graphics.seen(features)
-            found = self._search(features, seen, np.array([graphic is None for graphic in graphics]))
+            photographed = np.array([graphic is None for graphic in graphics])
+            grey = np.array([is_grey(image) for image in images[len(out) : len(out) + len(graphics)]])
+            found = self._search(features, seen, photographed=photographed, grey=grey)
             expected = self._consensus.expected(features)
             pictures = [
                 _Picture(
@@ -194,20 +204,27 @@ class MiniCaptioner:
         return out
 
     def _search(
-        self, features: ImageFeatures, seen: Seen, photographed: npt.NDArray[np.bool_]
+        self,
+        features: ImageFeatures,
+        seen: Seen,
+        *,
+        photographed: npt.NDArray[np.bool_],
+        grey: npt.NDArray[np.bool_],
     ) -> list[list[Hypothesis]]:
-        """Sentences about each image that name nobody, and no animal, that is not seen.
+        """Sentences about each image that name nobody, no animal and no colour that is not seen.
 
-        None about an image that shows neither, and none about one that was drawn: of what else there is the
-        decoder knows too little.
+        None about an image that shows nobody and no animal, and none about one that was drawn: of what else
+        there is the decoder knows too little.
         """
         found: list[list[Hypothesis]] = [[] for _ in seen.people]
         worth = np.flatnonzero((seen.people | seen.animals) & photographed)
         for start in range(0, len(worth), _SEARCHED):
             rows = worth[start : start + _SEARCHED]
             pictures = self._decoder.pictures(features, rows)
-            banned = (~seen.people[rows, None] & self._of_people) | (
-                ~seen.animals[rows, None] & self._of_animals
+            banned = (
+                (~seen.people[rows, None] & self._of_people)
+                | (~seen.animals[rows, None] & self._of_animals)
+                | (grey[rows, None] & self._of_colours)
             )
             searched = beam_search(
                 self._decoder.steps(pictures), len(rows), banned=banned,

@@ -45,7 +45,9 @@ def squeeze(images: Sequence[UInt8Image]) -> UInt8Image:
 _BLACK = 24
 """The brightest that bars are."""
 _LINES = 144
-"""Of so many lines, or a few more, an image's bars are told."""
+"""Of so many lines, or a few more, an image's bars and its colours are told."""
+_GREY = 3
+"""So far apart are a grey image's channels on average, at the most: decoding leaves a little."""
 _LEAST_BAR, _LEAST_BETWEEN = 0.03, 0.25
 """How wide a bar is, and what is between two, at the least: shares of the image's side."""
 
@@ -62,6 +64,13 @@ def without_bars(image: UInt8Image) -> UInt8Image:
     if rows == columns == slice(None):
         return image
     return image[_scaled(rows, step), _scaled(columns, step)]
+
+
+def is_grey(image: UInt8Image) -> bool:
+    """Whether an image has no colours, as old films and infrared cameras have none."""
+    step = max(1, min(image.shape[:2]) // _LINES)
+    shown = image[::step, ::step]
+    return float((shown.max(axis=2) - shown.min(axis=2)).mean()) <= _GREY
 
 
 def _between_bars(lit: npt.NDArray[np.float64]) -> slice:
