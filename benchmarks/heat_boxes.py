@@ -5,8 +5,8 @@
 A map hits where its highest cell's middle is in one of the object's boxes (the pointing game of Zhang et
 al., ECCV 2016, arXiv:1608.00507). The boxes of `heat_boxes.json` were drawn by eye, on photographs that
 scikit-image ships and on frames of sample videos. With `--images` and `--package`, the npm tarball that
-`training/mini/detector.py` names, each object that a detector finds in a folder of photographs is asked for
-too, by its class's name.
+`training/mini/detector.py` names, each class of objects that a detector finds in a photograph of a folder is
+asked for too, by its name: any of its objects will do.
 
 The maps: each cell's share of the similarity (`MiniEmbedder.grid`), what `vidsearch` draws (`MiniExplainer`),
 and the picture's middle. `area` is how often a random cell hits.
@@ -60,14 +60,16 @@ def drawn(videos: Path) -> Iterator[Case]:
 
 
 def detected(images: Path, package: Path) -> Iterator[Case]:
-    """Each object that a detector finds, of 1 to 35 % of the picture."""
+    """Each class of objects that a detector finds in a picture, of 1 to 35 % of it each."""
     detector = Detector(package, num_threads=2)
     for path in sorted(images.iterdir()):
         image = read_rgb(path)
+        objects: dict[str, list[Box]] = {}
         for box in detector.boxes(image, at_least=_LEAST_SCORE):
             if _LEAST_AREA <= (box.right - box.left) * (box.bottom - box.top) <= _MOST_AREA:
-                name = CLASSES[box.label]
-                yield Case(image, f"{'an' if name[0] in 'aeiou' else 'a'} {name}", [box])
+                objects.setdefault(CLASSES[box.label], []).append(box)
+        for name, boxes in objects.items():
+            yield Case(image, f"{'an' if name[0] in 'aeiou' else 'a'} {name}", boxes)
 
 
 def hits(heat: Map, boxes: list[Box]) -> bool:
