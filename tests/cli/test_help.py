@@ -1,6 +1,8 @@
 """Every command explains itself, quickly, and the docs name all of them."""
 
 import inspect
+import re
+import shlex
 import subprocess
 import sys
 
@@ -43,6 +45,17 @@ def test_help_has_a_summary_and_an_example_that_calls_the_command(words):
     assert result.exit_code == 0
     assert "Example" in result.output
     assert f"vidsearch {words}" in result.output
+
+
+@pytest.mark.parametrize("words", COMMANDS)
+def test_examples_are_understood(words):
+    """They are only parsed: their files and libraries are made up."""
+    examples = re.findall(r"`vidsearch ([^`<]+)", COMMANDS[words].help or "")
+    own = [given for given in map(shlex.split, examples) if given[: len(words.split())] == words.split()]
+
+    assert own
+    for given in own:
+        COMMANDS[words].make_context(words, given[len(words.split()) :])
 
 
 @pytest.mark.parametrize("words", COMMANDS)

@@ -38,3 +38,12 @@ def test_a_video_with_a_hole_is_damaged_and_another_is_whole(tmp_path: Path) -> 
     assert run.exit_code == 0, run.output
     states = {line.split()[-1].rpartition("/")[2]: line.split()[-2] for line in run.stdout.splitlines()[1:]}
     assert states == {"hole.mkv": "damaged", "whole.mkv": "whole"}
+
+
+def test_info_says_what_the_vectors_are_of(run, sample_library):
+    """They were of nothing, or of "ocr lines"."""
+    shown = run("info", "--library", sample_library).stdout
+
+    assert [line.split(maxsplit=1)[1] for line in shown.splitlines() if line.startswith("vectors")] == [
+        "mini, 384 dimensions, of frames"
+    ]

@@ -142,18 +142,26 @@ def info(library: options.LibraryPath = options.DEFAULT_LIBRARY, as_json: option
             ("captions", f"{facts.num_captions:,}"),
             ("failed files", f"{facts.num_failures:,}"),
             ("models", describe_models(facts.models) if facts.models else "none yet"),
-            *(("space", _described(space)) for space in facts.spaces),
+            *(("vectors", _described(space)) for space in facts.spaces),
             ("on disk", f"{facts.size_bytes / 1e6:,.1f} MB, format {facts.format_version}"),
         ),
         header=("library", str(facts.path)),
     )
 
 
-_OF_KIND = {"frames": "", "clip": ", of moving pictures", "sound": ", of sound"}
+_OF_KIND = {
+    "clip": "motion",
+    "sound": "sounds",
+    "transcript": "speech",
+    "ocr": "screen text",
+    "subtitle": "subtitles",
+    "chapter": "chapters",
+    "caption": "corrections",
+}
 
 
 def _described(space: EmbeddingSpace) -> str:
-    return f"{space.model}, {space.dim} dimensions{_OF_KIND.get(space.kind, f', of {space.kind} lines')}"
+    return f"{space.model}, {space.dim} dimensions, of {_OF_KIND.get(space.kind, space.kind)}"
 
 
 def tracks(
