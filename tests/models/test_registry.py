@@ -170,10 +170,19 @@ class TestUnavailable:
         with pytest.raises(ModelUnavailable, match=named):
             load_embedder(str(folder), device=CPU)
 
+    def test_a_folder_of_links_that_lead_nowhere_says_how_to_copy(self, tmp_path, tiny):
+        """As `cp -r` makes of a folder of the hub's cache."""
+        folder = tmp_path / "copied"
+        folder.mkdir()
+        for path in tiny.clip.iterdir():
+            (folder / path.name).symlink_to(f"../../blobs/{path.name}")
+        with pytest.raises(ModelUnavailable, match=r"cp -rL"):
+            load_embedder(str(folder), device=CPU)
+
     @pytest.mark.parametrize(
         ("config", "reason"),
         [
-            ({"model_type": "bert"}, "'bert' model"),
+            ({"model_type": "bert"}, "'bert' model. Supported are CLIP, .* PE-AV, .* Qwen3-VL in the"),
             ({"model_type": "siglip2"}, "NaFlex"),
             (
                 {"model_type": "blip", "architectures": ["BlipForQuestionAnswering"]},

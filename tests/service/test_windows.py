@@ -90,6 +90,24 @@ def test_windows_are_added_to_what_is_indexed_remembered_and_searched(
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 
+def test_a_model_that_is_named_takes_the_place_of_the_librarys(tmp_path: Path, tiny: Path, video: Path):
+    """Guards against passing over --moving-model where the library has a model of moving pictures."""
+    xclip, pe = str(tiny / "xclip"), str(tiny / "pe")
+    with Library.create(tmp_path / "library") as library:
+        library.index(video, models="mini", captions=False, moving_model=xclip, device="cpu")
+        assert library.store.models == LibraryModels(("mini",), "mini", (xclip,))
+        library.index(video, captions=False, moving=True, device="cpu")  # the library's own
+        assert library.store.models == LibraryModels(("mini",), "mini", (xclip,))
+        assert made(library) == {"clip": [(0.0, 4.0), (4.0, 8.0)]}
+        report = library.index(video, captions=False, moving_model=pe, device="cpu")
+        assert (report.num_indexed, report.failures) == (1, ())
+        assert library.store.models == LibraryModels(("mini",), "mini", (pe,))
+        with pytest.raises(ModelUnavailable, match="is no video embedder"):
+            library.index(video, moving_model=str(tiny / "clap"))
+        library.index(video, moving=False, moving_model=xclip)
+        assert library.store.models == LibraryModels(("mini",), "mini")
+
+
 def test_models_of_the_list_are_taken_by_what_they_do(tmp_path: Path, tiny: Path, video: Path):
     with Library.create(tmp_path / "library") as library:
         library.index(video, models=f"mini,{tiny / 'xclip'},{tiny / 'clap'}", captions=False, device="cpu")

@@ -48,7 +48,10 @@ def index_settings(
             "[default: as in the library]",
         ),
     ] = None,
-    moving_model: Annotated[str, options.model_option(help="Model for --moving.")] = "xclip",
+    moving_model: Annotated[
+        str | None,
+        options.model_option(help="Model for --moving. [default: as in the library, else xclip]"),
+    ] = None,
     sounds: Annotated[
         bool | None,
         options.model_option(
@@ -56,7 +59,10 @@ def index_settings(
             help="Also embed short windows of sound. [default: as in the library]",
         ),
     ] = None,
-    sound_model: Annotated[str, options.model_option(help="Model for --sounds.")] = "clap",
+    sound_model: Annotated[
+        str | None,
+        options.model_option(help="Model for --sounds. [default: as in the library, else clap]"),
+    ] = None,
     captions: Captions = True,
     caption_every: CaptionEvery = "novel",
     text: Annotated[

@@ -27,6 +27,7 @@ def list_models(as_json: options.AsJson = False) -> None:
 
     Example: `vidsearch models list`
     """
+    from vidsearch.models.known import FAMILIES
     from vidsearch.models.registry import known_models
 
     entries = known_models()
@@ -45,7 +46,7 @@ def list_models(as_json: options.AsJson = False) -> None:
         optional=(5, 4, 1),
         whole=frozenset({0}),
     )
-    console.note("Any CLIP, SigLIP or BLIP checkpoint works too: give its Hugging Face id or its folder.")
+    console.note(f"Other checkpoints work too, by Hugging Face id or folder: {FAMILIES}.")
 
 
 def pull(
@@ -53,7 +54,7 @@ def pull(
         list[str],
         typer.Argument(
             metavar="NAMES...",
-            help="Models to download: names from `vidsearch models list`, Hugging Face ids, or all (40 GB).",
+            help="Models to download: names from `vidsearch models list`, Hugging Face ids, or all (45 GB).",
             show_default=False,
         ),
     ],

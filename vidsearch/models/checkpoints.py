@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import ModelUnavailable
 from vidsearch.models.configs import DualConfig, Family, read_dual_config
+from vidsearch.models.known import FAMILIES
 from vidsearch.models.pe_config import MODEL_TYPES as PE_MODEL_TYPES
 from vidsearch.models.pe_config import check_pe, pe_space, read_pe_config
 from vidsearch.models.preprocess import Preprocessing
@@ -73,8 +74,8 @@ def family_of(checkpoint: Checkpoint) -> Family:
             "supported: use one of fixed resolution, such as google/siglip2-base-patch16-224."
         )
     raise ModelUnavailable(
-        f"{checkpoint.model} is a {str(model_type)[:60]!r} model. Supported are CLIP, SigLIP, MetaCLIP 2 "
-        f"and BLIP models in the layout of the transformers library, and open_clip's vision transformers."
+        f"{checkpoint.model} is a {str(model_type)[:60]!r} model. Supported are {FAMILIES} in the layout of "
+        "the transformers library, open_clip's vision transformers, and Whisper in CTranslate2's layout."
     )
 
 

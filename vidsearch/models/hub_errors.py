@@ -120,7 +120,7 @@ def _unreachable(hub_id: str, reason: str) -> ModelUnavailable:
         f"Tried the cache {constants.HF_HUB_CACHE} and the hub {constants.ENDPOINT} ({reason}).\n"
         f"Go on in one of these ways:\n"
         f"  - on a connected machine run `vidsearch models pull {hub_id}`, then copy the folder that "
-        f"`vidsearch models where {hub_id}` shows\n"
+        f"`vidsearch models where {hub_id}` shows (cp -rL: its files are links)\n"
         f"  - name such a folder where {hub_id} is named\n"
         f"  - for pictures and captions, use the built-in models, which need no download: --models mini"
     )

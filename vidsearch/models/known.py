@@ -11,6 +11,9 @@ from vidsearch.models import weights
 if TYPE_CHECKING:
     from vidsearch.models.checkpoints import Role
 
+FAMILIES = "CLIP, SigLIP, MetaCLIP 2, X-CLIP, CLAP, PE-AV, BLIP, Florence-2, SmolVLM2 and Qwen3-VL"
+"""Whose checkpoints work by a hub id or a folder, in the layout of transformers."""
+
 MINI = "mini"
 MINI_FOLDER = Path(__file__).parent / MINI
 

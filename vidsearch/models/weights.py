@@ -116,10 +116,12 @@ def from_folder(folder: Path) -> Checkpoint:
     except (OSError, RuntimeError) as error:  # RuntimeError: ~name of a user that there is not
         raise ModelUnavailable(f"{folder} cannot be read: {error}.") from error
     if missing:
-        raise ModelUnavailable(
-            f"{folder} is not a whole checkpoint: it lacks {', '.join(missing)}. "
-            "Copy every file of the folder that `vidsearch models where NAME` shows on a machine that has it."
+        how = (
+            "Copy every file of the folder that `vidsearch models where NAME` shows on a machine that has it"
         )
+        if any(path.is_symlink() and not path.exists() for path in folder.iterdir()):
+            how += ", and what its links lead to (cp -rL): here are links to files that were not copied"
+        raise ModelUnavailable(f"{folder} is not a whole checkpoint: it lacks {', '.join(missing)}. {how}.")
     hub_name = next((part for part in folder.absolute().parts if part.startswith("models--")), None)
     model = hub_name.removeprefix("models--").replace("--", "/", 1) if hub_name else folder.absolute().name
     return Checkpoint(model=model, folder=folder)

@@ -24,13 +24,14 @@ class IndexSettings(TypedDict, total=False):
     """Whether to read the text on the screen. Default: False. Needs the extra "text"."""
     moving: bool | None
     """Whether to embed windows of a few seconds of moving pictures, for what no single frame shows. Default:
-    as before in this library."""
-    moving_model: str
-    """The model for moving pictures. Default: "xclip"."""
+    as before in this library, or True if `moving_model` is given."""
+    moving_model: str | None
+    """The model for moving pictures. Default: the library's, or "xclip"."""
     sounds: bool | None
-    """Whether to embed windows of a few seconds of sound. Default: as before in this library."""
-    sound_model: str
-    """The model for sounds. Default: "clap"."""
+    """Whether to embed windows of a few seconds of sound. Default: as before in this library, or True if
+    `sound_model` is given."""
+    sound_model: str | None
+    """The model for sounds. Default: the library's, or "clap"."""
     speech: bool | None
     """Whether to transcribe speech. Default: in a new library, or with `models="auto"`, if Whisper is
     installed on this machine. Needs the extra "speech"."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from vidsearch.errors import JobNotFound, PathNotAllowed, QueryError, VidsearchError
 from vidsearch.service.describing import DEFAULT_DESCRIBER
+from vidsearch.service.models import window_models
 from vidsearch.service.received import check_models_are_here
 
 if TYPE_CHECKING:
@@ -272,12 +273,11 @@ class Jobs:
                 f"there with `vidsearch models pull {options.speech_model}`."
             )
         asked = options.models
-        if asked.moving or asked.sounds:
+        if any((asked.moving, asked.moving_model, asked.sounds, asked.sound_model)):
             kept = self._library.store.models
-            if asked.moving and not (kept and kept.moving):
-                check_models_are_here(asked.moving_model)
-            if asked.sounds and not (kept and kept.sounds):
-                check_models_are_here(asked.sound_model)
+            moving, sounds = window_models(asked, kept)
+            new = {*moving, *sounds}.difference(() if kept is None else (*kept.moving, *kept.sounds))
+            check_models_are_here(*sorted(new))
 
     def _allowed(self, path: str) -> Path:
         """Return the real path of a file in one of the folders. Other paths are not even accessed."""

@@ -44,11 +44,14 @@ class ModelOptions:
     num_beams: int | None = None
     prompt: str | None = None
     moving: bool | None = None
-    """Whether to embed windows of moving pictures; None to do as before in the library."""
-    moving_model: str = "xclip"
+    """Whether to embed windows of moving pictures; None to do as before in the library, or to do it where
+    `moving_model` is given."""
+    moving_model: str | None = None
+    """None for the library's, or "xclip"."""
     sounds: bool | None = None
-    """Whether to embed windows of sound; None to do as before in the library."""
-    sound_model: str = "clap"
+    """Whether to embed windows of sound; None likewise."""
+    sound_model: str | None = None
+    """None for the library's, or "clap"."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,20 +99,39 @@ def choose_models(store: Store | None, options: ModelOptions) -> LibraryModels:
 
 
 def _with_windows(models: LibraryModels, kept: LibraryModels | None, options: ModelOptions) -> LibraryModels:
-    """Add the models for moving pictures and for sound: the options', or the library's."""
+    """Add the models for moving pictures and for sound: the options', or the library's.
+
+    Raises ModelUnavailable for a model of another kind.
+    """
     from vidsearch.models.choosing import window_model
 
-    moving, sounds = models.moving, models.sounds
-    if options.moving and not moving:
-        moving = (window_model(options.moving_model, "video embedder"),)
-    if options.sounds and not sounds:
-        sounds = (window_model(options.sound_model, "sound embedder"),)
-    if kept is not None:
-        moving, sounds = moving or kept.moving, sounds or kept.sounds
-    return replace(
-        models,
-        moving=() if options.moving is False else moving,
-        sounds=() if options.sounds is False else sounds,
+    moving, sounds = window_models(options, models, kept)
+    if moving not in (models.moving, kept and kept.moving):
+        moving = tuple(window_model(name, "video embedder") for name in moving)
+    if sounds not in (models.sounds, kept and kept.sounds):
+        sounds = tuple(window_model(name, "sound embedder") for name in sounds)
+    return replace(models, moving=moving, sounds=sounds)
+
+
+def window_models(
+    options: ModelOptions, *found: LibraryModels | None
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the models for moving pictures and for sound: those that the options name, else the
+    first that are found, else the default ones if they are wanted."""
+
+    def chosen(
+        is_wanted: bool | None, name: str | None, default: str, have: list[tuple[str, ...]]
+    ) -> tuple[str, ...]:
+        if is_wanted is False:
+            return ()
+        if name is not None:
+            return (name,)
+        return next(filter(None, have), (default,) if is_wanted else ())
+
+    have = [models for models in found if models is not None]
+    return (
+        chosen(options.moving, options.moving_model, "xclip", [models.moving for models in have]),
+        chosen(options.sounds, options.sound_model, "clap", [models.sounds for models in have]),
     )
 
 
