@@ -10,6 +10,7 @@ import pytest
 
 from tests import postgres
 from vidsearch import Library
+from vidsearch.store.store import Store
 
 REPOSITORY = Path(__file__).parents[1]
 SHARED = REPOSITORY.parent / "shared"
@@ -22,6 +23,13 @@ def real_videos() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real videos at {folder}")
     return folder
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Store]:
+    """An empty library in a folder."""
+    with Store.open(tmp_path / "library", create=True) as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

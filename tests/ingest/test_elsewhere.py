@@ -44,12 +44,6 @@ def server(tmp_path: Path) -> Iterator[FileServer]:
         yield opened
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
-
-
 def index(library: Store, *paths: Path, **options: Any) -> IngestReport:
     return ingest(
         library,

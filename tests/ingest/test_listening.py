@@ -7,7 +7,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,12 +28,6 @@ from vidsearch.tracks import SegmentRecord
 from vidsearch.types import SamplingPlan
 
 TIMES = (0.5, 3.0, 5.5, 8.0)
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture

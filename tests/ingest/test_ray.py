@@ -54,12 +54,6 @@ def folder(tmp_path: Path) -> Path:
     return clips(tmp_path / "videos", [8, 8, 8, 8])
 
 
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
-
-
 def made_here(folder: Path) -> Contents:
     with Store.open(folder.parent / "here", create=True) as library:
         index(library, folder)

@@ -25,12 +25,6 @@ TWICE_A_SECOND = SamplingPlan(fps=2)
 
 
 @pytest.fixture
-def library(tmp_path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """Three clips of a few seconds: red then blue, green, and yellow with a cyan end."""
     folder = tmp_path / "videos"

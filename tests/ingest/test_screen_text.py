@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -85,12 +84,6 @@ def test_a_letter_is_a_change(before, now):
     seen = [legible_signature(card("", "", before)), legible_signature(card("", "", now))]
     assert shows_same_text(seen[0], seen[0])
     assert not shows_same_text(*seen)
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture

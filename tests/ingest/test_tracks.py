@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,12 +32,6 @@ class BrokenCaptioner(ColourCaptioner):
         if self.num_images:
             raise RuntimeError("the model broke")
         return super().captions(images)
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,12 +23,6 @@ from vidsearch.types import AudioBlock, Frame, SamplingPlan
 
 if TYPE_CHECKING:
     from vidsearch.types import UInt8Image
-
-
-@pytest.fixture
-def library(tmp_path: Path) -> Iterator[Store]:
-    with Store.open(tmp_path / "library", create=True) as opened:
-        yield opened
 
 
 def square(*, left: int, size: int = 16) -> UInt8Image:

@@ -15,17 +15,10 @@ from tests.search.libraries import COLOUR, USUAL, add_video, unit
 from vidsearch.errors import ModelError, ModelUnavailable, QueryError, VideoNotFound
 from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import EmbeddingSpace, FrameFilter, Shot
 
 ENCODERS = {COLOUR.space: COLOUR}
-
-
-@pytest.fixture
-def library(tmp_path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from vidsearch.models.mini import MiniTextEncoder
 from vidsearch.search.engine import Searcher
 from vidsearch.search.kinds import reason
 from vidsearch.search.query import Query
-from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import FrameFilter
 
@@ -34,12 +33,6 @@ PARAPHRASES = (
 @pytest.fixture(scope="module")
 def mini():
     return MiniTextEncoder(num_threads=1)
-
-
-@pytest.fixture
-def library(tmp_path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
 
 
 def say(library, path, lines, spec=TRANSCRIPT):

@@ -15,17 +15,10 @@ from vidsearch.search.engine import Searcher, search
 from vidsearch.search.query import Query
 from vidsearch.search.retrievers import RETRIEVERS
 from vidsearch.store.matrix import Rows
-from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec
 from vidsearch.types import FrameFilter
 
 ENCODERS = {COLOUR.space: COLOUR}
-
-
-@pytest.fixture
-def library(tmp_path):
-    with Store.open(tmp_path / "library", create=True) as library:
-        yield library
 
 
 @pytest.fixture
