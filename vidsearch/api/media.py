@@ -46,6 +46,9 @@ _EXPORT_TYPES = {
     ".html": "text/html; charset=utf-8",
 }
 _BINARY = "application/octet-stream"
+_Track = Annotated[
+    str | None, Query(max_length=40, description="A track's id or kind; all captions without it.")
+]
 
 
 @router.get("/frames/{frame_id}/thumbnail", **described("image/jpeg", fails=(404,), has_etag=True))
@@ -152,10 +155,7 @@ async def export_video(
     served: TheServed,
     video_id: VideoId,
     format: Annotated[str, Query(max_length=40, description="srt, vtt, txt, json, csv, html ...")] = "json",
-    track: Annotated[
-        str | None,
-        Query(max_length=40, description="A track's number or kind; all captions without it."),
-    ] = None,
+    track: _Track = None,
     vectors: bool = False,
 ) -> Response:
     """Export a video's captions, or one of its tracks."""
@@ -168,10 +168,7 @@ async def export_all(
     format: Annotated[
         str, Query(max_length=40, description="json, jsonl, csv, parquet, npy, html")
     ] = "jsonl",
-    track: Annotated[
-        str | None,
-        Query(max_length=40, description="A track's number or kind; all captions without it."),
-    ] = None,
+    track: _Track = None,
     vectors: bool = False,
 ) -> Response:
     """Export all videos' captions as one file."""

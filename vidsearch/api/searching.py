@@ -13,6 +13,7 @@ from vidsearch.api.documents import described
 from vidsearch.api.serving import (
     Cursor,
     Limit,
+    OnlyVideos,
     Route,
     Served,
     TheServed,
@@ -47,10 +48,7 @@ async def search_words(
     request: Request,
     served: TheServed,
     text: Annotated[str, Query(min_length=1, max_length=2000, description="What is to be seen or said.")],
-    video: Annotated[
-        str | None,
-        Query(max_length=2000, description="Only these: path, name, part of it, glob, #id or folder."),
-    ] = None,
+    video: OnlyVideos = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
     num_hits: Annotated[int, Query(ge=1, le=10_000, description="At most so many moments.")] = 10,
     limit: Limit = 100,

@@ -103,6 +103,10 @@ VideoId: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A vid
 FrameId: TypeAlias = Annotated[
     int, Path(ge=0, le=LARGEST_ID, description="A frame's number, as hits have it.")
 ]
+OnlyVideos: TypeAlias = Annotated[
+    str | None,
+    Query(max_length=2000, description="Only these: path, name, part of it, glob, #id or folder."),
+]
 Limit: TypeAlias = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many in this answer.")]
 Cursor: TypeAlias = Annotated[
     str | None,

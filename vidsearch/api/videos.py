@@ -11,6 +11,7 @@ from vidsearch.api.documents import described
 from vidsearch.api.serving import (
     Cursor,
     Limit,
+    OnlyVideos,
     OptionalSeconds,
     Route,
     TheServed,
@@ -40,10 +41,7 @@ router = APIRouter(prefix="/v1/videos", tags=["videos"], route_class=Route)
 def videos(
     request: Request,
     served: TheServed,
-    name: Annotated[
-        str | None,
-        Query(max_length=2000, description="Only these: path, name, part of it, glob, #id or folder."),
-    ] = None,
+    name: OnlyVideos = None,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

@@ -1,4 +1,4 @@
-"""Alerts: whether frames that are new to a rule show what it is about."""
+"""Alerts: checks whether new frames match rules."""
 
 from __future__ import annotations
 
@@ -18,19 +18,20 @@ if TYPE_CHECKING:
 def look_for_alerts(
     searcher: Searcher, rules: Sequence[str], *, targets: Sequence[str], min_confidence: float | None
 ) -> int:
-    """Look at the frames that are new to each rule, and put what they show into the outbox.
+    """Check the frames that are new to each rule, and put matching moments into the outbox.
 
     Args:
         searcher: The library, with its models.
-        rules: What is looked for: words or concepts, as labels are.
-        targets: Keys of those who are to be told.
-        min_confidence: From when on a frame counts; None for what a search calls found.
+        rules: What to look for: words or concepts, like labels.
+        targets: Keys of the targets to deliver to.
+        min_confidence: The minimum confidence of a frame; None for the threshold at which a search reports a
+            match.
 
     Returns:
-        How many new moments there are.
+        The number of new moments.
 
     Raises:
-        What `LabelScorer` raises.
+        QueryError, ConceptNotFound, ModelUnavailable: As `LabelScorer` does.
     """
     store = searcher.library
     num_new = 0
@@ -76,7 +77,7 @@ def _event(rule: str, span: Span, path: str) -> dict[str, object]:
 
 
 def _new_rows(timeline: Timeline, seen_frame_id: int) -> Iterator[tuple[int, int]]:
-    """Runs of rows [first, end) of frames that came after one."""
+    """Yield ranges of rows [first, end) of frames with larger ids."""
     rows = np.flatnonzero(timeline.frame_ids > seen_frame_id)
     for run in np.split(rows, np.flatnonzero(np.diff(rows) != 1) + 1):
         yield int(run[0]), int(run[-1]) + 1

@@ -1,7 +1,7 @@
-"""Delivers alerts out of the outbox: to a function, a command, or an address.
+"""Delivers alerts from the outbox to functions, commands and URLs.
 
-Each target has a thread of its own: one that is slow or down holds up neither the others nor indexing.
-What fails is tried again after a second, then after twice as long, up to ten minutes.
+Each target has a thread of its own, so that a slow or unavailable one delays neither the others nor indexing.
+Failed deliveries are retried after a second, then after twice as long each time, up to ten minutes.
 """
 
 from __future__ import annotations
@@ -32,32 +32,33 @@ _LOOK_SECONDS = 0.5
 
 
 class DeliveryFailed(Exception):
-    """A target did not take an alert; the text says why."""
+    """A target did not accept an alert. The text says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Somebody who is told."""
+    """A receiver of alerts."""
 
     key: str
-    """What the outbox knows it by: no address and no command, which may hold secrets."""
+    """Identifies it in the outbox. A digest, as URLs and commands may contain secrets."""
     name: str
-    """What to call it to a person."""
+    """Its name in messages."""
     deliver: Callable[[str], None]
-    """Takes an event, JSON. Raises DeliveryFailed."""
+    """Delivers an event, as JSON. Raises DeliveryFailed."""
     seconds: float
-    """The longest that a delivery takes."""
+    """The maximum duration of a delivery."""
 
 
 def to_function(tell: Callable[[str], None]) -> Target:
-    """A target in this program."""
+    """Return a target that calls a function."""
     return Target(PRINT, "this window", tell, 1.0)
 
 
 def to_command(command: str) -> Target:
-    """A program that is run for each alert, by no shell: the event is its stdin, and in VIDSEARCH_ALERT.
+    """Return a target that runs a command, without a shell, with the event on stdin and in VIDSEARCH_ALERT.
 
-    Raises QueryError for what is no command.
+    Raises:
+        QueryError: It is not a valid command.
     """
     try:
         words = shlex.split(command)
@@ -88,9 +89,10 @@ def to_command(command: str) -> Target:
 
 
 def to_address(address: str) -> Target:
-    """An address that each alert is posted to, as JSON; its id is in the header Idempotency-Key too.
+    """Return a target that posts each alert to a URL, as JSON, with its id in the Idempotency-Key header.
 
-    Raises QueryError for what is no address.
+    Raises:
+        QueryError: It is not a valid URL.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -116,15 +118,15 @@ def _key(kind: str, what: str) -> str:
 
 
 class Deliverer:
-    """Threads that empty the outbox of a library, while it is used as a context.
+    """A context in which threads deliver alerts from the outbox of a library.
 
-    Leaving it gives what is due a moment to be delivered; the rest stays for the next time.
+    On leaving it, deliveries that are due get a moment to finish; the rest stays in the outbox.
 
     Args:
         store: The library.
-        targets: Who is told.
-        on_failure: Called with a line for a person, where a target fails for the first time in a row.
-        first_wait_seconds: When what failed is tried again first.
+        targets: The receivers.
+        on_failure: Called with a message at the first of several consecutive failures of a target.
+        first_wait_seconds: The wait before the first retry.
     """
 
     def __init__(
@@ -158,7 +160,7 @@ class Deliverer:
         is_failing = False
         while not self._stop.is_set():
             done = None
-            with contextlib.suppress(VidsearchError):  # a locked library: looked at again
+            with contextlib.suppress(VidsearchError):  # a locked library: tried again
                 done = self._deliver_next(target, is_failing=is_failing)
             if done is None:
                 self._stop.wait(_LOOK_SECONDS)
@@ -166,7 +168,7 @@ class Deliverer:
                 is_failing = not done
 
     def _deliver_next(self, target: Target, *, is_failing: bool) -> bool | None:
-        """Whether the next alert was delivered; None where none is due."""
+        """Deliver the next alert. Returns whether it was accepted; None if none is due."""
         delivery = self._store.alerts.take_due(
             target.key, unix_seconds=time.time(), for_seconds=2 * target.seconds
         )

@@ -1,4 +1,4 @@
-"""Labels as people give them: in one text with commas, or one a line in a file."""
+"""Parses labels from a text with commas, or from a file with one per line."""
 
 from __future__ import annotations
 
@@ -15,23 +15,25 @@ _MAX_BYTES = 2**26
 
 
 def parse_labels(text: str) -> list[str]:
-    """Labels in a text, with commas between them; quotes hold a label with a comma in it.
+    """Parse labels separated by commas. A label with a comma in it has quotes around it.
 
-    Raises QueryError where there is none.
+    Raises:
+        QueryError: There is no label.
     """
     return checked_labels(next(csv.reader([text], skipinitialspace=True), []), where="The labels")
 
 
 def read_labels(path: Path) -> list[str]:
-    """The labels in a file of UTF-8 text, one a line. Empty lines, and those that begin with #, say nothing.
+    """Read labels from a UTF-8 file, one per line. Empty lines and lines that start with # are ignored.
 
-    Raises QueryError; the message names the line.
+    Raises:
+        QueryError: The file cannot be read, or a line is not a label; the message names it.
     """
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_BYTES + 1)
         if len(content) > _MAX_BYTES:
-            raise QueryError(f"{path} is larger than {_MAX_BYTES:,} bytes: no file of labels.")
+            raise QueryError(f"{path} is larger than {_MAX_BYTES:,} bytes, so it is not a file of labels.")
         lines = content.decode("utf-8-sig").splitlines()
     except OSError as error:
         raise QueryError(f"Cannot read the labels in {path}: {error.strerror or error}.") from error
@@ -44,7 +46,7 @@ def read_labels(path: Path) -> list[str]:
 
 
 def checked_labels(labels: Iterable[str], *, where: str) -> list[str]:
-    """Labels clean, each once in whatever letter case. Raises QueryError where there is none, or too many."""
+    """Clean labels, and drop duplicates, ignoring case. Raises QueryError if there are none, or too many."""
     found: dict[str, str] = {}
     for label in labels:
         clean = one_line(label)

@@ -1,8 +1,7 @@
-"""Where in a library labels fit: every frame against every label, in blocks of bounded size.
+"""Finds where labels match: compares every frame with every label, in blocks of bounded size.
 
-The confidence of a frame is the one that a search gives (`search.calibration`): its log-odds are linear in
-the cosine, so that a label is one scaled direction, an offset and a threshold, and a block of frames is one
-product of matrices.
+Confidences are those of a search (`search.calibration`). Their log-odds are linear in the cosine, so that
+each label is a scaled direction, an offset and a threshold, and each block of frames is one matrix product.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
     from vidsearch.types import EmbeddingSpace, Float32, Int64
 
 JOIN_SECONDS = 2.5
-"""Spans of a label closer than this are one: at a frame a second, two frames in between may not fit."""
+"""Spans of a label with smaller gaps are joined: at one frame per second, two frames may fail to match."""
 _BLOCK_FRAMES = 4096
 _BLOCK_LABELS = 1024
 _LEAST = 1e-6
@@ -34,17 +33,17 @@ _LEAST = 1e-6
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """Where a label fits: [start, end) of a video."""
+    """A span [start, end) of a video that matches a label."""
 
     label: int
-    """Its number among those asked for."""
+    """The label's index."""
     video_id: int
     start_seconds: float
     end_seconds: float
     best_frame_id: int
     best_seconds: float
     confidence: float
-    """Of the best frame."""
+    """That of the best frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +57,7 @@ class _Weights:
 
 @dataclass(frozen=True, slots=True)
 class _Runs:
-    """Runs of rows that fit, (n,) each: rows [first, end) of the leading timeline."""
+    """Runs of matching rows [first, end) of the first timeline. Each array is (n,)."""
 
     labels: Int64
     firsts: Int64
@@ -76,17 +75,17 @@ class _Runs:
 
 
 class LabelScorer:
-    """Labels made ready to be looked for.
+    """Compares frames with labels.
 
     Args:
         searcher: The library, with its models.
         labels: Words, or names of concepts.
-        min_confidence: From when on a frame counts; None for what each label's map calls found.
+        min_confidence: The minimum confidence of a frame; None for each label's calibrated threshold.
 
     Raises:
-        QueryError: A label that mixes a concept with words, which has no threshold.
-        ConceptNotFound: `concept:` before a name that nobody taught.
-        ModelUnavailable: No model at hand reads the labels.
+        QueryError: A label mixes a concept with words, for which there is no threshold.
+        ConceptNotFound: A label names a concept that the library was not taught.
+        ModelUnavailable: No available model can encode the labels.
     """
 
     def __init__(
@@ -115,7 +114,7 @@ class LabelScorer:
 
     @property
     def timeline(self) -> Timeline | None:
-        """The frames that are looked at, in order; None where the library has none."""
+        """The frames that are compared, in order; None if the library has none."""
         return self._spaces[0].timeline if self._spaces else None
 
     def spans(
@@ -125,12 +124,12 @@ class LabelScorer:
         join_seconds: float = JOIN_SECONDS,
         on_frames: Callable[[int], None] = lambda num_frames: None,
     ) -> list[Span]:
-        """Where the labels fit, by label, then by video and time.
+        """Find the spans that match, by label, then by video and time.
 
         Args:
-            rows: Look at these rows [first, end) of `timeline` alone.
-            join_seconds: Spans of a label that are less far apart are one.
-            on_frames: Called now and then with the number of frames that were looked at.
+            rows: Compare only these rows [first, end) of `timeline`; None for all.
+            join_seconds: Spans of a label with smaller gaps are joined.
+            on_frames: Called from time to time with the number of frames compared.
         """
         timeline = self.timeline
         if timeline is None:
@@ -144,7 +143,7 @@ class LabelScorer:
         return self._as_spans(timeline, _joined(timeline, parts, join_seconds)) if parts else []
 
     def _block(self, timeline: Timeline, first: int, end: int) -> Iterator[_Runs]:
-        """The runs in rows [first, end), some labels at a time."""
+        """Yield the runs in rows [first, end), for some labels at a time."""
         rows = np.arange(first, end)
         vectors = [self._spaces[0].timeline.vectors(rows)]
         known = [np.ones(len(rows), dtype=bool)]
@@ -166,7 +165,7 @@ class LabelScorer:
                 total += (space.rows[part] @ own.T + space.offsets[part, None]) * is_known
             if len(self._spaces) > 1:
                 total /= count
-            # A vector that is damaged on disk gives NaN, which is no more than any threshold.
+            # A corrupt vector gives NaN, which does not exceed any threshold.
             fits = np.flatnonzero(total >= (self._thresholds[part] - offsets)[:, None])
             if len(fits):
                 scores = total.ravel()[fits].astype(np.float64) + offsets[fits // total.shape[1]]
@@ -193,7 +192,7 @@ class LabelScorer:
 def _weights(
     searcher: Searcher, labels: Sequence[str], space: EmbeddingSpace, timeline: Timeline
 ) -> tuple[_Weights, Float32]:
-    """Labels in one space, and from which log-odds on each counts as found there."""
+    """Encode labels in one space. Returns them, and the log-odds from which each matches."""
     rows = np.empty((len(labels), space.dim), np.float32)
     offsets, found = np.empty(len(labels), np.float32), np.empty(len(labels), np.float32)
     directions = searcher.composer.text_directions(labels, space, timeline)
@@ -222,7 +221,7 @@ def _runs(
     first_row: int,
     first_label: int,
 ) -> _Runs:
-    """Runs among the places of a (labels, rows) table that fit, ascending, and their log-odds."""
+    """Find runs of matching rows, given the matching entries of a (labels, rows) table, ascending."""
     labels, rows = np.divmod(fits, num_rows)
     begins = np.ones(len(fits), dtype=bool)
     begins[1:] = (np.diff(fits) != 1) | (rows[1:] == 0) | is_new_video[rows[1:]]
@@ -242,11 +241,11 @@ def _runs(
 
 
 def _joined(timeline: Timeline, parts: Sequence[_Runs], join_seconds: float) -> _Runs:
-    """All runs in order of label and row, those of one video that are nearly one made so."""
+    """Merge all runs, in order of label and row, and join those of one video with small gaps."""
     names = ("labels", "firsts", "ends", "bests", "log_odds")
     runs = _Runs(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
     runs = runs[np.lexsort((runs.firsts, runs.labels))]
-    # From the first frame that does not fit to the next one that does; 0 where a block ended in between.
+    # From the first frame that does not match to the next one that does; 0 at the boundary of a block.
     after = np.minimum(runs.ends[:-1], len(timeline) - 1)
     gaps = timeline.times[runs.firsts[1:]] - timeline.times[after]
     is_next = (
@@ -264,7 +263,7 @@ def _joined(timeline: Timeline, parts: Sequence[_Runs], join_seconds: float) -> 
 
 
 def _end_seconds(store: Store, frame_ids: Int64) -> NDArray[np.float64]:
-    """When frames end, which a timeline does not say of a video's last one."""
+    """When frames end: a timeline does not know it for the last frame of a video."""
     unique, places = np.unique(frame_ids, return_inverse=True)
     return np.asarray(store.positions(unique)[2][places])
 
@@ -275,7 +274,7 @@ def _logit(probability: float) -> float:
 
 
 def by_video(spans: Sequence[Span]) -> Mapping[int, list[Span]]:
-    """Spans by their video."""
+    """Group spans by video."""
     found: dict[int, list[Span]] = {}
     for span in spans:
         found.setdefault(span.video_id, []).append(span)

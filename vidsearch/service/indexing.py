@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidsearch.errors import LibraryNotFound, QueryError
+from vidsearch.outputs import CATALOG_FILE
 from vidsearch.paths import given_path
 from vidsearch.service.index_settings import IndexSettings
 from vidsearch.service.listening import has_speech_model, speech_analyzer
 from vidsearch.service.models import LoadedModels, ModelOptions, check_models, choose_models, load_models
 from vidsearch.store.postgres.address import server_url
-from vidsearch.store.sqlite.catalog import CATALOG_FILE
 from vidsearch.store.store import Store
 from vidsearch.types import SamplingPlan
 

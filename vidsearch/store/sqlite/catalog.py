@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from vidsearch.errors import LibraryDamaged, LibraryError, LibraryNotFound, LibraryNotWritable, LibraryTooNew
+from vidsearch.outputs import CATALOG_FILE
 from vidsearch.store import setting_rows
 from vidsearch.store.lock import WriteLock
 from vidsearch.store.sqlite import check, schema
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from vidsearch.store.connection import Connection
     from vidsearch.store.records import Problem
 
-CATALOG_FILE = "catalog.sqlite3"
 LOCK_FILE = "write.lock"
 BUSY_SECONDS = 120.0
 """How long to wait for another program that locks the file, such as a backup or a database browser."""
