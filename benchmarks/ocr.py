@@ -35,7 +35,7 @@ from PIL import Image, ImageDraw, ImageFont
 from vidsearch.bench import write_clip
 from vidsearch.evaluation.reading import letter_errors
 from vidsearch.models.ocr import PPOcr
-from vidsearch.store.sqlite.catalog import CATALOG_FILE
+from vidsearch.outputs import CATALOG_FILE
 from vidsearch.store.store import Store
 from vidsearch.tracks import SegmentRecord, TrackSpec, WordKind
 from vidsearch.types import VideoInfo

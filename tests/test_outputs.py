@@ -10,7 +10,6 @@ import pytest
 
 from vidsearch.errors import ExportError
 from vidsearch.outputs import CATALOG_FILE, OutputRule, is_stdout
-from vidsearch.store.sqlite import catalog as sqlite_catalog
 
 
 @pytest.fixture
@@ -65,10 +64,6 @@ def test_nothing_is_written_inside_a_library(tmp_path, way, name):
         OutputRule(overwrite=True).write(output, b"")
     assert (library / CATALOG_FILE).read_bytes() == b"rows"
     assert sorted(path.name for path in library.rglob("*")) == [CATALOG_FILE, "deep"]
-
-
-def test_the_file_that_makes_a_library_is_the_store_s():
-    assert CATALOG_FILE == sqlite_catalog.CATALOG_FILE
 
 
 def test_a_file_that_exists_is_replaced_only_when_told(tmp_path):

@@ -61,7 +61,7 @@ async def add_subtitles(
     ] = "subtitles",
     encoding: Annotated[
         str | None,
-        Query(max_length=40, description="The file's text encoding, as cp1251; found out without it."),
+        Query(max_length=40, description="The file's text encoding, such as cp1251; detected if omitted."),
     ] = None,
 ) -> Response:
     """Add a subtitle file to a video, as a searchable track.
@@ -89,7 +89,7 @@ def remove_video(served: TheServed, video_id: VideoId) -> Response:
 def remove_track(
     served: TheServed,
     video_id: VideoId,
-    track_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="A track's number.")],
+    track_id: Annotated[int, Path(ge=0, le=LARGEST_ID, description="A track's id.")],
 ) -> Response:
     """Remove a track of a video, and return it as it was."""
     served.check_writable()

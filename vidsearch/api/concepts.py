@@ -80,7 +80,7 @@ def forget(
     name: Name,
     example: Annotated[
         list[Annotated[int, Query(ge=0, le=LARGEST_ID)]] | None,
-        Query(max_length=1000, description="Only these examples, by their `id`; the whole concept without."),
+        Query(max_length=1000, description="Only these examples, by `id`; the whole concept if omitted."),
     ] = None,
 ) -> Response:
     """Remove a concept, and return it as it was; or some of its examples, and return it as it is now."""

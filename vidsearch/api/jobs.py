@@ -23,7 +23,7 @@ from vidsearch.service.job_schemas import (
 
 router = APIRouter(prefix="/v1", tags=["jobs"], route_class=Route)
 
-JobId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="A job's number.")]
+JobId = Annotated[str, Path(pattern="^[0-9a-f]{16}$", description="A job's id.")]
 
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_BETWEEN_SIGNS = 15.0
@@ -101,7 +101,7 @@ def events(
     served: TheServed,
     job_id: JobId,
     last_event_id: Annotated[
-        str | None, Header(max_length=20, description="The last event that came: those after it follow.")
+        str | None, Header(max_length=20, description="The last event received: later ones follow.")
     ] = None,
 ) -> Response:
     """Follow a job by server-sent events, which are named after its state and contain the whole job."""

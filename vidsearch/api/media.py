@@ -47,7 +47,7 @@ _EXPORT_TYPES = {
 }
 _BINARY = "application/octet-stream"
 _Track = Annotated[
-    str | None, Query(max_length=40, description="A track's id or kind; all captions without it.")
+    str | None, Query(max_length=40, description="A track's id or kind; all captions if omitted.")
 ]
 
 
@@ -66,7 +66,7 @@ async def frame(
     video_id: VideoId,
     time_seconds: Seconds,
     side_pixels: Annotated[
-        int | None, Query(ge=16, le=8192, description="The longer side is at most so long.")
+        int | None, Query(ge=16, le=8192, description="The maximum length of the longer side.")
     ] = None,
 ) -> Response:
     """Return the picture at a time of a video, read from its file."""
@@ -87,7 +87,7 @@ async def explanation(
     request: Request,
     served: TheServed,
     video_id: VideoId,
-    text: Annotated[str, Query(min_length=1, max_length=2000, description="What is to be seen.")],
+    text: Annotated[str, Query(min_length=1, max_length=2000, description="What to look for.")],
     time_seconds: Seconds,
     format: Annotated[
         Literal["json", "png"], Query(description="The numbers, or the frame with the heat map over it.")
@@ -121,7 +121,9 @@ async def clip(
     start_seconds: Seconds,
     end_seconds: Seconds,
     format: Annotated[Literal["mp4", "mov", "mkv", "webm"], Query()] = "mp4",
-    reencode: Annotated[bool, Query(description="For players that do not know the video's codec.")] = False,
+    reencode: Annotated[
+        bool, Query(description="Re-encode the pictures, for players that do not support the video's codec.")
+    ] = False,
 ) -> Response:
     """Return a clip of exactly [start, end) of a video, with its sound."""
 
@@ -180,7 +182,7 @@ async def export_concepts(
     served: TheServed,
     name: Annotated[
         list[Annotated[str, Query(max_length=200)]] | None,
-        Query(max_length=1000, description="Only these; all without it."),
+        Query(max_length=1000, description="Only these; all if omitted."),
     ] = None,
 ) -> Response:
     """Export concepts, with pictures and vectors, as a file that any other library can import."""

@@ -47,10 +47,10 @@ async def search(request: Request, served: TheServed, limit: Limit = 100, cursor
 async def search_words(
     request: Request,
     served: TheServed,
-    text: Annotated[str, Query(min_length=1, max_length=2000, description="What is to be seen or said.")],
+    text: Annotated[str, Query(min_length=1, max_length=2000, description="What to look for, seen or said.")],
     video: OnlyVideos = None,
     min_confidence: Annotated[float | None, Query(ge=0, le=1, allow_inf_nan=False)] = None,
-    num_hits: Annotated[int, Query(ge=1, le=10_000, description="At most so many moments.")] = 10,
+    num_hits: Annotated[int, Query(ge=1, le=10_000, description="The maximum number of moments.")] = 10,
     limit: Limit = 100,
     cursor: Cursor = None,
 ) -> Response:

@@ -99,18 +99,18 @@ async def only_known_parameters(request: Request) -> None:
 
 
 TheServed: TypeAlias = Annotated[Served, Depends(_served)]
-VideoId: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A video's number.")]
-FrameId: TypeAlias = Annotated[
-    int, Path(ge=0, le=LARGEST_ID, description="A frame's number, as hits have it.")
-]
+VideoId: TypeAlias = Annotated[int, Path(ge=1, le=LARGEST_ID, description="A video's id.")]
+FrameId: TypeAlias = Annotated[int, Path(ge=0, le=LARGEST_ID, description="A frame's id, as in hits.")]
 OnlyVideos: TypeAlias = Annotated[
     str | None,
     Query(max_length=2000, description="Only these: path, name, part of it, glob, #id or folder."),
 ]
-Limit: TypeAlias = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="At most so many in this answer.")]
+Limit: TypeAlias = Annotated[
+    int, Query(ge=1, le=MAX_LIMIT, description="The maximum number of items in this response.")
+]
 Cursor: TypeAlias = Annotated[
     str | None,
-    Query(max_length=200, description="The `next_cursor` of the answer before, to go on after it."),
+    Query(max_length=200, description="The `next_cursor` of the previous response, for the next page."),
 ]
 Seconds: TypeAlias = Annotated[
     float, Query(ge=0, le=1e9, allow_inf_nan=False, description="Seconds from the start of the video.")

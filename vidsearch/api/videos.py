@@ -81,10 +81,10 @@ def segments(
     served: TheServed,
     video_id: VideoId,
     kind: Annotated[
-        TrackKind | None, Query(description="Only tracks of this kind; all but `frames` without it.")
+        TrackKind | None, Query(description="Only tracks of this kind; all except `frames` if omitted.")
     ] = None,
     track: Annotated[
-        int | None, Query(ge=0, le=LARGEST_ID, description="Only the track with this number.")
+        int | None, Query(ge=0, le=LARGEST_ID, description="Only the track with this id.")
     ] = None,
     after_seconds: OptionalSeconds = None,
     before_seconds: OptionalSeconds = None,
@@ -111,7 +111,7 @@ async def captions(
     video_id: VideoId,
     level: Annotated[
         CaptionLevel,
-        Query(description="A line for all, for each chapter, shot or frame; transcript: what is said."),
+        Query(description="One for the video, or for each chapter, shot or frame; transcript: what is said."),
     ] = "video",
     limit: Limit = 100,
     cursor: Cursor = None,

@@ -45,9 +45,9 @@ async def captions(
 async def overview(
     request: Request,
     served: TheServed,
-    num_words: Annotated[int, Query(ge=0, le=1000, description="At most so many words.")] = 30,
+    num_words: Annotated[int, Query(ge=0, le=1000, description="The maximum number of words.")] = 30,
     num_alike: Annotated[
-        int, Query(ge=0, le=1000, description="At most so many pairs of moments that look the same.")
+        int, Query(ge=0, le=1000, description="The maximum number of pairs of look-alike moments.")
     ] = 10,
 ) -> Response:
     """Return an overview: groups of similar pictures, frequent words, moments that videos share."""

@@ -46,8 +46,8 @@ VideoName = Annotated[
     str, Field(description='A video: its number as in "#2", its file name, or a unique part of it.')
 ]
 Seconds = Annotated[float, Field(ge=0, le=1e9, description="Seconds from the start of the video.")]
-Cursor = Annotated[str | None, Field(description="From the answer before, to go on after it.")]
-NumMoments = Annotated[int, Field(ge=1, le=20, description="How many moments in this answer.")]
+Cursor = Annotated[str | None, Field(description="From the previous answer, for its next page.")]
+NumMoments = Annotated[int, Field(ge=1, le=20, description="The number of moments in this answer.")]
 WithPictures = Annotated[bool, Field(description="Show the picture of each moment.")]
 
 
@@ -82,7 +82,11 @@ class Tools:
         self,
         text: Annotated[
             str,
-            Field(min_length=1, max_length=2000, description="What is to be seen or said, in own words."),
+            Field(
+                min_length=1,
+                max_length=2000,
+                description="What to look for, seen or said, in your own words.",
+            ),
         ],
         video: Annotated[
             str | None, Field(description="Only in these videos: name, part of it, glob, #number or folder.")
@@ -148,7 +152,7 @@ class Tools:
     def list_videos(
         self,
         name: Annotated[
-            str | None, Field(description="Only these: name, part of it, glob or folder. All without it.")
+            str | None, Field(description="Only these: name, part of it, glob or folder. All if omitted.")
         ] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
@@ -179,10 +183,12 @@ class Tools:
         video: VideoName,
         level: Annotated[
             Literal["video", "chapter", "shot"],
-            Field(description="One line, or one a chapter or shot."),
+            Field(description="One caption for the video, or for each chapter or shot."),
         ] = "chapter",
-        start_seconds: Annotated[float, Field(ge=0, description="Words that are said from here on.")] = 0.0,
-        end_seconds: Annotated[float | None, Field(description="Words that are said up to here.")] = None,
+        start_seconds: Annotated[
+            float, Field(ge=0, description="Only what is said from this time on.")
+        ] = 0.0,
+        end_seconds: Annotated[float | None, Field(description="Only what is said before this time.")] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
         """Describe what a video shows, part by part, and what is said or written in it.
@@ -217,7 +223,9 @@ class Tools:
         self,
         video: VideoName,
         time_seconds: Seconds,
-        text: Annotated[str, Field(min_length=1, max_length=500, description="What is to be seen there.")],
+        text: Annotated[
+            str, Field(min_length=1, max_length=500, description="Words to look for in the frame.")
+        ],
     ) -> CallToolResult:
         """Show which parts of a frame match words: the frame with a heat map over it, as a picture.
 
@@ -232,7 +240,7 @@ class Tools:
     def list_labels(
         self,
         video: Annotated[
-            str | None, Field(description="Where in this one video each was seen. In all, without it.")
+            str | None, Field(description="Where in this video each was found. In all videos if omitted.")
         ] = None,
         cursor: Cursor = None,
     ) -> CallToolResult:
@@ -253,7 +261,7 @@ class Tools:
             list[str] | None,
             Field(
                 max_length=1000,
-                description="Words, or names that were taught; those of the last time without it.",
+                description="Words, or names of concepts; the labels of the last run if omitted.",
             ),
         ] = None,
         min_confidence: Annotated[float | None, Field(gt=0, lt=1)] = None,
@@ -279,7 +287,7 @@ class Tools:
         self,
         video: VideoName,
         time_seconds: Seconds,
-        text: Annotated[str, Field(min_length=1, max_length=2000, description="What is to be seen there.")],
+        text: Annotated[str, Field(min_length=1, max_length=2000, description="What is visible there.")],
     ) -> CallToolResult:
         """Correct the caption at a time of a video, for all consecutive frames there that look alike.
 
@@ -302,7 +310,7 @@ class Tools:
     def teach(
         self,
         name: Annotated[
-            str, Field(min_length=1, max_length=200, description="What this person calls it, as in Minka.")
+            str, Field(min_length=1, max_length=200, description="The user's name for it, such as Minka.")
         ],
         examples: Annotated[
             list[str],
@@ -310,7 +318,7 @@ class Tools:
         ],
         against: Annotated[
             list[str] | None,
-            Field(max_length=100, description="Moments that do not show it, but may be taken for it."),
+            Field(max_length=100, description="Moments that do not show it, but look similar."),
         ] = None,
         words: Annotated[
             str | None,
