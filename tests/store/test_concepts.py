@@ -53,7 +53,7 @@ def test_what_leaves_no_example_changes_nothing(library):
     with pytest.raises(QueryError, match="at least one example for it"):
         library.concepts.leave_out(concept, [only.id])
     assert library.concepts.all() == [concept]
-    with pytest.raises(QueryError, match="The name 'Minka' is taken: it has 1 examples"):
+    with pytest.raises(QueryError, match="The name 'Minka' is in use: it has 1 examples"):
         library.concepts.teach("minka", "minka", [example(2)], is_new=True)
 
 

@@ -311,7 +311,7 @@ def test_a_library_that_is_not_there_is_not_made_by_reading(postgres_library: st
         LibraryNotFound, match="vidsearch index VIDEO_OR_FOLDER --library postgresql://tests@"
     ):
         Store.open(postgres_library)
-    with pytest.raises(LibraryNotFound, match="no name of a schema"):
+    with pytest.raises(LibraryNotFound, match="not a schema name"):
         Store.open(f"{postgres_library}-;drop")
 
 
