@@ -9,6 +9,7 @@ to within `_TOLERANCE_SECONDS`.
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ import av.error
 import numpy as np
 from av.audio.frame import AudioFrame
 from av.audio.resampler import AudioResampler
+from av.codec.context import CodecContext
 from av.stream import Discard, Disposition
 
 from vidsearch.errors import NoSound
@@ -28,6 +30,7 @@ from vidsearch.media.embedded import standard_language
 from vidsearch.types import AudioBlock
 
 if TYPE_CHECKING:
+    from av.audio.codeccontext import AudioCodecContext
     from av.audio.stream import AudioStream as AvAudioStream
     from av.packet import Packet
     from av.stream import Stream
@@ -43,6 +46,9 @@ _LONGEST_GAP_SECONDS = 3600.0
 damaged."""
 _LEAD_SECONDS = 1.0
 """Sound decoders need a few packets before their output is correct."""
+_RENEWED_CODECS = frozenset({"aac", "ac3", "eac3"})
+"""Their decoders fill in noise that depends on everything that they decoded before."""
+_RENEWAL_SECONDS = 60.0
 _SEEKABLE_FORMATS = frozenset({"mov", "matroska", "flv"})
 """Containers with an index, which can seek without scanning the file."""
 _ASIDE = (
@@ -107,16 +113,17 @@ def audio_blocks(
         for other in video.container.streams:
             if other not in streams:
                 other.discard = Discard.all
+        decoder = _Decoder(stream)
         if start_seconds > _LEAD_SECONDS and video.container.format.name.split(",")[0] in _SEEKABLE_FORMATS:
-            _seek(video, stream, start_seconds - _LEAD_SECONDS)
+            decoder.seek(video, start_seconds)
         line = _TimeLine(sample_rate, start_seconds, end_seconds, _latest_seconds(video))
         for packet in video.packets(streams):
             if packet.stream_index == stream.index:
-                for frame in _decoded(stream, cast("Packet[AvAudioStream]", packet)):
+                for frame in decoder.frames(cast("Packet[AvAudioStream]", packet)):
                     yield from line.put(frame, _seconds(video, frame))
                 if line.is_full:
                     return
-        for frame in _decoded(stream, None):
+        for frame in decoder.frames(None):
             yield from line.put(frame, _seconds(video, frame))
         yield from line.end()
 
@@ -161,23 +168,62 @@ def _chosen(video: OpenVideo, number: int | None) -> AvAudioStream:
     return stream
 
 
-def _seek(video: OpenVideo, stream: AvAudioStream, seconds: float) -> None:
-    target = (seconds + float(video.start_ticks * video.time_base)) / (stream.time_base or 1)
-    with suppress(av.error.FFmpegError, OverflowError):
-        video.container.seek(int(target), stream=stream)
-
-
 def _latest_seconds(video: OpenVideo) -> float | None:
     """The latest time at which there can be sound; None where the file does not say."""
     claimed = video.container.duration
     return None if not claimed or video.clock_may_jump else claimed / av.time_base + _BLOCK_SECONDS
 
 
-def _decoded(stream: AvAudioStream, packet: Packet[AvAudioStream] | None) -> list[AudioFrame]:
-    try:
-        return list(stream.codec_context.decode(packet))
-    except (av.error.FFmpegError, ValueError):
-        return []  # a damaged packet, or a format other than the header's: silence
+class _Decoder:
+    """Decodes the packets of a track, in order.
+
+    Decoders whose state never fades begin anew at fixed times of the file. Wherever decoding begins, it then
+    gives the same samples as from the file's start.
+    """
+
+    def __init__(self, stream: AvAudioStream) -> None:
+        self._stream = stream
+        self._context = stream.codec_context
+        self._is_renewed = self._context.codec.canonical_name in _RENEWED_CODECS
+        self._part: int | None = None
+        self._lead: deque[Packet[AvAudioStream]] = deque()
+
+    def seek(self, video: OpenVideo, start_seconds: float) -> None:
+        """Go to where decoding must begin for the samples to be right from a time of the video on."""
+        seconds = start_seconds + float(video.start_ticks * video.time_base)
+        if self._is_renewed:
+            seconds = _RENEWAL_SECONDS * math.floor(seconds / _RENEWAL_SECONDS) - _LEAD_SECONDS
+            if seconds < 0:
+                return
+        with suppress(av.error.FFmpegError, OverflowError):
+            target = (seconds - _LEAD_SECONDS) / (self._stream.time_base or 1)
+            video.container.seek(int(target), stream=self._stream)
+
+    def frames(self, packet: Packet[AvAudioStream] | None) -> list[AudioFrame]:
+        """Decode a packet; None for what the decoder still holds at the end."""
+        if self._is_renewed and packet is not None and packet.pts is not None:
+            self._renew(packet, float(packet.pts * packet.time_base))
+        return self._decoded(packet)
+
+    def _renew(self, packet: Packet[AvAudioStream], seconds: float) -> None:
+        """Begin anew where the next part of the file begins, and decode what leads to it."""
+        while self._lead and float((self._lead[0].pts or 0) * packet.time_base) < seconds - _LEAD_SECONDS:
+            self._lead.popleft()
+        part = math.floor(seconds / _RENEWAL_SECONDS)
+        if self._part is not None and part > self._part:
+            context = cast("AudioCodecContext", CodecContext.create(self._context.codec, "r"))
+            context.extradata = self._context.extradata
+            self._context = context
+            for each in self._lead:
+                self._decoded(each)
+        self._part = part
+        self._lead.append(packet)
+
+    def _decoded(self, packet: Packet[AvAudioStream] | None) -> list[AudioFrame]:
+        try:
+            return list(self._context.decode(packet))
+        except (av.error.FFmpegError, ValueError):
+            return []  # a damaged packet, or one of another format than its header says: silence
 
 
 def _seconds(video: OpenVideo, frame: AudioFrame) -> float | None:
