@@ -101,6 +101,12 @@ def test_a_long_sentence_is_parted_when_its_words_are_said():
     assert [(cue.start_seconds, cue.end_seconds) for cue in laid_out([span])] == [(0.0, 3.2), (9.0, 11.9)]
 
 
+def test_two_lines_that_come_together_are_one_cue_however_long_they_stay():
+    """The second line of a lower third waited for a second, and the first one went."""
+    third = [CaptionSpan(2.0, 14.0, "Anna Weiss"), CaptionSpan(2.0, 15.0, "Head of Research")]
+    assert laid_out(third) == [CaptionSpan(2.0, 9.0, "Anna Weiss\nHead of Research")]
+
+
 WORDS = st.lists(
     st.tuples(
         st.floats(0, 2),

@@ -210,9 +210,8 @@ def _in_time(cues: Sequence[CaptionSpan]) -> list[CaptionSpan]:
 
 
 def _joined(before: CaptionSpan, after: CaptionSpan) -> CaptionSpan | None:
-    """Join two cues, one line each; None if the result is too long."""
-    end = max(before.end_seconds, after.end_seconds)
-    is_short = "\n" not in before.text and "\n" not in after.text
-    if not is_short or end - before.start_seconds > MAX_SECONDS:
+    """Join two cues of one line each; None if one has more."""
+    if "\n" in before.text or "\n" in after.text:
         return None
+    end = min(max(before.end_seconds, after.end_seconds), before.start_seconds + MAX_SECONDS)
     return CaptionSpan(before.start_seconds, end, f"{before.text}\n{after.text}")
