@@ -55,9 +55,9 @@ def test_broken_weights_are_said(tmp_path):
 
 
 def test_a_language_or_a_track_that_there_is_not_is_said():
-    with pytest.raises(QueryError, match=r"does not know the language 'de'\. It knows en"):
+    with pytest.raises(QueryError, match=r"does not support the language 'de'\. It supports en"):
         speech_analyzer(str(whisper_folder()), language="de")
-    with pytest.raises(QueryError, match="1 is a file's first"):
+    with pytest.raises(QueryError, match="a file's first track is 1"):
         speech_analyzer(str(whisper_folder()), audio_track=0)
 
 

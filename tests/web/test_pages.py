@@ -441,9 +441,9 @@ def test_pictures_of_an_answer_are_taught_together(library_path):
     ("given", "says"),
     [
         ({"name": "the", "shown": ["1"], "against": []}, "cannot be a name"),
-        ({"name": "Minka", "shown": [], "against": []}, "Nothing to teach"),
+        ({"name": "Minka", "shown": [], "against": []}, "nothing to teach"),
         ({"name": "Minka", "shown": ["999"], "against": []}, "There is no frame"),
-        ({"name": "Minka", "shown": ["x", "-1"], "against": ["9" * 30]}, "Nothing to teach"),
+        ({"name": "Minka", "shown": ["x", "-1"], "against": ["9" * 30]}, "nothing to teach"),
     ],
 )
 def test_what_cannot_be_taught_is_said_and_pictures_stay_picked(library_path, given, says):
