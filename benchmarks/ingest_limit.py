@@ -5,8 +5,9 @@
 
 The limit is a loop of two threads: one decodes as `vidsearch.media.decode` does, the other embeds full
 batches. It has no library, no thumbnails, no hashes, and no test for blank or repeated frames. Both go
-through the same video with one model (CLIP ViT-B/32, random weights) in one process, in turn; the first round
-does not count. The ratio of CPU seconds holds on a busy machine too; that of wall seconds needs an idle one.
+through the same video with one model (CLIP ViT-B/32, random weights) in one process, in turn; the first
+round does not count. The ratio of CPU seconds holds on a busy machine too; that of wall seconds needs an
+idle one.
 """
 
 from __future__ import annotations
@@ -133,8 +134,8 @@ def main() -> None:
                     f"whole {ours[0]:6.2f} s wall {ours[1]:6.2f} s CPU",
                     flush=True,
                 )
-            for place, kind in enumerate(("wall", "CPU")):
-                of_kind = [round(ratio[place], 2) for ratio in ratios]
+            for which, kind in enumerate(("wall", "CPU")):
+                of_kind = [round(ratio[which], 2) for ratio in ratios]
                 print(f"limit / whole, {kind}: median {median(of_kind):.2f}, all {of_kind}")
 
 

@@ -3,8 +3,9 @@
     python benchmarks/ingest_memory.py
 
 Each run is a process of its own; its peak is the kernel's own count (VmHWM, so Linux only), reset when the
-models are loaded and have run once. The long videos are 640 x 360 and embedded as their mean colour, so that
-an hour takes a minute; the large ones go through CLIP ViT-B/32 with random weights.
+models are loaded and have run once, and the library is open. The long videos are 640 x 360 and embedded
+as their mean colour, so that an hour takes a minute; the large ones go through CLIP ViT-B/32 with random
+weights.
 """
 
 from __future__ import annotations
@@ -80,9 +81,9 @@ def peak_over_models(video: Path, model: str) -> dict[str, float]:
         embedder = random_embedder(model, device=choose_device("cpu"))
     images = [np.random.default_rng(0).integers(0, 255, (224, 398, 3), dtype=np.uint8)] * 32
     embedder.embed_images(images)
-    Path("/proc/self/clear_refs").write_text("5")
-    before = status("VmRSS")
     with tempfile.TemporaryDirectory() as folder, Store.open(Path(folder), create=True) as library:
+        Path("/proc/self/clear_refs").write_text("5")
+        before = status("VmRSS")
         report = ingest(library, [video], embedders=[embedder])
     assert not report.failures
     return {"models": before, "over": status("VmHWM") - before, "frames": report.counts.num_frames}
