@@ -3,8 +3,8 @@
     python benchmarks/model_sizes.py [NAME ...] [--runs 2] [--json FILE]
 
 Random weights in fp32 on one thread, so that it runs without the weights; the work is the same. One model is
-in memory at a time: `clip-h` takes 4 GB. Processor time of the best run, all else on the machine left out as
-far as the operating system counts it so.
+in memory at a time: `clip-h` takes 4 GB, `qwen3-vl-2b` 9. Processor time of the best run, all else on the
+machine left out as far as the operating system counts it so.
 """
 
 from __future__ import annotations
@@ -17,17 +17,23 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from vidsearch.models.clip_model import ClipModel, SiglipModel
 from vidsearch.models.configs import read_dual_config
+from vidsearch.models.device import Device
 from vidsearch.models.pe_config import NUM_FRAMES, EncoderConfig, PeConfig, TowerConfig
 from vidsearch.models.pe_model import PeVideo
+from vidsearch.models.random_weights import random_captioner
 from vidsearch.models.xclip_model import XClipModel
 
 _BASE = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
 _LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24}
 _HUGE = {"hidden_size": 1280, "intermediate_size": 5120, "num_attention_heads": 16, "num_hidden_layers": 32}
+
+_NUM_WORDS = 16
+_QWEN_VIDEO = 151_656
 
 
 def _clip(vision: dict[str, Any], text: dict[str, Any], dim: int) -> Callable[[], object]:
@@ -99,17 +105,96 @@ def _smolvlm() -> Callable[[], object]:
         pad_token_id=2,
     )
     model: Any = SmolVLMForConditionalGeneration(config).eval()
-    num_frames, num_words = 4, 16
+    num_frames = 4
     ids = torch.tensor([[49190] * 64 * num_frames + [5] * 64])
     pixels = torch.rand(1, num_frames, 3, 512, 512)
     return lambda: model.generate(
         input_ids=ids,
         attention_mask=torch.ones_like(ids),
         pixel_values=pixels,
-        max_new_tokens=num_words,
-        min_new_tokens=num_words,
+        max_new_tokens=_NUM_WORDS,
+        min_new_tokens=_NUM_WORDS,
         do_sample=False,
     )
+
+
+def _blip(name: str) -> Callable[[], object]:
+    captioner = random_captioner(name, device=Device("cpu", "fp32"), batch_size=1, num_beams=1)
+    image = np.random.default_rng(0).integers(0, 256, (384, 384, 3), dtype=np.uint8)
+    return lambda: captioner.captions([image])
+
+
+def _florence(width: int, text: dict[str, Any], vision: dict[str, Any]) -> Callable[[], object]:
+    from transformers import Florence2Config, Florence2ForConditionalGeneration
+
+    config = Florence2Config(
+        text_config={"model_type": "bart", "vocab_size": 51_328, "d_model": width, **text},
+        vision_config={"projection_dim": width, **vision},
+        image_token_id=51_289,
+    )
+    model: Any = Florence2ForConditionalGeneration(config).eval()
+    ids = torch.tensor([[51_289] * 577 + [0] + [5] * 6 + [2]])
+    pixels = torch.rand(1, 3, 768, 768)
+    return lambda: model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values=pixels,
+        num_beams=3,
+        max_new_tokens=_NUM_WORDS,
+        min_new_tokens=_NUM_WORDS,
+        do_sample=False,
+    )
+
+
+def _qwen_vl() -> Callable[[], object]:
+    from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
+
+    config = Qwen3VLConfig(
+        text_config={
+            "hidden_size": 2048,
+            "intermediate_size": 6144,
+            "num_hidden_layers": 28,
+            "num_attention_heads": 16,
+            "num_key_value_heads": 8,
+            "head_dim": 128,
+            "vocab_size": 151_936,
+            "rope_parameters": {
+                "rope_type": "default",
+                "rope_theta": 5_000_000,
+                "mrope_section": [24, 20, 20],
+                "mrope_interleaved": True,
+            },
+        },
+        vision_config={
+            "depth": 24,
+            "hidden_size": 1024,
+            "intermediate_size": 4096,
+            "out_hidden_size": 2048,
+            "deepstack_visual_indexes": [5, 11, 17],
+        },
+        video_token_id=_QWEN_VIDEO,
+        tie_word_embeddings=True,
+    )
+    model: Any = Qwen3VLForConditionalGeneration(config).eval()
+    # Four frames of 448 x 800, two and two together, each pair 28 x 50 patches and 14 x 25 tokens.
+    shown = [*[5] * 8, 151_652, *[_QWEN_VIDEO] * 350, 151_653]
+    ids = torch.tensor([shown * 2 + [5] * 24])
+    patches = torch.rand(2 * 28 * 50, 3 * 2 * 16 * 16)
+    return lambda: model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        pixel_values_videos=patches,
+        video_grid_thw=torch.tensor([[2, 28, 50]]),
+        mm_token_type_ids=(ids == _QWEN_VIDEO) * 2,
+        max_new_tokens=_NUM_WORDS,
+        min_new_tokens=_NUM_WORDS,
+        do_sample=False,
+    )
+
+
+def _florence_sizes(num_layers: int, num_heads: int) -> dict[str, Any]:
+    sizes = {"layers": num_layers, "attention_heads": num_heads, "ffn_dim": 256 * num_heads}
+    return {f"{part}_{name}": value for part in ("encoder", "decoder") for name, value in sizes.items()}
 
 
 MODELS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
@@ -121,7 +206,23 @@ MODELS: dict[str, tuple[str, Callable[[], Callable[[], object]]]] = {
     "xclip": ("window of 8 frames", _xclip),
     "pe-av": ("window of 16 frames", _pe_video),
     "clap": ("window of 10 s", _clap),
+    "blip": ("image, greedy, 20 tokens", lambda: _blip("blip")),
+    "blip-large": ("image, greedy, 20 tokens", lambda: _blip("blip-large")),
+    "florence2": ("image, 3 beams of 16 tokens", lambda: _florence(768, _florence_sizes(6, 12), {})),
+    "florence2-large": (
+        "image, 3 beams of 16 tokens",
+        lambda: _florence(
+            1024,
+            _florence_sizes(12, 16),
+            {
+                "embed_dim": [256, 512, 1024, 2048],
+                "num_heads": [8, 16, 32, 64],
+                "num_groups": [8, 16, 32, 64],
+            },
+        ),
+    ),
     "smolvlm": ("4 frames and 16 tokens", _smolvlm),
+    "qwen3-vl-2b": ("4 frames and 16 tokens", _qwen_vl),
 }
 
 

@@ -35,7 +35,13 @@ _CLIP = read_dual_config(
     family="clip",
     model="clip",
 )
-_BLIP = read_dual_config({"text_config": {"num_attention_heads": 12}}, family="blip", model="blip")
+_LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24}
+_BLIPS = {
+    name: read_dual_config(
+        {"text_config": {"num_attention_heads": 12}, "vision_config": vision}, family="blip", model=name
+    )
+    for name, vision in {"blip": {}, "blip-large": _LARGE}.items()
+}
 
 
 def random_embedder(name: str, *, device: Device, batch_size: int | None = None) -> Embedder:
@@ -51,7 +57,7 @@ def random_embedder(name: str, *, device: Device, batch_size: int | None = None)
         )
     if name == "blip":
         return BlipEmbedder(
-            _randomized(BlipRetrievalModel(_BLIP)),
+            _randomized(BlipRetrievalModel(_BLIPS["blip"])),
             _tokenizer("[CLS]", "[SEP]", first_id=101),
             space=_space("blip", 256),
             preprocessing=Preprocessing.from_config({}, family="blip"),
@@ -69,13 +75,16 @@ def random_captioner(
     num_beams: int | None = None,
     prompt: str | None = None,
 ) -> Captioner:
-    """Return a captioner of the size of "blip" (base); see `BlipCaptioner` for the other arguments."""
-    if name != "blip":
-        raise ModelUnavailable(f"There are no random weights for a captioner {name!r}: choose blip.")
+    """Return a captioner of the size of "blip" (base) or "blip-large"; see `BlipCaptioner` for the other
+    arguments."""
+    if name not in _BLIPS:
+        raise ModelUnavailable(
+            f"There are no random weights for a captioner {name!r}: choose {' or '.join(_BLIPS)}."
+        )
     return BlipCaptioner(
-        _randomized(BlipCaptionModel(_BLIP)),
+        _randomized(BlipCaptionModel(_BLIPS[name])),
         _tokenizer("[CLS]", "[SEP]", first_id=101),
-        model="blip, random weights",
+        model=f"{name}, random weights",
         weights_digest=_DIGEST,
         preprocessing=Preprocessing.from_config({}, family="blip"),
         device=device,
