@@ -102,15 +102,7 @@ def save_tiny_metaclip2(folder: Path) -> Path:
     """Save a MetaCLIP 2: CLIP with a SentencePiece vocabulary of many languages, whose end token really is
     2."""
     torch.manual_seed(5)
-    trained = Tokenizer(models.Unigram())
-    trained.pre_tokenizer = pre_tokenizers.Metaspace()
-    specials = ["<s>", "<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(
-        vocab_size=150, special_tokens=specials, unk_token="<unk>", show_progress=False
-    )
-    trained.train_from_iterator([*CORPUS, "ein roter Hund läuft", "un perro rojo corre"] * 5, trainer)
-    pieces = [tuple(piece) for piece in json.loads(trained.to_str())["model"]["vocab"]]
-    tokenizer = XLMRobertaTokenizer(vocab=pieces)
+    tokenizer = many_language_tokenizer()
     text = {
         **_TOWER,
         "vocab_size": len(tokenizer),
@@ -452,6 +444,25 @@ def _save(model: Any, folder: Path) -> None:
 
 def _write_json(path: Path, content: dict[str, Any]) -> None:
     path.write_text(json.dumps(content, indent=2), encoding="utf-8")
+
+
+def many_language_tokenizer(*, size: int | None = None) -> Any:
+    """Train XLM-RoBERTa's kind of vocabulary of pieces.
+
+    `size` makes it as large as a published one, with pieces that no text has.
+    """
+    trained = Tokenizer(models.Unigram())
+    trained.pre_tokenizer = pre_tokenizers.Metaspace()
+    specials = ["<s>", "<pad>", "</s>", "<unk>"]
+    trainer = trainers.UnigramTrainer(
+        vocab_size=150, special_tokens=specials, unk_token="<unk>", show_progress=False
+    )
+    trained.train_from_iterator([*CORPUS, "ein roter Hund läuft", "un perro rojo corre"] * 5, trainer)
+    pieces = [tuple(piece) for piece in json.loads(trained.to_str())["model"]["vocab"]]
+    if size is not None:
+        lowest = min(score for _, score in pieces)
+        pieces += [(f"\u2603{number}", lowest) for number in range(size - len(pieces) - 1)]  # and <mask>
+    return XLMRobertaTokenizer(vocab=pieces)
 
 
 def clip_tokenizer(*, size: int | None = None) -> Any:

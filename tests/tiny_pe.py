@@ -73,7 +73,8 @@ def save_tiny_pe(folder: Path) -> Path:
             },
         },
     )
-    save_file(_weights(folder), folder / "model.safetensors", metadata={"format": "pt"})
+    weights = {name: numbers(name, shape) for part in pe_shapes(folder) for name, shape in part.items()}
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     return folder
 
 
@@ -148,19 +149,22 @@ def _save_tokenizer(folder: Path) -> int:
     return len(vocab)
 
 
-def _weights(folder: Path) -> dict[str, torch.Tensor]:
+def pe_shapes(folder: Path) -> list[dict[str, tuple[int, ...]]]:
+    """The weights of a checkpoint by its configuration: of texts, of clips, and of sounds."""
     config = read_pe_config(Checkpoint("pe", folder))
     with torch.device("meta"):
         text = ModernBertText(ModernBertConfig(**config.text), config.dim).state_dict()
-        shapes = {
-            **{name: weight for name, weight in text.items() if name.startswith("text_model.")},
-            **{f"video_model.{name}": weight for name, weight in PeVideo(config).state_dict().items()},
-            **{f"audio_model.{name}": weight for name, weight in PeSound(config).state_dict().items()},
-        }
-    for name, weight in text.items():
-        if name.startswith("head."):
-            shapes[f"video_model.text_video_{name}"] = shapes[f"audio_model.text_audio_{name}"] = weight
-    return {name: numbers(name, tuple(weight.shape)) for name, weight in shapes.items()}
+        parts = {"video_model.": PeVideo(config).state_dict(), "audio_model.": PeSound(config).state_dict()}
+    heads = {"video_model.": "text_video_", "audio_model.": "text_audio_"}
+    shared = {name: tuple(weight.shape) for name, weight in text.items() if name.startswith("text_model.")}
+    made = [shared]
+    for part, weights in parts.items():
+        own = {f"{part}{name}": tuple(weight.shape) for name, weight in weights.items()}
+        for name, weight in text.items():
+            if name.startswith("head."):
+                own[f"{part}{heads[part]}{name}"] = tuple(weight.shape)
+        made.append(own)
+    return made
 
 
 def numbers(name: str, shape: tuple[int, ...]) -> torch.Tensor:

@@ -1,7 +1,7 @@
 """Records what transformers' classes make of made-up videos, where they need timm, torchvision or num2words.
 
     pip install --no-deps --target FOLDER timm torchvision num2words docopt
-    python -m tests.models.record --packages FOLDER
+    python -m tests.models.record --packages FOLDER [NAME ...]
 
 The project needs none of these, and its tests compare with what this wrote into `tests/models/recorded`: run
 it again for another version of transformers. The compiled half of torchvision may not fit the torch that is
@@ -15,6 +15,8 @@ import argparse
 import importlib
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,7 @@ from tests.models.contract import TEXTS, clips
 
 RECORDED = Path(__file__).parent / "recorded"
 REQUEST = "Say what happens."
+PE_FILES = {"facebook/pe-av-small-16-frame": "pe_small", "facebook/pe-av-large-16-frame": "pe_large"}
 
 
 def pe_clips() -> list[np.ndarray]:
@@ -186,11 +189,47 @@ def record_pe() -> dict[str, np.ndarray]:
     }
 
 
+def record_pe_size(name: str) -> dict[str, np.ndarray]:
+    """What `PeVideoModel` and `PeAudioModel` of a published size make of a clip, of sounds and of texts.
+
+    One is in memory after the other: the largest takes 7 GB, and as much of the disk.
+    """
+    from transformers import AutoConfig, AutoTokenizer, PeAudioModel, PeVideoModel
+    from transformers.models.pe_audio.feature_extraction_pe_audio import PeAudioFeatureExtractor
+    from transformers.models.pe_video.video_processing_pe_video import PeVideoVideoProcessor
+
+    from tests.models.published_pe import full_clip, save_pe
+
+    with tempfile.TemporaryDirectory() as place, torch.no_grad():
+        folder = save_pe(Path(place) / "pe", name)
+        config: Any = AutoConfig.from_pretrained(folder)
+        config.audio_video_config.video_config.vision_config.num_labels = 1024  # as in record_pe
+        prepare: Any = PeVideoVideoProcessor.from_pretrained(folder)
+        listen: Any = PeAudioFeatureExtractor.from_pretrained(folder)
+        written = AutoTokenizer.from_pretrained(folder)(TEXTS, padding=True, return_tensors="pt")
+        text, clip, sound = (load_file(path) for path in sorted(folder.glob("*.safetensors")))
+        shown = prepare([full_clip()], return_tensors="pt")["pixel_values_videos"]
+        sees = _loaded(PeVideoModel(config.video_config), {**text, **clip}, "video_model.")
+        seen = sees(**written, pixel_values_videos=shown)
+        del sees, clip
+        hears = _loaded(PeAudioModel(config.audio_config), {**text, **sound}, "audio_model.")
+        heard = [
+            hears(**written, **listen(each, sampling_rate=48_000, return_tensors="pt"))
+            for each in pe_sounds()
+        ]
+    return {
+        "clips": seen.video_embeds.numpy(),
+        "texts_of_clips": seen.text_video_embeds.numpy(),
+        "sounds": torch.cat([each.audio_embeds for each in heard]).numpy(),
+        "texts_of_sounds": heard[0].text_audio_embeds.numpy(),
+    }
+
+
 def _loaded(model: Any, weights: dict[str, torch.Tensor], part: str) -> Any:
     """Give a model the weights of a part of the checkpoint, and the text tower's."""
     own = {name.removeprefix(part): weight for name, weight in weights.items() if name.startswith(part)}
     shared = {name: weight for name, weight in weights.items() if name.startswith("text_model.")}
-    report = model.load_state_dict({**own, **shared}, strict=False)
+    report = model.load_state_dict({**own, **shared}, strict=False, assign=True)
     assert not report.unexpected_keys, report.unexpected_keys
     # What the tiny checkpoint leaves out only turns a cosine into a logit.
     assert all(name.endswith(("logit_scale", "logit_bias")) for name in report.missing_keys), (
@@ -204,6 +243,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    records: dict[str, Callable[[], dict[str, np.ndarray]]] = {
+        "pe": record_pe,
+        "pe_towers": record_pe_towers,
+        **{file: partial(record_pe_size, name) for name, file in PE_FILES.items()},
+        "smolvlm": record_smolvlm,
+        "qwen_vl": record_qwen_vl,
+    }
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"some of {', '.join(records)}; else all")
     parser.add_argument("--packages", type=Path, help="where timm, torchvision and num2words are installed")
     options = parser.parse_args()
     if options.packages:
@@ -212,14 +259,8 @@ def main() -> None:
             library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
         sys.path.append(str(options.packages))
     RECORDED.mkdir(exist_ok=True)
-    records = {
-        "pe": record_pe,
-        "pe_towers": record_pe_towers,
-        "smolvlm": record_smolvlm,
-        "qwen_vl": record_qwen_vl,
-    }
-    for name, record in records.items():
-        made = record()
+    for name in options.names or records:
+        made = records[name]()
         arrays: dict[str, Any] = dict(made)
         np.savez_compressed(RECORDED / f"{name}.npz", **arrays)
         print(f"{name}: {', '.join(f'{key} {value.shape}' for key, value in made.items())}")

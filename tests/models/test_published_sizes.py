@@ -1,12 +1,12 @@
-"""Models at their published sizes, with random weights in the published layout, against the reference
-classes.
+"""Embedders and captioners of images at their published sizes, with random weights in the published layout,
+against the reference classes.
 
-These take minutes and gigabytes: `pytest -m slow tests/models/test_published_sizes.py -s` prints the figures.
+These and those of the other `test_published_*.py` take minutes and gigabytes: with `-m slow -s`, pytest
+prints the figures.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,6 @@ import numpy as np
 import pytest
 import torch
 import transformers
-from safetensors.torch import load_file, save_file
 from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
 from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
 from transformers.models.siglip.image_processing_pil_siglip import SiglipImageProcessorPil
@@ -23,19 +22,11 @@ from transformers.models.siglip.image_processing_pil_siglip import SiglipImagePr
 from tests import tiny_models
 from tests.models.conftest import CPU
 from tests.models.contract import pictures
+from tests.models.published import BASE, LARGE, SMALL, SO400M, SOME, least_cosine, save_weights, write_json
 from tests.models.texts import many_texts
 from vidsearch.models.registry import load_captioner, load_embedder, load_matcher, load_text_encoder
 
 pytestmark = pytest.mark.slow
-
-_SMALL = {"hidden_size": 512, "intermediate_size": 2048, "num_attention_heads": 8, "num_hidden_layers": 12}
-_BASE = {"hidden_size": 768, "intermediate_size": 3072, "num_attention_heads": 12, "num_hidden_layers": 12}
-_LARGE = {"hidden_size": 1024, "intermediate_size": 4096, "num_attention_heads": 16, "num_hidden_layers": 24}
-_SO400M = {"hidden_size": 1152, "intermediate_size": 4304, "num_attention_heads": 16, "num_hidden_layers": 27}
-
-
-_TEXTS_STEP = 5
-"""Every fifth text is embedded; all are tokenised."""
 
 
 @dataclass(frozen=True)
@@ -51,16 +42,16 @@ class Published:
 
 CLIP = {
     "laion/CLIP-ViT-B-32-laion2B-s34B-b79K": Published(
-        {**_BASE, "hidden_act": "gelu", "image_size": 224, "patch_size": 32}, {**_SMALL, "hidden_act": "gelu"}
+        {**BASE, "hidden_act": "gelu", "image_size": 224, "patch_size": 32}, {**SMALL, "hidden_act": "gelu"}
     ),
     "openai/clip-vit-base-patch32": Published(
-        {**_BASE, "hidden_act": "quick_gelu", "image_size": 224, "patch_size": 32},
-        {**_SMALL, "hidden_act": "quick_gelu", "eos_token_id": 2},
+        {**BASE, "hidden_act": "quick_gelu", "image_size": 224, "patch_size": 32},
+        {**SMALL, "hidden_act": "quick_gelu", "eos_token_id": 2},
         form="pytorch_model.bin",
     ),
     "laion/CLIP-ViT-L-14-laion2B-s32B-b82K": Published(
-        {**_LARGE, "hidden_act": "gelu", "image_size": 224, "patch_size": 14},
-        {**_BASE, "hidden_act": "gelu"},
+        {**LARGE, "hidden_act": "gelu", "image_size": 224, "patch_size": 14},
+        {**BASE, "hidden_act": "gelu"},
         dim=768,
     ),
     "laion/CLIP-ViT-H-14-laion2B-s32B-b79K": Published(
@@ -73,50 +64,37 @@ CLIP = {
             "image_size": 224,
             "patch_size": 14,
         },
-        {**_LARGE, "hidden_act": "gelu"},
+        {**LARGE, "hidden_act": "gelu"},
         dim=1024,
         form="sharded",
     ),
 }
 SIGLIP = {
-    "google/siglip-base-patch16-224": Published(_BASE, {**_BASE, "vocab_size": 32000}, form="fp16"),
+    "google/siglip-base-patch16-224": Published(BASE, {**BASE, "vocab_size": 32000}, form="fp16"),
     "google/siglip-so400m-patch14-224": Published(
-        {**_SO400M, "image_size": 224, "patch_size": 14},
-        {**_SO400M, "vocab_size": 32000, "max_position_embeddings": 16},
+        {**SO400M, "image_size": 224, "patch_size": 14},
+        {**SO400M, "vocab_size": 32000, "max_position_embeddings": 16},
     ),
     "google/siglip2-base-patch16-256": Published(
-        {**_BASE, "image_size": 256, "patch_size": 16}, {**_BASE, "vocab_size": 256000}
+        {**BASE, "image_size": 256, "patch_size": 16}, {**BASE, "vocab_size": 256000}
+    ),
+    "google/siglip2-large-patch16-384": Published(
+        {**LARGE, "image_size": 384, "patch_size": 16}, {**LARGE, "vocab_size": 256000}
     ),
 }
 BLIP = {
-    "Salesforce/blip-image-captioning-base": Published(_BASE, {**_BASE, "encoder_hidden_size": 768}),
+    "Salesforce/blip-image-captioning-base": Published(BASE, {**BASE, "encoder_hidden_size": 768}),
     "Salesforce/blip-image-captioning-large": Published(
-        _LARGE, {**_BASE, "encoder_hidden_size": 1024}, form="pytorch_model.bin"
+        LARGE, {**BASE, "encoder_hidden_size": 1024}, form="pytorch_model.bin"
     ),
 }
-
-
-def _save(model: Any, folder: Path, form: str) -> None:
-    model.save_pretrained(folder, max_shard_size="1GB" if form == "sharded" else "50GB")
-    if form in ("pytorch_model.bin", "fp16"):
-        state = load_file(folder / "model.safetensors")
-        if form == "fp16":
-            save_file({name: weight.half() for name, weight in state.items()}, folder / "model.safetensors")
-        else:
-            torch.save(state, folder / form)
-            (folder / "model.safetensors").unlink()
-
-
-def _compare(ours: np.ndarray, reference: torch.Tensor) -> float:
-    rows = torch.nn.functional.normalize(reference.float(), dim=-1).numpy()
-    return float(np.sum(ours * rows, axis=1).min())
 
 
 def _outputs(reference: Any, pixels: Any, ids: list[list[int]]) -> tuple[torch.Tensor, torch.Tensor]:
     """What the reference makes of all pictures and of some texts. It goes before ours is loaded."""
     with torch.no_grad():
         images = reference.get_image_features(pixel_values=pixels).pooler_output
-        some = ids[::_TEXTS_STEP]
+        some = ids[SOME]
         rows = [reference.get_text_features(input_ids=torch.tensor([row])).pooler_output for row in some]
     return images, torch.cat(rows)
 
@@ -130,10 +108,9 @@ def _compare_embedder(
     texts = many_texts()
     encoded = [embedder.tokenizer.encode(text).ids for text in texts]
     num_equal = sum(first == second for first, second in zip(encoded, ids, strict=True))
-    some = slice(None, None, _TEXTS_STEP)
-    image_cosine = _compare(embedder.embed_images(pictures(6)), images)
-    text_cosine = _compare(embedder.embed_texts(texts[some]), rows)
-    onnx_cosine = _compare(encoder.embed_texts(texts[some]), rows)
+    image_cosine = least_cosine(embedder.embed_images(pictures(6)), images)
+    text_cosine = least_cosine(embedder.embed_texts(texts[SOME]), rows)
+    onnx_cosine = least_cosine(encoder.embed_texts(texts[SOME]), rows)
     print(
         f"\n{name}: image cosine {image_cosine:.7f}, text {text_cosine:.7f}, text by ONNX {onnx_cosine:.7f}, "
         f"token ids {num_equal} of {len(texts)}"
@@ -152,7 +129,7 @@ def test_clip(tmp_path, name):
     )
     torch.manual_seed(0)
     reference = transformers.CLIPModel(config).eval()
-    _save(reference, tmp_path, published.form)
+    save_weights(reference, tmp_path, published.form)
     tokenizer = tiny_models.clip_tokenizer(size=49408)
     tokenizer.save_pretrained(tmp_path)
     side = published.vision["image_size"]
@@ -162,7 +139,7 @@ def test_clip(tmp_path, name):
         "feature_extractor_type": "CLIPFeatureExtractor",
         "resample": 3,
     }
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    write_json(tmp_path / "preprocessor_config.json", settings)
     if published.form == "fp16":
         reference = transformers.CLIPModel.from_pretrained(tmp_path, dtype=torch.float32).eval()
     pixels = CLIPImageProcessorPil(**settings)(
@@ -174,19 +151,44 @@ def test_clip(tmp_path, name):
     _compare_embedder(name, tmp_path, outputs, ids)
 
 
+def test_metaclip_2(tmp_path):
+    """facebook/metaclip-2-worldwide-b32, with as many tokens as XLM-V has."""
+    tokenizer = tiny_models.many_language_tokenizer(size=901_629)
+    tokenizer.save_pretrained(tmp_path)
+    own = {"bos_token_id": 0, "pad_token_id": 1, "eos_token_id": 2, "vocab_size": len(tokenizer)}
+    config = transformers.MetaClip2Config(
+        text_config={**SMALL, **own, "hidden_act": "gelu"},
+        vision_config={**BASE, "patch_size": 32, "image_size": 224, "hidden_act": "gelu"},
+        projection_dim=512,
+    )
+    torch.manual_seed(0)
+    reference = transformers.MetaClip2Model(config).eval()
+    save_weights(reference, tmp_path)
+    side = {"height": 224, "width": 224}
+    settings = {"size": side, "crop_size": side, "resample": 3, "image_processor_type": "CLIPImageProcessor"}
+    write_json(tmp_path / "preprocessor_config.json", settings)
+    pixels = CLIPImageProcessorPil(**settings)(
+        pictures(6), return_tensors="pt", input_data_format="channels_last"
+    ).pixel_values
+    ids = [tokenizer(text, truncation=True, max_length=77).input_ids for text in many_texts()]
+    outputs = _outputs(reference, pixels, ids)
+    del reference
+    _compare_embedder("facebook/metaclip-2-worldwide-b32", tmp_path, outputs, ids)
+
+
 @pytest.mark.parametrize("name", SIGLIP)
 def test_siglip(tmp_path, name):
     published = SIGLIP[name]
     torch.manual_seed(0)
     config = transformers.SiglipConfig(text_config=published.text, vision_config=published.vision)
     reference = transformers.SiglipModel(config).eval()
-    _save(reference, tmp_path, published.form)
+    save_weights(reference, tmp_path, published.form)
     if published.form == "fp16":
         reference = transformers.SiglipModel.from_pretrained(tmp_path, dtype=torch.float32).eval()
     side = published.vision.get("image_size", 224)
     half = [0.5, 0.5, 0.5]
     settings = {"size": {"height": side, "width": side}, "image_mean": half, "image_std": half, "resample": 3}
-    (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
+    write_json(tmp_path / "preprocessor_config.json", settings)
     length = published.text.get("max_position_embeddings", 64)
     tokenizer: Any
     if "siglip2" in name:
@@ -215,7 +217,7 @@ def _blip_files(folder: Path) -> tuple[Any, torch.Tensor]:
     words = sorted({**vocab, **specials}.items(), key=lambda item: item[1])
     (folder / "vocab.txt").write_text("\n".join(word for word, _ in words))
     settings = {"size": {"height": 384, "width": 384}, "resample": 3}
-    (folder / "preprocessor_config.json").write_text(json.dumps(settings))
+    write_json(folder / "preprocessor_config.json", settings)
     pixels = BlipImageProcessorPil(**settings)(
         pictures(6), return_tensors="pt", input_data_format="channels_last"
     ).pixel_values
@@ -232,7 +234,7 @@ def _blip_config(published: Published) -> Any:
 def test_blip_for_retrieval(tmp_path):
     torch.manual_seed(0)
     reference = transformers.BlipForImageTextRetrieval(_blip_config(next(iter(BLIP.values())))).eval()
-    _save(reference, tmp_path, "pytorch_model.bin")
+    save_weights(reference, tmp_path, "pytorch_model.bin")
     tokenizer, pixels = _blip_files(tmp_path)
     texts = many_texts()
     embedder: Any = load_embedder(str(tmp_path), device=CPU)
@@ -241,10 +243,9 @@ def test_blip_for_retrieval(tmp_path):
     assert [embedder.tokenizer.encode(text).ids for text in texts] == ids
     with torch.no_grad():
         images = reference.vision_model(pixels).last_hidden_state
-        image_cosine = _compare(embedder.embed_images(pictures(6)), reference.vision_proj(images[:, 0]))
-        some = slice(None, None, _TEXTS_STEP)
-        rows = [reference.text_encoder(torch.tensor([row])).last_hidden_state[:, 0] for row in ids[some]]
-        text_cosine = _compare(embedder.embed_texts(texts[some]), reference.text_proj(torch.cat(rows)))
+        image_cosine = least_cosine(embedder.embed_images(pictures(6)), reference.vision_proj(images[:, 0]))
+        rows = [reference.text_encoder(torch.tensor([row])).last_hidden_state[:, 0] for row in ids[SOME]]
+        text_cosine = least_cosine(embedder.embed_texts(texts[SOME]), reference.text_proj(torch.cat(rows)))
         differences = []
         for row, text in list(zip(ids, texts, strict=True))[::40]:
             pair = torch.tensor([[30523, *row[1:]]]).expand(6, -1)
@@ -267,7 +268,7 @@ def test_blip_for_captions(tmp_path, name):
     reference = transformers.BlipForConditionalGeneration(_blip_config(BLIP[name])).eval()
     with torch.no_grad():
         reference.text_decoder.cls.predictions.bias[102] = 2.5  # so that captions end
-    _save(reference, tmp_path, BLIP[name].form)
+    save_weights(reference, tmp_path, BLIP[name].form)
     tokenizer, pixels = _blip_files(tmp_path)
     captions = load_captioner(str(tmp_path), device=CPU).captions(pictures(6))
     prompt = "a picture of "
