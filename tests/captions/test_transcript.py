@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -127,6 +128,18 @@ def test_it_is_exported_as_it_is_shown(library, tmp_path):
     assert "<summary>What is said</summary>" in page
     assert "This is my dog Bello." in page
     assert "Text on the screen" not in page
+
+
+def test_an_export_says_the_language_that_was_detected(library):
+    """A transcript in the language that was heard was exported as in none."""
+
+    def exported() -> dict[str, Any]:
+        (track,) = json.loads(library.render("a.mkv", "json", track="transcript"))["tracks"]
+        return dict(track)
+
+    assert exported()["language"] == "en"
+    library.store.put_track(1, SPOKEN, [*LINES, SegmentRecord(13.0, 14.0, "Lauf!", {"language": "de"})])
+    assert exported()["language"] is None
 
 
 def test_a_report_has_the_text_on_the_screen_apart_from_what_is_said(library):

@@ -99,15 +99,19 @@ def _transcript(store: Store, video: Video) -> ExportedTrack:
     """Return the transcript as it is shown: a person's lines replace a model's."""
     made = [each for each in store.tracks(video.id) if each.kind == "transcript" and each.state == "active"]
     by_model = next((each for each in made if not each.is_human), None)
+    lines = transcript(store, video)
+    # A track whose language was detected holds it in its lines, which may be in several.
+    detected = {line.attributes["language"] for line in lines if "language" in line.attributes}
+    language = None if by_model is None else by_model.language
     return ExportedTrack(
         video=video,
         kind="transcript",
         name="transcript" if by_model is None else by_model.name,
         producer="transcript" if by_model is None else by_model.spec.producer,
-        language=None if by_model is None else by_model.language,
+        language=language or (detected.pop() if len(detected) == 1 else None),
         segments=[
             ExportedSegment(each.start_seconds, each.end_seconds, each.text, each.attributes)
-            for each in transcript(store, video)
+            for each in lines
         ],
     )
 
