@@ -109,8 +109,10 @@ def read_sound(path: Path, sample_rate: int) -> Float32:
         with av.open(str(path)) as container:
             frames = [part for frame in container.decode(audio=0) for part in resampler.resample(frame)]
             frames += resampler.resample(None)
-    except (av.error.FFmpegError, IndexError) as error:
-        raise MediaError(f"cannot be read as sound: {error}", path=path) from error
+    except IndexError as error:
+        raise MediaError("has no sound", path=path) from error
+    except av.error.FFmpegError as error:
+        raise MediaError(f"cannot be read as sound ({error.strerror})", path=path) from error
     parts = [cast("Float32", frame.to_ndarray().reshape(-1)) for frame in frames]
     return np.concatenate(parts) if parts else np.zeros(0, dtype=np.float32)
 
