@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from vidsearch.errors import QueryError
 from vidsearch.search.query import FrameReference, Query, WeightedText
-from vidsearch.service.query_json import read_queries, read_query
+from vidsearch.service.query_json import ANY_TEXT, read_queries, read_query
 from vidsearch.service.query_writing import write_query
 from vidsearch.types import FrameFilter
 
@@ -136,7 +136,7 @@ def test_any_line_is_a_query_or_a_clear_error(line):
 
 def test_a_batch_mixes_words_and_json_and_a_line_wins_over_the_defaults():
     lines = ["a dog\n", "\n", '{"text": "a cat", "num_hits": 2}\n']
-    assert list(read_queries(lines, defaults=Query(text="-", num_hits=5, dedupe=False))) == [
+    assert list(read_queries(lines, defaults=Query(text=ANY_TEXT, num_hits=5, dedupe=False))) == [
         Query(text="a dog", num_hits=5, dedupe=False),
         Query(text="a cat", num_hits=2, dedupe=False),
     ]

@@ -213,10 +213,12 @@ def search(
         label=label,
     )
     if queries is not None:
+        from vidsearch.service.query_json import ANY_TEXT
+
         _check_many(text=text, save=save, explain=explain, export=export, refine=refine, open=play)
+        text = ANY_TEXT
     query = Query(
-        # With --queries each line brings its own words, and these are never looked at.
-        text=str(queries) if queries is not None else text,
+        text=text,
         images=tuple(image or ()),
         like=tuple(FrameReference.parse(each) for each in like or ()),
         plus=tuple(WeightedText.parse(each) for each in plus or ()),

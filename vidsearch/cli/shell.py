@@ -38,9 +38,9 @@ def shell(
     - `vidsearch shell --json < questions.txt`
     """
     from vidsearch import Library
-    from vidsearch.service.query_json import read_queries
+    from vidsearch.service.query_json import ANY_TEXT, read_queries
 
-    defaults = Query(text="-", num_hits=num_hits)
+    defaults = Query(text=ANY_TEXT, num_hits=num_hits)
     is_talking = sys.stdin.isatty()
     if is_talking:
         console.note("What are you looking for? An empty line quits.")

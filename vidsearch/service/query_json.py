@@ -22,6 +22,9 @@ from vidsearch.search.query import FrameReference, Query, WeightedText
 from vidsearch.service.schemas import FilterSchema, QuerySchema
 from vidsearch.types import FrameFilter
 
+ANY_TEXT = "anything"
+"""A text for the `defaults` of `read_queries`, as a `Query` needs one. Each line replaces it."""
+
 _MAX_SHOWN_CHARACTERS = 80
 
 
