@@ -29,7 +29,7 @@ from tests.store.examples import (
     unit,
     write_file,
 )
-from vidsearch.errors import LibraryNotFound, TrackNotFound, VideoNotFound
+from vidsearch.errors import LibraryNotFound, NotAVideo, TrackNotFound, VideoNotFound
 from vidsearch.store import segment_ids
 from vidsearch.store.fingerprint import fingerprint
 from vidsearch.store.records import HIGHLIGHT_END, HIGHLIGHT_START, SubtitleTrack
@@ -448,6 +448,17 @@ def test_a_name_that_fits_none_brings_the_nearest(library: Store, tmp_path: Path
     four_frames(library, tmp_path / "beach.mp4")
     with pytest.raises(VideoNotFound, match=r"no video 'baech.mp4' .* Did you mean beach.mp4\?"):
         library.video("baech.mp4")
+
+
+def test_a_name_of_a_file_that_failed_brings_the_reason(library: Store, tmp_path: Path):
+    """The nearest names of other videos were given."""
+    four_frames(library, tmp_path / "talk 2.mp4")
+    library.record_failure(tmp_path / "talk.mp4", NotAVideo("is an unfinished recording"))
+    for name in ("talk.mp4", "TALK.mp4", str(tmp_path / "talk.mp4")):
+        with pytest.raises(VideoNotFound, match=r"talk\.mp4 could not be indexed: is an unfinished rec"):
+            library.video(name)
+    with pytest.raises(VideoNotFound, match="Did you mean"):
+        library.video("talks.mp4")
 
 
 def test_a_name_that_fits_several_brings_them(library: Store, tmp_path: Path):

@@ -21,23 +21,29 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import translate
+from itertools import islice
 from pathlib import Path
 
 from vidsearch.errors import VideoNotFound
 from vidsearch.paths import absolute, as_path
 from vidsearch.text import either
-from vidsearch.types import Video
+from vidsearch.types import Failure, Video
 
 _NUMBER = re.compile(r"#0*([0-9]+)")
 _MAX_LISTED = 10
+_NUM_EXACT_WAYS = 3
+"""How many of `_ways` name a file exactly: its path, its name, its name without the suffix."""
 
 
-def find_videos_named(name: str, videos: Sequence[Video]) -> list[Video]:
+def find_videos_named(
+    name: str, videos: Sequence[Video], *, failures: Callable[[], Sequence[Failure]] = tuple
+) -> list[Video]:
     """Return every video that a name means, in the order of `videos`.
 
     Args:
         name: See the module.
         videos: All videos of a library.
+        failures: Returns the files that could not be indexed, called when no video fits.
 
     Returns:
         One video or more; none for a glob that fits no video, since a pattern may rightly fit none.
@@ -59,22 +65,25 @@ def find_videos_named(name: str, videos: Sequence[Video]) -> list[Video]:
             return found
     if is_glob(name):
         return []
-    raise VideoNotFound(_not_found(name, videos))
+    raise VideoNotFound(_not_found(name, videos, failures()))
 
 
-def find_video_named(name: str, videos: Sequence[Video]) -> Video:
+def find_video_named(
+    name: str, videos: Sequence[Video], *, failures: Callable[[], Sequence[Failure]] = tuple
+) -> Video:
     """Return the one video that a name means.
 
     Args:
         name: See the module.
         videos: All videos of a library.
+        failures: As in `find_videos_named`.
 
     Raises:
         VideoNotFound: The name fits no video, or several; the message lists those.
     """
-    found = find_videos_named(name, videos)
+    found = find_videos_named(name, videos, failures=failures)
     if not found:
-        raise VideoNotFound(_not_found(name, videos))
+        raise VideoNotFound(_not_found(name, videos, failures()))
     if len(found) == 1:
         return found[0]
     listed = "".join(f"\n  #{video.id} {video.path}" for video in found[:_MAX_LISTED])
@@ -107,7 +116,14 @@ def _plain(text: str) -> str:
     return unicodedata.normalize("NFC", text).casefold()
 
 
-def _not_found(name: str, videos: Sequence[Video]) -> str:
+def _not_found(name: str, videos: Sequence[Video], failures: Sequence[Failure]) -> str:
+    for fits in islice(_ways(name), _NUM_EXACT_WAYS):
+        for failure in failures:
+            if fits(failure.path):
+                return (
+                    f"{failure.path.name} could not be indexed: {failure.reason}. "
+                    "`vidsearch index --retry-failed` tries it again."
+                )
     if not videos:
         return f"There is no video {name!r}: the library is empty."
     names = {video.path.name: video for video in videos}

@@ -130,7 +130,7 @@ class StoreReading:
         """
         with self._catalog.read() as connection:
             videos = video_rows.all_videos(connection)
-        return videos if name is None else find_videos_named(name, videos)
+        return videos if name is None else find_videos_named(name, videos, failures=self.failures)
 
     def video(self, ref: str | int) -> Video:
         """Return one video.
@@ -148,7 +148,7 @@ class StoreReading:
                     raise VideoNotFound(f"There is no video #{ref} in {self.address}.")
                 return found[0]
             videos = video_rows.all_videos(connection)
-        return find_video_named(ref, videos)
+        return find_video_named(ref, videos, failures=self.failures)
 
     def recorded_local_seconds(self) -> dict[int, float]:
         """Return when each video was recorded, by id: the local time there, in seconds since 1970."""
