@@ -75,6 +75,17 @@ def test_words_in_quotes_are_not_looked_for_by_what_they_mean(library, mini):
     assert found(library, mini, f'"{PARAPHRASES[0]}"') == []
 
 
+@pytest.mark.parametrize(
+    ("words", "lines"),
+    [("кошка", ["Кошка спит на диване."]), ("собака", []), ("Straße", ["Die Straße ist lang."]), ("👍", [])],
+)
+def test_words_that_the_model_does_not_know_mean_nothing_to_it(library, mini, words, lines):
+    """They are all one unknown word: any Russian word was surely found in any Russian line."""
+    say(library, "/videos/a.mp4", ["Привет, мир.", "Кошка спит на диване.", "Die Straße ist lang.", "A cat."])
+    read_lines(library, encoder=mini)
+    assert found(library, mini, words) == lines
+
+
 def test_a_line_that_is_gone_is_not_found_and_a_new_one_is_read_next(library, mini):
     video = say(library, "/videos/a.mp4", TALK)
     read_lines(library, encoder=mini)

@@ -7,6 +7,7 @@ A logistic map of both gives the probability that a line is it.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 
 from vidsearch.errors import ModelUnavailable
+from vidsearch.models.known import MINI
 from vidsearch.search.kinds import TEXT_KINDS
 from vidsearch.store.similarity import similarities
 from vidsearch.store.words import exact_phrases
@@ -86,7 +88,8 @@ class LineView:
 def line_views(query: Query, library: Store, composer: QueryComposer) -> dict[TrackKind, LineView]:
     """The words of a query in the space of each kind of lines that it looks at.
 
-    None where words are in quotes, which are looked for as they stand, or where the model is not at hand.
+    None where words are in quotes, which are looked for as they stand, and where the model is not at hand or
+    does not know the letters.
     """
     words = " ".join((*(part.seen for part in query.parts), *(plus.text for plus in query.plus)))
     if not words or exact_phrases(query.words):
@@ -96,11 +99,23 @@ def line_views(query: Query, library: Store, composer: QueryComposer) -> dict[Tr
     views = {}
     for kind in sorted(kinds):
         for space in library.spaces(kind):
+            if space.model == MINI and not _are_english_letters(words):
+                continue
             try:
                 views[kind] = LineView(space, composer.words_vector(words, space.of("frames")))
             except ModelUnavailable:
                 continue
     return views
+
+
+def _are_english_letters(words: str) -> bool:
+    """Whether all letters are of the English alphabet, but for accents.
+
+    To `mini`'s text model, all words with other letters are one unknown word: any Russian word means the
+    same as any Russian line.
+    """
+    letters = [each for each in unicodedata.normalize("NFKD", words) if each.isalnum()]
+    return bool(letters) and all(each.isascii() for each in letters)
 
 
 @dataclass(frozen=True, slots=True)
