@@ -62,6 +62,21 @@ def test_a_line_that_moves_is_one_line_and_two_that_say_the_same_are_two():
     assert followed(LineSpans(), both, both, both[:1]) == [(0.0, 2.0, "OK", False), (0.0, 3.0, "OK", False)]
 
 
+def test_credits_that_scroll_are_the_same_lines_where_the_picture_cuts_them_off():
+    """`Director lane Doe` came in, `Camera Li Wel` went, each a line of its own beside the true one."""
+    lines = followed(
+        LineSpans(),
+        (finding("Camera Li Wei", top=0.1), finding("Director lane Doe", top=0.9, score=0.85)),
+        (finding("Camera Li Wel", top=0.0, score=0.85), finding("Director Jane Doe", top=0.6)),
+        (finding("Director Jane Doe", top=0.3), finding("Director Jane Roe", top=0.6)),
+    )
+    assert lines == [
+        (0.0, 2.0, "Camera Li Wei", False),
+        (0.0, 3.0, "Director Jane Doe", False),
+        (2.0, 3.0, "Director Jane Roe", False),
+    ]
+
+
 def test_the_next_chunk_makes_what_it_goes_on_with_longer():
     first, second = finding("Chapter 1", top=0.1), finding("It was him.")
     spans = LineSpans()

@@ -136,13 +136,19 @@ def _followed(shown: Sequence[_Line], found: Sequence[Finding], start_seconds: f
 def _is_same(one: Finding, other: Finding) -> bool:
     """Whether two readings are of the same line: in the same place, with equal digits and few other
     differences."""
-    if _overlap(one, other) < _SAME_PLACE:
+    if _overlap(one, other) < _SAME_PLACE and not (_is_cut_off(one) or _is_cut_off(other)):
         return False
     before, now = one.text or "", other.text or ""
     if [each for each in before if each.isdigit()] != [each for each in now if each.isdigit()]:
         return False
     slips = max(len(before), len(now)) // _LETTERS_PER_SLIP
     return edits(before, now, at_most=slips) <= slips
+
+
+def _is_cut_off(finding: Finding) -> bool:
+    """Whether a line may be partly out of the picture, as in credits that scroll: it is often misread."""
+    _, top, _, bottom = _box(finding)
+    return top <= 0.0 or bottom >= 1.0
 
 
 def _overlap(one: Finding, other: Finding) -> float:
