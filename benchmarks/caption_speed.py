@@ -73,7 +73,6 @@ def main() -> None:
                     torch.cuda.synchronize()
                 ended = time.process_time() if device.kind == "cpu" else time.perf_counter()
                 least[name] = min(least[name], (ended - started) / options.images)
-        _compare(reference, pixels, found["captions, transformers"], found["captions, vidsearch"])
     for name, seconds in least.items():
         print(f"{name:28} {seconds:7.3f} s an image")
     for whose in ("transformers", "vidsearch"):
@@ -81,6 +80,8 @@ def main() -> None:
     for part in ("image tower", "tokens", "captions"):
         ratio = least[f"{part}, transformers"] / least[f"{part}, vidsearch"]
         print(f"{part}: {ratio:.2f} times as fast")
+    with torch.inference_mode():
+        _compare(reference, pixels, found["captions, transformers"], found["captions, vidsearch"])
 
 
 def _compare(reference: Any, pixels: torch.Tensor, theirs: list[list[int]], ours: list[list[int]]) -> None:
@@ -106,7 +107,7 @@ def _compare(reference: Any, pixels: torch.Tensor, theirs: list[list[int]], ours
 
 def _logprob(model: Any, pixels: torch.Tensor, ids: list[int]) -> float:
     """The mean log-probability of a caption's tokens, given an image."""
-    written = torch.tensor([[model.decoder_input_ids.flatten()[0].item(), *ids]], device=pixels.device)
+    written = torch.tensor([[model.decoder_input_ids, *ids]], device=pixels.device)
     seen = model.vision_model(pixels)[0]
     logits = model.text_decoder(input_ids=written, encoder_hidden_states=seen, is_decoder=True).logits
     logprobs = torch.log_softmax(logits[0, :-1].float(), dim=-1)
