@@ -20,11 +20,11 @@ from transformers.modeling_outputs import BaseModelOutput
 from vidsearch.models.transformers_model import SharedSourceCache
 
 _IMAGE_TOKENS, _REQUEST_TOKENS = 577, 8
-_VOCABULARY = 51_289
+_VOCABULARY, _WIDTH = 51_289, 768
 _TEXT = {
     "model_type": "bart",
     "vocab_size": _VOCABULARY,
-    "d_model": 768,
+    "d_model": _WIDTH,
     **{f"{part}_layers": 6 for part in ("encoder", "decoder")},
     **{f"{part}_attention_heads": 12 for part in ("encoder", "decoder")},
     **{f"{part}_ffn_dim": 3072 for part in ("encoder", "decoder")},
@@ -53,7 +53,7 @@ def main() -> None:
     model.generation_config.update(**_SETTINGS)
     num_read = _IMAGE_TOKENS + _REQUEST_TOKENS
     ids = torch.full((options.images, num_read), 5)
-    encoded = torch.randn(options.images, num_read, _TEXT["d_model"])
+    encoded = torch.randn(options.images, num_read, _WIDTH)
 
     def written(num_tokens: int, **cache: object) -> Any:
         return model.generate(
