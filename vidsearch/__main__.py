@@ -15,13 +15,16 @@ import signal
 def main() -> None:
     """Run the command line. Until a command begins, Ctrl-C ends the process without a traceback."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from vidsearch.cli import console
+    from vidsearch.cli import console, stopping
     from vidsearch.cli.app import main as run
 
     try:
         run()
     except OSError as error:
         console.fail_output(error)
+    except SystemExit as end:
+        stopping.leave_threads_behind(end.code)
+        raise
 
 
 if __name__ == "__main__":

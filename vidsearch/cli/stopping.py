@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from vidsearch.cli import console
@@ -40,6 +42,20 @@ def stop_on_terminate() -> None:
     """Let `kill`, a service manager or the page stop a run as Ctrl-C does."""
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGTERM, _stop)
+
+
+def leave_threads_behind(exit_code: object) -> None:
+    """End the process at once if threads of a stopped run are still inside a model or a decoder.
+
+    Python would end them as it shuts down, and C++ then aborts the process: Ctrl-C during Whisper ended in
+    "terminate called without an active exception".
+    """
+    if not any(thread.daemon and thread.name.startswith("vidsearch-") for thread in threading.enumerate()):
+        return
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(exit_code if isinstance(exit_code, int) else console.EXIT_FAILED if exit_code else 0)
 
 
 def _stop(signal_number: int, frame: FrameType | None) -> None:
