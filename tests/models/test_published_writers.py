@@ -61,7 +61,11 @@ FLORENCE = {
 
 @pytest.mark.parametrize("name", FLORENCE)
 def test_florence(tmp_path, monkeypatch, name):
-    """Saved in fp16, as published. Random weights end no caption, so that it is cut short."""
+    """Saved in fp16, as published. Random weights end no caption, so that it is cut short.
+
+    They also leave words nearly tied, so that a difference of 5e-7 in a pixel decides between them. Pixels
+    are therefore compared by themselves, and both models caption the same ones.
+    """
     monkeypatch.setattr(florence, "_MAX_NEW_TOKENS", 24)
     text, vision = FLORENCE[name]
     vocab, merges = trained_bytes(50_264, ["<s>", "<pad>", "</s>", "<unk>"])
@@ -115,11 +119,13 @@ def test_florence(tmp_path, monkeypatch, name):
     captioner: Any = load_captioner(str(tmp_path), device=CPU, batch_size=1)
     _compare_ids(name, captioner.tokenizer, tokenizer)
     captions = captioner.captions(some)
+    read = captioner._runner.pixels(some)
     del captioner
     reference = transformers.Florence2ForConditionalGeneration.from_pretrained(tmp_path, dtype=torch.float32)
     pixels = CLIPImageProcessorPil(**settings)(
         some, return_tensors="pt", input_data_format="channels_last"
     ).pixel_values
+    assert torch.allclose(read, pixels, rtol=0, atol=1e-5)
     asked = tokenizer(
         "<image>" * 577 + tokenizer.bos_token + "What does the image describe?" + tokenizer.eos_token,
         return_tensors="pt",
@@ -130,7 +136,7 @@ def test_florence(tmp_path, monkeypatch, name):
             reference.generate(
                 input_ids=asked,
                 attention_mask=torch.ones_like(asked),
-                pixel_values=pixels[place : place + 1],
+                pixel_values=read[place : place + 1],
                 max_new_tokens=24,
                 do_sample=False,
             )[0]
