@@ -29,7 +29,7 @@ def test_a_token_is_made_once_and_readable_by_nobody_else(tmp_path):
     assert own_token("another token"[:7] + "x" * 20, path=path)[1] is False
     path.write_text("short")
     for given in (None, "short", "with spaces in its middle", "ä" * 30):
-        with pytest.raises(VidsearchError, match="no token"):
+        with pytest.raises(VidsearchError, match="is not valid: a token has"):
             own_token(given, path=path)
 
 

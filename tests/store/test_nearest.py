@@ -107,7 +107,7 @@ def test_an_unknown_space_is_empty(library: Store, tmp_path: Path):
 
 
 def test_a_query_of_another_dimension_is_a_mistake(library: Store):
-    with pytest.raises(ValueError, match="made-up have 4 numbers"):
+    with pytest.raises(ValueError, match="made-up have 4 dimensions"):
         library.nearest(SPACE, np.ones((1, 5), np.float32), 1)
 
 

@@ -58,7 +58,7 @@ def own_token(given: str | None, *, path: Path | None = None) -> tuple[str, bool
 def _checked(token: str, what: str) -> str:
     if len(token) < _MIN_CHARACTERS or not token.isascii() or not token.isprintable() or " " in token:
         raise VidsearchError(
-            f"{what} is not a valid token, which has {_MIN_CHARACTERS} or more ASCII characters, no spaces. "
+            f"{what} is not valid: a token has {_MIN_CHARACTERS} or more ASCII characters and no spaces. "
             "Make one with: python -c 'import secrets; print(secrets.token_urlsafe())'"
         )
     return token

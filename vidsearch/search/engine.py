@@ -90,12 +90,12 @@ class Searcher:
         _check_vectors(query, spaces)
         timelines = self.timelines()
         if not timelines and not self.library.videos():
-            return nothing(query, "The library holds no frames yet: index some videos first.")
+            return nothing(query, "The library has no frames yet: index some videos first.")
         self.composer.concepts.look()
         among = self.library.frame_ids(query.filter)
         num_frames = max(map(len, timelines.values()), default=0) if among is None else len(among)
         if among is not None and num_frames == 0:
-            return nothing(query, "No frame passes the filters.")
+            return nothing(query, "No frame matches the filters.")
         if query.then:
             found = self._search_sequence(query, timelines, among)
         else:
