@@ -177,8 +177,8 @@ def _latest_seconds(video: OpenVideo) -> float | None:
 class _Decoder:
     """Decodes the packets of a track, in order.
 
-    Decoders whose state never fades begin anew at fixed times of the file. Wherever decoding begins, it then
-    gives the same samples as from the file's start.
+    Decoders whose state never fades are restarted at fixed times of the file. Wherever decoding begins, it
+    then gives the same samples as from the file's start.
     """
 
     def __init__(self, stream: AvAudioStream) -> None:
@@ -206,7 +206,7 @@ class _Decoder:
         return self._decoded(packet)
 
     def _renew(self, packet: Packet[AvAudioStream], seconds: float) -> None:
-        """Begin anew where the next part of the file begins, and decode what leads to it."""
+        """Restart the decoder at the next part of the file, and decode what leads up to it."""
         while self._lead and float((self._lead[0].pts or 0) * packet.time_base) < seconds - _LEAD_SECONDS:
             self._lead.popleft()
         part = math.floor(seconds / _RENEWAL_SECONDS)
